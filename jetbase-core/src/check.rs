@@ -1,0 +1,225 @@
+//! What can be wrong inside one file.
+
+use crate::directive::Transaction;
+use crate::lint::{Doubt, LINTS, Lints};
+use crate::script::Section;
+use crate::statements::{Statement, cut};
+use crate::{Dialect, Directives, Effect, Finding, Kind, Script, Syntax, effect, similar};
+
+/// Checks one file's text as the given syntaxes read it.
+///
+/// With several syntaxes, the dialect is not known: then a mistake is one only
+/// if every syntax says so.
+#[must_use]
+pub fn check(file: &str, script: &Script<'_>, syntaxes: &[Syntax]) -> Vec<Finding> {
+    examine(file, script, syntaxes, None)
+}
+
+/// Checks one file's text, and looks for doubts when its kind is given.
+pub(crate) fn examine(
+    file: &str,
+    script: &Script<'_>,
+    syntaxes: &[Syntax],
+    lint: Option<Kind>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if script.text().starts_with('\u{feff}') {
+        findings.push(
+            Finding::error("bom", file, "the file begins with a byte order mark")
+                .at(script.text(), 0, 1)
+                .help("save it as UTF-8 without BOM: a database takes the mark for SQL"),
+        );
+    }
+    let directives = match script.directives() {
+        Ok(directives) => directives,
+        Err(errors) => {
+            findings.extend(errors.iter().map(|error| {
+                Finding::error("directive", file, error.to_string())
+                    .at(script.text(), error.at, line_width(script.text(), error.at))
+                    .help(error.help())
+            }));
+            Directives::default()
+        }
+    };
+    let transaction = directives.transaction;
+    let allowed: Vec<&str> =
+        directives.allow.iter().flat_map(|rules| rules.split(',')).map(str::trim).collect();
+    findings.extend(
+        allowed.iter().filter(|rule| !LINTS.contains(rule)).map(|rule| no_lint(file, script, rule)),
+    );
+    for section in [Section::Upgrade, Section::Rollback] {
+        if let Some(range) = script.range(section) {
+            // What a rollback is there for is no doubt.
+            let lint = lint.filter(|_| section == Section::Upgrade);
+            let part = Part {
+                file,
+                script,
+                section,
+                start: range.start,
+                transaction,
+                lint,
+                allowed: &allowed,
+            };
+            findings.append(&mut agreed(syntaxes, |syntax| part.check_as(syntax, syntaxes)));
+        }
+    }
+    findings
+}
+
+/// The findings of the first syntax that all others share.
+///
+/// The first syntax that finds nothing ends the search: most files are lexed once.
+pub(crate) fn agreed(syntaxes: &[Syntax], find: impl Fn(Syntax) -> Vec<Finding>) -> Vec<Finding> {
+    let Some((first, others)) = syntaxes.split_first() else { return Vec::new() };
+    let mut findings = find(*first);
+    for other in others {
+        if findings.is_empty() {
+            break;
+        }
+        let found = find(*other);
+        findings.retain(|finding| found.iter().any(|it| class(it.rule) == class(finding.rule)));
+    }
+    findings
+}
+
+/// One section of a file under check.
+struct Part<'s> {
+    file: &'s str,
+    script: &'s Script<'s>,
+    section: Section,
+    start: usize,
+    transaction: Transaction,
+    lint: Option<Kind>,
+    allowed: &'s [&'s str],
+}
+
+impl Part<'_> {
+    fn check_as(&self, syntax: Syntax, known: &[Syntax]) -> Vec<Finding> {
+        let statements =
+            match cut(self.script.section(self.section), self.script.delimiter(), syntax) {
+                Ok(statements) => statements,
+                Err(error) => {
+                    let finding = self.at("unclosed", error.at, 1, error.to_string());
+                    return vec![finding.help("close it: all that follows is swallowed")];
+                }
+            };
+        let forbidden = statements.iter().filter_map(|statement| {
+            let syntax = match (known, owner(statement.sql)) {
+                ([_, _, ..], Some(dialect)) => Syntax::of(dialect),
+                _ => syntax,
+            };
+            let (rule, message, help) = forbidden(effect(statement.sql, syntax), self.transaction)?;
+            Some(
+                self.at(rule, statement.start, first_line(statement), message.to_owned())
+                    .help(help),
+            )
+        });
+        let unterminated =
+            statements.last().filter(|statement| !statement.terminated).map(|statement| {
+                let message = "the last statement has no end".to_owned();
+                self.at("unterminated", statement.start, first_line(statement), message).help(
+                    format!(
+                        "end it with `{}` at the end of a line: the Python tool drops it silently",
+                        self.script.delimiter()
+                    ),
+                )
+            });
+        forbidden.chain(unterminated).chain(self.doubts(&statements, syntax, known)).collect()
+    }
+
+    fn doubts(
+        &self,
+        statements: &[Statement<'_>],
+        syntax: Syntax,
+        known: &[Syntax],
+    ) -> Vec<Finding> {
+        let Some(kind) = self.lint else { return Vec::new() };
+        let dialect = match known {
+            [only] => Some(only.dialect),
+            _ => None,
+        };
+        let doubts =
+            Lints { kind, transaction: self.transaction, syntax, dialect }.doubts(statements);
+        let doubts = doubts.into_iter().filter(|(_, Doubt(rule, ..))| !self.allowed.contains(rule));
+        let findings = doubts.filter_map(|(at, Doubt(rule, message, help))| {
+            let statement = statements.get(at)?;
+            let finding =
+                self.at(rule, statement.start, first_line(statement), message.to_owned()).warning();
+            Some(finding.help(format!("{help}; meant as it is? `-- jetbase: allow={rule}`")))
+        });
+        findings.collect()
+    }
+
+    fn at(&self, rule: &'static str, offset: usize, width: usize, message: String) -> Finding {
+        Finding::error(rule, self.file, message).at(self.script.text(), self.start + offset, width)
+    }
+}
+
+fn no_lint(file: &str, script: &Script<'_>, rule: &str) -> Finding {
+    let at = script.text().find(rule).unwrap_or(0);
+    let close =
+        similar(rule, &LINTS).map_or_else(String::new, |close| format!("did you mean `{close}`? "));
+    Finding::error("directive", file, format!("no lint has the name `{rule}`"))
+        .at(script.text(), at, rule.chars().count())
+        .help(format!("{close}known are {}", LINTS.join(", ")))
+}
+
+/// Rules that are one mistake seen by different lexers.
+fn class(rule: &'static str) -> &'static str {
+    if rule == "unclosed" { "unterminated" } else { rule }
+}
+
+/// The dialect that alone has statements with this first word.
+fn owner(sql: &str) -> Option<Dialect> {
+    let begins =
+        |word: &str| sql.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    match () {
+        () if begins("PRAGMA") => Some(Dialect::Sqlite),
+        () if begins("COPY") => Some(Dialect::Postgres),
+        () => None,
+    }
+}
+
+/// Why a statement must not stand in a file, and what to do.
+fn forbidden(
+    effect: Effect,
+    transaction: Transaction,
+) -> Option<(&'static str, &'static str, &'static str)> {
+    match (effect, transaction) {
+        (Effect::TransactionControl, Transaction::Whole) => Some((
+            "transaction-control",
+            "the file begins or ends a transaction itself",
+            "delete the statement: jetbase wraps the file and its history row in one transaction; \
+             for a file without one, write `-- jetbase: transaction=off` on top",
+        )),
+        (Effect::TransactionControl, Transaction::Off) => Some((
+            "transaction-control",
+            "the file begins or ends a transaction itself",
+            "delete the statement: under `transaction=off` each statement commits by itself",
+        )),
+        (Effect::ForeignKeysPragma, Transaction::Whole) => Some((
+            "foreign-keys-pragma",
+            "`PRAGMA foreign_keys` does nothing inside a transaction",
+            "delete it: jetbase turns foreign keys off before the file and checks them behind it",
+        )),
+        (Effect::CopyFromStdin, _) => Some((
+            "copy-stdin",
+            "a migration has no client that could send or take the data of this COPY",
+            "write INSERT statements, or COPY from a file on the server",
+        )),
+        (Effect::NeedsNoTransaction, Transaction::Whole) => Some((
+            "needs-no-transaction",
+            "this statement cannot run inside a transaction",
+            "write `-- jetbase: transaction=off` on top of the file, which then runs statement by statement",
+        )),
+        _ => None,
+    }
+}
+
+fn first_line(statement: &Statement<'_>) -> usize {
+    statement.sql.lines().next().unwrap_or_default().chars().count()
+}
+
+fn line_width(text: &str, at: usize) -> usize {
+    text.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default().chars().count()
+}

@@ -1,0 +1,222 @@
+//! A folder of migrations: every file read, every name judged, every order fixed.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::name::{Kind, Name};
+use crate::{Checksum, Finding, Script};
+
+/// One migration file of a folder.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// The path in the folder, with `/`.
+    pub path: String,
+    /// What the file's name says.
+    pub name: Name,
+    /// The file's text, as it is on disk.
+    pub text: String,
+    /// The checksum of its upgrade statements.
+    pub checksum: Checksum,
+}
+
+impl SourceFile {
+    /// The file's name, without folders.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        file_name(&self.path)
+    }
+}
+
+/// What a folder holds: its migrations in running order, and what is wrong with it.
+#[derive(Debug, Default)]
+pub struct Folder {
+    /// The readable migrations, in running order.
+    pub files: Vec<SourceFile>,
+    /// What is wrong with names, files and order.
+    pub findings: Vec<Finding>,
+    /// The files that nobody takes for migrations.
+    pub foreign: Vec<String>,
+}
+
+impl Folder {
+    /// Reads a folder and all below it; links to files are followed, links to folders are not.
+    #[must_use]
+    pub fn read(root: &Path) -> Self {
+        let mut folder = Folder::default();
+        if !root.is_dir() {
+            folder.findings.push(missing(root));
+            return folder;
+        }
+        for entry in WalkDir::new(root).sort_by_file_name() {
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) => folder.add(root, entry.path()),
+                Err(error) => folder.findings.push(unreadable(root, &error)),
+            }
+        }
+        folder.sort();
+        folder
+    }
+
+    fn add(&mut self, root: &Path, path: &Path) {
+        let Some(relative) = relative(root, path) else {
+            let shown = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
+            self.findings.push(
+                Finding::error("name-encoding", shown, "its name is not UTF-8")
+                    .help("rename the file"),
+            );
+            return;
+        };
+        let file = relative.rsplit('/').next().unwrap_or(&relative);
+        if is_foreign(file) {
+            self.foreign.push(relative);
+            return;
+        }
+        let name = match Name::parse(file) {
+            Ok(name) => name,
+            Err(error) => {
+                let help = match error.suggestion() {
+                    Some(name) => format!("rename it, for example to `{name}`"),
+                    None => "name it `V<version>__<description>.sql`, `RA__<description>.sql` or \
+                             `ROC__<description>.sql`, or move it out of the folder"
+                        .to_owned(),
+                };
+                self.findings.push(Finding::error("name", relative, error.to_string()).help(help));
+                return;
+            }
+        };
+        // A link to a folder is walked over, as the Python tool does; any other link is read.
+        let text = match fs::read(path) {
+            Ok(bytes) => String::from_utf8(bytes),
+            Err(error) => {
+                let dangling = path.is_symlink() && !path.exists();
+                let (what, help) = match dangling {
+                    true => ("is a link to nowhere".to_owned(), "mend the link, or delete it"),
+                    false => {
+                        (format!("cannot be read: {}", reason(&error)), "make it a readable file")
+                    }
+                };
+                self.findings.push(Finding::error("unreadable", relative, what).help(help));
+                return;
+            }
+        };
+        match text {
+            Ok(text) => {
+                let checksum = Script::read(&text).checksum();
+                self.files.push(SourceFile { path: relative, name, text, checksum });
+            }
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let readable = String::from_utf8_lossy(error.as_bytes());
+                self.findings.push(
+                    Finding::error("encoding", relative, "the file is not UTF-8 from here on")
+                        .at(&readable, valid, 1)
+                        .help("save it as UTF-8"),
+                );
+            }
+        }
+    }
+
+    fn sort(&mut self) {
+        self.files.sort_by(running_order);
+        let mut findings = Vec::new();
+        for (a, b) in self.files.iter().zip(self.files.iter().skip(1)) {
+            let (Some(version), Some(other)) = (&a.name.version, &b.name.version) else { continue };
+            if version == other {
+                let same = match version.as_str() == other.as_str() {
+                    true => format!("version {other} is taken by {}", a.path),
+                    false => format!("version {other} equals version {version} of {}", a.path),
+                };
+                findings.push(
+                    Finding::error("duplicate-version", &b.path, same)
+                        .help("give one of the two a version of its own, above all others"),
+                );
+            }
+        }
+        let repeatables: Vec<_> =
+            self.files.iter().filter(|file| file.name.version.is_none()).collect();
+        let mut names: Vec<_> =
+            repeatables.iter().map(|file| (file_name(&file.path), &file.path)).collect();
+        names.sort();
+        for ((name, first), (other, second)) in names.iter().zip(names.iter().skip(1)) {
+            if name == other {
+                findings.push(
+                    Finding::error(
+                        "duplicate-repeatable",
+                        *second,
+                        format!("{first} has the same name, and the history keeps one row a name"),
+                    )
+                    .help("rename one of the two"),
+                );
+            }
+        }
+        self.findings.append(&mut findings);
+    }
+}
+
+/// Versions ascending, then `RA__`, then `ROC__` files by their paths.
+fn running_order(a: &SourceFile, b: &SourceFile) -> Ordering {
+    a.name
+        .kind
+        .cmp(&b.name.kind)
+        .then_with(|| a.name.version.cmp(&b.name.version))
+        .then_with(|| a.path.cmp(&b.path))
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The path below the root with `/`; `None` when it is not UTF-8.
+fn relative(root: &Path, path: &Path) -> Option<String> {
+    let parts: Option<Vec<_>> =
+        path.strip_prefix(root).unwrap_or(path).iter().map(|part| part.to_str()).collect();
+    parts.map(|parts| parts.join("/"))
+}
+
+/// A file that nobody takes for a migration, such as `README.md` or an editor's backup.
+fn is_foreign(file: &str) -> bool {
+    let lower = file.to_ascii_lowercase();
+    if lower.ends_with(".sql") {
+        return false;
+    }
+    let backup = ["~", ".swp", ".swo", ".swx", ".tmp"].iter().any(|end| lower.ends_with(end));
+    let versioned = file.starts_with(['V', 'v']) && file.contains("__");
+    backup || !(versioned || file.starts_with("RA__") || file.starts_with("ROC__"))
+}
+
+fn missing(root: &Path) -> Finding {
+    let what = match root.exists() {
+        true => "this is a file, not a folder of migrations",
+        false => "there is no such folder",
+    };
+    Finding::error("missing-folder", "", what).help(
+        "create it, or name another one; git does not keep empty folders, and `cargo package` \
+         takes only what `package.include` names",
+    )
+}
+
+fn unreadable(root: &Path, error: &walkdir::Error) -> Finding {
+    let path: PathBuf = error.path().map_or_else(PathBuf::new, Path::to_path_buf);
+    let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+    let why = error.io_error().map_or_else(|| "it leads back to itself".to_owned(), reason);
+    Finding::error("unreadable", shown, format!("cannot be read: {why}"))
+        .help("make it readable, or move it away")
+}
+
+/// An I/O error in words, without its number.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+impl Kind {
+    /// Whether the history keeps one row for ever, updated at each run.
+    #[must_use]
+    pub const fn is_repeatable(self) -> bool {
+        !matches!(self, Kind::Versioned)
+    }
+}

@@ -1,0 +1,55 @@
+//! The reader of jetbase migration files.
+//!
+//! Everything here is pure: it knows files, names, statements and plans, and
+//! no database, no network and no async. The macro uses it when a program
+//! compiles, the runtime when the program runs, so that both read alike.
+
+mod check;
+mod checksum;
+mod dialect;
+mod directive;
+mod effect;
+mod finding;
+mod folder;
+mod lint;
+mod migration;
+mod name;
+mod plan;
+mod position;
+mod prove;
+mod python;
+mod refusal;
+mod script;
+mod stale;
+mod statements;
+mod sum;
+mod token;
+mod version;
+
+pub use check::check;
+pub use checksum::Checksum;
+pub use dialect::{Dialect, Syntax};
+pub use directive::{Directive, DirectiveError, Directives, Transaction, similar};
+pub use effect::{Effect, effect};
+pub use finding::{Finding, Severity};
+pub use folder::{Folder, SourceFile};
+pub use lint::LINTS;
+#[doc(hidden)]
+pub use migration::Row;
+pub use migration::{Migration, Migrations, Options};
+pub use name::{Kind, Name, NameError};
+pub use plan::{
+    Action, Ahead, Goal, Plan, Policy, Record, Repeat, SkipReason, Skipped, Step, Until,
+    Validation, plan, validate,
+};
+pub use position::{Position, snippet};
+pub use prove::{Proof, Rules, prove};
+pub use refusal::{Problem, Refusal};
+pub use script::{Script, Section};
+pub use stale::Differences;
+#[doc(hidden)]
+pub use stale::lengths_agree;
+pub use statements::{CutError, Open, Piece, Statement, cut, pieces};
+pub use sum::{Adopted, Entry, Late, List, Manifest};
+pub use token::{Token, TokenKind, tokens};
+pub use version::{Version, VersionError, compare};

@@ -1,0 +1,294 @@
+//! Lints: statements that run, and may still hurt.
+//!
+//! They look at tokens only, so they know neither types nor sizes; a table
+//! that the same file creates is empty and never a reason for doubt.
+
+mod words;
+
+use std::collections::HashSet;
+
+use self::words::{Words, actions, name};
+use crate::statements::Statement;
+use crate::{Dialect, Kind, Syntax, Transaction};
+
+/// The rules of the lints, as `-- jetbase: allow=<rule>` names them.
+pub const LINTS: [&str; 11] = [
+    "drop-table",
+    "drop-column",
+    "rename",
+    "type-change",
+    "not-null",
+    "index-concurrently",
+    "constraint-not-valid",
+    "not-idempotent",
+    "truncate",
+    "no-where",
+    "session-set",
+];
+
+/// A doubt about a statement: its rule, what may hurt, and what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Doubt(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static str);
+
+const DROP_TABLE: Doubt = Doubt(
+    "drop-table",
+    "this drops data for good",
+    "deploy a program that does not use it first, and drop it in a later release",
+);
+const DROP_COLUMN: Doubt = Doubt(
+    "drop-column",
+    "this drops a column that running programs may still read",
+    "deploy a program that does not use it first, and drop it in a later release",
+);
+const RENAME: Doubt = Doubt(
+    "rename",
+    "running programs still use the old name",
+    "add the new one, fill it, and drop the old one in a later release; or leave a view under the old name",
+);
+const TYPE_CHANGE: Doubt = Doubt(
+    "type-change",
+    "a new type may rewrite the whole table under a lock, and running programs read the old type",
+    "add a column of the new type, fill it, and switch over in a later release",
+);
+const NOT_NULL: Doubt = Doubt(
+    "not-null",
+    "this fails where rows hold no value, and running programs may still write none",
+    "give a DEFAULT; or add the column without NOT NULL, fill it, and demand it in a later release",
+);
+const INDEX: Doubt = Doubt(
+    "index-concurrently",
+    "building this index blocks all writes to its table",
+    "use CREATE INDEX CONCURRENTLY in a file of its own with `-- jetbase: transaction=off` on top",
+);
+const NOT_VALID: Doubt = Doubt(
+    "constraint-not-valid",
+    "checking the rows of the table blocks all writes to it",
+    "add the constraint as NOT VALID, and VALIDATE CONSTRAINT in a migration of its own",
+);
+const NOT_IDEMPOTENT: Doubt = Doubt(
+    "not-idempotent",
+    "a repeatable migration runs again, and this fails, or doubles its rows, the second time",
+    "write CREATE OR REPLACE, IF [NOT] EXISTS or ON CONFLICT, or drop or delete first",
+);
+const TRUNCATE: Doubt = Doubt(
+    "truncate",
+    "this deletes all rows of the table",
+    "delete the rows that are meant; if all are, say so with the directive",
+);
+const NO_WHERE: Doubt = Doubt(
+    "no-where",
+    "without WHERE this touches, and locks, every row of the table",
+    "add a WHERE; if all rows are meant, say so with the directive",
+);
+const SET_LOCAL: Doubt = Doubt(
+    "session-set",
+    "this setting outlives the migration, where a pooler or the Python tool shares the session",
+    "write SET LOCAL, which ends with the transaction",
+);
+const SET_BACK: Doubt = Doubt(
+    "session-set",
+    "this setting outlives the migration, where a pooler or the Python tool shares the session",
+    "set it back at the end of the file",
+);
+
+/// What the lints know of a file, and have seen of it.
+pub(crate) struct Lints {
+    pub(crate) kind: Kind,
+    pub(crate) transaction: Transaction,
+    pub(crate) syntax: Syntax,
+    /// The dialect, when the set names one.
+    pub(crate) dialect: Option<Dialect>,
+}
+
+impl Lints {
+    /// The doubts about statements that run after each other, by their places.
+    pub(crate) fn doubts(&self, statements: &[Statement<'_>]) -> Vec<(usize, Doubt)> {
+        let mut seen = Seen::default();
+        let mut doubts = Vec::new();
+        for (at, statement) in statements.iter().enumerate() {
+            let words = Words::of(statement.sql, self.syntax, self.kind);
+            let words: Vec<_> = words.iter().collect();
+            doubts.extend(self.statement(&words, &seen).into_iter().map(|doubt| (at, doubt)));
+            if self.kind.is_repeatable() && again(&words, &seen) {
+                doubts.push((at, NOT_IDEMPOTENT));
+            }
+            seen.add(&words);
+        }
+        doubts
+    }
+
+    fn statement(&self, words: &[&str], seen: &Seen) -> Vec<Doubt> {
+        let once = self.kind == Kind::Versioned;
+        let postgres = self.dialect == Some(Dialect::Postgres);
+        let doubt = match words {
+            ["DROP", "TABLE" | "SCHEMA" | "DATABASE", rest @ ..] if !seen.made(rest) => DROP_TABLE,
+            ["TRUNCATE", "TABLE", rest @ ..] | ["TRUNCATE", rest @ ..]
+                if once && !seen.made(rest) =>
+            {
+                TRUNCATE
+            }
+            ["RENAME", "TABLE", ..] => RENAME,
+            ["CREATE", "INDEX", rest @ ..] | ["CREATE", "UNIQUE", "INDEX", rest @ ..]
+                if postgres =>
+            {
+                let table = rest
+                    .iter()
+                    .skip_while(|word| **word != "ON")
+                    .skip(1)
+                    .copied()
+                    .collect::<Vec<_>>();
+                match rest {
+                    ["CONCURRENTLY", ..] => return Vec::new(),
+                    _ if seen.made(&table) => return Vec::new(),
+                    _ => INDEX,
+                }
+            }
+            ["ALTER", "TABLE", rest @ ..] if !seen.made(rest) => return self.alter_table(rest),
+            ["SET", rest @ ..] if self.outlives(rest) => match (postgres, self.transaction) {
+                (true, Transaction::Whole) => SET_LOCAL,
+                _ => SET_BACK,
+            },
+            _ if once && all_rows(words, seen) => NO_WHERE,
+            _ => return Vec::new(),
+        };
+        vec![doubt]
+    }
+
+    fn alter_table(&self, rest: &[&str]) -> Vec<Doubt> {
+        let postgres = self.dialect == Some(Dialect::Postgres);
+        let (_, rest) = name(rest);
+        actions(rest)
+            .filter_map(|action| self::action(action, postgres.then_some(NOT_VALID)))
+            .collect()
+    }
+
+    /// Whether a `SET` holds longer than its transaction.
+    fn outlives(&self, rest: &[&str]) -> bool {
+        match rest {
+            ["LOCAL" | "CONSTRAINTS" | "TRANSACTION", ..] => false,
+            // A variable of the user's own, such as `@rows`.
+            ["@", next, ..] => *next == "@",
+            ["SESSION", "AUTHORIZATION", ..] => true,
+            ["STATEMENT" | "PASSWORD" | "DEFAULT", ..] => false,
+            _ => true,
+        }
+    }
+}
+
+/// The doubt about one action of an ALTER TABLE.
+fn action(action: &[&str], not_valid: Option<Doubt>) -> Option<Doubt> {
+    let has = |word: &str| action.contains(&word);
+    let follows = |words: [&str; 2]| action.windows(2).any(|pair| pair == words);
+    let filled = [
+        "DEFAULT",
+        "GENERATED",
+        "AS",
+        "IDENTITY",
+        "AUTO_INCREMENT",
+        "SERIAL",
+        "BIGSERIAL",
+        "SMALLSERIAL",
+    ];
+    match action {
+        ["DROP", "COLUMN", ..] => Some(DROP_COLUMN),
+        ["DROP", what, ..] if !NO_COLUMN.contains(what) => Some(DROP_COLUMN),
+        ["RENAME", what, ..] if !NO_COLUMN.contains(what) => Some(RENAME),
+        ["CHANGE" | "MODIFY", ..] => Some(TYPE_CHANGE),
+        ["ALTER", ..] if follows(["SET", "NOT"]) => Some(NOT_NULL),
+        ["ALTER", _, "TYPE", ..] | ["ALTER", "COLUMN", _, "TYPE", ..] => Some(TYPE_CHANGE),
+        ["ALTER", ..] if follows(["DATA", "TYPE"]) => Some(TYPE_CHANGE),
+        ["ADD", "CONSTRAINT", _, "CHECK" | "FOREIGN", ..] | ["ADD", "CHECK" | "FOREIGN", ..] => {
+            not_valid.filter(|_| !follows(["NOT", "VALID"]))
+        }
+        ["ADD", what, ..] if !NO_COLUMN.contains(what) => {
+            (follows(["NOT", "NULL"]) && !filled.iter().any(|word| has(word))).then_some(NOT_NULL)
+        }
+        _ => None,
+    }
+}
+
+/// What ADD, DROP and RENAME can be followed by, beside a column.
+const NO_COLUMN: [&str; 18] = [
+    "(",
+    "CHECK",
+    "CONSTRAINT",
+    "DEFAULT",
+    "EXPRESSION",
+    "FOREIGN",
+    "FULLTEXT",
+    "IDENTITY",
+    "INDEX",
+    "KEY",
+    "NOT",
+    "PARTITION",
+    "PERIOD",
+    "PRIMARY",
+    "SPATIAL",
+    "SYSTEM",
+    "UNIQUE",
+    "VALUE",
+];
+
+/// Whether a statement changes or deletes rows of a table that was there before, and has no WHERE.
+fn all_rows(words: &[&str], seen: &Seen) -> bool {
+    let verb = match words {
+        ["WITH", rest @ ..] => rest
+            .iter()
+            .position(|word| matches!(*word, "SELECT" | "INSERT" | "UPDATE" | "DELETE"))
+            .map(|at| at + 1),
+        _ => Some(0),
+    };
+    let words = verb.and_then(|at| words.get(at..)).unwrap_or_default();
+    let table = match words {
+        ["UPDATE", "ONLY", table @ ..] | ["UPDATE", table @ ..] => table,
+        ["DELETE", "FROM", "ONLY", table @ ..] | ["DELETE", "FROM", table @ ..] => table,
+        _ => return false,
+    };
+    !words.contains(&"WHERE") && !seen.made(table)
+}
+
+/// Whether the second run of a statement differs from the first.
+fn again(words: &[&str], seen: &Seen) -> bool {
+    let exists = words.windows(2).any(|pair| pair == ["IF", "NOT"] || pair == ["IF", "EXISTS"]);
+    match words {
+        ["CREATE", "OR", "REPLACE", ..] | ["CREATE", "TEMP" | "TEMPORARY", ..] => false,
+        ["CREATE", ..] => !exists && !seen.dropped,
+        ["DROP", ..] => !exists,
+        ["INSERT", "IGNORE" | "OR", ..] => false,
+        ["INSERT", ..] => {
+            !words.iter().any(|word| matches!(*word, "CONFLICT" | "DUPLICATE" | "WHERE"))
+                && !seen.emptied
+        }
+        ["ALTER", "TABLE", ..] => !exists && words.contains(&"ADD") && !seen.dropped,
+        _ => false,
+    }
+}
+
+/// What the statements before have done.
+#[derive(Default)]
+struct Seen {
+    tables: HashSet<String>,
+    dropped: bool,
+    emptied: bool,
+}
+
+impl Seen {
+    /// Whether the table that is named here was created in the same file.
+    fn made(&self, words: &[&str]) -> bool {
+        !self.tables.is_empty() && self.tables.contains(&name(words).0)
+    }
+
+    fn add(&mut self, words: &[&str]) {
+        match words {
+            ["CREATE", rest @ ..] => {
+                if let Some(at) = rest.iter().position(|word| *word == "TABLE").filter(|at| *at < 4)
+                {
+                    self.tables.insert(name(rest.get(at + 1..).unwrap_or_default()).0);
+                }
+            }
+            ["DROP", ..] => self.dropped = true,
+            ["DELETE" | "TRUNCATE", ..] => self.emptied = true,
+            _ => {}
+        }
+    }
+}

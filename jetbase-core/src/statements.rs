@@ -1,0 +1,259 @@
+//! Cuts the text of a migration into statements.
+
+mod body;
+mod delimiter;
+mod routine;
+
+use std::error::Error;
+use std::fmt;
+
+use self::body::Body;
+use self::delimiter::{Delimiter, client_command};
+use crate::dialect::{Dialect, Syntax};
+use crate::token::{Token, TokenKind, Tokens, dollar_tag, tokens};
+
+/// A statement with the comments before it and the delimiter behind it; the
+/// pieces of a text, joined, are the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'t> {
+    /// The text of the piece.
+    pub text: &'t str,
+    /// The byte offset of the piece in the text.
+    pub start: usize,
+    /// The statement, unless the piece holds comments or a `DELIMITER` line only.
+    pub statement: Option<Statement<'t>>,
+}
+
+/// A statement, from its first to its last token, without its delimiter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement<'t> {
+    /// The SQL to run.
+    pub sql: &'t str,
+    /// The byte offset of the SQL in the text.
+    pub start: usize,
+    /// False for a last statement that no delimiter ends.
+    pub terminated: bool,
+}
+
+/// A text that cannot be cut, as something in it is never closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutError {
+    /// The byte offset where it opens.
+    pub at: usize,
+    /// What is open.
+    pub open: Open,
+}
+
+/// What the end of a text can leave open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// A quoted string.
+    String,
+    /// A quoted identifier.
+    Identifier,
+    /// A comment, or code in a comment of MySQL.
+    Comment,
+    /// A dollar-quoted string, with its tag such as `$fn$`.
+    DollarQuote(String),
+    /// A parenthesis of PostgreSQL, where no `;` ends a statement.
+    Parenthesis,
+    /// The body of a trigger or routine, or a block in it.
+    Body,
+}
+
+impl fmt::Display for CutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.open {
+            Open::String => f.write_str("this string is never closed"),
+            Open::Identifier => f.write_str("this quoted identifier is never closed"),
+            Open::Comment => f.write_str("this comment is never closed"),
+            Open::DollarQuote(tag) => write!(f, "the dollar quote {tag} is never closed"),
+            Open::Parenthesis => f.write_str("this parenthesis is never closed"),
+            Open::Body => f.write_str("this block is never closed by its END"),
+        }
+    }
+}
+
+impl Error for CutError {}
+
+/// Cuts a text into its statements.
+///
+/// # Errors
+///
+/// A string, comment, dollar quote, body or parenthesis that is never closed.
+pub fn cut<'t>(
+    text: &'t str,
+    delimiter: &str,
+    syntax: Syntax,
+) -> Result<Vec<Statement<'t>>, CutError> {
+    let pieces = pieces(text, delimiter, syntax)?;
+    Ok(pieces.into_iter().filter_map(|piece| piece.statement).collect())
+}
+
+/// Cuts a text into pieces, each with one statement or none.
+///
+/// The delimiter `;` ends a statement wherever it stands outside quotes,
+/// comments and bodies. Any other delimiter counts as the last thing on its
+/// line only, and then `;` is part of the statements. In MySQL, `DELIMITER`
+/// lines change the delimiter as in the `mysql` client.
+///
+/// # Errors
+///
+/// A string, comment, dollar quote, body or parenthesis that is never closed.
+pub fn pieces<'t>(
+    text: &'t str,
+    delimiter: &str,
+    syntax: Syntax,
+) -> Result<Vec<Piece<'t>>, CutError> {
+    let delimiter = Delimiter::of_file(delimiter);
+    let mut cutter = Cutter {
+        text,
+        syntax,
+        tokens: tokens(text, syntax),
+        body: Body::new(&delimiter, syntax.dialect),
+        delimiter,
+        code: None,
+        begin: 0,
+        sql: None,
+        pieces: Vec::new(),
+    };
+    cutter.run()?;
+    Ok(cutter.pieces)
+}
+
+struct Cutter<'t> {
+    text: &'t str,
+    syntax: Syntax,
+    tokens: Tokens<'t>,
+    delimiter: Delimiter,
+    body: Body<'t>,
+    /// Where code in a comment of MySQL opens.
+    code: Option<usize>,
+    /// Where the piece begins.
+    begin: usize,
+    /// Where the statement of the piece begins and ends so far.
+    sql: Option<(usize, usize)>,
+    pieces: Vec<Piece<'t>>,
+}
+
+/// Whether a delimiter ends the piece.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    ByDelimiter,
+    ByText,
+}
+
+impl<'t> Cutter<'t> {
+    fn run(&mut self) -> Result<(), CutError> {
+        loop {
+            // Looked for before the token is read, so that delimiters such as
+            // `$$` and `--` are no quotes and no comments.
+            if let Some(end) = self.delimiter_at(self.tokens.offset()) {
+                self.finish(end, Ended::ByDelimiter);
+            } else if let Some(token) = self.tokens.next() {
+                self.read(token)?;
+            } else {
+                return self.finish_text();
+            }
+        }
+    }
+
+    fn delimiter_at(&self, at: usize) -> Option<usize> {
+        let end = self.delimiter.end_at(self.text, at)?;
+        (self.code.is_none() && !self.body.is_open()).then_some(end)
+    }
+
+    fn read(&mut self, token: Token<'t>) -> Result<(), CutError> {
+        if !token.closed {
+            return Err(CutError { at: token.start, open: self.open(&token) });
+        }
+        if token.is_trivia() || (self.sql.is_none() && self.obey(&token)) {
+            return Ok(());
+        }
+        let token = self.before_delimiter(token);
+        let start = self.sql.map_or(token.start, |(start, _)| start);
+        self.sql = Some((start, token.end()));
+        if token.opens_code() {
+            self.code = Some(token.start);
+        } else if token.is_symbol("*/") {
+            self.code = None;
+        } else {
+            self.body.read(&token);
+        }
+        Ok(())
+    }
+
+    /// The part of a word before the delimiter that sticks to it, as in `END$$`.
+    fn before_delimiter(&mut self, token: Token<'t>) -> Token<'t> {
+        if !matches!(token.kind, TokenKind::Word | TokenKind::Number) {
+            return token;
+        }
+        let hit = self
+            .delimiter
+            .starts_in(token.text)
+            .map(|offset| token.start + offset)
+            .find(|&at| self.delimiter_at(at).is_some());
+        let Some(at) = hit else { return token };
+        self.tokens.jump(self.text, at);
+        Token { text: self.text.get(token.start..at).unwrap_or_default(), ..token }
+    }
+
+    /// Follows a `DELIMITER` line of the `mysql` client, if the token begins one.
+    fn obey(&mut self, token: &Token<'t>) -> bool {
+        if self.syntax.dialect != Dialect::MySql || !token.is_word("DELIMITER") {
+            return false;
+        }
+        let Some((delimiter, end)) = client_command(self.text, token.end()) else {
+            return false;
+        };
+        self.delimiter = delimiter;
+        self.finish(end, Ended::ByDelimiter);
+        true
+    }
+
+    fn finish(&mut self, end: usize, ended: Ended) {
+        let text = self.text;
+        let statement = self.sql.take().map(|(from, to)| Statement {
+            sql: text.get(from..to).unwrap_or_default(),
+            start: from,
+            terminated: ended == Ended::ByDelimiter,
+        });
+        let piece = text.get(self.begin..end).unwrap_or_default();
+        self.pieces.push(Piece { text: piece, start: self.begin, statement });
+        self.begin = end;
+        self.tokens.jump(text, end);
+        self.body = Body::new(&self.delimiter, self.syntax.dialect);
+    }
+
+    fn finish_text(&mut self) -> Result<(), CutError> {
+        if let Some(at) = self.code {
+            return Err(CutError { at, open: Open::Comment });
+        }
+        if let Some((at, open)) = self.body.opened() {
+            return Err(CutError { at, open });
+        }
+        if self.begin < self.text.len() {
+            self.finish(self.text.len(), Ended::ByText);
+        }
+        Ok(())
+    }
+
+    fn open(&self, token: &Token<'t>) -> Open {
+        match token.kind {
+            TokenKind::Comment => Open::Comment,
+            TokenKind::DollarQuoted => {
+                Open::DollarQuote(dollar_tag(token.text).unwrap_or("$$").to_owned())
+            }
+            _ if token.text.starts_with(['`', '[']) => Open::Identifier,
+            _ if token.text.trim_start_matches(['u', 'U', '&']).starts_with('"')
+                && self.syntax.ansi_quotes =>
+            {
+                Open::Identifier
+            }
+            _ => Open::String,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! The lexer: cuts SQL text into tokens, with the quoting rules of its dialect.
+//!
+//! The tokens tile the text: joined, they are the text again, byte for byte.
+
+mod quote;
+
+use self::quote::{Quote, continuation, nested_comment};
+use crate::dialect::{Dialect, Syntax};
+
+pub(crate) use self::quote::dollar_tag;
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// Blanks and line ends.
+    Whitespace,
+    /// A `--`, `#` or `/* … */` comment, without the line end after it.
+    Comment,
+    /// A bare identifier or keyword.
+    Word,
+    /// A quoted string or identifier, with its prefix and its quotes.
+    Quoted,
+    /// A dollar-quoted string of PostgreSQL, with its tags.
+    DollarQuoted,
+    /// A number, with all letters that stick to it.
+    Number,
+    /// Any other character, and the marks `/*!50003` and `*/` around the code
+    /// that MySQL and MariaDB read in comments.
+    Symbol,
+}
+
+/// One token of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token<'t> {
+    /// What it is.
+    pub kind: TokenKind,
+    /// The text of the token.
+    pub text: &'t str,
+    /// The byte offset of the token in the text.
+    pub start: usize,
+    /// False for a string, identifier or comment that the end of the text leaves open.
+    pub closed: bool,
+}
+
+impl Token<'_> {
+    /// The byte offset behind the token.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
+    /// Whether the token is whitespace or a comment.
+    #[must_use]
+    pub fn is_trivia(&self) -> bool {
+        matches!(self.kind, TokenKind::Whitespace | TokenKind::Comment)
+    }
+
+    /// Whether the token is this bare word, in any case.
+    #[must_use]
+    pub fn is_word(&self, word: &str) -> bool {
+        self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
+    }
+
+    /// Whether the token is this symbol.
+    #[must_use]
+    pub fn is_symbol(&self, symbol: &str) -> bool {
+        self.kind == TokenKind::Symbol && self.text == symbol
+    }
+
+    /// Whether the token opens code in a comment: `/*!`, `/*!50003` or `/*M!`.
+    #[must_use]
+    pub fn opens_code(&self) -> bool {
+        self.kind == TokenKind::Symbol && self.text.starts_with("/*")
+    }
+}
+
+/// Cuts a text into tokens.
+#[must_use]
+pub fn tokens(text: &str, syntax: Syntax) -> Tokens<'_> {
+    Tokens { rest: text, at: 0, syntax, place: Place::Text, word_end: 0 }
+}
+
+/// The iterator over the tokens of a text.
+#[derive(Clone, Debug)]
+pub struct Tokens<'t> {
+    rest: &'t str,
+    at: usize,
+    syntax: Syntax,
+    place: Place,
+    /// How far the word reaches that was read before the last rewind.
+    word_end: usize,
+}
+
+/// Whether the lexer is inside a comment that MySQL runs as code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Text,
+    Code,
+}
+
+impl<'t> Tokens<'t> {
+    /// The byte offset of the next token.
+    pub(crate) fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// Goes on at a byte offset of `text`, the text of these tokens.
+    pub(crate) fn jump(&mut self, text: &'t str, to: usize) {
+        self.word_end = self.word_end.max(self.at);
+        self.at = to;
+        self.rest = text.get(to..).unwrap_or_default();
+    }
+
+    fn is(&self, dialect: Dialect) -> bool {
+        self.syntax.dialect == dialect
+    }
+
+    /// The kind of the next token and its length; no length, if it is never closed.
+    fn scan(&mut self, first: char) -> (TokenKind, Option<usize>) {
+        if let Some(quote) = self.quote() {
+            return (TokenKind::Quoted, self.quoted(&quote));
+        }
+        match first {
+            _ if self.is_blank(first) => {
+                (TokenKind::Whitespace, Some(run(self.rest, |c| self.is_blank(c))))
+            }
+            _ if self.starts_line_comment() => (TokenKind::Comment, Some(self.line())),
+            '/' if self.rest.starts_with("/*") => self.comment(),
+            '*' if self.place == Place::Code && self.rest.starts_with("*/") => {
+                self.place = Place::Text;
+                (TokenKind::Symbol, Some(2))
+            }
+            '$' if self.is(Dialect::Postgres) => self.dollar(),
+            '0'..='9' => (TokenKind::Number, Some(run(self.rest, is_number))),
+            _ if is_word_start(first) => (TokenKind::Word, Some(self.word())),
+            _ => (TokenKind::Symbol, Some(first.len_utf8())),
+        }
+    }
+
+    /// SQLite skips a byte order mark wherever a token can begin.
+    fn is_blank(&self, c: char) -> bool {
+        is_blank(c) || (c == '\u{feff}' && self.is(Dialect::Sqlite))
+    }
+
+    /// MySQL wants a blank or a control character behind `--`, so that `5--1` is 6.
+    fn starts_line_comment(&self) -> bool {
+        let Some(after) = self.rest.strip_prefix("--") else {
+            return self.is(Dialect::MySql) && self.rest.starts_with('#');
+        };
+        !self.is(Dialect::MySql)
+            || after.chars().next().is_none_or(|c| c == ' ' || c.is_ascii_control())
+    }
+
+    fn line(&self) -> usize {
+        let returns = self.is(Dialect::Postgres);
+        run(self.rest, |c| c != '\n' && !(returns && c == '\r'))
+    }
+
+    fn comment(&mut self) -> (TokenKind, Option<usize>) {
+        if let Some(mark) = self.code_mark() {
+            self.place = Place::Code;
+            return (TokenKind::Symbol, Some(mark));
+        }
+        let end = if self.is(Dialect::Postgres) {
+            nested_comment(self.rest)
+        } else {
+            self.rest.get(2..).and_then(|inside| inside.find("*/")).map(|at| at + 4)
+        };
+        (TokenKind::Comment, end)
+    }
+
+    /// The length of the mark that makes code of a comment, with its version.
+    fn code_mark(&self) -> Option<usize> {
+        if !self.is(Dialect::MySql) {
+            return None;
+        }
+        let code = self.rest.strip_prefix("/*!").or_else(|| self.rest.strip_prefix("/*M!"))?;
+        let version = code.bytes().take(6).take_while(u8::is_ascii_digit).count();
+        Some(self.rest.len() - code.len() + version)
+    }
+
+    /// The quotes that open here.
+    fn quote(&self) -> Option<Quote> {
+        let Syntax { dialect, ansi_quotes, backslash_escapes } = self.syntax;
+        let postgres = dialect == Dialect::Postgres;
+        let (open, close, backslash) = match self.rest.as_bytes() {
+            [b'\'', ..] => (1, b'\'', backslash_escapes),
+            [b'"', ..] => (1, b'"', backslash_escapes && !ansi_quotes),
+            [b'`', ..] if !postgres => (1, b'`', false),
+            [b'[', ..] if dialect == Dialect::Sqlite => (1, b']', false),
+            [b'E' | b'e', b'\'', ..] if postgres => (2, b'\'', true),
+            [b'N' | b'n', b'\'', ..] => (2, b'\'', backslash_escapes),
+            [b'B' | b'b' | b'X' | b'x', b'\'', ..] => (2, b'\'', false),
+            [b'U' | b'u', b'&', close @ (b'\'' | b'"'), ..] if postgres => (3, *close, false),
+            _ => return None,
+        };
+        Some(Quote { open, close, backslash })
+    }
+
+    fn quoted(&self, quote: &Quote) -> Option<usize> {
+        let mut end = quote.end(self.rest, quote.open)?;
+        if self.is(Dialect::Postgres) && quote.close == b'\'' {
+            while let Some(from) = continuation(self.rest, end) {
+                end = quote.end(self.rest, from)?;
+            }
+        }
+        Some(end)
+    }
+
+    fn dollar(&self) -> (TokenKind, Option<usize>) {
+        let Some(tag) = dollar_tag(self.rest) else {
+            return (TokenKind::Symbol, Some(1));
+        };
+        let inside = self.rest.strip_prefix(tag).unwrap_or_default();
+        (TokenKind::DollarQuoted, inside.find(tag).map(|at| at + 2 * tag.len()))
+    }
+
+    fn word(&self) -> usize {
+        if self.word_end > self.at {
+            return self.word_end - self.at;
+        }
+        run(self.rest, is_word)
+    }
+}
+
+impl<'t> Iterator for Tokens<'t> {
+    type Item = Token<'t>;
+
+    fn next(&mut self) -> Option<Token<'t>> {
+        let first = self.rest.chars().next()?;
+        let (kind, length) = self.scan(first);
+        let (text, rest) =
+            length.and_then(|length| self.rest.split_at_checked(length)).unwrap_or((self.rest, ""));
+        let token = Token { kind, text, start: self.at, closed: length.is_some() };
+        self.at += text.len();
+        self.rest = rest;
+        Some(token)
+    }
+}
+
+fn run(text: &str, part: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !part(c)).unwrap_or(text.len())
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')
+}
+
+fn is_word_start(c: char) -> bool {
+    c.is_ascii_alphabetic() || c == '_' || !c.is_ascii()
+}
+
+fn is_word(c: char) -> bool {
+    is_word_start(c) || c.is_ascii_digit() || c == '$'
+}
+
+fn is_number(c: char) -> bool {
+    (is_word(c) && c != '$') || c == '.'
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! Every mistake in a folder, in the words that the user reads.
+//!
+//! One folder of `tests/fixtures` is one mistake; its list stands beside it.
+//! The UI tests of the macro use the same folders.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jetbase_core::{Dialect, Manifest, Rules, prove};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
+}
+
+/// What is demanded of a fixture; most are proved without demands.
+fn rules(fixture: &str) -> Rules {
+    let postgres = Rules { dialect: Some(Dialect::Postgres), ..Rules::default() };
+    match fixture {
+        "needs-no-transaction" | "open-dollar-quote" => postgres,
+        "lint-index-concurrently" | "lint-constraint-not-valid" | "lint-session-set" => postgres,
+        "no-rollback" => Rules { require_rollback: true, ..Rules::default() },
+        "python" => Rules { python_compatible: true, ..postgres },
+        "missing-list" | "empty" => Rules { manifest: Manifest::Required, ..Rules::default() },
+        "unrecorded" => Rules { manifest: Manifest::Strict, ..Rules::default() },
+        _ => Rules::default(),
+    }
+}
+
+fn told(folder: &Path, shown: &str, rules: &Rules) -> String {
+    let proof = prove(folder, rules);
+    let findings: Vec<_> = proof
+        .findings
+        .iter()
+        .map(|finding| {
+            format!("{}[{}]: {}\n", finding.severity, finding.rule, finding.render(shown))
+        })
+        .collect();
+    if findings.is_empty() { "nothing\n".to_owned() } else { findings.join("\n") }
+}
+
+#[test]
+fn every_fixture_is_told_as_recorded() {
+    let mut names: Vec<_> = fs::read_dir(fixtures())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.ends_with(".sum"))
+        .chain(["nowhere".to_owned()])
+        .collect();
+    names.sort();
+    for name in names {
+        let text = told(&fixtures().join(&name), &name, &rules(&name));
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(name, text);
+        });
+    }
+}
+
+#[test]
+fn names_and_links_that_cannot_be_committed() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("m");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("V1__fine.sql"), "SELECT 1;\r\nSELECT 2;\r").unwrap();
+    #[cfg(unix)]
+    {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        use std::os::unix::fs::symlink;
+        fs::write(folder.join(OsStr::from_bytes(b"V2__m\xfcller.sql")), "SELECT 1;\n").unwrap();
+        fs::write(folder.join("V3__a\nb.sql"), "SELECT 1;\n").unwrap();
+        symlink("nowhere.sql", folder.join("V4__dangling.sql")).unwrap();
+        symlink("V5__circle.sql", folder.join("V5__circle.sql")).unwrap();
+        symlink("V1__fine.sql", folder.join("V6__link.sql")).unwrap();
+        symlink("..", folder.join("up")).unwrap();
+        insta::assert_snapshot!(told(&folder, "m", &Rules::default()));
+    }
+}
+
+#[test]
+fn a_large_file_is_no_mistake() {
+    let dir = tempfile::tempdir().unwrap();
+    let row = "INSERT INTO t VALUES (1, 'a text with some length');\n";
+    fs::write(dir.path().join("V1__data.sql"), row.repeat(5_000_000 / row.len())).unwrap();
+    assert_eq!(told(dir.path(), "m", &Rules::default()), "nothing\n");
+}

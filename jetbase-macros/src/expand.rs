@@ -1,0 +1,219 @@
+//! The module that a call becomes.
+
+use jetbase_core::{Finding, Proof, Rules, SourceFile, prove};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, quote};
+
+use crate::input::Call;
+use crate::place::{Environment, Place};
+use crate::report::Report;
+use crate::{constants, docs, fallback};
+
+/// Expands a call into its module, or into the errors and an empty one.
+pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
+    let mut report = Report::new(call.span(), environment.warnings, &call.errors);
+    let place = match Place::find(&call.folder(), environment) {
+        Ok(place) => place,
+        Err(text) => {
+            report.error(text);
+            return fallback::module(call, &[], &report);
+        }
+    };
+    let settings = &call.settings;
+    let rules = Rules {
+        dialect: settings.dialect,
+        require_rollback: settings.require_rollback,
+        python_compatible: settings.python_compatible,
+        manifest: settings.manifest,
+    };
+    let proof = prove(&place.folder, &rules);
+    report.add(&proof.findings, &place.shown);
+    report.add(&doubts(&place, &proof), &place.shown);
+    if report.has_errors() {
+        return fallback::module(call, &proof.files, &report);
+    }
+    let list = list(&proof, &report);
+    let contents = contents(call, &place, &proof.files);
+    frame(call, &docs::table(&call.folder(), &proof.files), &quote!(#report #list #contents))
+}
+
+/// Makes cargo watch the list, and a release tell of files that are not in it.
+fn list(proof: &Proof, report: &Report) -> Option<TokenStream> {
+    let path = proof.list.as_ref()?.to_string_lossy();
+    let unrecorded = (proof.unrecorded > 0).then(|| {
+        let text = match proof.unrecorded {
+            1 => "one migration is not recorded yet".to_owned(),
+            count => format!("{count} migrations are not recorded yet"),
+        };
+        let note = report.warning(
+            "unrecorded",
+            &format!("{text}\n  = help: run `jetbase sum` and commit the list"),
+        );
+        quote!(#[cfg(not(debug_assertions))] #note)
+    });
+    Some(quote! {
+        const _: &[u8] = ::core::include_bytes!(#path);
+        #unrecorded
+    })
+}
+
+/// What is odd about the folder as a whole.
+fn doubts(place: &Place, proof: &Proof) -> Vec<Finding> {
+    let mut doubts = Vec::new();
+    if proof.files.is_empty() && proof.findings.is_empty() {
+        doubts.push(
+            Finding::error("empty-folder", "", "the folder holds no migration")
+                .warning()
+                .help("write the first one: V1__<description>.sql"),
+        );
+    }
+    if place.left_behind {
+        doubts.push(
+            Finding::error("outside-the-crate", "", "a published crate would come without this folder")
+                .warning()
+                .help(
+                    "move it below the crate's Cargo.toml; in a crate that stays at home, `publish = false` in \
+                     Cargo.toml ends this warning",
+                ),
+        );
+    }
+    doubts
+}
+
+/// The module around its contents, with what the caller wrote before it.
+pub(crate) fn frame(call: &Call, doc: &str, contents: &TokenStream) -> TokenStream {
+    let Call { attributes, visibility, module, .. } = call;
+    // Behind the caller's own words.
+    let doc = if attributes.is_empty() { doc.to_owned() } else { format!("\n{doc}") };
+    quote! {
+        #(#attributes)*
+        #[doc = #doc]
+        #[allow(dead_code, unreachable_pub)]
+        #visibility mod #module {
+            #contents
+        }
+    }
+}
+
+fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
+    let krate = &call.krate;
+    let count = files.len();
+    let rows = files.iter().map(|file| Row { file, absolute: place.file(&file.path) });
+    let lengths: Vec<u8> =
+        files.iter().flat_map(|file| (file.text.len() as u64).to_le_bytes()).collect();
+    let lengths = Literal::byte_string(&lengths);
+    let changed = format!(
+        "a file of {} has changed while the program was compiled: build again",
+        place.shown
+    );
+    let options = options(call, place);
+    let functions = functions(krate);
+    let versions = constants::module(krate, files);
+    quote! {
+        static __ROWS: [#krate::__private::Row; #count] = [#(#rows),*];
+
+        #[allow(long_running_const_eval)]
+        const _: () = ::core::assert!(#krate::__private::lengths_agree(&__ROWS, #lengths), #changed);
+
+        /// The embedded set.
+        pub static MIGRATIONS: #krate::Migrations = #krate::Migrations::embedded(&__ROWS, #options);
+
+        #functions
+        #versions
+
+        #[cfg(test)]
+        #[test]
+        fn embedded_set_matches_the_folder() {
+            if let ::core::result::Result::Err(difference) = #krate::__private::compare_with_folder(&MIGRATIONS) {
+                ::core::panic!("{difference}");
+            }
+        }
+    }
+}
+
+/// One row of the table: path, version or nothing, text, checksum.
+struct Row<'f> {
+    file: &'f SourceFile,
+    absolute: String,
+}
+
+impl ToTokens for Row<'_> {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Row { file, absolute } = self;
+        let path = &file.path;
+        let version = file.name.version.as_ref().map_or("", |version| version.as_str());
+        let checksum = Literal::byte_string(file.checksum.as_bytes());
+        tokens.extend(quote!((#path, #version, ::core::include_str!(#absolute), #checksum)));
+    }
+}
+
+fn options(call: &Call, place: &Place) -> TokenStream {
+    let krate = &call.krate;
+    let some = |value: &TokenStream| quote!(::core::option::Option::Some(#value));
+    let none = || quote!(::core::option::Option::None);
+    let dialect = call.settings.dialect.map_or_else(none, |dialect| {
+        let variant = Ident::new(&format!("{dialect:?}"), Span::call_site());
+        some(&quote!(#krate::Dialect::#variant))
+    });
+    let schema =
+        call.settings.schema.as_ref().map_or_else(none, |schema| some(&schema.to_token_stream()));
+    let folder = place.file("");
+    let folder = folder.trim_end_matches(['/', '\\']);
+    quote! {
+        #krate::__private::Options {
+            dialect: #dialect,
+            schema: #schema,
+            // Of use where the sources are; a release has no path of the build machine in it.
+            folder: if ::core::cfg!(any(test, debug_assertions)) {
+                ::core::option::Option::Some(#folder)
+            } else {
+                ::core::option::Option::None
+            },
+        }
+    }
+}
+
+/// The functions of a module: name, documentation, what the facade's function of that name returns.
+pub(crate) fn functions(krate: &TokenStream) -> TokenStream {
+    let query = |result: TokenStream| quote!(#krate::Query<'t, #result>);
+    let version = quote!(::core::option::Option<#krate::Version>);
+    let table = [
+        ("run", "Applies what is pending, under the jetbase lock.", quote!(#krate::Run<'t>)),
+        ("rollback", "Takes the last applied version back.", quote!(#krate::Rollback<'t>)),
+        ("status", "Tells what is applied and what is pending.", query(quote!(#krate::Status))),
+        ("history", "Reads the history of the database.", query(quote!(#krate::History))),
+        ("current", "Reads the version of the database.", query(version)),
+        ("validate", "Compares the history with the set.", query(quote!(#krate::Validated))),
+        (
+            "check",
+            "Tells whether the database is ready for this program.",
+            query(quote!(#krate::Readiness)),
+        ),
+        (
+            "lock_status",
+            "Tells who holds the jetbase lock, if anybody.",
+            query(quote!(#krate::LockStatus)),
+        ),
+        ("unlock", "Releases the jetbase lock by hand.", quote!(#krate::Unlock<'t>)),
+    ];
+    let functions = table.iter().map(|(name, doc, result)| {
+        let name = Ident::new(name, Span::call_site());
+        quote! {
+            #[doc = #doc]
+            pub fn #name<'t>(target: impl #krate::Target<'t> + 't) -> #result {
+                #krate::#name(&MIGRATIONS, target)
+            }
+        }
+    });
+    quote! {
+        #(#functions)*
+
+        /// Applies what is pending in the database at a URL, under the jetbase lock.
+        pub fn run_url(url: &str) -> #krate::Run<'static> {
+            #krate::run_url(&MIGRATIONS, url)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

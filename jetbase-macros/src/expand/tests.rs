@@ -1,0 +1,138 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::place::Warnings;
+
+/// What a call over these files becomes, with the temporary folder written as `/crate`.
+fn expanded(call: TokenStream, files: &[(&str, &str)]) -> String {
+    expanded_with(call, files, Warnings::Show)
+}
+
+fn expanded_with(call: TokenStream, files: &[(&str, &str)], warnings: Warnings) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let environment = Environment {
+        crate_dir: Some(dir.path().to_path_buf()),
+        current_dir: dir.path().to_path_buf(),
+        warnings,
+    };
+    let tokens = expand(&Call::read(quote!([jetbase] #call)), &environment);
+    let file = syn::parse2::<syn::File>(tokens.clone());
+    assert!(file.is_ok(), "not items: {tokens}");
+    let dir = shown(dir.path());
+    tokens.to_string().replace(&dir, "/crate")
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn has(expansion: &str, tokens: TokenStream) -> bool {
+    expansion.contains(&tokens.to_string())
+}
+
+const FILES: [(&str, &str); 3] = [
+    ("migrations/V10__last.sql", "create table c (id int);\n"),
+    ("migrations/sub/V2.1__add-email.sql", "create table b (id int);\n-- rollback\n"),
+    ("migrations/ROC__view.sql", "select 1;\n"),
+];
+
+#[test]
+fn rows_stand_in_running_order() {
+    let expansion = expanded(quote!(), &FILES);
+    let row = |path: &str, version: &str, file: &str| {
+        let file = format!("/crate/migrations/{file}");
+        quote!((#path, #version, ::core::include_str!(#file),)).to_string().replace(",)", ", b\"")
+    };
+    let places: Vec<_> = [
+        row("sub/V2.1__add-email.sql", "2.1", "sub/V2.1__add-email.sql"),
+        row("V10__last.sql", "10", "V10__last.sql"),
+        row("ROC__view.sql", "", "ROC__view.sql"),
+    ]
+    .iter()
+    .map(|row| expansion.find(row.trim_end_matches(", b\"").trim_end_matches(')').trim_end()))
+    .collect();
+    assert!(places.iter().all(Option::is_some), "{places:?} {expansion}");
+    assert!(places.is_sorted());
+    assert!(has(&expansion, quote!(static __ROWS: [jetbase::__private::Row; 3usize])));
+}
+
+#[test]
+fn each_version_has_a_constant() {
+    let expansion = expanded(quote!(), &FILES);
+    assert!(has(
+        &expansion,
+        quote!(
+            pub const V2_1__ADD_EMAIL: jetbase::Version = jetbase::Version::embedded("2.1");
+        )
+    ));
+    assert!(has(
+        &expansion,
+        quote!(::core::option::Option::Some(jetbase::Version::embedded("10")))
+    ));
+}
+
+#[test]
+fn options_reach_the_table() {
+    let expansion = expanded(quote!("migrations", dialect = mysql, schema = "billing"), &FILES);
+    assert!(has(
+        &expansion,
+        quote!(dialect: ::core::option::Option::Some(jetbase::Dialect::MySql))
+    ));
+    assert!(has(&expansion, quote!(schema: ::core::option::Option::Some("billing"))));
+    assert!(has(&expansion, quote!(::core::option::Option::Some("/crate/migrations"))));
+}
+
+#[test]
+fn a_mistake_leaves_the_module_with_its_items() {
+    let files = [("migrations/V1__a.sql", "select 1;"), ("migrations/V1__A.sql", "select 1;")];
+    let expansion = expanded(quote!(pub mod billing = "migrations"), &files);
+    assert_eq!(expansion.matches("compile_error").count(), 1, "{expansion}");
+    assert!(expansion.contains("pub mod billing"));
+    assert!(has(&expansion, quote!(pub fn run_url(url: &str) -> jetbase::Run<'static>)));
+    assert!(has(&expansion, quote!(pub const V1__A:)));
+    assert!(has(&expansion, quote!(pub const V1__A_2:)), "two files never give one name");
+    assert!(!expansion.contains("include_str"));
+}
+
+#[test]
+fn all_findings_come_at_once_up_to_a_limit() {
+    let files: Vec<_> = (1..=27).map(|n| (format!("migrations/V{n}__x.sql"), "select 1")).collect();
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+    let expansion = expanded(quote!(nonsense), &files);
+    assert_eq!(expansion.matches("compile_error").count(), 1 + 20 + 1, "{expansion}");
+    assert!(expansion.contains("and 7 more in the same folder"));
+}
+
+#[test]
+fn an_empty_folder_is_a_warning_that_can_be_denied() {
+    let files = [("migrations/README.md", "")];
+    let expansion = expanded(quote!(), &files);
+    assert!(expansion.contains("deprecated") && !expansion.contains("compile_error"));
+    assert!(has(
+        &expansion,
+        quote!(
+            pub const LATEST: ::core::option::Option<jetbase::Version> =
+                ::core::option::Option::None;
+        )
+    ));
+    let denied = expanded_with(quote!(), &files, Warnings::Deny);
+    assert!(denied.contains("compile_error") && !denied.contains("deprecated"));
+}
+
+#[test]
+fn a_missing_folder_is_an_error() {
+    let expansion = expanded(quote!("nowhere"), &[]);
+    assert!(expansion.contains("compile_error") && expansion.contains("there is no such folder"));
+}
+
+#[test]
+fn descriptions_cannot_break_the_documentation() {
+    let expansion = expanded(quote!(), &[("migrations/V1__a|b`c.sql", "select 1;\n")]);
+    assert!(expansion.contains(r"| 1 | a\\|b\\`c |"), "{expansion}");
+}

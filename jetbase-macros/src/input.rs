@@ -1,0 +1,204 @@
+//! The tokens of a call, read into plain values.
+
+use jetbase_core::{Dialect, Manifest, similar};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Error, LitStr, Result, Token, Visibility, bracketed};
+
+/// One call of `embed!`, as far as it could be read.
+pub(crate) struct Call {
+    /// How the caller reaches the facade: `$crate`.
+    pub(crate) krate: TokenStream,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) module: Ident,
+    pub(crate) folder: Option<LitStr>,
+    pub(crate) settings: Settings,
+    /// What is wrong with the call itself.
+    pub(crate) errors: Vec<Error>,
+}
+
+/// What stands behind the folder.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) dialect: Option<Dialect>,
+    pub(crate) schema: Option<LitStr>,
+    pub(crate) require_rollback: bool,
+    pub(crate) manifest: Manifest,
+    pub(crate) python_compatible: bool,
+    given: Vec<String>,
+}
+
+/// The folder of a call that names none.
+const FOLDER: &str = "migrations";
+
+/// The module of a call that names none.
+const MODULE: &str = "migrations";
+
+const OPTIONS: [&str; 5] =
+    ["dialect", "schema", "require_rollback", "manifest", "python_compatible"];
+
+impl Call {
+    /// Reads a call; what cannot be read is left at its default and told in `errors`.
+    pub(crate) fn read(tokens: TokenStream) -> Self {
+        let mut call = Call {
+            krate: TokenStream::new(),
+            attributes: Vec::new(),
+            visibility: Visibility::Inherited,
+            module: Ident::new(MODULE, Span::call_site()),
+            folder: None,
+            settings: Settings::default(),
+            errors: Vec::new(),
+        };
+        let mut errors = Vec::new();
+        if let Err(error) = (|input: ParseStream<'_>| call.parse(input, &mut errors)).parse2(tokens)
+        {
+            errors.push(error);
+        }
+        call.errors = errors;
+        call
+    }
+
+    /// The folder as the caller wrote it.
+    pub(crate) fn folder(&self) -> String {
+        self.folder.as_ref().map_or_else(|| FOLDER.to_owned(), LitStr::value)
+    }
+
+    /// Where to show what is wrong: at the folder's literal, else at the call.
+    pub(crate) fn span(&self) -> Span {
+        self.folder.as_ref().map_or_else(Span::call_site, LitStr::span)
+    }
+
+    fn parse(&mut self, input: ParseStream<'_>, errors: &mut Vec<Error>) -> Result<()> {
+        let path;
+        bracketed!(path in input);
+        self.krate = path.parse()?;
+        if input.peek(LitStr) {
+            self.folder = Some(input.parse()?);
+        } else if input.peek(Token![#]) || input.peek(Token![pub]) || input.peek(Token![mod]) {
+            self.parse_module(input)?;
+        } else {
+            return self.settings.parse(input, errors);
+        }
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+        self.settings.parse(input, errors)
+    }
+
+    fn parse_module(&mut self, input: ParseStream<'_>) -> Result<()> {
+        self.attributes = input.call(Attribute::parse_outer)?;
+        self.visibility = input.parse()?;
+        input.parse::<Token![mod]>()?;
+        self.module = input.parse()?;
+        if input.peek(Token![=]) {
+            input.parse::<Token![=]>()?;
+            self.folder = Some(input.parse()?);
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    fn parse(&mut self, input: ParseStream<'_>, errors: &mut Vec<Error>) -> Result<()> {
+        while !input.is_empty() {
+            if let Err(error) = self.option(input) {
+                errors.push(error);
+                // One bad option does not hide the next one.
+                while !input.is_empty() && !input.peek(Token![,]) {
+                    input.parse::<TokenTree>()?;
+                }
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn option(&mut self, input: ParseStream<'_>) -> Result<()> {
+        let word = input.call(Ident::parse_any)?;
+        let name = word.to_string();
+        if self.given.contains(&name) {
+            return Err(Error::new(word.span(), format!("`{name}` is given twice")));
+        }
+        match name.as_str() {
+            "dialect" => self.dialect = Some(choice(&word, input, &DIALECTS)?),
+            "manifest" => self.manifest = choice(&word, input, &MANIFESTS)?,
+            "schema" => self.schema = Some(schema(&word, input)?),
+            "require_rollback" => self.require_rollback = flag(&word, input)?,
+            "python_compatible" => self.python_compatible = flag(&word, input)?,
+            _ => return Err(unknown(&word, "option", &OPTIONS)),
+        }
+        self.given.push(name);
+        Ok(())
+    }
+}
+
+const DIALECTS: [(&str, Dialect); 3] = [
+    (Dialect::Postgres.name(), Dialect::Postgres),
+    (Dialect::MySql.name(), Dialect::MySql),
+    (Dialect::Sqlite.name(), Dialect::Sqlite),
+];
+
+const MANIFESTS: [(&str, Manifest); 2] =
+    [("required", Manifest::Required), ("strict", Manifest::Strict)];
+
+/// Reads `= word`, where the word is one of a few.
+fn choice<T: Copy>(option: &Ident, input: ParseStream<'_>, choices: &[(&str, T)]) -> Result<T> {
+    let known: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+    let form = || format!("write `{option} = …` with one of {}, without quotes", list(&known));
+    if !input.peek(Token![=]) {
+        return Err(Error::new(option.span(), form()));
+    }
+    input.parse::<Token![=]>()?;
+    let word = input.call(Ident::parse_any).map_err(|error| Error::new(error.span(), form()))?;
+    let chosen = choices.iter().find(|(name, _)| word == name);
+    chosen.map(|(_, value)| *value).ok_or_else(|| unknown(&word, &format!("`{option}`"), &known))
+}
+
+/// Reads `= "name"`.
+fn schema(option: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
+    let form = "write `schema = \"name\"`, with quotes";
+    if !input.peek(Token![=]) {
+        return Err(Error::new(option.span(), form));
+    }
+    input.parse::<Token![=]>()?;
+    let name: LitStr = input.parse().map_err(|error| Error::new(error.span(), form))?;
+    match name.value() {
+        text if text.is_empty() => Err(Error::new(name.span(), "the schema has no name")),
+        text if text.contains('\0') => {
+            Err(Error::new(name.span(), "no database takes a NUL in a name"))
+        }
+        _ => Ok(name),
+    }
+}
+
+/// An option that is its own value.
+fn flag(option: &Ident, input: ParseStream<'_>) -> Result<bool> {
+    if input.peek(Token![=]) {
+        return Err(Error::new(
+            option.span(),
+            format!("`{option}` takes no value: write the word alone, or leave it out"),
+        ));
+    }
+    Ok(true)
+}
+
+fn unknown(word: &Ident, what: &str, known: &[&str]) -> Error {
+    let text = match similar(&word.to_string(), known) {
+        Some(close) => {
+            format!("unknown {what} `{word}`: did you mean `{close}`? known are {}", list(known))
+        }
+        None => format!("unknown {what} `{word}`: known are {}", list(known)),
+    };
+    Error::new(word.span(), text)
+}
+
+fn list(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

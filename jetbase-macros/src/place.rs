@@ -1,0 +1,166 @@
+//! Where the folder of a call is, for the compiler and for people.
+
+use std::env;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+/// What a call's result depends on, beside its tokens and the folder.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    /// The folder of the crate's `Cargo.toml`.
+    pub(crate) crate_dir: Option<PathBuf>,
+    /// Where the compiler runs: under cargo the root of the workspace.
+    pub(crate) current_dir: PathBuf,
+    pub(crate) warnings: Warnings,
+}
+
+/// What becomes of warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Warnings {
+    #[default]
+    Show,
+    Deny,
+}
+
+impl Environment {
+    /// The environment of the compiler that runs the macro.
+    pub(crate) fn of_process() -> Self {
+        let deny = env::var_os("JETBASE_WARNINGS").is_some_and(|value| value == "deny");
+        Environment {
+            crate_dir: env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
+            current_dir: env::current_dir().unwrap_or_default(),
+            warnings: if deny { Warnings::Deny } else { Warnings::Show },
+        }
+    }
+}
+
+/// The folder of a call.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// As the compiler finds it from anywhere.
+    pub(crate) folder: PathBuf,
+    /// As people find it from where the build runs.
+    pub(crate) shown: String,
+    /// Whether a published crate would come without it.
+    pub(crate) left_behind: bool,
+}
+
+impl Place {
+    /// Finds the folder that a call names, relative to its crate.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, when the name can stand for no folder; whether there is one is not looked at.
+    pub(crate) fn find(name: &str, environment: &Environment) -> Result<Self, String> {
+        if name.is_empty() {
+            return Err(
+                "the folder has no name: write its path from the crate's Cargo.toml, such as \
+                        \"db/migrations\""
+                    .to_owned(),
+            );
+        }
+        if name.contains('\\') {
+            return Err(format!(
+                "write the folder as \"{}\": `/` works on every system",
+                name.replace('\\', "/")
+            ));
+        }
+        let (folder, left_behind) = match (&environment.crate_dir, Path::new(name)) {
+            (_, absolute) if absolute.is_absolute() => (absolute.to_path_buf(), false),
+            (Some(crate_dir), relative) => {
+                let folder = crate_dir.join(relative);
+                let outside = !tidy(&folder).starts_with(tidy(crate_dir));
+                (folder, outside && !is_private(crate_dir))
+            }
+            (None, _) => {
+                return Err("CARGO_MANIFEST_DIR is not set, so a relative folder leads nowhere: build with cargo, \
+                            set the variable, or name an absolute folder"
+                    .to_owned());
+            }
+        };
+        if folder.to_str().is_none() {
+            return Err(format!("the path `{}` is not UTF-8: move the crate", folder.display()));
+        }
+        let shown = shown(&folder, &environment.current_dir);
+        Ok(Place { folder, shown, left_behind })
+    }
+
+    /// The path of a file of the folder, or beside it, as the compiler finds it.
+    pub(crate) fn file(&self, path: &str) -> String {
+        self.folder.join(path).to_string_lossy().into_owned()
+    }
+}
+
+/// The path from where the build runs, with `/`.
+fn shown(folder: &Path, current_dir: &Path) -> String {
+    let folder = tidy(folder);
+    let short = folder.strip_prefix(tidy(current_dir)).unwrap_or(&folder);
+    let shown = short.to_string_lossy().replace('\\', "/");
+    if shown.is_empty() { ".".to_owned() } else { shown }
+}
+
+/// The path without `.` and `..`, by its words alone: links are not followed.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if tidy.file_name().is_some() => {
+                tidy.pop();
+            }
+            part => tidy.push(part),
+        }
+    }
+    tidy
+}
+
+/// Whether the crate says that it is never published.
+fn is_private(crate_dir: &Path) -> bool {
+    let manifest = fs::read_to_string(crate_dir.join("Cargo.toml")).unwrap_or_default();
+    manifest.lines().any(|line| line.split_whitespace().collect::<String>() == "publish=false")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(name: &str) -> Result<Place, String> {
+        let environment = Environment {
+            crate_dir: Some(PathBuf::from("/ws/app")),
+            current_dir: PathBuf::from("/ws"),
+            warnings: Warnings::Show,
+        };
+        Place::find(name, &environment)
+    }
+
+    #[test]
+    fn folders_are_shown_from_where_the_build_runs() {
+        for (name, shown) in [
+            ("migrations", "app/migrations"),
+            ("./db//x", "app/db/x"),
+            ("../db", "db"),
+            ("../../else", "/else"),
+            ("/abs/x", "/abs/x"),
+            ("..", "."),
+        ] {
+            assert_eq!(find(name).unwrap().shown, shown, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_what_cargo_packages_stays_with_the_crate() {
+        for (name, left_behind) in
+            [("migrations", false), ("../db", true), ("a/../../app/b", false)]
+        {
+            assert_eq!(find(name).unwrap().left_behind, left_behind, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_cannot_work_are_refused() {
+        assert!(find("db\\migrations").unwrap_err().contains("\"db/migrations\""));
+        assert!(find("").unwrap_err().contains("no name"));
+        let nowhere = Environment::default();
+        assert!(Place::find("x", &nowhere).unwrap_err().contains("CARGO_MANIFEST_DIR"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Findings as compile errors and warnings.
+
+use jetbase_core::{Finding, Severity};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+
+use crate::place::Warnings;
+
+/// How many findings of one severity are shown.
+const SHOWN: usize = 20;
+
+/// What a build has to say about a call.
+#[derive(Debug)]
+pub(crate) struct Report {
+    span: Span,
+    warnings: Warnings,
+    /// Errors of the call itself, at their own words.
+    call_errors: Vec<syn::Error>,
+    /// Rule and text of each finding.
+    errors: Vec<String>,
+    doubts: Vec<(String, String)>,
+}
+
+impl Report {
+    pub(crate) fn new(span: Span, warnings: Warnings, call_errors: &[syn::Error]) -> Self {
+        Report {
+            span,
+            warnings,
+            call_errors: call_errors.to_vec(),
+            errors: Vec::new(),
+            doubts: Vec::new(),
+        }
+    }
+
+    /// Adds a sentence about the folder as a whole.
+    pub(crate) fn error(&mut self, text: String) {
+        self.errors.push(text);
+    }
+
+    /// Adds findings of a folder, shown with its path in front.
+    pub(crate) fn add<'f>(
+        &mut self,
+        findings: impl IntoIterator<Item = &'f Finding>,
+        folder: &str,
+    ) {
+        for finding in findings {
+            let text = finding.render(folder);
+            match (finding.severity, self.warnings) {
+                (Severity::Error, _) | (Severity::Warning, Warnings::Deny) => {
+                    self.errors.push(text)
+                }
+                (Severity::Warning, Warnings::Show) => {
+                    self.doubts.push((finding.rule.to_owned(), text))
+                }
+            }
+        }
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.is_empty() || !self.call_errors.is_empty()
+    }
+
+    fn compile_error(&self, text: &str) -> TokenStream {
+        quote_spanned! { self.span=> ::core::compile_error! { #text } }
+    }
+
+    /// A use of something deprecated: the only warning that stable Rust lets a macro give.
+    pub(crate) fn warning(&self, rule: &str, text: &str) -> TokenStream {
+        let name = Ident::new(&format!("jetbase_{}", rule.replace('-', "_")), self.span);
+        let note = format!("\n{text}");
+        quote_spanned! { self.span=>
+            const _: () = {
+                #[deprecated(note = #note)]
+                #[allow(non_upper_case_globals)]
+                const #name: () = ();
+                #name
+            };
+        }
+    }
+}
+
+impl ToTokens for Report {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        for error in &self.call_errors {
+            tokens.extend(error.to_compile_error());
+        }
+        for text in self.errors.iter().take(SHOWN) {
+            tokens.extend(self.compile_error(text));
+        }
+        if let Some(text) = more(self.errors.len()) {
+            tokens.extend(self.compile_error(&text));
+        }
+        for (rule, text) in self.doubts.iter().take(SHOWN) {
+            tokens.extend(self.warning(rule, text));
+        }
+        if let Some(text) = more(self.doubts.len()) {
+            tokens.extend(self.warning("more", &text));
+        }
+        // Read in the expansion, so that cargo builds again when the variable changes.
+        tokens.extend(quote! {
+            const _: ::core::option::Option<&str> = ::core::option_env!("JETBASE_WARNINGS");
+        });
+    }
+}
+
+fn more(count: usize) -> Option<String> {
+    let rest = count.checked_sub(SHOWN).filter(|rest| *rest > 0)?;
+    Some(format!("and {rest} more in the same folder"))
+}

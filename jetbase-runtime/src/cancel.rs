@@ -1,0 +1,46 @@
+//! The wish that a run should stop: asked by dropping its future, heard between two files.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+/// One run's wish to stop, shared by its future and its task.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cancel(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    asked: AtomicBool,
+    wake: Notify,
+}
+
+impl Cancel {
+    pub(crate) fn ask(&self) {
+        self.0.asked.store(true, Ordering::Release);
+        self.0.wake.notify_waiters();
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.0.asked.load(Ordering::Acquire)
+    }
+
+    /// Sleeps, or wakes early when the run should stop.
+    pub(crate) async fn sleep(&self, length: Duration) {
+        let woken = self.0.wake.notified();
+        if !self.is_asked() {
+            let _ = tokio::time::timeout(length, woken).await;
+        }
+    }
+}
+
+/// Asks to stop when it is dropped before it is disarmed.
+#[derive(Debug)]
+pub(crate) struct AskOnDrop(pub(crate) Cancel);
+
+impl Drop for AskOnDrop {
+    fn drop(&mut self) {
+        self.0.ask();
+    }
+}

@@ -1,0 +1,74 @@
+//! SQLite.
+
+use super::Sql;
+
+pub(super) static SQL: Sql = Sql {
+    look: "SELECT 'main', '', '', 0, 0, 'main', '', sqlite_version();
+SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
+  FROM {migrations} ORDER BY order_executed",
+    no_table: &["1"],
+    probe: "SELECT '', '', {nonce} IS NOT NULL, COALESCE((SELECT file FROM pragma_database_list WHERE name = 'main'), ''),
+  (SELECT count(*) = 2 FROM sqlite_master WHERE type = 'table' AND name IN ('jetbase_lock', 'jetbase_migrations')),
+  0, '', sqlite_version();
+PRAGMA foreign_keys",
+    create: &[
+        "BEGIN IMMEDIATE",
+        "CREATE TABLE IF NOT EXISTS {migrations} (
+    order_executed INTEGER PRIMARY KEY AUTOINCREMENT,
+    version TEXT,
+    description TEXT,
+    filename TEXT NOT NULL,
+    migration_type TEXT NOT NULL,
+    applied_at TEXT DEFAULT (STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')),
+    checksum TEXT
+)",
+        "CREATE TABLE IF NOT EXISTS {lock} (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    is_locked BOOLEAN NOT NULL DEFAULT 0,
+    locked_at TEXT DEFAULT (STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')),
+    process_id TEXT
+)",
+        "{index}",
+        "INSERT OR IGNORE INTO {lock} (id, is_locked) VALUES (1, 0)",
+        "COMMIT",
+    ],
+    index: "CREATE UNIQUE INDEX IF NOT EXISTS main.jetbase_migrations_version ON jetbase_migrations (version)
+  WHERE migration_type = 'VERSIONED'",
+    create_races: &["5"],
+    create_row: "INSERT OR IGNORE INTO {lock} (id, is_locked) VALUES (1, 0)",
+    acquire: "UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
+  WHERE id = 1 AND is_locked = 0;
+SELECT changes() = 1, 0",
+    acquire_proven: "UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
+  WHERE id = 1 AND (is_locked = 0 OR process_id LIKE {heirloom});
+SELECT changes() = 1, 1",
+    poll: "SELECT is_locked, process_id, locked_at, NULL FROM {lock} WHERE id = 1",
+    release: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1 AND process_id = {me}",
+    release_proof: "SELECT 1",
+    unlock: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1",
+    briefly: &["PRAGMA busy_timeout = 2000"],
+    settle: &["PRAGMA foreign_keys = OFF"],
+    alone: &[],
+    open: &["BEGIN IMMEDIATE"],
+    // `json` of a text that is none is the way to raise an error from plain SQL.
+    fence: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
+  WHEN 1 THEN 1 ELSE json('lock lost') END",
+    fence_locking: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
+  WHEN 1 THEN 1 ELSE json('lock lost') END",
+    fence_proof: "SELECT 1",
+    still_open: &[],
+    resume: &[],
+    foreign_keys: "SELECT CASE WHEN (SELECT count(*) FROM pragma_foreign_key_check) > {orphans}
+  THEN json('foreign keys') ELSE 1 END",
+    insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
+VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
+  COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), '')))",
+    update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
+  COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), ''))
+WHERE filename = {file} AND migration_type = {kind}",
+    delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
+    reset: &[],
+    holder: "SELECT NULL, NULL, NULL, NULL, NULL, NULL",
+    fence_codes: &["1"],
+    passing: &["5", "6", "261", "517", "262"],
+};

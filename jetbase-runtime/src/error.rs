@@ -1,0 +1,291 @@
+//! What can go wrong, and what to do about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use jetbase_core::{Finding, Position, Refusal};
+
+use crate::Report;
+use crate::connection::{Cause, CauseKind};
+
+/// Why a command failed, with what had been done before.
+///
+/// Its text names what happened, where, why, and what to do next; it may
+/// change between versions. [`Error::kind`] is for programs.
+pub struct Error {
+    kind: Box<ErrorKind>,
+    report: Box<Report>,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Set and history contradict each other, or the request cannot be met.
+    Refused(Refusal),
+    /// Files of the set cannot be executed on this database.
+    Findings(Vec<Finding>),
+    /// The run would work in another place, or with other eyes, than the caller.
+    Place(String),
+    /// Somebody else has held the lock for longer than the run may wait.
+    Held {
+        /// Who, in words.
+        holder: String,
+        /// Since when, as the database prints it.
+        since: Option<String>,
+        /// Whether the holder is provably alive, where anybody can know.
+        alive: Option<bool>,
+        /// How long the run waited.
+        waited: Duration,
+    },
+    /// Somebody took the lock away during the run.
+    LockLost {
+        /// The file that was not executed.
+        file: Option<String>,
+    },
+    /// A statement of a file failed.
+    Statement(Box<StatementError>),
+    /// The connection was lost while a file was executed.
+    Interrupted {
+        /// The file.
+        file: String,
+        /// What the history says about it.
+        outcome: Outcome,
+        /// What the driver says.
+        message: String,
+    },
+    /// The database refused something of ours.
+    Database {
+        /// What was being done.
+        doing: String,
+        /// What the database says.
+        message: String,
+        /// Its code: SQLSTATE, error number or result code.
+        code: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// The run was asked to stop.
+    Cancelled,
+}
+
+/// Whether an interrupted file was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its row is in the history.
+    Committed,
+    /// Its row is not, and the file left nothing behind.
+    RolledBack,
+    /// Its row is not; some of its statements commit by themselves.
+    InDoubt,
+    /// Nobody could look.
+    Unknown,
+}
+
+/// A statement of a file that failed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StatementError {
+    /// The file's path in its folder.
+    pub file: String,
+    /// Where the database points, or where the statement begins.
+    pub position: Option<Position>,
+    /// The line with a caret below it.
+    pub snippet: String,
+    /// What the database says.
+    pub message: String,
+    /// Its code: SQLSTATE, error number or result code.
+    pub code: String,
+    /// What the database adds.
+    pub detail: Option<String>,
+    /// What the database advises.
+    pub hint: Option<String>,
+    /// Which statement of how many, from 1; `None` when the commit failed.
+    pub statement: Option<(usize, usize)>,
+    /// How many statements of the file cannot be undone.
+    pub permanent: usize,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        Error { kind: Box::new(kind), report: Box::default() }
+    }
+
+    pub(crate) fn place(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Place(message.into()))
+    }
+
+    pub(crate) fn database(doing: impl Into<String>, cause: &Cause) -> Self {
+        Error::new(ErrorKind::Database {
+            doing: doing.into(),
+            message: cause.message.clone(),
+            code: cause.code.clone(),
+            help: cure(cause),
+        })
+    }
+
+    pub(crate) fn reporting(self, report: Report) -> Self {
+        Error { report: Box::new(report), ..self }
+    }
+
+    /// What went wrong, for programs.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// What had been done before.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::new(ErrorKind::Refused(refusal))
+    }
+}
+
+/// What to do about a database's answer.
+fn cure(cause: &Cause) -> String {
+    let cure = match (cause.kind, cause.code.as_str()) {
+        (CauseKind::Lost, _) => "check that the server runs, and that host and port are right",
+        (_, "28P01" | "28000" | "1045" | "1698") => "check user and password",
+        (_, "3D000" | "1049") => "create the database first; jetbase makes tables, not databases",
+        (_, "1046") => "name a database in the URL",
+        (_, "3F000") => "create the schema first; jetbase makes tables, not schemas",
+        (_, "42501" | "1142" | "1044" | "1227") => {
+            "grant the right to this user, or run as the owner"
+        }
+        (_, "25006" | "1290" | "1792" | "8") => "connect to the primary, with write access",
+        (_, "53300" | "1040" | "1226" | "1203") => "wait, or raise the limit of connections",
+        (_, "57P03") => "wait until the server has started",
+        (_, "5" | "6" | "261" | "517") => {
+            "another program writes to the file; wait until it is done"
+        }
+        (_, "14") => "check that the folder exists and that the file may be written",
+        (_, "26") => "check the path: the file is no SQLite database",
+        (_, "13" | "53100" | "1021" | "1114") => "free space on the disk",
+        (CauseKind::Client, _) => "check the URL and the pool's settings",
+        (CauseKind::Database, _) => "",
+    };
+    cure.to_owned()
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.kind, f)?;
+        let done = self.report.applied.len();
+        if done > 0 {
+            let names: Vec<_> = self.report.applied.iter().map(|it| it.file.as_str()).collect();
+            write!(f, "\ndone before that, and kept: {}", names.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `fn main() -> Result<(), Box<dyn Error>>` prints this one: it must read as well.
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ErrorKind::Refused(refusal) => refusal.fmt(f),
+            ErrorKind::Findings(findings) => {
+                for (n, finding) in findings.iter().enumerate() {
+                    let separator = if n == 0 { "" } else { "\n" };
+                    write!(f, "{separator}{}", finding.render(""))?;
+                }
+                Ok(())
+            }
+            ErrorKind::Place(message) => f.write_str(message),
+            ErrorKind::Held { holder, since, alive, waited } => {
+                write!(f, "the migration lock is held by {holder}")?;
+                if let Some(since) = since {
+                    write!(f, " since {since}")?;
+                }
+                if !waited.is_zero() {
+                    write!(f, ", and did not come free within {waited:.1?}")?;
+                }
+                match alive {
+                    Some(true) => f.write_str("; it is alive: wait for it, or end it"),
+                    _ => f.write_str("; if you are sure that it is dead, run `jetbase unlock`"),
+                }
+            }
+            ErrorKind::LockLost { file } => {
+                f.write_str("the migration lock was taken away during the run")?;
+                match file {
+                    Some(file) => {
+                        write!(f, "; {file} was not executed: run again when nobody else migrates")
+                    }
+                    None => f.write_str("; run again when nobody else migrates"),
+                }
+            }
+            ErrorKind::Statement(error) => error.fmt(f),
+            ErrorKind::Interrupted { file, outcome, message } => {
+                write!(f, "the connection was lost during {file} ({message}); ")?;
+                f.write_str(match outcome {
+                    Outcome::Committed => "the history says that it was applied: run again for the rest",
+                    Outcome::RolledBack => "the history says that it was not applied, and nothing of it is left: run again",
+                    Outcome::InDoubt => {
+                        "it is not recorded, but one of its statements may have taken effect: look, then run again"
+                    }
+                    Outcome::Unknown => "whether it was applied, the history will tell: run again",
+                })
+            }
+            ErrorKind::Database { doing, message, code, help } => {
+                write!(f, "{doing}: {message}")?;
+                if !code.is_empty() {
+                    write!(f, " ({code})")?;
+                }
+                if !help.is_empty() {
+                    write!(f, "; {help}")?;
+                }
+                Ok(())
+            }
+            ErrorKind::Cancelled => f.write_str("the run was stopped before it began"),
+        }
+    }
+}
+
+impl fmt::Display for StatementError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(position) = self.position {
+            write!(f, ":{position}")?;
+        }
+        match self.statement {
+            Some((number, of)) => {
+                write!(f, ": statement {number} of {of} failed: {}", self.message)?
+            }
+            None => write!(f, ": the commit failed: {}", self.message)?,
+        }
+        if !self.code.is_empty() {
+            write!(f, " ({})", self.code)?;
+        }
+        for line in self.snippet.lines() {
+            write!(f, "\n   {line}")?;
+        }
+        if let Some(detail) = &self.detail {
+            write!(f, "\n   = detail: {detail}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n   = hint: {hint}")?;
+        }
+        match self.permanent {
+            0 => f.write_str("\nnothing of this file was kept; mend it and run again"),
+            1 => f.write_str("\nits first statement is permanent: undo it, or take it out of the file, and run again"),
+            n => write!(
+                f,
+                "\nits first {n} statements are permanent: undo them, or take them out of the file, and run again"
+            ),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The runtime of jetbase: sessions, the lock, execution and reports.
+//!
+//! Programs use it through the crate `jetbase`.
+
+mod cancel;
+mod connection;
+mod dialect;
+mod error;
+mod event;
+mod execute;
+mod lock;
+mod query;
+mod report;
+mod run;
+mod session;
+mod stale;
+mod target;
+
+pub use error::{Error, ErrorKind, Outcome, StatementError};
+pub use event::Event;
+pub use lock::Wait;
+pub use query::{
+    History, LockStatus, Pending, Query, Readiness, Status, Unlock, Unlocked, Validated, check,
+    current, history, lock_status, status, unlock, validate,
+};
+pub use report::{Applied, Planned, Report};
+pub use run::{Rollback, Run, rollback, run, run_url};
+pub use sqlx;
+#[doc(hidden)]
+pub use stale::compare_with_folder;
+pub use target::{DatabaseUrl, Target};

@@ -1,0 +1,66 @@
+//! Who holds the lock: a UUID that says whether, and where, its owner's life can be proved.
+
+use std::fmt;
+
+use jetbase_core::Checksum;
+
+use crate::lock::Proof;
+
+/// The value of `process_id`: a UUID of version 8, `6a6250CC-ssss-8sss-vrrr-rrrrrrrrrrrr`.
+///
+/// `6a62` spells "jb", `50` is the protocol, `CC` the kind of proof, `s` 28 bits
+/// of the server's identity, `r` random. The Python tool's are of version 4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProcessId(String);
+
+/// The first 28 bits of a text's SHA-256.
+fn digest28(text: &str) -> u32 {
+    let checksum = Checksum::of_text(text);
+    checksum.as_bytes().iter().take(4).fold(0, |sum: u32, byte| (sum << 8) | u32::from(*byte)) >> 4
+}
+
+impl ProcessId {
+    pub(crate) fn new(proof: Proof, server: &str) -> Self {
+        let random = uuid::Uuid::new_v4().to_string();
+        let tail = random.get(19..).unwrap_or_default();
+        ProcessId(format!("{}{tail}", prefix(proof, server)))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What all ids of one proof on one server begin with: up to and with the third hyphen.
+pub(crate) fn prefix(proof: Proof, server: &str) -> String {
+    let server = digest28(server);
+    format!("6a6250{:02x}-{:04x}-8{:03x}-", proof as u8, server >> 12, server & 0xfff)
+}
+
+/// Whether an id is one of ours, of any proof and server.
+pub(crate) fn is_ours(id: &str) -> bool {
+    id.len() == 36 && id.starts_with("6a6250")
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_uuid_of_version_8() {
+        let id = ProcessId::new(Proof::Advisory, "7301");
+        let uuid = uuid::Uuid::parse_str(id.as_str()).unwrap();
+        assert_eq!(uuid.get_version_num(), 8);
+        assert_eq!(uuid.get_variant(), uuid::Variant::RFC4122);
+        assert!(id.as_str().starts_with(&prefix(Proof::Advisory, "7301")));
+        assert!(!id.as_str().starts_with(&prefix(Proof::None, "7301")));
+        assert!(is_ours(id.as_str()));
+        assert!(!is_ours(&uuid::Uuid::new_v4().to_string()));
+    }
+}

@@ -1,0 +1,363 @@
+//! The jetbase lock: the row that both tools honour, and the proof of life behind it.
+
+mod identity;
+mod protocol;
+mod side_file;
+
+use std::time::{Duration, Instant};
+
+use jetbase_core::{Dialect, Record};
+
+use crate::cancel::Cancel;
+use crate::connection::{Cause, CauseKind, Failure};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Listener};
+use crate::run::first_look;
+use crate::session::{Session, Wish};
+use crate::target::Open;
+
+use identity::ProcessId;
+pub(crate) use identity::is_ours;
+use protocol::{Action, Claimant, Patience, Seen, next};
+pub(crate) use protocol::{LockRow, Owner, Proof, judge};
+use side_file::SideFile;
+
+/// How long a run waits while somebody else holds the lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// While the holder is provably alive; 60 seconds where nobody can know.
+    #[default]
+    Patiently,
+    /// This long, whoever it is.
+    UpTo(Duration),
+    /// Not at all.
+    Never,
+}
+
+impl Wait {
+    /// How long a server that is starting, or full, is waited for.
+    pub(crate) fn connecting(self) -> Duration {
+        self.patience().unknown
+    }
+
+    fn patience(self) -> Patience {
+        match self {
+            Wait::Patiently => Patience { living: None, unknown: Duration::from_secs(60) },
+            Wait::UpTo(limit) => Patience { living: Some(limit), unknown: limit },
+            Wait::Never => Patience { living: Some(Duration::ZERO), unknown: Duration::ZERO },
+        }
+    }
+}
+
+/// The id under which a run holds the lock, or may hold it after a lost answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    id: String,
+    proof: Proof,
+}
+
+/// The lock, held.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) waited: Duration,
+    pub(crate) recovered: Option<String>,
+    /// Keeps the proof of an SQLite run.
+    _side_file: Option<SideFile>,
+}
+
+/// Pauses between two looks: the first, the factor, the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often the tables are tried again while others make them too.
+const CREATE_TRIES: u32 = 60;
+/// When a waiter first says for whom, and how often it repeats that.
+const FIRST_WORD: Duration = Duration::from_secs(5);
+const NEXT_WORD: Duration = Duration::from_secs(30);
+
+/// Takes the lock; the session's `{me}` is the process id from now on.
+pub(crate) async fn acquire(
+    session: &mut Session<'_>,
+    wait: Wait,
+    listener: &mut Listener,
+    cancel: &Cancel,
+) -> Result<Held, Error> {
+    let mut side_file = session.file.as_deref().and_then(SideFile::open);
+    if let Some(file) = &side_file {
+        session.proof = Proof::File;
+        session.server = file.identity();
+    }
+    let id = ProcessId::new(session.proof, &session.server);
+    let heirloom = identity::prefix(session.proof, &session.server);
+    let claimant = Claimant { id: id.as_str().to_owned(), proof: session.proof, heirloom };
+    session.fill = session
+        .fill
+        .clone()
+        .literal("me", &claimant.id)
+        .literal("heirloom", &format!("{}%", claimant.heirloom));
+
+    session.claim = Some(Claim { id: claimant.id.clone(), proof: claimant.proof });
+
+    let started = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    let mut word = FIRST_WORD;
+    let mut dead: Option<String> = None;
+    let mut row = LockRow::default();
+    let mut seen =
+        if session.has_tables { attempt(session, &mut side_file).await? } else { Seen::NoTables };
+    loop {
+        if cancel.is_asked() {
+            return Err(Error::new(ErrorKind::Cancelled));
+        }
+        let waited = started.elapsed();
+        match next(&claimant, &seen, waited, wait.patience()) {
+            Action::CreateTables => {
+                create_tables(session).await?;
+                seen = attempt(session, &mut side_file).await?;
+            }
+            Action::CreateRow => {
+                let sql = session.sql.create_row;
+                session
+                    .send(sql)
+                    .await
+                    .or_else(|failure| passing(session, failure, "creating the lock row"))?;
+                seen = attempt(session, &mut side_file).await?;
+            }
+            Action::TryAcquire => seen = attempt(session, &mut side_file).await?,
+            Action::Look => {
+                seen = look(session, side_file.as_mut()).await?;
+                if let Seen::Row(found) = &seen {
+                    let died = judge(&claimant, found) == Owner::Dead;
+                    dead = if died { found.owner.clone() } else { None };
+                    row = found.clone();
+                }
+            }
+            Action::Sleep => {
+                if waited >= word {
+                    word += NEXT_WORD;
+                    let holder = describe(session, &row).await;
+                    listener.tell(&Event::Waiting { holder, since: row.since.clone() });
+                }
+                let jitter = 0.5 + fastrand::f64();
+                cancel.sleep(pause.mul_f64(jitter)).await;
+                pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
+                seen = Seen::Refused;
+            }
+            Action::Hold => {
+                if let Some(from) = &dead {
+                    listener.tell(&Event::Recovered { from: from.clone() });
+                }
+                let waited = started.elapsed();
+                listener.tell(&Event::Acquired { waited });
+                return Ok(Held { waited, recovered: dead, _side_file: side_file });
+            }
+            Action::GiveUp => {
+                let alive = matches!(judge(&claimant, &row), Owner::Alive).then_some(true);
+                let holder = describe(session, &row).await;
+                return Err(Error::new(ErrorKind::Held {
+                    holder,
+                    since: row.since,
+                    alive,
+                    waited,
+                }));
+            }
+        }
+    }
+}
+
+/// Tries to take the lock: one atomic UPDATE, committed at once.
+async fn attempt(
+    session: &mut Session<'_>,
+    side_file: &mut Option<SideFile>,
+) -> Result<Seen, Error> {
+    if side_file.as_mut().is_some_and(|file| !file.try_lock()) {
+        return Ok(Seen::Refused);
+    }
+    let proven = session.proof != Proof::None;
+    let sql = if proven { session.sql.acquire_proven } else { session.sql.acquire };
+    let answer = match session.send(sql).await {
+        Ok(sets) => sets.last().and_then(|set| set.rows.first()).cloned().unwrap_or_default(),
+        Err(Failure { cause, .. }) if session.sql.no_table.contains(&cause.code.as_str()) => {
+            return Ok(Seen::NoTables);
+        }
+        Err(failure) => {
+            passing::<()>(session, failure, "taking the migration lock")?;
+            return Ok(Seen::Refused);
+        }
+    };
+    if answer.is_true(0) {
+        return Ok(Seen::Won);
+    }
+    if answer.is_true(1) {
+        let _ = session.send(session.sql.release_proof).await;
+    }
+    if let Some(file) = side_file {
+        file.unlock();
+    }
+    Ok(Seen::Refused)
+}
+
+/// Reads the row, without a lock and without a transaction; `alive` is known only of those whose life we can judge.
+pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>, Error> {
+    let mut side_file = session.file.as_deref().and_then(SideFile::open_existing);
+    let (proof, server) = match (session.dialect, &side_file) {
+        (Dialect::Postgres, _) => (Proof::Advisory, session.server.clone()),
+        (Dialect::MySql, _) => (Proof::GetLock, session.server.clone()),
+        (Dialect::Sqlite, Some(file)) => (Proof::File, file.identity()),
+        (Dialect::Sqlite, None) => (Proof::None, String::new()),
+    };
+    let kin = identity::prefix(proof, &server);
+    let Seen::Row(row) = look(session, side_file.as_mut()).await? else { return Ok(None) };
+    let known =
+        proof != Proof::None && row.owner.as_ref().is_some_and(|owner| owner.starts_with(&kin));
+    Ok(Some(LockRow { alive: row.alive.filter(|_| known), ..row }))
+}
+
+async fn look(session: &mut Session<'_>, side_file: Option<&mut SideFile>) -> Result<Seen, Error> {
+    let sets = match session.send(session.sql.poll).await {
+        Ok(sets) => sets,
+        Err(Failure { cause, .. }) if session.sql.no_table.contains(&cause.code.as_str()) => {
+            return Ok(Seen::NoTables);
+        }
+        Err(failure) => {
+            passing::<()>(session, failure, "looking at the migration lock")?;
+            return Ok(Seen::Refused);
+        }
+    };
+    let Some(row) = sets.first().and_then(|set| set.rows.first()) else { return Ok(Seen::NoRow) };
+    let alive = match side_file {
+        Some(file) => Some(file.is_held_by_others()),
+        None => row.opt(3).map(|_| row.is_true(3)),
+    };
+    Ok(Seen::Row(LockRow {
+        locked: row.is_true(0),
+        owner: row.opt(1).map(str::to_owned),
+        since: row.opt(2).map(str::to_owned),
+        alive,
+    }))
+}
+
+/// Makes what is missing of the two tables; others may be doing the same.
+async fn create_tables(session: &mut Session<'_>) -> Result<(), Error> {
+    let sql = session.sql;
+    let mut attempt = 0;
+    loop {
+        // A table that exists is not ours to change.
+        let index = if session.has_history { String::new() } else { session.fill.fill(sql.index) };
+        let fill = session.fill.clone().expression("index", &index);
+        let parts: Vec<_> =
+            sql.create.iter().map(|part| fill.fill(part)).filter(|part| !part.is_empty()).collect();
+        let Err(failure) = session.raw(&parts.join(";\n")).await else { break };
+        let _ = session.raw("ROLLBACK").await;
+        attempt += 1;
+        let race = sql.create_races.contains(&failure.cause.code.as_str());
+        if !race || attempt >= CREATE_TRIES {
+            return Err(Error::database("creating the migration tables", &failure.cause));
+        }
+        let pause = Duration::from_millis(2).mul_f64(fastrand::f64()) * attempt.min(25);
+        tokio::time::sleep(pause).await;
+    }
+    session.has_tables = true;
+    session.find_key().await
+}
+
+/// Lets errors that pass by themselves pass.
+fn passing<T: Default>(session: &Session<'_>, failure: Failure, doing: &str) -> Result<T, Error> {
+    let code = failure.cause.code.as_str();
+    if failure.cause.kind == CauseKind::Database && session.sql.passing.contains(&code) {
+        return Ok(T::default());
+    }
+    Err(Error::database(doing, &failure.cause))
+}
+
+/// What became of the lock at the end of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    Done,
+    /// The row is not ours any more.
+    NotOurs,
+}
+
+/// Gives the lock back: compare-and-set on our own id, the row first, then the proof.
+pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Release, Cause> {
+    let mut tries = 0;
+    let sets = loop {
+        match session.send(session.sql.release).await {
+            Ok(sets) => break sets,
+            Err(failure) => {
+                tries += 1;
+                let passes = session.sql.passing.contains(&failure.cause.code.as_str());
+                if !passes || tries > 10 {
+                    return Err(failure.cause);
+                }
+                tokio::time::sleep(Duration::from_millis(20) * tries).await;
+            }
+        }
+    };
+    if session.proof != Proof::None && session.dialect != Dialect::Sqlite {
+        let _ = session.send(session.sql.release_proof).await;
+    }
+    let freed = sets.first().is_some_and(|set| set.affected == 1);
+    Ok(if freed { Release::Done } else { Release::NotOurs })
+}
+
+/// Frees the lock of a session of ours that was lost, from a fresh one, and reads the history.
+///
+/// With a proof, only once the old session is provably gone; without one, only
+/// where the fence keeps the old session from working on (PostgreSQL).
+pub(crate) async fn release_afresh(
+    origin: &mut dyn Open,
+    wish: &Wish,
+    claim: &Claim,
+) -> Result<Vec<Record>, Error> {
+    let found = first_look(origin, wish).await?;
+    let nonce = format!("{:016x}", fastrand::u64(..));
+    let mut session = Session::open(origin, &found, &nonce, Duration::ZERO).await?;
+    let heir = ProcessId::new(session.proof, &session.server);
+    session.fill = session.fill.clone().literal("heirloom", &claim.id);
+    if claim.proof != Proof::None && session.proof == claim.proof {
+        session.fill = session.fill.clone().literal("me", heir.as_str());
+        for _ in 0..25 {
+            if attempt(&mut session, &mut None).await? == Seen::Won {
+                session
+                    .send(session.sql.release)
+                    .await
+                    .map_err(|it| Error::database("releasing the lock", &it.cause))?;
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    } else if session.dialect == Dialect::Postgres {
+        session.fill = session.fill.clone().literal("me", &claim.id);
+        let sql = format!("BEGIN; SET LOCAL lock_timeout = '5s'; {}; COMMIT", session.sql.release);
+        let _ = session.send(&sql).await;
+    }
+    let history = session.history().await;
+    session.close().await;
+    history
+}
+
+/// The holder of the lock in words.
+pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String {
+    let Some(owner) = &row.owner else { return "an unknown process".to_owned() };
+    if !is_ours(owner) {
+        return format!("the Python tool (process {owner})");
+    }
+    if row.alive == Some(true) {
+        if let Ok(sets) = session.send(session.sql.holder).await {
+            if let Some(row) = sets.first().and_then(|set| set.rows.first()) {
+                if row.opt(0).is_some() {
+                    let text = |column: usize| row.opt(column).filter(|text| !text.is_empty());
+                    let mut words = format!("process {owner}, alive as session {}", row.text(0));
+                    for (before, column) in [(" of ", 1), (" from ", 2), (", ", 3), (", ", 4)] {
+                        if let Some(text) = text(column) {
+                            words.push_str(before);
+                            words.push_str(text);
+                        }
+                    }
+                    return words;
+                }
+            }
+        }
+    }
+    format!("process {owner}")
+}

@@ -1,0 +1,486 @@
+//! Questions: read only, without a lock, and without making a table.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use jetbase_core::{
+    Ahead, Goal, Kind, Migrations, Plan, Policy, Problem, Record, Refusal, SkipReason, Skipped,
+    Until, Validation, Version, compare, plan, validate as compare_all,
+};
+
+use crate::error::Error;
+use crate::lock;
+use crate::run::first_look;
+use crate::session::{Look, Session, Wish, look};
+use crate::target::{Dedicated, Open, Owner, Source, Target, Way};
+
+/// A question to a database: `.await` it.
+///
+/// # Errors
+///
+/// An [`Error`] when the database cannot be asked, or the answer is one.
+#[must_use = "a question is not asked until it is awaited"]
+pub struct Query<'t, T> {
+    source: Source<'t>,
+    set: Migrations,
+    wish: Wish,
+    policy: Policy,
+    ask: Ask<T>,
+}
+
+/// Asks one question.
+type Ask<T> = for<'a> fn(&'a Question, &'a mut dyn Open) -> BoxFuture<'a, Result<T, Error>>;
+
+/// What a question is about.
+struct Question {
+    set: Migrations,
+    wish: Wish,
+    policy: Policy,
+}
+
+impl<T> fmt::Debug for Query<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Query")
+    }
+}
+
+impl<'t, T> Query<'t, T> {
+    fn new(set: &Migrations, source: Source<'t>, ask: Ask<T>) -> Self {
+        let wish = Wish { schema: set.options().schema.map(str::to_owned), role: None };
+        Query { source, set: set.clone(), wish, policy: Policy::default(), ask }
+    }
+
+    /// The schema (MySQL: the database) to look in, instead of the connection's own.
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.wish.schema = Some(schema.into());
+        self
+    }
+
+    /// Skips a validation; it can be called for several.
+    pub fn skip(mut self, validation: Validation) -> Self {
+        self.policy.skip.push(validation);
+        self
+    }
+
+    /// What to think of versions that are newer than all of the set.
+    pub fn ahead(mut self, ahead: Ahead) -> Self {
+        self.policy.ahead = ahead;
+        self
+    }
+}
+
+impl<'t, T: Send + 't> IntoFuture for Query<'t, T> {
+    type Output = Result<T, Error>;
+    type IntoFuture = BoxFuture<'t, Result<T, Error>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let question = Question { set: self.set, wish: self.wish, policy: self.policy };
+            match self.source.0 {
+                Way::Shared(mut origin) => (self.ask)(&question, origin.as_mut()).await,
+                Way::Borrowed(mut origin) => (self.ask)(&question, origin.as_mut()).await,
+                Way::Broken(why) => Err(Error::place(why)),
+            }
+        })
+    }
+}
+
+/// What is applied, and what is pending.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// The history, in the order of execution.
+    pub applied: Vec<Record>,
+    /// What a run would execute, in its order.
+    pub pending: Vec<Pending>,
+    /// What a run would leave alone though somebody may expect it.
+    pub skipped: Vec<Skipped>,
+    /// Why a run would refuse.
+    pub problems: Vec<Problem>,
+}
+
+/// A migration that a run would execute.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Pending {
+    /// The file's name.
+    pub file: String,
+    /// The version of a versioned migration.
+    pub version: Option<String>,
+    /// The description.
+    pub description: String,
+    /// The kind of migration.
+    pub kind: Kind,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} applied, {} pending", self.applied.len(), self.pending.len())?;
+        for pending in &self.pending {
+            write!(f, "\n  pending {}", pending.file)?;
+        }
+        for skipped in &self.skipped {
+            write!(f, "\n  skipped {}: {}", skipped.file, skipped.reason)?;
+        }
+        for problem in &self.problems {
+            write!(f, "\n  problem: {problem}; {}", problem.help())?;
+        }
+        Ok(())
+    }
+}
+
+/// What is applied, and what is pending.
+pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Status> {
+    Query::new(set, target.source(), |question, origin| {
+        Box::pin(async move {
+            let history = first_look(origin, &question.wish).await?.history.unwrap_or_default();
+            let planned =
+                plan(&question.set, &history, &Goal::Upgrade(Until::End), &question.policy);
+            let (planned, problems) = match planned {
+                Ok(planned) => (planned, Vec::new()),
+                Err(Refusal { problems }) => (Plan::default(), problems),
+            };
+            let files = planned.steps.iter().filter_map(|step| question.set.get(step.index));
+            let pending = files.map(|it| Pending {
+                file: it.file().to_owned(),
+                version: it.version().map(str::to_owned),
+                description: it.description().into_owned(),
+                kind: it.kind(),
+            });
+            let pending = pending.collect();
+            Ok(Status { pending, skipped: planned.skipped, applied: history, problems })
+        })
+    })
+}
+
+/// The rows of the history, in the order in which they were applied.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The rows; a repeatable stands where it ran last.
+    pub records: Vec<Record>,
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.records.is_empty() {
+            return f.write_str("nothing has been applied");
+        }
+        for (n, record) in self.records.iter().enumerate() {
+            let separator = if n == 0 { "" } else { "\n" };
+            write!(f, "{separator}{} {}", record.applied_at, record.file)?;
+        }
+        Ok(())
+    }
+}
+
+/// What has been applied, and when.
+pub fn history<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, History> {
+    Query::new(set, target.source(), |question, origin| {
+        Box::pin(async move {
+            let mut records = first_look(origin, &question.wish).await?.history.unwrap_or_default();
+            records.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
+            Ok(History { records })
+        })
+    })
+}
+
+/// The highest applied version; `None` before the first.
+pub fn current<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Option<Version>> {
+    Query::new(set, target.source(), |question, origin| {
+        Box::pin(async move {
+            let history = first_look(origin, &question.wish).await?.history.unwrap_or_default();
+            let versions = history.iter().filter_map(|record| record.version.as_deref());
+            Ok(versions
+                .max_by(|a, b| compare(a, b))
+                .and_then(|version| Version::parse(version).ok()))
+        })
+    })
+}
+
+/// A history that agrees with its set.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Validated {
+    /// How many rows were compared.
+    pub records: usize,
+    /// What is known to differ, and tolerated.
+    pub skipped: Vec<Skipped>,
+}
+
+impl fmt::Display for Validated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "history and files agree ({} rows compared)", self.records)
+    }
+}
+
+/// Compares history and set: checksums, missing files, files that sort too low.
+pub fn validate<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Validated> {
+    Query::new(set, target.source(), |question, origin| {
+        Box::pin(async move {
+            let history = first_look(origin, &question.wish).await?.history.unwrap_or_default();
+            let skipped = compare_all(&question.set, &history, &question.policy)?;
+            Ok(Validated { records: history.len(), skipped })
+        })
+    })
+}
+
+/// Whether a program may start on a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Everything is applied.
+    Ready,
+    /// A newer program has applied more.
+    Ahead,
+    /// These files are still pending.
+    Behind {
+        /// Their names, in running order.
+        pending: Vec<String>,
+    },
+}
+
+impl Readiness {
+    /// Whether the program may start.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !matches!(self, Readiness::Behind { .. })
+    }
+}
+
+impl fmt::Display for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Readiness::Ready => f.write_str("ready: everything is applied"),
+            Readiness::Ahead => f.write_str("ready: the database is ahead of this program"),
+            Readiness::Behind { pending } => {
+                write!(f, "not ready: {} pending ({})", pending.len(), pending.join(", "))
+            }
+        }
+    }
+}
+
+/// Asks whether the database is at, or ahead of, the set: the readiness gate of a service.
+///
+/// Drift is an error. It answers while somebody migrates, too.
+pub fn check<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Readiness> {
+    Query::new(set, target.source(), |question, origin| {
+        Box::pin(async move {
+            let history = first_look(origin, &question.wish).await?.history.unwrap_or_default();
+            let planned =
+                plan(&question.set, &history, &Goal::Upgrade(Until::End), &question.policy)?;
+            if planned.skipped.iter().any(|it| it.reason == SkipReason::Ahead) {
+                return Ok(Readiness::Ahead);
+            }
+            let files = planned.steps.iter().filter_map(|step| question.set.get(step.index));
+            let pending: Vec<_> = files.map(|it| it.file().to_owned()).collect();
+            Ok(if pending.is_empty() { Readiness::Ready } else { Readiness::Behind { pending } })
+        })
+    })
+}
+
+/// Whether somebody holds the migration lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LockStatus {
+    /// Whether the lock is held.
+    pub locked: bool,
+    /// Since when, as the database prints it.
+    pub locked_at: Option<String>,
+    /// The holder's process id.
+    pub process_id: Option<String>,
+    /// Who that is, in words.
+    pub holder: Option<String>,
+    /// Whether the holder is provably alive, or dead; `None` where nobody can know.
+    pub alive: Option<bool>,
+}
+
+impl fmt::Display for LockStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.locked {
+            return f.write_str("Status: UNLOCKED");
+        }
+        write!(f, "Status: LOCKED\nLocked At: {}", self.locked_at.as_deref().unwrap_or("None"))?;
+        if let Some(holder) = &self.holder {
+            write!(f, "\nHeld By: {holder}")?;
+        }
+        f.write_str(match self.alive {
+            Some(true) => "\nAlive: yes",
+            Some(false) => "\nAlive: no, the next run takes the lock over",
+            None => "\nAlive: nobody can know from here; if you are sure that it is dead, unlock",
+        })
+    }
+}
+
+/// Who holds the migration lock, since when, and whether that holder lives.
+pub fn lock_status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, LockStatus> {
+    Query::new(set, target.source(), |question, origin| {
+        Box::pin(async move {
+            let (mut session, _) = over_look(origin, &question.wish).await?;
+            let status = read_lock(&mut session).await;
+            session.close().await;
+            status
+        })
+    })
+}
+
+async fn read_lock(session: &mut Session<'_>) -> Result<LockStatus, Error> {
+    let free =
+        LockStatus { locked: false, locked_at: None, process_id: None, holder: None, alive: None };
+    let Some(row) = lock::inspect(session).await?.filter(|row| row.locked) else { return Ok(free) };
+    let holder = lock::describe(session, &row).await;
+    Ok(LockStatus {
+        locked: true,
+        locked_at: row.since.as_deref().map(|since| stamp(since, session)),
+        process_id: row.owner,
+        holder: Some(holder),
+        alive: row.alive,
+    })
+}
+
+/// A time stamp as the Python tool prints it: no fraction, or six digits; SQLite's text as it is.
+fn stamp(since: &str, session: &Session<'_>) -> String {
+    match since.split_once('.') {
+        Some((seconds, fraction))
+            if session.file.is_none() && fraction.trim_matches('0').is_empty() =>
+        {
+            seconds.to_owned()
+        }
+        Some((seconds, fraction)) if session.dialect != jetbase_core::Dialect::Sqlite => {
+            format!("{seconds}.{fraction:0<6}")
+        }
+        _ => since.to_owned(),
+    }
+}
+
+/// A session over the connection of a look: enough to ask, not to run.
+async fn over_look<'c>(
+    origin: &'c mut dyn Open,
+    wish: &Wish,
+) -> Result<(Session<'c>, Look), Error> {
+    let dialect = origin.dialect();
+    let mut connection =
+        origin.look().await.map_err(|cause| Error::database("connecting", &cause))?;
+    let found = look(connection.as_mut(), dialect, wish).await?;
+    let session =
+        Session::over(Dedicated { connection, owner: Owner::Pool }, dialect, &found, "").await?;
+    Ok((session, found))
+}
+
+/// Sets the lock free by hand: `.await` it.
+///
+/// # Errors
+///
+/// When the holder is provably alive, unless forced, and when the row is
+/// locked by a transaction in work.
+#[derive(Debug)]
+#[must_use = "nothing is unlocked until it is awaited"]
+pub struct Unlock<'t> {
+    source: Source<'t>,
+    wish: Wish,
+    force: Force,
+}
+
+/// Whether a living holder is respected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Force {
+    No,
+    Yes,
+}
+
+/// What an unlock has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unlocked {
+    /// The holder before; `None` when nobody held the lock.
+    pub holder: Option<String>,
+}
+
+impl fmt::Display for Unlocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.holder {
+            Some(holder) => write!(f, "unlocked; it was held by {holder}"),
+            None => f.write_str("the lock was free"),
+        }
+    }
+}
+
+/// Sets the migration lock free by hand.
+pub fn unlock<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Unlock<'t> {
+    let wish = Wish { schema: set.options().schema.map(str::to_owned), role: None };
+    Unlock { source: target.source(), wish, force: Force::No }
+}
+
+impl Unlock<'_> {
+    /// Unlocks even under a holder that is provably alive: its run will stop with "lock lost".
+    pub fn force(mut self) -> Self {
+        self.force = Force::Yes;
+        self
+    }
+
+    /// The schema (MySQL: the database) to work in, instead of the connection's own.
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.wish.schema = Some(schema.into());
+        self
+    }
+}
+
+impl<'t> IntoFuture for Unlock<'t> {
+    type Output = Result<Unlocked, Error>;
+    type IntoFuture = BoxFuture<'t, Result<Unlocked, Error>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            match self.source.0 {
+                Way::Shared(mut origin) => set_free(origin.as_mut(), &self.wish, self.force).await,
+                Way::Borrowed(mut origin) => {
+                    set_free(origin.as_mut(), &self.wish, self.force).await
+                }
+                Way::Broken(why) => Err(Error::place(why)),
+            }
+        })
+    }
+}
+
+async fn set_free(origin: &mut dyn Open, wish: &Wish, force: Force) -> Result<Unlocked, Error> {
+    let found = first_look(origin, wish).await?;
+    let mut session = Session::open(origin, &found, "", Duration::ZERO).await?;
+    let result = set_row_free(&mut session, force).await;
+    session.close().await;
+    result
+}
+
+async fn set_row_free(session: &mut Session<'_>, force: Force) -> Result<Unlocked, Error> {
+    let status = read_lock(session).await?;
+    if !status.locked {
+        return Ok(Unlocked { holder: None });
+    }
+    let holder = status.holder.unwrap_or_default();
+    if status.alive == Some(true) && force == Force::No {
+        return Err(Error::place(format!(
+            "the lock is held by {holder}, which is alive; wait for it, end it, or force the unlock"
+        )));
+    }
+    let sql = session.sql.unlock;
+    let sql = session
+        .sql
+        .briefly
+        .iter()
+        .chain([&sql])
+        .map(|part| session.fill.fill(part))
+        .collect::<Vec<_>>();
+    match session.raw(&sql.join(";\n")).await {
+        Ok(_) => Ok(Unlocked { holder: Some(holder) }),
+        Err(failure) => {
+            let _ = session.raw("ROLLBACK").await;
+            let busy = session.sql.passing.contains(&failure.cause.code.as_str());
+            Err(if busy {
+                Error::place(format!(
+                    "the lock cannot be set free now: {holder} is executing a migration under it"
+                ))
+            } else {
+                Error::database("unlocking", &failure.cause)
+            })
+        }
+    }
+}

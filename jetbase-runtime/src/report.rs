@@ -1,0 +1,96 @@
+//! What a run has done.
+
+use std::fmt;
+use std::time::Duration;
+
+use jetbase_core::{Action, Kind, Skipped};
+
+/// What a run has done; on a failure, what it had done before.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// The migrations that were executed and committed, in their order.
+    pub applied: Vec<Applied>,
+    /// The migrations that a dry run would execute.
+    pub planned: Vec<Planned>,
+    /// What was left alone though somebody may expect it.
+    pub skipped: Vec<Skipped>,
+    /// Sentences for an operator.
+    pub warnings: Vec<String>,
+    /// How long the run waited for the lock.
+    pub waited: Duration,
+    /// The process id of the dead holder whose lock was taken over.
+    pub recovered: Option<String>,
+    /// How long the whole run took.
+    pub elapsed: Duration,
+}
+
+/// One executed migration.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Applied {
+    /// The file's name.
+    pub file: String,
+    /// The version of a versioned migration.
+    pub version: Option<String>,
+    /// The kind of migration.
+    pub kind: Kind,
+    /// What was done with it.
+    pub action: Action,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// One migration that a dry run would execute.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Planned {
+    /// The file's name.
+    pub file: String,
+    /// What would be done with it.
+    pub action: Action,
+    /// The statements that would be sent, in their order.
+    pub statements: Vec<String>,
+}
+
+impl Report {
+    /// Whether nothing had to be done.
+    #[must_use]
+    pub fn is_up_to_date(&self) -> bool {
+        self.applied.is_empty() && self.planned.is_empty()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.planned.is_empty() {
+            write!(f, "dry run: nothing was executed")?;
+        } else if self.applied.is_empty() {
+            write!(f, "up to date: nothing to do")?;
+        } else {
+            let count = self.applied.len();
+            let noun = if count == 1 { "migration" } else { "migrations" };
+            let back = self.applied.iter().all(|it| it.action == Action::RollBack);
+            let verb = if back { "rolled back" } else { "applied" };
+            write!(f, "{verb} {count} {noun} in {:.1?}", self.elapsed)?;
+        }
+        if self.waited >= Duration::from_millis(100) {
+            write!(f, ", {:.1?} of them waiting for the lock", self.waited)?;
+        }
+        for planned in &self.planned {
+            let verb =
+                if planned.action == Action::RollBack { "would roll back" } else { "would apply" };
+            write!(f, "\n  {verb} {} ({} statements)", planned.file, planned.statements.len())?;
+        }
+        for applied in &self.applied {
+            write!(f, "\n  {} ({:.1?})", applied.file, applied.elapsed)?;
+        }
+        for skipped in &self.skipped {
+            write!(f, "\n  skipped {}: {}", skipped.file, skipped.reason)?;
+        }
+        for warning in &self.warnings {
+            write!(f, "\n  warning: {warning}")?;
+        }
+        Ok(())
+    }
+}

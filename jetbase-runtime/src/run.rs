@@ -1,0 +1,447 @@
+//! Applying and rolling back: one path for both, from the first look to the release.
+
+use std::future::IntoFuture;
+use std::time::{Duration, Instant};
+
+use futures_core::future::BoxFuture;
+use jetbase_core::{
+    Action, Ahead, Goal, Migrations, Plan, Policy, Record, Repeat, SkipReason, Until, Validation,
+    Version, plan,
+};
+use tracing::Instrument;
+
+use crate::cancel::{AskOnDrop, Cancel};
+use crate::error::{Error, ErrorKind, Outcome};
+use crate::event::{Event, Listener};
+use crate::execute::{Job, prepare};
+use crate::lock::{self, Held, Release, Wait};
+use crate::report::{Applied, Planned, Report};
+use crate::session::{Look, Session, Wish, look};
+use crate::target::{Open, Source, Target, Way, source_of_url};
+
+/// What is asked for; the builders below fill it in.
+#[derive(Debug)]
+struct Request {
+    set: Migrations,
+    goal: Goal,
+    policy: Policy,
+    wait: Wait,
+    wish: Wish,
+    effort: Effort,
+    listener: Listener,
+    cancel: Cancel,
+}
+
+/// Whether anything is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effort {
+    Real,
+    Dry,
+}
+
+impl Request {
+    fn new(set: &Migrations, goal: Goal) -> Self {
+        let wish = Wish { schema: set.options().schema.map(str::to_owned), role: None };
+        Request {
+            set: set.clone(),
+            goal,
+            policy: Policy::default(),
+            wait: Wait::default(),
+            wish,
+            effort: Effort::Real,
+            listener: Listener::default(),
+            cancel: Cancel::default(),
+        }
+    }
+}
+
+/// Applies what is pending in a set.
+///
+/// The returned builder is a future: await it. See [`Run`].
+pub fn run<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Run<'t> {
+    Run { source: target.source(), request: Request::new(set, Goal::Upgrade(Until::End)) }
+}
+
+/// Applies what is pending in a set, on the database behind a URL; see [`DatabaseUrl`](crate::DatabaseUrl).
+pub fn run_url(set: &Migrations, url: &str) -> Run<'static> {
+    Run { source: source_of_url(url), request: Request::new(set, Goal::Upgrade(Until::End)) }
+}
+
+/// Rolls back the version applied last, or more.
+///
+/// The returned builder is a future: await it. See [`Rollback`].
+pub fn rollback<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Rollback<'t> {
+    Rollback {
+        source: target.source(),
+        request: Request::new(set, Goal::Rollback(Until::Count(1))),
+    }
+}
+
+/// A run that applies what is pending: set options, then `.await` it.
+///
+/// With a pool, or a URL, the work is done in a task of its own: when the
+/// future is dropped, the file in work is finished, and the lock is released.
+/// With `&mut` a connection the work ends where the future is dropped: the
+/// lock may then stay until somebody unlocks it.
+///
+/// # Errors
+///
+/// An [`Error`] that names what happened, where, and what to do; it carries
+/// the report of what was applied before.
+#[derive(Debug)]
+#[must_use = "a run does nothing until it is awaited"]
+pub struct Run<'t> {
+    source: Source<'t>,
+    request: Request,
+}
+
+/// A run that rolls back: set options, then `.await` it. See [`Run`] for what
+/// dropping it means, and for its errors.
+#[derive(Debug)]
+#[must_use = "a rollback does nothing until it is awaited"]
+pub struct Rollback<'t> {
+    source: Source<'t>,
+    request: Request,
+}
+
+macro_rules! options {
+    ($Builder:ident) => {
+        impl<'t> $Builder<'t> {
+            /// How long to wait while somebody else holds the lock.
+            pub fn wait(mut self, wait: Wait) -> Self {
+                self.request.wait = wait;
+                self
+            }
+
+            /// The schema (MySQL: the database) to work in, instead of the connection's own.
+            pub fn schema(mut self, schema: impl Into<String>) -> Self {
+                self.request.wish.schema = Some(schema.into());
+                self
+            }
+
+            /// The PostgreSQL role to work as, as `SET ROLE` would.
+            pub fn role(mut self, role: impl Into<String>) -> Self {
+                self.request.wish.role = Some(role.into());
+                self
+            }
+
+            /// Hears what happens, as it happens.
+            pub fn on_event(mut self, listen: impl FnMut(&Event) + Send + 'static) -> Self {
+                self.request.listener = Listener::new(listen);
+                self
+            }
+
+            /// Reports what would be done, and takes no lock.
+            pub fn dry_run(mut self) -> Self {
+                self.request.effort = Effort::Dry;
+                self
+            }
+        }
+
+        impl<'t> IntoFuture for $Builder<'t> {
+            type Output = Result<Report, Error>;
+            type IntoFuture = BoxFuture<'t, Result<Report, Error>>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                start(self.source, self.request)
+            }
+        }
+    };
+}
+
+options!(Run);
+options!(Rollback);
+
+impl Run<'_> {
+    /// Applies versions up to and with this one; repeatables run as ever.
+    pub fn to_version(mut self, version: Version) -> Self {
+        self.request.goal = Goal::Upgrade(Until::Version(version));
+        self
+    }
+
+    /// Applies at most this many versions; repeatables run as ever.
+    pub fn count(mut self, count: usize) -> Self {
+        self.request.goal = Goal::Upgrade(Until::Count(count));
+        self
+    }
+
+    /// Skips a validation; it can be called for several.
+    pub fn skip(mut self, validation: Validation) -> Self {
+        self.request.policy.skip.push(validation);
+        self
+    }
+
+    /// What to do when a newer program has migrated the database already.
+    pub fn ahead(mut self, ahead: Ahead) -> Self {
+        self.request.policy.ahead = ahead;
+        self
+    }
+
+    /// When `RA__` files run.
+    pub fn repeat(mut self, repeat: Repeat) -> Self {
+        self.request.policy.repeat = repeat;
+        self
+    }
+}
+
+impl Rollback<'_> {
+    /// Rolls back this many versions, the latest first.
+    pub fn count(mut self, count: usize) -> Self {
+        self.request.goal = Goal::Rollback(Until::Count(count));
+        self
+    }
+
+    /// Rolls back every version above this one, which must be applied.
+    pub fn to_version(mut self, version: Version) -> Self {
+        self.request.goal = Goal::Rollback(Until::Version(version));
+        self
+    }
+
+    /// Rolls back every version.
+    pub fn all(mut self) -> Self {
+        self.request.goal = Goal::Rollback(Until::End);
+        self
+    }
+}
+
+/// Starts a run: in a task of its own where that is possible.
+fn start(source: Source<'_>, mut request: Request) -> BoxFuture<'_, Result<Report, Error>> {
+    let name = match request.goal {
+        Goal::Upgrade(_) => "upgrade",
+        Goal::Rollback(_) => "rollback",
+    };
+    let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal = name);
+    match source.0 {
+        Way::Shared(mut origin) => Box::pin(async move {
+            let guard = AskOnDrop(request.cancel.clone());
+            let work = async move { perform(&mut request, origin.as_mut()).await };
+            let result = tokio::spawn(work.instrument(span)).await;
+            drop(guard);
+            result.unwrap_or_else(|failure| match failure.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::new(ErrorKind::Cancelled)),
+            })
+        }),
+        Way::Borrowed(mut origin) => {
+            Box::pin(async move { perform(&mut request, origin.as_mut()).await }.instrument(span))
+        }
+        Way::Broken(why) => Box::pin(async move { Err(Error::place(why)) }),
+    }
+}
+
+/// Runs a request, and puts what was done into its answer, good or bad.
+async fn perform(request: &mut Request, origin: &mut dyn Open) -> Result<Report, Error> {
+    let started = Instant::now();
+    let mut report = Report::default();
+    let result = attempt(request, origin, &mut report).await;
+    report.elapsed = started.elapsed();
+    match result {
+        Ok(()) => Ok(report),
+        Err(error) => Err(error.reporting(report)),
+    }
+}
+
+async fn attempt(
+    request: &mut Request,
+    origin: &mut dyn Open,
+    report: &mut Report,
+) -> Result<(), Error> {
+    if let Some(warning) = crate::stale::warning(&request.set) {
+        warn(request, report, warning);
+    }
+    let first = first_look(origin, &request.wish).await?;
+    let history = first.history.as_deref().unwrap_or_default();
+    let planned = plan(&request.set, history, &request.goal, &request.policy)?;
+    note(request, report, &planned);
+    let syntax = first.place.syntax.unwrap_or(jetbase_core::Syntax::of(origin.dialect()));
+    let set = request.set.clone();
+    let jobs = prepare(&set, &planned, syntax)?;
+    if request.effort == Effort::Dry {
+        report.planned = jobs.iter().map(planned_job).collect();
+        return Ok(());
+    }
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    drop(jobs);
+
+    let nonce = format!("{:016x}", fastrand::u64(..));
+    let mut session = Session::open(origin, &first, &nonce, request.wait.connecting()).await?;
+    let result = under_lock(request, &mut session, report).await;
+    let outcome = match result {
+        Err(error) if error.is_lost() => Err((error, session.claim.clone())),
+        other => Ok(other),
+    };
+    session.close().await;
+    match outcome {
+        Ok(result) => result,
+        Err((error, claim)) => Err(aftermath(request, origin, error, claim).await),
+    }
+}
+
+/// The first look, over the caller's own connection or one of its pool.
+pub(crate) async fn first_look(origin: &mut dyn Open, wish: &Wish) -> Result<Look, Error> {
+    let dialect = origin.dialect();
+    let connection = origin.look().await;
+    let mut connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
+    let found = look(connection.as_mut(), dialect, wish).await;
+    connection.finish(crate::connection::End::Reuse).await;
+    found
+}
+
+/// Takes the lock, works, and gives the lock back on every path.
+async fn under_lock(
+    request: &mut Request,
+    session: &mut Session<'_>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let held = lock::acquire(session, request.wait, &mut request.listener, &request.cancel).await?;
+    report.waited = held.waited;
+    report.recovered.clone_from(&held.recovered);
+    let result = work(request, session, report).await;
+    if result.as_ref().is_err_and(Error::is_lost) {
+        return result;
+    }
+    if matches!(result.as_ref().map_err(Error::kind), Err(ErrorKind::LockLost { .. })) {
+        request.listener.tell(&Event::LockLost);
+    }
+    give_back(request, session, held, report, result).await
+}
+
+async fn give_back(
+    request: &mut Request,
+    session: &mut Session<'_>,
+    held: Held,
+    report: &mut Report,
+    result: Result<(), Error>,
+) -> Result<(), Error> {
+    match lock::release(session, held).await {
+        Ok(Release::Done) => request.listener.tell(&Event::Released),
+        Ok(Release::NotOurs) if result.is_ok() => {
+            warn(
+                request,
+                report,
+                "the lock was taken away during the run; all of the work was done before"
+                    .to_owned(),
+            );
+        }
+        Ok(Release::NotOurs) => {}
+        Err(cause) => {
+            let error = Error::database("releasing the migration lock", &cause);
+            warn(request, report, format!("{error}; run `jetbase unlock` when nobody migrates"));
+        }
+    }
+    result
+}
+
+/// Plans again, under the lock, and executes that plan.
+async fn work(
+    request: &mut Request,
+    session: &mut Session<'_>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let history: Vec<Record> = session.history().await?;
+    let planned = plan(&request.set, &history, &request.goal, &request.policy)?;
+    report.skipped.clone_from(&planned.skipped);
+    let set = request.set.clone();
+    let syntax = session.place.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
+    let jobs = prepare(&set, &planned, syntax)?;
+    session.count_orphans().await;
+    for (index, job) in jobs.iter().enumerate() {
+        if request.cancel.is_asked() {
+            break;
+        }
+        let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
+        execute(request, session, report, job, (index + 1, jobs.len())).instrument(span).await?;
+    }
+    Ok(())
+}
+
+async fn execute(
+    request: &mut Request,
+    session: &mut Session<'_>,
+    report: &mut Report,
+    job: &Job<'_>,
+    (number, of): (usize, usize),
+) -> Result<(), Error> {
+    let file = job.migration.file().to_owned();
+    let action = job.action;
+    request.listener.tell(&Event::Started { file: file.clone(), number, of, action });
+    let started = Instant::now();
+    let label = format!("jetbase {file} {number}/{of}");
+    let listener = &mut request.listener;
+    job.run(session, &label, |attempt, reason| {
+        listener.tell(&Event::Retrying { file: file.clone(), attempt, reason: reason.to_owned() });
+    })
+    .await?;
+    let elapsed = started.elapsed();
+    report.applied.push(Applied {
+        file: file.clone(),
+        version: job.migration.version().map(str::to_owned),
+        kind: job.migration.kind(),
+        action,
+        elapsed,
+    });
+    request.listener.tell(&Event::Finished { file, elapsed, action });
+    Ok(())
+}
+
+/// After a lost connection: learns from the history what became of the file,
+/// and frees the lock where that is safe.
+async fn aftermath(
+    request: &mut Request,
+    origin: &mut dyn Open,
+    error: Error,
+    claim: Option<lock::Claim>,
+) -> Error {
+    let (ErrorKind::Interrupted { file, message, .. }, Some(claim)) = (error.kind().clone(), claim)
+    else {
+        return error;
+    };
+    // A server that restarts needs a moment; one that is gone is not waited for.
+    for _ in 0..10 {
+        match lock::release_afresh(origin, &request.wish, &claim).await {
+            Ok(history) => {
+                let name = file.rsplit('/').next().unwrap_or(&file);
+                let recorded = history.iter().any(|it| it.file == name);
+                let rolling_back = matches!(request.goal, Goal::Rollback(_));
+                let outcome = match (
+                    recorded != rolling_back,
+                    request.set.iter().find(|it| it.path() == file),
+                ) {
+                    (true, Some(it)) if !it.kind().is_repeatable() => Outcome::Committed,
+                    (false, Some(it)) if !it.kind().is_repeatable() => Outcome::RolledBack,
+                    _ => Outcome::Unknown,
+                };
+                return Error::new(ErrorKind::Interrupted { file, outcome, message });
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
+    }
+    Error::new(ErrorKind::Interrupted { file, outcome: Outcome::Unknown, message })
+}
+
+/// Reports what a plan leaves alone.
+fn note(request: &mut Request, report: &mut Report, planned: &Plan) {
+    report.skipped.clone_from(&planned.skipped);
+    let ahead: Vec<_> =
+        planned.skipped.iter().filter(|it| it.reason == SkipReason::Ahead).collect();
+    if let Some(last) = ahead.last() {
+        let message = format!(
+            "the database is ahead of this program: {} ({} in all) was applied by a newer one; nothing is executed",
+            last.file,
+            ahead.len()
+        );
+        warn(request, report, message);
+    }
+}
+
+fn warn(request: &mut Request, report: &mut Report, message: String) {
+    request.listener.tell(&Event::Warning { message: message.clone() });
+    report.warnings.push(message);
+}
+
+fn planned_job(job: &Job<'_>) -> Planned {
+    let action: Action = job.action;
+    Planned { file: job.migration.file().to_owned(), action, statements: job.statements() }
+}

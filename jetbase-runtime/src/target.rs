@@ -1,0 +1,354 @@
+//! What a command can work on: pools, connections and URLs of three databases.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use futures_core::future::BoxFuture;
+use jetbase_core::Dialect;
+use sqlx::ConnectOptions;
+
+use crate::connection::{Cause, Connection, Guard};
+
+/// A database that jetbase can migrate: a reference to a pool, or a mutable
+/// reference to one connection.
+///
+/// It is implemented for `&PgPool`, `&MySqlPool`, `&SqlitePool`, and for
+/// `&mut` their connections, each with the feature of the same name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a database that jetbase can migrate",
+    label = "expected `&PgPool`, `&MySqlPool`, `&SqlitePool`, or `&mut` one of their connections",
+    note = "pass a reference: `migrations::run(&pool)` or `migrations::run(&mut connection)`",
+    note = "is the matching feature of jetbase on? `postgres`, `mysql`, `sqlite`",
+    note = "jetbase works with sqlx 0.9; a pool of another version of sqlx is a different type: \
+            use `migrations::run_url(…)` there"
+)]
+pub trait Target<'t>: sealed::Sealed<'t> {}
+
+impl<'t, T: sealed::Sealed<'t>> Target<'t> for T {}
+
+pub(crate) mod sealed {
+    /// Keeps [`Target`](super::Target) ours.
+    pub trait Sealed<'t> {
+        /// The way to connections.
+        fn source(self) -> super::Source<'t>;
+    }
+}
+
+/// The way from a target to its connections.
+pub struct Source<'t>(pub(crate) Way<'t>);
+
+/// What is known about a target's connections.
+pub(crate) enum Way<'t> {
+    /// It can be moved into a task of its own.
+    Shared(Box<dyn Open>),
+    /// It lives as long as the caller's connection.
+    Borrowed(Box<dyn Open + 't>),
+    /// There is none.
+    Broken(String),
+}
+
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
+}
+
+/// A connection for the whole of a run, and whose it is.
+pub(crate) struct Dedicated<'c> {
+    pub(crate) connection: Box<dyn Connection + 'c>,
+    pub(crate) owner: Owner,
+}
+
+/// Whose connection a run works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// We made it for this run.
+    Run,
+    /// A pool made it.
+    Pool,
+    /// The caller made it.
+    Caller,
+}
+
+/// Opens connections to one database.
+pub(crate) trait Open: Send {
+    /// The database's dialect.
+    fn dialect(&self) -> Dialect;
+
+    /// A connection for one short look.
+    fn look(&mut self) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>>;
+
+    /// A connection for a whole run; `nonce` becomes a setting of its session, where that is
+    /// possible. A server that is starting, or full, is waited for.
+    fn dedicate(
+        &mut self,
+        nonce: String,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<Dedicated<'_>, Cause>>;
+}
+
+/// A URL, and the connection that a look has opened already.
+struct Url<DB: sqlx::Database> {
+    options: <DB::Connection as sqlx::Connection>::Options,
+    connection: Option<Box<DB::Connection>>,
+}
+
+macro_rules! target {
+    ($feature:literal, $dialect:expr, $DB:ty, $Connection:ty, $owner:expr) => {
+        #[cfg(feature = $feature)]
+        const _: () = {
+            type Options = <$Connection as sqlx::Connection>::Options;
+
+            impl Open for sqlx::Pool<$DB> {
+                fn dialect(&self) -> Dialect {
+                    $dialect
+                }
+
+                fn look(&mut self) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
+                    Box::pin(async move {
+                        // An idle connection needs no ping: the look itself is one.
+                        let connection = match self.try_acquire() {
+                            Some(connection) => connection,
+                            None => self.acquire().await.map_err(|error| Cause::of(&error))?,
+                        };
+                        Ok(Box::new(Guard::<$DB>::Pooled(connection)) as Box<dyn Connection>)
+                    })
+                }
+
+                fn dedicate(
+                    &mut self,
+                    nonce: String,
+                    patience: Duration,
+                ) -> BoxFuture<'_, Result<Dedicated<'_>, Cause>> {
+                    Box::pin(async move {
+                        let owner: Owner = $owner;
+                        let guard = match owner {
+                            Owner::Run => {
+                                let options = own(Options::clone(&self.connect_options()), &nonce);
+                                // Where connections are scarce, our own idle one makes room.
+                                let make_room = || -> BoxFuture<'static, ()> {
+                                    let idle = self.try_acquire();
+                                    Box::pin(async move {
+                                        if let Some(idle) = idle {
+                                            drop(idle.close().await);
+                                        }
+                                    })
+                                };
+                                Guard::<$DB>::Owned(
+                                    connect::<$DB>(options, patience, &make_room).await?,
+                                )
+                            }
+                            _ => Guard::Pooled(
+                                self.acquire().await.map_err(|error| Cause::of(&error))?,
+                            ),
+                        };
+                        Ok(Dedicated { connection: Box::new(guard), owner })
+                    })
+                }
+            }
+
+            impl Open for &mut $Connection {
+                fn dialect(&self) -> Dialect {
+                    $dialect
+                }
+
+                fn look(&mut self) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
+                    Box::pin(async move {
+                        Ok(Box::new(Guard::<$DB>::Borrowed(self)) as Box<dyn Connection + '_>)
+                    })
+                }
+
+                fn dedicate(
+                    &mut self,
+                    _: String,
+                    _: Duration,
+                ) -> BoxFuture<'_, Result<Dedicated<'_>, Cause>> {
+                    Box::pin(async move {
+                        let connection = Box::new(Guard::<$DB>::Borrowed(self));
+                        Ok(Dedicated { connection, owner: Owner::Caller })
+                    })
+                }
+            }
+
+            impl Open for Url<$DB> {
+                fn dialect(&self) -> Dialect {
+                    $dialect
+                }
+
+                fn look(&mut self) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
+                    Box::pin(async move {
+                        let connection = match self.connection.take() {
+                            Some(connection) => connection,
+                            None => {
+                                connect::<$DB>(
+                                    own(self.options.clone(), ""),
+                                    Duration::ZERO,
+                                    &nothing,
+                                )
+                                .await?
+                            }
+                        };
+                        let connection = self.connection.insert(connection);
+                        Ok(Box::new(Guard::<$DB>::Borrowed(connection)) as Box<dyn Connection + '_>)
+                    })
+                }
+
+                fn dedicate(
+                    &mut self,
+                    nonce: String,
+                    patience: Duration,
+                ) -> BoxFuture<'_, Result<Dedicated<'_>, Cause>> {
+                    Box::pin(async move {
+                        // Only a connection that carries this run's nonce can prove anything.
+                        let kept = self.connection.take().filter(|_| $owner == Owner::Pool);
+                        let connection = match kept {
+                            Some(connection) => connection,
+                            None => {
+                                connect::<$DB>(
+                                    own(self.options.clone(), &nonce),
+                                    patience,
+                                    &nothing,
+                                )
+                                .await?
+                            }
+                        };
+                        Ok(Dedicated {
+                            connection: Box::new(Guard::<$DB>::Owned(connection)),
+                            owner: Owner::Run,
+                        })
+                    })
+                }
+            }
+
+            impl<'t> sealed::Sealed<'t> for &'t sqlx::Pool<$DB> {
+                fn source(self) -> Source<'t> {
+                    Source(Way::Shared(Box::new(self.clone())))
+                }
+            }
+
+            impl<'t> sealed::Sealed<'t> for &'t mut $Connection {
+                fn source(self) -> Source<'t> {
+                    Source(Way::Borrowed(Box::new(self)))
+                }
+            }
+
+            impl<'t> sealed::Sealed<'t> for &'t mut sqlx::pool::PoolConnection<$DB> {
+                fn source(self) -> Source<'t> {
+                    Source(Way::Borrowed(Box::new(&mut **self)))
+                }
+            }
+        };
+    };
+}
+
+target!("postgres", Dialect::Postgres, sqlx::Postgres, sqlx::PgConnection, Owner::Run);
+target!("mysql", Dialect::MySql, sqlx::MySql, sqlx::MySqlConnection, Owner::Run);
+target!("sqlite", Dialect::Sqlite, sqlx::Sqlite, sqlx::SqliteConnection, Owner::Pool);
+
+/// Connects; tries again while the server is starting or full, as long as the patience lasts.
+async fn connect<DB: sqlx::Database>(
+    options: <DB::Connection as sqlx::Connection>::Options,
+    patience: Duration,
+    make_room: &(dyn Fn() -> BoxFuture<'static, ()> + Sync),
+) -> Result<Box<DB::Connection>, Cause> {
+    let started = Instant::now();
+    loop {
+        let cause = match options.connect().await {
+            Ok(connection) => return Ok(Box::new(connection)),
+            Err(error) => Cause::of(&error),
+        };
+        let passes = matches!(cause.code.as_str(), "53300" | "57P03" | "1040" | "1203" | "1226");
+        if !passes || started.elapsed() >= patience {
+            return Err(cause);
+        }
+        make_room().await;
+        tokio::time::sleep(Duration::from_millis(100).mul_f64(0.5 + fastrand::f64())).await;
+    }
+}
+
+/// There is no other connection of ours to close.
+fn nothing() -> BoxFuture<'static, ()> {
+    Box::pin(async {})
+}
+
+/// The options of our own connections: quiet, with the server's settings instead of sqlx's.
+trait Own: ConnectOptions {
+    fn own(self, nonce: &str) -> Self;
+}
+
+fn own<O: Own>(options: O, nonce: &str) -> O {
+    options.own(nonce).disable_statement_logging()
+}
+
+#[cfg(feature = "postgres")]
+impl Own for sqlx::postgres::PgConnectOptions {
+    fn own(self, nonce: &str) -> Self {
+        self.application_name("jetbase").options([("jetbase.session", nonce)])
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl Own for sqlx::mysql::MySqlConnectOptions {
+    fn own(self, _: &str) -> Self {
+        self.pipes_as_concat(false).no_engine_substitution(false).timezone(None)
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Own for sqlx::sqlite::SqliteConnectOptions {
+    fn own(self, _: &str) -> Self {
+        self
+    }
+}
+
+/// The database behind a URL: `postgres://…`, `mysql://…`, `mariadb://…` or `sqlite://…`.
+///
+/// It is a [`Target`] for programs on another version of sqlx, or on none.
+#[derive(Clone, Copy)]
+pub struct DatabaseUrl<'u>(pub &'u str);
+
+impl fmt::Debug for DatabaseUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may hold a password.
+        f.write_str("DatabaseUrl")
+    }
+}
+
+impl<'t> sealed::Sealed<'t> for DatabaseUrl<'_> {
+    fn source(self) -> Source<'t> {
+        source_of_url(self.0)
+    }
+}
+
+pub(crate) fn source_of_url(url: &str) -> Source<'static> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    match scheme {
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => url_source::<sqlx::Postgres>(url),
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => url_source::<sqlx::MySql>(url),
+        #[cfg(feature = "sqlite")]
+        "sqlite" => url_source::<sqlx::Sqlite>(url),
+        #[cfg(not(all(feature = "postgres", feature = "mysql", feature = "sqlite")))]
+        "postgres" | "postgresql" | "mysql" | "mariadb" | "sqlite" => Source(Way::Broken(format!(
+            "this program is built without the feature of jetbase that `{scheme}:` URLs need"
+        ))),
+        _ => Source(Way::Broken(
+            "the database URL begins with none of `postgres://`, `mysql://`, `mariadb://`, `sqlite://`".to_owned(),
+        )),
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+fn url_source<DB: sqlx::Database>(url: &str) -> Source<'static>
+where
+    Url<DB>: Open + 'static,
+{
+    match url.parse::<<DB::Connection as sqlx::Connection>::Options>() {
+        Ok(options) => Source(Way::Shared(Box::new(Url::<DB> { options, connection: None }))),
+        Err(error) => Source(Way::Broken(format!(
+            "the database URL cannot be read: {}",
+            Cause::of(&error).message
+        ))),
+    }
+}

@@ -1,0 +1,172 @@
+//! A private server: its data, its process, its folder.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::database::{self, Address};
+use super::process::{self, Account, Process};
+use super::{Error, scratch};
+
+/// How long a server may take to be prepared.
+const PREPARE_WITHIN: Duration = Duration::from_secs(120);
+
+/// How long a server may take until it accepts connections.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often a start is tried, in case another process takes the free port first.
+const ATTEMPTS: usize = 3;
+
+/// How many bytes of a server's log an error message shows.
+const LOG_TAIL: usize = 4000;
+
+/// What differs between the servers.
+pub(super) trait Engine: std::fmt::Debug + Send + Sync {
+    /// The user to run as when we are root.
+    fn user(&self) -> &'static str;
+    /// The command that makes the data in `folder/data`.
+    fn prepare(&self, folder: &Path) -> Command;
+    /// Writes settings once the data is made.
+    fn settle(&self, folder: &Path) -> io::Result<()>;
+    /// The command that is the server.
+    fn serve(&self, folder: &Path, port: u16) -> Command;
+    /// The signal that ends the server at once, without tidying up its data.
+    fn kill_signal(&self) -> &'static str;
+    /// The address of the maintenance database.
+    fn url(&self, port: u16) -> String;
+}
+
+/// What a private server consists of.
+#[derive(Debug)]
+pub(super) struct Private {
+    engine: Box<dyn Engine>,
+    account: Account,
+    port: u16,
+    // The process is dropped, and so killed, before its folder is removed.
+    process: Mutex<Option<Process>>,
+    folder: Mutex<Option<TempDir>>,
+}
+
+impl Private {
+    /// Prepares and starts a server, and waits until it is ready.
+    pub(super) async fn start(engine: Box<dyn Engine>, account: Account) -> Result<Private, Error> {
+        let folder = scratch::folder(engine.user())?;
+        account.own(folder.path())?;
+        let mut command = engine.prepare(folder.path());
+        command.current_dir(folder.path());
+        account.apply(&mut command);
+        let shown = process::shown(&command);
+        let output = process::finish(command, PREPARE_WITHIN).await?;
+        if !output.status.success() {
+            let printed = [output.stdout, output.stderr].concat();
+            let printed = String::from_utf8_lossy(&printed);
+            return Err(format!("`{shown}` failed ({}):\n{printed}", output.status).into());
+        }
+        engine.settle(folder.path())?;
+        let began = Instant::now();
+        let mut attempt = 1;
+        loop {
+            let port = free_port()?;
+            match run(engine.as_ref(), account, folder.path(), port).await {
+                Ok(process) => {
+                    let (process, folder) = (Mutex::new(Some(process)), Mutex::new(Some(folder)));
+                    return Ok(Private { engine, account, port, process, folder });
+                }
+                Err(_) if attempt < ATTEMPTS && began.elapsed() < READY_WITHIN => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The address of its maintenance database.
+    pub(super) fn url(&self) -> String {
+        self.engine.url(self.port)
+    }
+
+    /// Ends the process at once; the folder stays.
+    pub(super) fn crash(&self) -> Result<(), Error> {
+        let process = lock(&self.process).take();
+        process.ok_or("this server does not run")?.stop(self.engine.kill_signal());
+        Ok(())
+    }
+
+    /// Starts the process again after `crash`, and waits until it is ready.
+    pub(super) async fn start_again(&self) -> Result<(), Error> {
+        if lock(&self.process).is_some() {
+            return Err("this server runs already".into());
+        }
+        let folder = lock(&self.folder).as_ref().map(|folder| folder.path().to_owned());
+        let folder = folder.ok_or("this server was stopped for good")?;
+        let process = run(self.engine.as_ref(), self.account, &folder, self.port).await?;
+        *lock(&self.process) = Some(process);
+        Ok(())
+    }
+
+    /// Ends the process, if it runs, and removes the folder.
+    pub(super) fn stop(&self) {
+        // An error says that it does not run.
+        let _ = self.crash();
+        lock(&self.folder).take();
+    }
+}
+
+/// Starts the server's process and waits until it accepts connections.
+async fn run(
+    engine: &dyn Engine,
+    account: Account,
+    folder: &Path,
+    port: u16,
+) -> Result<Process, Error> {
+    let log = folder.join("server.log");
+    let file = File::options().create(true).append(true).open(&log)?;
+    let mut command = engine.serve(folder, port);
+    command.current_dir(folder).stdout(file.try_clone()?).stderr(file);
+    account.apply(&mut command);
+    let shown = process::shown(&command);
+    let mut process = Process::start(command)?;
+    let url = Address::parse(&engine.url(port))?;
+    let deadline = Instant::now() + READY_WITHIN;
+    loop {
+        let last = match tokio::time::timeout(Duration::from_secs(5), database::ping(&url)).await {
+            Ok(Ok(())) if process.ended().is_none() => return Ok(process),
+            Ok(Ok(())) => "another server answered on its port".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer within 5 s".to_owned(),
+        };
+        let problem = match process.ended() {
+            Some(status) => format!("ended by itself ({status})"),
+            None if Instant::now() > deadline => {
+                format!("was not ready within {READY_WITHIN:?} ({last})")
+            }
+            None => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let tail = log_tail(&log);
+        return Err(format!("`{shown}` {problem}; the end of its log:\n{tail}").into());
+    }
+}
+
+/// The end of a log.
+fn log_tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let tail = text.get(text.len().saturating_sub(LOG_TAIL)..).unwrap_or_default();
+    String::from_utf8_lossy(tail).into_owned()
+}
+
+/// A port of the loopback interface that is free now.
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// Locks, also after a panic of another test.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

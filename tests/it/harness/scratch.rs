@@ -1,0 +1,77 @@
+//! The one temporary folder of this test process, removed when it ends.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// How the folder's name begins.
+const PREFIX: &str = "jetbase-it-";
+
+/// The file in it that stays locked while its process lives.
+const ALIVE: &str = "alive";
+
+/// The folder, once made.
+static ROOT: OnceLock<Result<Root, String>> = OnceLock::new();
+
+/// The folder and the lock that tells other processes that it is in use.
+struct Root {
+    path: PathBuf,
+    _alive: File,
+}
+
+/// Makes a temporary folder for one purpose; it goes when the value is dropped.
+pub(crate) fn folder(purpose: &str) -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix(&format!("{purpose}-")).tempdir_in(root()?)
+}
+
+/// The folder of this process.
+pub(crate) fn root() -> io::Result<&'static Path> {
+    match ROOT.get_or_init(|| make().map_err(|error| format!("no temporary folder: {error}"))) {
+        Ok(root) => Ok(&root.path),
+        Err(message) => Err(io::Error::other(message.clone())),
+    }
+}
+
+/// Removes the folder of this process; called once, when all tests are done.
+pub(crate) fn remove() -> io::Result<()> {
+    match ROOT.get() {
+        Some(Ok(root)) => fs::remove_dir_all(&root.path),
+        _ => Ok(()),
+    }
+}
+
+fn make() -> io::Result<Root> {
+    sweep();
+    let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
+    let alive = File::create(folder.path().join(ALIVE))?;
+    alive.lock()?;
+    // A server that runs as another user has to get through to its own folder.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))?;
+    }
+    Ok(Root { path: folder.keep(), _alive: alive })
+}
+
+/// Removes, as far as possible, what processes that were killed left behind.
+fn sweep() {
+    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_abandoned(&entry.path()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Whether a folder's process is gone: its lock is free, and it is not being made just now.
+fn is_abandoned(folder: &Path) -> bool {
+    let Ok(alive) = File::open(folder.join(ALIVE)) else { return false };
+    let age =
+        alive.metadata().and_then(|data| data.modified()).ok().and_then(|made| made.elapsed().ok());
+    age.is_some_and(|age| age > Duration::from_secs(60)) && alive.try_lock().is_ok()
+}
