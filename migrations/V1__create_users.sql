@@ -4,5 +4,7 @@ CREATE TABLE users (
     name VARCHAR(200) NOT NULL
 );
 
+CREATE INDEX users_name ON users (name);
+
 -- rollback
 DROP TABLE users;

@@ -117,8 +117,9 @@ fn strip_folded<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     Some(rest.as_str())
 }
 
-/// Reads `0`, `250ms`, `3s`, `5min` or `2h`.
-fn duration(text: &str) -> Option<Duration> {
+/// Reads a length of time: `0`, `250ms`, `3s`, `5min` or `2h`; at most 24 days.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end)?;
     let number: u64 = number.parse().ok()?;

@@ -28,6 +28,51 @@ impl SourceFile {
     pub fn file(&self) -> &str {
         file_name(&self.path)
     }
+
+    fn read(relative: String, path: &Path) -> Result<Self, Box<Finding>> {
+        let name = name(&relative)?;
+        // A link to a folder is walked over, as the Python tool does; any other link is read.
+        let bytes = fs::read(path).map_err(|error| {
+            let (message, help) = match path.is_symlink() && !path.exists() {
+                true => ("this link leads nowhere".to_owned(), "mend the link, or delete it"),
+                false => (
+                    format!("this file cannot be read: {}", reason(&error)),
+                    "make it a readable file",
+                ),
+            };
+            Finding::error("unreadable", &relative, message).help(help)
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            Finding::error("encoding", &relative, "the file is not UTF-8 from here on")
+                .at(&String::from_utf8_lossy(error.as_bytes()), valid, 1)
+                .help("save it as UTF-8")
+        })?;
+        let checksum = Script::read(&text).checksum();
+        Ok(SourceFile { path: relative, name, text, checksum })
+    }
+}
+
+/// Reads the name of a file that should be a migration.
+fn name(relative: &str) -> Result<Name, Box<Finding>> {
+    let file = file_name(relative);
+    let name = Name::parse(file).map_err(|error| {
+        let help = match error.suggestion() {
+            Some(name) => format!("rename it, for example to `{name}`"),
+            None => "name it `V<version>__<description>.sql`, `RA__<description>.sql` or \
+                     `ROC__<description>.sql`, or move it out of the folder"
+                .to_owned(),
+        };
+        let message = format!("{} is not named like a migration: {error}", file.escape_debug());
+        Finding::error("name", relative.escape_debug().to_string(), message).help(help)
+    })?;
+    if file.chars().any(char::is_control) {
+        let message = format!("the name {} holds a control character", file.escape_debug());
+        return Err(Finding::error("name", relative.escape_debug().to_string(), message)
+            .help("rename it")
+            .into());
+    }
+    Ok(name)
 }
 
 /// What a folder holds: its migrations in running order, and what is wrong with it.
@@ -64,59 +109,17 @@ impl Folder {
     fn add(&mut self, root: &Path, path: &Path) {
         let Some(relative) = relative(root, path) else {
             let shown = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
-            self.findings.push(
-                Finding::error("name-encoding", shown, "its name is not UTF-8")
-                    .help("rename the file"),
-            );
+            let message = "the name of this file is not UTF-8";
+            self.findings.push(Finding::error("name-encoding", shown, message).help("rename it"));
             return;
         };
-        let file = relative.rsplit('/').next().unwrap_or(&relative);
-        if is_foreign(file) {
+        if is_foreign(file_name(&relative)) {
             self.foreign.push(relative);
             return;
         }
-        let name = match Name::parse(file) {
-            Ok(name) => name,
-            Err(error) => {
-                let help = match error.suggestion() {
-                    Some(name) => format!("rename it, for example to `{name}`"),
-                    None => "name it `V<version>__<description>.sql`, `RA__<description>.sql` or \
-                             `ROC__<description>.sql`, or move it out of the folder"
-                        .to_owned(),
-                };
-                self.findings.push(Finding::error("name", relative, error.to_string()).help(help));
-                return;
-            }
-        };
-        // A link to a folder is walked over, as the Python tool does; any other link is read.
-        let text = match fs::read(path) {
-            Ok(bytes) => String::from_utf8(bytes),
-            Err(error) => {
-                let dangling = path.is_symlink() && !path.exists();
-                let (what, help) = match dangling {
-                    true => ("is a link to nowhere".to_owned(), "mend the link, or delete it"),
-                    false => {
-                        (format!("cannot be read: {}", reason(&error)), "make it a readable file")
-                    }
-                };
-                self.findings.push(Finding::error("unreadable", relative, what).help(help));
-                return;
-            }
-        };
-        match text {
-            Ok(text) => {
-                let checksum = Script::read(&text).checksum();
-                self.files.push(SourceFile { path: relative, name, text, checksum });
-            }
-            Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                let readable = String::from_utf8_lossy(error.as_bytes());
-                self.findings.push(
-                    Finding::error("encoding", relative, "the file is not UTF-8 from here on")
-                        .at(&readable, valid, 1)
-                        .help("save it as UTF-8"),
-                );
-            }
+        match SourceFile::read(relative, path) {
+            Ok(file) => self.files.push(file),
+            Err(finding) => self.findings.push(*finding),
         }
     }
 
@@ -203,7 +206,7 @@ fn unreadable(root: &Path, error: &walkdir::Error) -> Finding {
     let path: PathBuf = error.path().map_or_else(PathBuf::new, Path::to_path_buf);
     let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
     let why = error.io_error().map_or_else(|| "it leads back to itself".to_owned(), reason);
-    Finding::error("unreadable", shown, format!("cannot be read: {why}"))
+    Finding::error("unreadable", shown, format!("this cannot be read: {why}"))
         .help("make it readable, or move it away")
 }
 

@@ -70,15 +70,12 @@ const NOT_IDEMPOTENT: Doubt = Doubt(
     "a repeatable migration runs again, and this fails, or doubles its rows, the second time",
     "write CREATE OR REPLACE, IF [NOT] EXISTS or ON CONFLICT, or drop or delete first",
 );
-const TRUNCATE: Doubt = Doubt(
-    "truncate",
-    "this deletes all rows of the table",
-    "delete the rows that are meant; if all are, say so with the directive",
-);
+const TRUNCATE: Doubt =
+    Doubt("truncate", "this deletes all rows of the table", "delete the rows that are meant");
 const NO_WHERE: Doubt = Doubt(
     "no-where",
     "without WHERE this touches, and locks, every row of the table",
-    "add a WHERE; if all rows are meant, say so with the directive",
+    "add a WHERE",
 );
 const SET_LOCAL: Doubt = Doubt(
     "session-set",

@@ -105,7 +105,7 @@ impl Migrations {
     /// The highest version of the set.
     #[must_use]
     pub fn latest(&self) -> Option<&str> {
-        self.iter().filter_map(|migration| migration.version).last()
+        self.iter().rev().find_map(|migration| migration.version)
     }
 }
 

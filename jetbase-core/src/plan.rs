@@ -229,14 +229,10 @@ impl<'a> View<'a> {
 
     fn upgrade(&self, until: &Until, policy: &Policy) -> (Plan, Vec<Problem>) {
         let (mut plan, mut problems) = self.compare(policy);
-        if let Until::Version(version) = until {
-            if !self
-                .set
-                .iter()
-                .any(|it| it.version().is_some_and(|known| known == version.as_str()))
-            {
-                problems.push(Problem::UnknownTarget { version: version.to_string() });
-            }
+        if let Until::Version(version) = until
+            && !self.set.iter().any(|it| it.version() == Some(version.as_str()))
+        {
+            problems.push(Problem::UnknownTarget { version: version.to_string() });
         }
         if plan.skipped.iter().any(|skipped| skipped.reason == SkipReason::Ahead) {
             return (plan, problems);

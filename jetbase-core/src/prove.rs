@@ -50,7 +50,7 @@ pub fn prove(root: &Path, rules: &Rules) -> Proof {
     let missing = folder.findings.iter().any(|finding| finding.rule == "missing-folder");
     let (list, mut findings) = match List::read(root) {
         Ok(list) => (list, Vec::new()),
-        Err(finding) => (None, vec![finding]),
+        Err(finding) => (None, vec![*finding]),
     };
     match &list {
         _ if missing => {}

@@ -54,79 +54,85 @@ impl Part<'_> {
                 _ => true,
             }
         })?;
-        let Some(statement) = ours.get(at) else {
-            let end = text.trim_end().len();
-            let line = text.get(..end).and_then(|text| text.rfind('\n')).map_or(0, |at| at + 1);
-            return Some(self.finding(
-                line,
-                "the Python tool sees one more statement here",
-                "delete what follows the last statement",
-            ));
+        let before = at.checked_sub(1).and_then(|at| ours.get(at));
+        let begin = before.map_or(0, |statement| statement.start + statement.sql.len());
+        let reason = before.and_then(|statement| self.end(statement));
+        let reason = match ours.get(at) {
+            Some(statement) => {
+                reason.or_else(|| self.inside(statement, begin)).or_else(|| self.end(statement))
+            }
+            None => reason,
         };
-        let (offset, message, help) = self.reason(statement);
-        Some(self.finding(offset, message, help))
+        Some(self.finding(&reason.unwrap_or(Reason {
+            at: ours.get(at).map_or(begin, |statement| statement.start),
+            width: 1,
+            message: "the Python tool sends another text from here on",
+            help: "put each statement on lines of its own, with the delimiter at the end of the last one",
+        })))
     }
 
-    /// Where and why the Python tool reads a statement otherwise.
-    fn reason(&self, statement: &Statement<'_>) -> (usize, &'static str, &'static str) {
-        let text = self.script.section(self.section);
+    /// What makes the Python tool read the lines of a statement otherwise.
+    fn inside(&self, statement: &Statement<'_>, begin: usize) -> Option<Reason> {
         let Statement { sql, start, .. } = *statement;
-        let inside = || deep(sql, self.syntax).into_iter();
-        let long =
-            inside().find(|token| token.kind == TokenKind::Quoted && token.text.contains('\n'));
-        if let Some(token) = long {
-            return (
-                start + token.start,
-                "the Python tool joins the lines of this string by blanks, and drops those that begin with `--`",
-                "write it on one line, with the database's own way to name a line break",
-            );
-        }
-        let swallows = inside().find(|token| {
-            token.kind == TokenKind::Comment
-                && !token.text.starts_with("/*")
-                && !begins_line(sql, token.start)
+        let tokens = deep(sql, self.syntax);
+        let long = tokens
+            .iter()
+            .find(|token| token.kind == TokenKind::Quoted && token.text.contains('\n'));
+        let long = long.map(|token| Reason {
+            at: start + token.start,
+            width: first_line(token.text),
+            message: "the Python tool joins the lines of this string by blanks, and drops those that begin with `--`",
+            help: "write it on one line, with the database's own way to name a line break",
         });
-        if let Some(token) = swallows {
-            return (
-                start + token.start,
-                "the Python tool joins the lines of a statement, so this comment swallows those behind it",
-                "move the comment to a line of its own",
-            );
-        }
+        let note = tokens.iter().find(|token| {
+            let line = token.kind == TokenKind::Comment && !token.text.starts_with("/*");
+            line && !(token.text.starts_with("--") && begins_line(sql, token.start))
+        });
+        let note = note.map(|token| Reason {
+            at: start + token.start,
+            width: first_line(token.text),
+            message: "the Python tool joins the lines of a statement, so this comment swallows those behind it",
+            help: "move it to a line of its own that begins with `--`",
+        });
         let delimiter = self.script.delimiter();
-        if let Some(line) = lines(sql).find(|(_, line)| line.trim_end().ends_with(delimiter)) {
-            return (
-                start + line.0,
-                "the Python tool ends the statement at the end of this line",
-                "name another delimiter on top of the file, such as `-- jetbase: delimiter=~`",
-            );
-        }
-        let behind =
-            text.get(start + sql.len()..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-        let behind = behind.trim_start().strip_prefix(delimiter).unwrap_or(behind).trim();
-        match behind {
-            "" => (
-                start,
-                "the Python tool sends another text for this statement",
-                "put each statement on lines of its own, with the delimiter at the end of the last one",
-            ),
-            comment
-                if comment.starts_with("--")
-                    || comment.starts_with('#')
-                    || comment.starts_with("/*") =>
-            {
-                (
-                    start + sql.len(),
-                    "the Python tool sees no end of the statement before this comment, and takes the next one for a part of it",
-                    "move the comment to a line of its own",
-                )
-            }
-            _ => (
-                start + sql.len(),
-                "the Python tool takes all statements of this line for one",
-                "put each statement on lines of its own",
-            ),
-        }
+        let region =
+            self.script.section(self.section).get(begin..start + sql.len()).unwrap_or_default();
+        let early = lines(region).find(|(_, line)| {
+            let line = line.trim();
+            line.ends_with(delimiter) && line != delimiter && !line.starts_with("--")
+        });
+        let early = early.map(|(offset, line)| Reason {
+            at: begin + offset + line.trim_end().len() - delimiter.len(),
+            width: delimiter.chars().count(),
+            message: "the Python tool ends the statement at the end of this line",
+            help: "name another delimiter on top of the file, such as `-- jetbase: delimiter=~`",
+        });
+        long.or(note).or(early)
+    }
+
+    /// What stands behind a statement on its last line.
+    fn end(&self, statement: &Statement<'_>) -> Option<Reason> {
+        let end = statement.start + statement.sql.len();
+        let rest = self.script.section(self.section).get(end..)?;
+        let line = rest.lines().next()?;
+        let behind = line.trim_start().strip_prefix(self.script.delimiter())?;
+        let note = behind.trim();
+        let at = end + line.len() - behind.trim_start().len();
+        let comment = ["--", "#", "/*"].iter().any(|mark| note.starts_with(mark));
+        (!note.is_empty()).then(|| Reason {
+            at,
+            width: note.chars().count(),
+            message: match comment {
+                true => {
+                    "the Python tool does not see that the statement before this comment has ended"
+                }
+                false => "the Python tool takes all statements of this line for one",
+            },
+            help: match comment {
+                true => "move the comment to a line of its own",
+                false => "put each statement on lines of its own",
+            },
+        })
     }
 
     /// Each `:name` that SQLAlchemy would take for a parameter.
@@ -138,21 +144,34 @@ impl Part<'_> {
                 continue;
             }
             findings.extend(parameters(line).map(|at| {
-                self.finding(
-                    offset + at,
-                    "the Python tool takes this for a parameter, and fails as it has no value",
-                    "write `\\:` for the colon",
-                )
+                self.finding(&Reason {
+                    at: offset + at,
+                    width: 1,
+                    message: "the Python tool takes this for a parameter, and fails as it has no value",
+                    help: "write `\\:` for the colon",
+                })
             }));
         }
         findings
     }
 
-    fn finding(&self, offset: usize, message: &str, help: &str) -> Finding {
-        Finding::error("python", self.file, message)
-            .at(self.script.text(), self.start + offset, 1)
-            .help(help)
+    fn finding(&self, reason: &Reason) -> Finding {
+        Finding::error("python", self.file, reason.message)
+            .at(self.script.text(), self.start + reason.at, reason.width)
+            .help(reason.help)
     }
+}
+
+/// Why the Python tool reads a section otherwise, and where.
+struct Reason {
+    at: usize,
+    width: usize,
+    message: &'static str,
+    help: &'static str,
+}
+
+fn first_line(text: &str) -> usize {
+    text.lines().next().unwrap_or_default().chars().count()
 }
 
 /// The tokens that a database sees.

@@ -114,11 +114,12 @@ impl List {
     /// # Errors
     ///
     /// A finding, when the list cannot be read or is none.
-    pub fn read(folder: &Path) -> Result<Option<Self>, Finding> {
+    pub fn read(folder: &Path) -> Result<Option<Self>, Box<Finding>> {
         let name = file_name(folder);
-        let wrong = |what: String| {
+        let wrong = |what: String| -> Box<Finding> {
             Finding::error("list", format!("../{name}"), what)
                 .help("bring it back from version control")
+                .into()
         };
         match fs::read(List::path(folder)) {
             Ok(bytes) => match String::from_utf8(bytes) {
@@ -138,28 +139,30 @@ impl List {
     /// # Errors
     ///
     /// A finding, when a line is none of a list, or a merge was left open.
-    pub fn parse(name: &str, text: &str) -> Result<Self, Finding> {
+    pub fn parse(name: &str, text: &str) -> Result<Self, Box<Finding>> {
         let mut list =
             List { name: name.to_owned(), entries: Vec::new(), seal: Seal::Broken { line: 1 } };
         if let Some(line) =
             text.lines().position(|line| CONFLICT.iter().any(|mark| line.starts_with(mark)))
         {
-            return Err(list.at(line + 1, "conflict", "a merge conflict is not resolved").help(
-                "delete the three marks and keep the lines of both sides, then run `jetbase sum`",
-            ));
+            let finding = list.at(line + 1, "conflict", "a merge conflict is not resolved");
+            let help =
+                "delete the three marks and keep the lines of both sides, then run `jetbase sum`";
+            return Err(finding.help(help).into());
         }
         let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
         match lines.next() {
             Some((_, HEADER)) => {}
             Some((_, line)) if line.starts_with("jetbase.sum v") => {
                 let finding = list.at(1, "list", "the list was written by a newer jetbase");
-                return Err(finding.help("use that version, or a newer one"));
+                return Err(finding.help("use that version, or a newer one").into());
             }
             _ => {
                 let finding = list.at(1, "list", "this is no list of recorded migrations");
-                return Err(finding.help(format!(
+                let help = format!(
                     "it begins with the line `{HEADER}`: bring it back from version control"
-                )));
+                );
+                return Err(finding.help(help).into());
             }
         }
         let mut chain = Chain::default();
@@ -171,7 +174,7 @@ impl List {
                 None => {
                     let entry = Entry::parse(line, number).ok_or_else(|| list.malformed(number))?;
                     if let Some(first) = versions.insert(entry.version.clone(), number) {
-                        return Err(list.twice(first, &entry));
+                        return Err(list.twice(first, &entry).into());
                     }
                     chain.add(line);
                     list.entries.push(entry);

@@ -1,6 +1,6 @@
 //! The module that a call becomes.
 
-use jetbase_core::{Finding, Proof, Rules, SourceFile, prove};
+use jetbase_core::{Finding, Proof, Rules, SourceFile, lengths, prove};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
 
@@ -99,9 +99,7 @@ fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
     let krate = &call.krate;
     let count = files.len();
     let rows = files.iter().map(|file| Row { file, absolute: place.file(&file.path) });
-    let lengths: Vec<u8> =
-        files.iter().flat_map(|file| (file.text.len() as u64).to_le_bytes()).collect();
-    let lengths = Literal::byte_string(&lengths);
+    let lengths = lengths(files);
     let changed = format!(
         "a file of {} has changed while the program was compiled: build again",
         place.shown

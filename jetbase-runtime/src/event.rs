@@ -97,7 +97,9 @@ impl fmt::Display for Event {
 
 /// Where events go: to `tracing`, and to the caller's function.
 #[derive(Default)]
-pub(crate) struct Listener(Option<Box<dyn FnMut(&Event) + Send>>);
+pub(crate) struct Listener(Option<Listen>);
+
+type Listen = Box<dyn FnMut(&Event) + Send>;
 
 impl Listener {
     pub(crate) fn new(listen: impl FnMut(&Event) + Send + 'static) -> Self {

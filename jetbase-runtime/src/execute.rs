@@ -377,12 +377,8 @@ impl<'m> Job<'m> {
         if self.transaction == Transaction::Off {
             return executed;
         }
-        let ran = self.statements.iter().take(executed);
-        ran.enumerate()
-            .filter(|(_, (_, effect))| *effect != Effect::Transactional)
-            .map(|(n, _)| n + 1)
-            .last()
-            .unwrap_or(0)
+        let ran = self.statements.get(..executed).unwrap_or_default();
+        ran.iter().rposition(|(_, effect)| *effect != Effect::Transactional).map_or(0, |at| at + 1)
     }
 
     fn statement_error(&self, halt: &Halt, index: Option<usize>, permanent: usize) -> Error {

@@ -46,7 +46,7 @@ impl Request {
             set: set.clone(),
             goal,
             policy: Policy::default(),
-            wait: Wait::default(),
+            wait: Wait::of_environment(),
             wish,
             effort: Effort::Real,
             listener: Listener::default(),
@@ -107,7 +107,8 @@ pub struct Rollback<'t> {
 macro_rules! options {
     ($Builder:ident) => {
         impl<'t> $Builder<'t> {
-            /// How long to wait while somebody else holds the lock.
+            /// How long to wait while somebody else holds the lock; without it, what the
+            /// environment's `JETBASE_WAIT` says (`30s`, `never`), else [`Wait::Patiently`].
             pub fn wait(mut self, wait: Wait) -> Self {
                 self.request.wait = wait;
                 self

@@ -254,10 +254,16 @@ impl<'c> Session<'c> {
                     .clone()
                     .literal("zone", facts.text(6))
                     .number("key", facts.text(3).parse().unwrap_or(0));
+                self.fill = self.fill.clone().literal("role", facts.text(8));
                 let direct = self.owner == Owner::Run && facts.is_true(2) && refused.is_none();
                 let real = facts.text(7).starts_with("PostgreSQL");
                 if direct && real {
                     self.proof = Proof::Advisory;
+                }
+                // Before version 14 the server knows no limit for idle sessions.
+                let version: u32 = facts.text(9).parse().unwrap_or_default();
+                if self.proof == Proof::Advisory && version >= 140_000 {
+                    self.take_lease().await;
                 }
                 self.server = identity.unwrap_or_default();
                 self.same_user(facts.text(0)).await?;
@@ -279,6 +285,7 @@ impl<'c> Session<'c> {
                 let cluster = variable("wsrep_on") == "ON";
                 if self.owner == Owner::Run && !cluster {
                     self.proof = Proof::GetLock;
+                    self.take_lease().await;
                 }
                 self.server =
                     format!("{} {}", identity.unwrap_or_default(), variable("server_uuid"));
@@ -292,6 +299,14 @@ impl<'c> Session<'c> {
             }
         }
         Ok(())
+    }
+
+    /// Lets the server end a session that nobody uses any more: best effort.
+    async fn take_lease(&mut self) {
+        if self.send(self.sql.lease).await.is_ok() && self.dialect == Dialect::Postgres {
+            // Files are followed by `RESET ALL`, which ends the lease too.
+            self.restore.push(self.sql.lease.to_owned());
+        }
     }
 
     /// Finds the key of the session lock again, once the tables are made.

@@ -17,8 +17,8 @@ pub(crate) struct Sql {
     pub(crate) look: &'static str,
     /// The codes of "there is no such table".
     pub(crate) no_table: &'static [&'static str],
-    /// One row: user, search path, nonce, key of the session lock, both tables
-    /// are there, backend, time zone, class of what came last; then the server's identity.
+    /// One row: user, search path, nonce, key of the session lock, both tables are
+    /// there, backend, time zone, server, role, version; then the server's identity.
     pub(crate) probe: &'static str,
     /// Makes both tables, the row and our index, whoever else does.
     pub(crate) create: &'static [&'static str],
@@ -68,6 +68,8 @@ pub(crate) struct Sql {
     pub(crate) delete: &'static str,
     /// Takes back the session's settings behind a file.
     pub(crate) reset: &'static [&'static str],
+    /// Lets the server end our session when nothing is heard of us for five minutes.
+    pub(crate) lease: &'static str,
     /// One row: who holds the lock, in words.
     pub(crate) holder: &'static str,
     /// The codes with which a fence fails.

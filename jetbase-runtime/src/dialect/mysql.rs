@@ -57,7 +57,7 @@ SELECT ROW_COUNT() = 1, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0)",
         "SET NAMES utf8mb4",
     ],
     alone: &[],
-    open: &["START TRANSACTION"],
+    open: &["START TRANSACTION READ WRITE"],
     fence: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {lock}
   WHERE id = 1 AND is_locked AND process_id = {me}) AS q WHERE q.c <> 1)",
     fence_locking: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {lock}
@@ -77,6 +77,7 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_T
 WHERE filename = {file} AND migration_type = {kind}",
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     reset: &[],
+    lease: "SET SESSION wait_timeout = 300",
     holder: "SELECT ID, USER, HOST, '', COMMAND, TIME FROM information_schema.PROCESSLIST
   WHERE ID = IS_USED_LOCK({key})",
     fence_codes: &["1242"],

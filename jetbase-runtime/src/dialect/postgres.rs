@@ -20,7 +20,8 @@ SELECT order_executed, version, description, filename, migration_type, applied_a
     WHERE lower(split_part(c, '=', 1)) = 'timezone'
       AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
       AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
-    ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), current_setting('log_timezone')), version();
+    ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), current_setting('log_timezone')), version(),
+  current_setting('role'), current_setting('server_version_num');
 SELECT system_identifier FROM pg_catalog.pg_control_system()",
     create: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
@@ -90,7 +91,9 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(clock_tim
   (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
 WHERE filename = {file} AND migration_type = {kind}",
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
-    reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "RESET ROLE"],
+    reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SELECT set_config('role', {role}, false)"],
+    lease: "SELECT set_config('idle_in_transaction_session_timeout', '5min', false),
+  set_config('idle_session_timeout', '5min', false)",
     holder: "SELECT a.pid, a.usename, a.client_addr, a.application_name, a.state, now() - a.xact_start
   FROM pg_catalog.pg_locks p JOIN pg_catalog.pg_stat_activity a USING (pid)
   WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2

@@ -68,6 +68,7 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%
 WHERE filename = {file} AND migration_type = {kind}",
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     reset: &[],
+    lease: "",
     holder: "SELECT NULL, NULL, NULL, NULL, NULL, NULL",
     fence_codes: &["1"],
     passing: &["5", "6", "261", "517", "262"],

@@ -35,6 +35,15 @@ pub enum Wait {
 }
 
 impl Wait {
+    /// What the variable `JETBASE_WAIT` says: a length of time such as `30s`, or `never`.
+    pub(crate) fn of_environment() -> Self {
+        match std::env::var("JETBASE_WAIT").ok().as_deref().map(str::trim) {
+            Some("never") => Wait::Never,
+            Some(text) => jetbase_core::duration(text).map_or(Wait::Patiently, Wait::UpTo),
+            None => Wait::Patiently,
+        }
+    }
+
     /// How long a server that is starting, or full, is waited for.
     pub(crate) fn connecting(self) -> Duration {
         self.patience().unknown
@@ -342,22 +351,17 @@ pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String
     if !is_ours(owner) {
         return format!("the Python tool (process {owner})");
     }
-    if row.alive == Some(true) {
-        if let Ok(sets) = session.send(session.sql.holder).await {
-            if let Some(row) = sets.first().and_then(|set| set.rows.first()) {
-                if row.opt(0).is_some() {
-                    let text = |column: usize| row.opt(column).filter(|text| !text.is_empty());
-                    let mut words = format!("process {owner}, alive as session {}", row.text(0));
-                    for (before, column) in [(" of ", 1), (" from ", 2), (", ", 3), (", ", 4)] {
-                        if let Some(text) = text(column) {
-                            words.push_str(before);
-                            words.push_str(text);
-                        }
-                    }
-                    return words;
-                }
-            }
+    let asked =
+        if row.alive == Some(true) { session.send(session.sql.holder).await.ok() } else { None };
+    let found =
+        asked.iter().flatten().find_map(|set| set.rows.first()).filter(|row| row.opt(0).is_some());
+    let Some(found) = found else { return format!("process {owner}") };
+    let mut words = format!("process {owner}, alive as session {}", found.text(0));
+    for (before, column) in [(" of ", 1), (" from ", 2), (", ", 3), (", ", 4)] {
+        if let Some(text) = found.opt(column).filter(|text| !text.is_empty()) {
+            words.push_str(before);
+            words.push_str(text);
         }
     }
-    format!("process {owner}")
+    words
 }
