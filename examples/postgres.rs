@@ -8,7 +8,8 @@ jetbase::embed!("migrations", dialect = postgres);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let url = std::env::var("DATABASE_URL").map_err(|_| "set DATABASE_URL, such as postgres://user@localhost/name")?;
+    let url = std::env::var("DATABASE_URL")
+        .map_err(|_| "set DATABASE_URL, such as postgres://user@localhost/name")?;
     let pool = PgPool::connect(&url).await?;
 
     let report = migrations::run(&pool).on_event(|event| eprintln!("{event}")).await?;

@@ -14,7 +14,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     println!("{}", migrations::run(&pool).await?);
     println!("{}", migrations::rollback(&pool).await?);
-    println!("{}", migrations::rollback(&pool).to_version(migrations::versions::V1__CREATE_USERS).await?);
+    println!(
+        "{}",
+        migrations::rollback(&pool).to_version(migrations::versions::V1__CREATE_USERS).await?
+    );
     println!("{}", migrations::status(&pool).await?);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::directive::Transaction;
 use crate::lint::{Doubt, LINTS, Lints};
+use crate::plain::{self, Question, is_plain};
 use crate::script::Section;
 use crate::statements::{Statement, cut};
 use crate::{Dialect, Directives, Effect, Finding, Kind, Script, Syntax, effect, similar};
@@ -17,6 +18,28 @@ pub fn check(file: &str, script: &Script<'_>, syntaxes: &[Syntax]) -> Vec<Findin
 
 /// Checks one file's text, and looks for doubts when its kind is given.
 pub(crate) fn examine(
+    file: &str,
+    script: &Script<'_>,
+    syntaxes: &[Syntax],
+    lint: Option<Kind>,
+) -> Vec<Finding> {
+    let dialect = match syntaxes {
+        [only] => Some(only.dialect),
+        _ => None,
+    };
+    let lints = match lint {
+        None => Some(plain::Lints::None),
+        Some(Kind::Versioned) => Some(plain::Lints::Versioned),
+        Some(_) => None,
+    };
+    if lints.is_some_and(|lints| is_plain(script, Question { dialect, lints })) {
+        return Vec::new();
+    }
+    lex(file, script, syntaxes, lint)
+}
+
+/// Checks one file's text with the lexer.
+pub(crate) fn lex(
     file: &str,
     script: &Script<'_>,
     syntaxes: &[Syntax],

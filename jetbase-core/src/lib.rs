@@ -14,6 +14,7 @@ mod folder;
 mod lint;
 mod migration;
 mod name;
+mod plain;
 mod plan;
 mod position;
 mod prove;

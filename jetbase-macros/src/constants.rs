@@ -8,10 +8,14 @@
 //! of the errors about two files with one version.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 
 use jetbase_core::{SourceFile, Version};
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::docs;
+use crate::expand::tokens;
 
 /// The constant of one versioned file.
 #[derive(Debug)]
@@ -51,36 +55,40 @@ fn unused(name: String, taken: &mut HashSet<String>) -> String {
 }
 
 impl Constant<'_> {
-    /// The constant's item, in a module where `krate` leads to the facade.
-    pub(crate) fn item(&self, krate: &TokenStream) -> TokenStream {
-        let name = Ident::new(&self.name, Span::call_site());
-        let version = self.version.as_str();
-        let doc =
-            format!("`{}`: {}.", self.file.path, crate::docs::plain(&self.file.name.description));
-        quote! {
-            #[doc = #doc]
-            pub const #name: #krate::Version = #krate::Version::embedded(#version);
-        }
+    /// Writes the constant's item.
+    fn write(&self, items: &mut String) {
+        let doc = format!("`{}`: {}.", self.file.path, docs::plain(&self.file.name.description));
+        let (name, version) = (&self.name, self.version.as_str());
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            items,
+            "#[doc = {doc:?}] pub const {name}: Version = Version::embedded({version:?});"
+        );
     }
 }
 
-/// The module `versions`.
+/// The module `versions`, where `krate` leads to the facade.
 pub(crate) fn module(krate: &TokenStream, files: &[SourceFile]) -> TokenStream {
     let constants = constants(files);
-    let items = constants.iter().map(|constant| constant.item(krate));
+    let mut items = String::new();
+    for constant in &constants {
+        constant.write(&mut items);
+    }
+    let items = tokens(&items);
     let latest = match constants.last() {
         Some(constant) => {
             let version = constant.version.as_str();
-            quote!(::core::option::Option::Some(#krate::Version::embedded(#version)))
+            quote!(::core::option::Option::Some(Version::embedded(#version)))
         }
-        None => quote!(::core::option::Option::None).into_token_stream(),
+        None => quote!(::core::option::Option::None),
     };
     quote! {
         /// The versions of the set, one constant a file.
         pub mod versions {
-            #(#items)*
+            use #krate::Version;
+            #items
             /// The highest version of the set.
-            pub const LATEST: ::core::option::Option<#krate::Version> = #latest;
+            pub const LATEST: ::core::option::Option<Version> = #latest;
         }
     }
 }

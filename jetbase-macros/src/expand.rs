@@ -1,8 +1,11 @@
 //! The module that a call becomes.
 
+use std::fmt::Write;
+
 use jetbase_core::{Finding, Proof, Rules, SourceFile, lengths, prove};
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
+use syn::Error;
 
 use crate::input::Call;
 use crate::place::{Environment, Place};
@@ -98,7 +101,7 @@ pub(crate) fn frame(call: &Call, doc: &str, contents: &TokenStream) -> TokenStre
 fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
     let krate = &call.krate;
     let count = files.len();
-    let rows = files.iter().map(|file| Row { file, absolute: place.file(&file.path) });
+    let rows = table(place, files);
     let lengths = lengths(files);
     let changed = format!(
         "a file of {} has changed while the program was compiled: build again",
@@ -108,7 +111,7 @@ fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
     let functions = functions(krate);
     let versions = constants::module(krate, files);
     quote! {
-        static __ROWS: [#krate::__private::Row; #count] = [#(#rows),*];
+        static __ROWS: [#krate::__private::Row; #count] = [#rows];
 
         #[allow(long_running_const_eval)]
         const _: () = ::core::assert!(#krate::__private::lengths_agree(&__ROWS, #lengths), #changed);
@@ -129,20 +132,33 @@ fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
     }
 }
 
-/// One row of the table: path, version or nothing, text, checksum.
-struct Row<'f> {
-    file: &'f SourceFile,
-    absolute: String,
+/// The rows of the table: path, version or nothing, text, checksum.
+///
+/// Written as text that the compiler itself cuts into tokens: of thousands of
+/// rows, made token by token, the macro would be slower than the compiler.
+fn table(place: &Place, files: &[SourceFile]) -> TokenStream {
+    let mut rows = String::new();
+    for file in files {
+        let version = file.name.version.as_ref().map_or("", |version| version.as_str());
+        let absolute = place.file(&file.path);
+        // Writing to a String cannot fail.
+        let _ =
+            write!(rows, "({:?}, {version:?}, ::core::include_str!({absolute:?}), b\"", file.path);
+        for byte in file.checksum.as_bytes() {
+            rows.push_str("\\x");
+            rows.extend(
+                [byte >> 4, byte & 15]
+                    .map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')),
+            );
+        }
+        rows.push_str("\"),\n");
+    }
+    tokens(&rows)
 }
 
-impl ToTokens for Row<'_> {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Row { file, absolute } = self;
-        let path = &file.path;
-        let version = file.name.version.as_ref().map_or("", |version| version.as_str());
-        let checksum = Literal::byte_string(file.checksum.as_bytes());
-        tokens.extend(quote!((#path, #version, ::core::include_str!(#absolute), #checksum)));
-    }
+/// The tokens of generated text, which has no mistakes.
+pub(crate) fn tokens(text: &str) -> TokenStream {
+    text.parse().unwrap_or_else(|error| Error::from(error).to_compile_error())
 }
 
 fn options(call: &Call, place: &Place) -> TokenStream {

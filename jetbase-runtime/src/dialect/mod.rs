@@ -30,7 +30,8 @@ pub(crate) struct Sql {
     pub(crate) create_row: &'static str,
     /// One row: whether the lock is ours now, whether the session lock is.
     pub(crate) acquire: &'static str,
-    /// The same with a session lock, and with takeover from the dead.
+    /// The same with a session lock, and with takeover from the dead; the third
+    /// column of its first row is who held the lock before.
     pub(crate) acquire_proven: &'static str,
     /// One row: locked, owner, since, whether the owner's session lives.
     pub(crate) poll: &'static str,

@@ -39,7 +39,7 @@ SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'in_transactio
     acquire: "UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND is_locked = FALSE;
 SELECT ROW_COUNT() = 1, 0",
-    acquire_proven: "SELECT GET_LOCK({key}, 0);
+    acquire_proven: "SELECT GET_LOCK({key}, 0), NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked);
 UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {heirloom}) AND IS_USED_LOCK({key}) = CONNECTION_ID();
 SELECT ROW_COUNT() = 1, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0)",

@@ -55,7 +55,7 @@ SELECT EXISTS (SELECT 1 FROM u), FALSE",
     acquire_proven: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
   u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
     FROM s WHERE s.ok AND t.id = 1 AND (NOT t.is_locked OR t.process_id LIKE {heirloom}) RETURNING t.id)
-SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
+SELECT EXISTS (SELECT 1 FROM u), s.ok, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) FROM s",
     poll: "SELECT l.is_locked, l.process_id, l.locked_at, EXISTS (SELECT 1 FROM pg_catalog.pg_locks p
     WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
       AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))

@@ -39,7 +39,8 @@ PRAGMA foreign_keys",
     acquire: "UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
   WHERE id = 1 AND is_locked = 0;
 SELECT changes() = 1, 0",
-    acquire_proven: "UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
+    acquire_proven: "SELECT NULL, NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked);
+UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
   WHERE id = 1 AND (is_locked = 0 OR process_id LIKE {heirloom});
 SELECT changes() = 1, 1",
     poll: "SELECT is_locked, process_id, locked_at, NULL FROM {lock} WHERE id = 1",

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jetbase_core::{Dialect, Record};
 
 use crate::cancel::Cancel;
-use crate::connection::{Cause, CauseKind, Failure};
+use crate::connection::{Cause, CauseKind, Failure, ResultSet};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::run::first_look;
@@ -109,7 +109,6 @@ pub(crate) async fn acquire(
     let started = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut word = FIRST_WORD;
-    let mut dead: Option<String> = None;
     let mut row = LockRow::default();
     let mut seen =
         if session.has_tables { attempt(session, &mut side_file).await? } else { Seen::NoTables };
@@ -135,8 +134,6 @@ pub(crate) async fn acquire(
             Action::Look => {
                 seen = look(session, side_file.as_mut()).await?;
                 if let Seen::Row(found) = &seen {
-                    let died = judge(&claimant, found) == Owner::Dead;
-                    dead = if died { found.owner.clone() } else { None };
                     row = found.clone();
                 }
             }
@@ -152,12 +149,16 @@ pub(crate) async fn acquire(
                 seen = Seen::Refused;
             }
             Action::Hold => {
-                if let Some(from) = &dead {
+                let recovered = match seen {
+                    Seen::Won(dead) => dead,
+                    _ => None,
+                };
+                if let Some(from) = &recovered {
                     listener.tell(&Event::Recovered { from: from.clone() });
                 }
                 let waited = started.elapsed();
                 listener.tell(&Event::Acquired { waited });
-                return Ok(Held { waited, recovered: dead, _side_file: side_file });
+                return Ok(Held { waited, recovered, _side_file: side_file });
             }
             Action::GiveUp => {
                 let alive = matches!(judge(&claimant, &row), Owner::Alive).then_some(true);
@@ -183,8 +184,8 @@ async fn attempt(
     }
     let proven = session.proof != Proof::None;
     let sql = if proven { session.sql.acquire_proven } else { session.sql.acquire };
-    let answer = match session.send(sql).await {
-        Ok(sets) => sets.last().and_then(|set| set.rows.first()).cloned().unwrap_or_default(),
+    let sets = match session.send(sql).await {
+        Ok(sets) => sets,
         Err(Failure { cause, .. }) if session.sql.no_table.contains(&cause.code.as_str()) => {
             return Ok(Seen::NoTables);
         }
@@ -193,8 +194,11 @@ async fn attempt(
             return Ok(Seen::Refused);
         }
     };
+    let first =
+        |set: Option<&ResultSet>| set.and_then(|set| set.rows.first()).cloned().unwrap_or_default();
+    let (before, answer) = (first(sets.first()), first(sets.last()));
     if answer.is_true(0) {
-        return Ok(Seen::Won);
+        return Ok(Seen::Won(before.opt(2).map(str::to_owned)));
     }
     if answer.is_true(1) {
         let _ = session.send(session.sql.release_proof).await;
@@ -326,7 +330,7 @@ pub(crate) async fn release_afresh(
     if claim.proof != Proof::None && session.proof == claim.proof {
         session.fill = session.fill.clone().literal("me", heir.as_str());
         for _ in 0..25 {
-            if attempt(&mut session, &mut None).await? == Seen::Won {
+            if let Seen::Won(_) = attempt(&mut session, &mut None).await? {
                 session
                     .send(session.sql.release)
                     .await

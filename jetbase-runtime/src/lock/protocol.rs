@@ -35,8 +35,8 @@ pub(crate) enum Seen {
     NoTables,
     /// The table is there, its row is not.
     NoRow,
-    /// The attempt succeeded.
-    Won,
+    /// The attempt succeeded; the lock may have been left by a dead holder.
+    Won(Option<String>),
     /// The attempt failed: nothing else is known yet.
     Refused,
     /// The row, read without an attempt.
@@ -116,7 +116,7 @@ pub(crate) fn next(
     match seen {
         Seen::NoTables => Action::CreateTables,
         Seen::NoRow => Action::CreateRow,
-        Seen::Won => Action::Hold,
+        Seen::Won(_) => Action::Hold,
         Seen::Refused => Action::Look,
         Seen::Row(row) => match judge(claimant, row) {
             Owner::Nobody | Owner::Dead => Action::TryAcquire,

@@ -1,0 +1,207 @@
+//! The one writer: results on standard output, progress and errors on standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ColorChoice;
+use comfy_table::{ContentArrangement, Table, presets};
+use jetbase_core::{Finding, Severity};
+
+use super::answer::{Answer, Body, Object};
+use super::failure::Failure;
+
+/// How a command's words are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Plain,
+    /// One object on standard output, and silence on standard error.
+    Json,
+}
+
+/// Where a command's words go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    format: Format,
+    color: ColorChoice,
+}
+
+/// What a line on standard error begins with, and its colour.
+#[derive(Clone, Copy, Debug)]
+enum Mark {
+    Error,
+    Warning,
+}
+
+impl Output {
+    pub(crate) fn new(format: Format, color: ColorChoice) -> Self {
+        Output { format, color }
+    }
+
+    /// A line of progress.
+    pub(crate) fn progress(self, line: &str) {
+        if self.format == Format::Plain {
+            err(line);
+        }
+    }
+
+    /// Something that somebody should look at.
+    pub(crate) fn warning(self, text: &str) {
+        self.marked(Mark::Warning, text);
+    }
+
+    /// A finding, as a compiler prints it.
+    pub(crate) fn finding(self, finding: &Finding, folder: &str) {
+        let mark = match finding.severity {
+            Severity::Error => Mark::Error,
+            Severity::Warning => Mark::Warning,
+        };
+        self.marked(mark, &finding.render(folder));
+    }
+
+    /// Says what came of a command.
+    pub(crate) fn finish(self, command: &str, result: &Result<Answer, Failure>) {
+        match (self.format, result) {
+            (Format::Json, result) => out(&json(command, result)),
+            (Format::Plain, Ok(answer)) => {
+                out(&answer.text);
+                answer.notes.iter().for_each(|note| err(note));
+            }
+            (Format::Plain, Err(failure)) => {
+                failure.blocks.iter().for_each(|block| self.marked(Mark::Error, block));
+            }
+        }
+    }
+
+    fn marked(self, mark: Mark, text: &str) {
+        if self.format == Format::Json {
+            return;
+        }
+        let (word, color) = match mark {
+            Mark::Error => ("error", "31"),
+            Mark::Warning => ("warning", "33"),
+        };
+        let word = match self.has_color() {
+            true => format!("\x1b[1;{color}m{word}\x1b[0m"),
+            false => word.to_owned(),
+        };
+        err(&redact(&format!("{word}: {text}")));
+    }
+
+    fn has_color(self) -> bool {
+        let unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => io::stderr().is_terminal() && !unwanted(),
+        }
+    }
+}
+
+/// A result under `--json`.
+fn json(command: &str, result: &Result<Answer, Failure>) -> String {
+    let head = |code: u8| {
+        Object::default()
+            .field("command", command)
+            .field("ok", code == 0)
+            .field("exit_code", code)
+    };
+    match result {
+        Ok(Answer { body: Body::Lines(lines), .. }) => {
+            lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        }
+        Ok(Answer { body: Body::Fields(fields), code, .. }) => {
+            let whole = head(*code as u8).fields(fields).field("error", serde_json::Value::Null);
+            whole.to_string()
+        }
+        Err(failure) => {
+            let whole = head(failure.code as u8).fields(&failure.partial);
+            redact(&whole.object("error", &failure.error()).to_string())
+        }
+    }
+}
+
+/// A table: with lines on a terminal, in plain columns elsewhere.
+pub(crate) fn table<const N: usize>(
+    title: &str,
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    if io::stdout().is_terminal() {
+        table.load_style(presets::UTF8_FULL_CONDENSED);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.load_style(presets::NOTHING);
+    }
+    table.set_header(header);
+    table.add_rows(rows);
+    format!("{title}\n{}", table.trim_fmt())
+}
+
+/// Writes to standard output; a reader that has gone is no error.
+fn out(text: &str) {
+    write(&mut io::stdout().lock(), text);
+}
+
+fn err(text: &str) {
+    write(&mut io::stderr().lock(), text);
+}
+
+fn write(to: &mut dyn Write, text: &str) {
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let _ = write!(to, "{text}{end}").and_then(|()| to.flush());
+}
+
+/// Hides the passwords of URLs: they must not reach a log, whatever a message quotes.
+pub(crate) fn redact(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut safe = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find([' ', '\n', '`', '"', '\'', '/']).unwrap_or(part.len());
+        // A password may hold a `/`, which belongs encoded; the last `@` of the word tells.
+        let word = part.find([' ', '\n', '`', '"', '\'']).unwrap_or(part.len());
+        let at = part.get(..word).and_then(|word| word.rfind('@'));
+        let colon = part.find(':').filter(|colon| at.is_some_and(|at| *colon < at));
+        safe.push_str("://");
+        match (colon.filter(|colon| *colon <= end), at) {
+            (Some(colon), Some(at)) => {
+                safe.push_str(part.get(..=colon).unwrap_or_default());
+                safe.push_str("***");
+                safe.push_str(part.get(at..).unwrap_or_default());
+            }
+            _ => safe.push_str(part),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_hidden() {
+        for (text, safe) in [
+            ("postgres://u:secret@h/db", "postgres://u:***@h/db"),
+            ("found 'mysql://u:s@c:r/t@h:3306/db?x=1' twice", "found 'mysql://u:***@h:3306/db?x=1' twice"),
+            ("postgres://u@h:5432/db", "postgres://u@h:5432/db"),
+            ("sqlite:///a:b.db, see https://x.org/a@b", "sqlite:///a:b.db, see https://x.org/a@b"),
+            ("a://u:p@h b://v:q@i", "a://u:***@h b://v:***@i"),
+        ] {
+            assert_eq!(redact(text), safe);
+        }
+    }
+
+    #[test]
+    fn every_result_is_one_object() {
+        let answer = Ok(Answer::new("text", Object::default().field("version", "1")));
+        assert_eq!(
+            json("current", &answer),
+            r#"{"command":"current","ok":true,"exit_code":0,"version":"1","error":null}"#
+        );
+        let failure = Err(Failure::usage("no such thing"));
+        assert_eq!(
+            json("new", &failure),
+            r#"{"command":"new","ok":false,"exit_code":2,"error":{"kind":"usage","message":"no such thing"}}"#
+        );
+    }
+}

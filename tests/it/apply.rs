@@ -1,0 +1,323 @@
+use jetbase::{
+    Action, Ahead, DatabaseUrl, ErrorKind, Folder, Migrations, Options, Problem, Repeat, Report,
+    SkipReason, Validation, Version,
+};
+
+use crate::harness::{Context, Kind, Needs, Project, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let all = Kind::ALL;
+    let nothing = Needs::NOTHING;
+    suite.each("applies_what_is_pending_once", all, nothing, applies_once);
+    suite.each("stops_at_a_version_or_a_count", all, nothing, stops_early);
+    suite.each("rolls_back_the_latest_versions", all, nothing, rolls_back);
+    suite.each("refuses_a_rollback_without_section", all, nothing, refuses_rollback);
+    suite.each("runs_repeatables_behind_versions", all, nothing, repeatables);
+    suite.each("plans_without_touching_anything", all, nothing, dry_run);
+    suite.each("executes_the_files_own_text", all, nothing, own_text);
+    suite.each("cuts_routines_and_triggers", all, nothing, routines);
+    suite.each("starts_on_a_newer_database_and_executes_nothing", all, nothing, ahead);
+    suite.each("tells_two_sets_apart", all, nothing, two_sets);
+    suite.each("notices_edits_holes_and_late_files", all, nothing, drift);
+    suite.each("runs_statements_outside_a_transaction", all, nothing, transaction_off);
+    suite.each("answers_questions_without_making_tables", all, nothing, questions);
+    suite.each("records_later_stamps_for_later_files", all, nothing, stamps);
+}
+
+/// A set made of these files.
+pub(crate) fn set(files: &[(&str, &str)]) -> Migrations {
+    let project = Project::with(files).expect("a project");
+    let folder = Folder::read(&project.migrations());
+    assert_eq!(folder.findings, [], "the folder has findings");
+    Migrations::load(folder.files, Options::default())
+}
+
+const V1: (&str, &str) =
+    ("V1__a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY);\n-- rollback\nDROP TABLE a;\n");
+const V2: (&str, &str) =
+    ("V2__b.sql", "CREATE TABLE b (id INTEGER PRIMARY KEY);\n-- rollback\nDROP TABLE b;\n");
+const V3: (&str, &str) =
+    ("V3__c.sql", "INSERT INTO a (id) VALUES (3);\n-- rollback\nDELETE FROM a WHERE id = 3;\n");
+
+fn files(report: &Report) -> Vec<&str> {
+    report.applied.iter().map(|it| it.file.as_str()).collect()
+}
+
+fn version(text: &str) -> Version {
+    Version::parse(text).expect("a version")
+}
+
+async fn applies_once(ctx: Context) -> TestResult {
+    let set = set(&[V1, V2, V3]);
+    let report = jetbase::run(&set, DatabaseUrl(&ctx.db.url)).await?;
+    assert_eq!(files(&report), ["V1__a.sql", "V2__b.sql", "V3__c.sql"]);
+    let again = jetbase::run(&set, DatabaseUrl(&ctx.db.url)).await?;
+    assert!(again.is_up_to_date());
+    assert_eq!(again.to_string(), "up to date: nothing to do");
+    assert_eq!(ctx.db.value("SELECT count(*) FROM a").await?.as_deref(), Some("1"));
+    let rows = ctx.db.rows("SELECT version, description, filename, migration_type, checksum FROM jetbase_migrations ORDER BY order_executed").await?;
+    let first: Vec<_> = rows[0].iter().map(|it| it.as_deref().unwrap_or("NULL")).collect();
+    let checksum = set.get(0).expect("V1").checksum().to_string();
+    assert_eq!(first, ["1", "a", "V1__a.sql", "VERSIONED", &checksum]);
+    assert_eq!(rows.len(), 3);
+    let lock = ctx.db.rows("SELECT is_locked, locked_at, process_id FROM jetbase_lock").await?;
+    assert_eq!(lock, [[Some("0".to_owned()), None, None]]);
+    Ok(())
+}
+
+async fn stops_early(ctx: Context) -> TestResult {
+    let set = set(&[V1, V2, V3]);
+    let target = DatabaseUrl(&ctx.db.url);
+    assert_eq!(files(&jetbase::run(&set, target).count(1).await?), ["V1__a.sql"]);
+    assert_eq!(files(&jetbase::run(&set, target).to_version(version("2")).await?), ["V2__b.sql"]);
+    assert!(jetbase::run(&set, target).to_version(version("1")).await?.is_up_to_date());
+    let error = jetbase::run(&set, target).to_version(version("9")).await.expect_err("no V9");
+    assert_eq!(error.to_string(), "no migration has the version 9; name a version of the set");
+    assert_eq!(jetbase::current(&set, target).await?, Some(version("2")));
+    Ok(())
+}
+
+async fn rolls_back(ctx: Context) -> TestResult {
+    let set = set(&[V1, V2, V3]);
+    let target = DatabaseUrl(&ctx.db.url);
+    jetbase::run(&set, target).await?;
+    let report = jetbase::rollback(&set, target).await?;
+    assert_eq!(files(&report), ["V3__c.sql"]);
+    assert_eq!(report.applied[0].action, Action::RollBack);
+    assert_eq!(ctx.db.value("SELECT count(*) FROM a").await?.as_deref(), Some("0"));
+    assert_eq!(
+        files(&jetbase::rollback(&set, target).to_version(version("1")).await?),
+        ["V2__b.sql"]
+    );
+    let error = jetbase::rollback(&set, target)
+        .to_version(version("7"))
+        .await
+        .expect_err("V7 is not applied");
+    assert!(error.to_string().starts_with("version 7 is not applied"), "{error}");
+    assert_eq!(files(&jetbase::run(&set, target).await?), ["V2__b.sql", "V3__c.sql"]);
+    assert_eq!(
+        files(&jetbase::rollback(&set, target).all().await?),
+        ["V3__c.sql", "V2__b.sql", "V1__a.sql"]
+    );
+    assert!(jetbase::rollback(&set, target).await?.is_up_to_date());
+    assert_eq!(
+        ctx.db.value("SELECT count(*) FROM jetbase_migrations").await?.as_deref(),
+        Some("0")
+    );
+    Ok(())
+}
+
+async fn refuses_rollback(ctx: Context) -> TestResult {
+    let set = set(&[
+        V1,
+        ("V2__x.sql", "INSERT INTO a (id) VALUES (2);\n"),
+        ("V3__y.sql", "SELECT 1;\n-- rollback\n"),
+    ]);
+    let target = DatabaseUrl(&ctx.db.url);
+    jetbase::run(&set, target).await?;
+    // The marker alone says that there is nothing to undo.
+    assert_eq!(files(&jetbase::rollback(&set, target).await?), ["V3__y.sql"]);
+    let error = jetbase::rollback(&set, target).await.expect_err("V2 has no rollback section");
+    assert!(
+        error
+            .to_string()
+            .starts_with("V2__x.sql cannot be rolled back: it has no rollback section"),
+        "{error}"
+    );
+    Ok(())
+}
+
+async fn repeatables(ctx: Context) -> TestResult {
+    let insert = |text: &str| format!("INSERT INTO log (what) VALUES ('{text}');\n");
+    let log = ("V1__log.sql", "CREATE TABLE log (what VARCHAR(20));\n");
+    let (always, change) = (insert("always"), insert("change"));
+    let first = set(&[log, ("RA__always.sql", &always), ("ROC__change.sql", &change)]);
+    let target = DatabaseUrl(&ctx.db.url);
+    let report = jetbase::run(&first, target).await?;
+    assert_eq!(files(&report), ["V1__log.sql", "RA__always.sql", "ROC__change.sql"]);
+    assert!(jetbase::run(&first, target).await?.is_up_to_date());
+    assert_eq!(
+        files(&jetbase::run(&first, target).repeat(Repeat::Always).await?),
+        ["RA__always.sql"]
+    );
+
+    let changed = insert("changed");
+    let second = set(&[log, ("RA__always.sql", &always), ("ROC__change.sql", &changed)]);
+    let report = jetbase::run(&second, target).await?;
+    assert_eq!(files(&report), ["RA__always.sql", "ROC__change.sql"]);
+    assert!(report.applied.iter().all(|it| it.action == Action::Reapply));
+    let rows = ctx.db.rows("SELECT what FROM log ORDER BY what").await?;
+    assert_eq!(
+        rows.iter().flatten().flatten().map(String::as_str).collect::<Vec<_>>(),
+        ["always", "always", "always", "change", "changed"]
+    );
+    assert_eq!(
+        ctx.db.value("SELECT count(*) FROM jetbase_migrations").await?.as_deref(),
+        Some("3")
+    );
+    Ok(())
+}
+
+async fn dry_run(ctx: Context) -> TestResult {
+    let set = set(&[V1, V2]);
+    let report = jetbase::run(&set, DatabaseUrl(&ctx.db.url)).dry_run().await?;
+    assert_eq!(report.planned.len(), 2);
+    assert_eq!(report.planned[0].statements, ["CREATE TABLE a (id INTEGER PRIMARY KEY)"]);
+    assert!(
+        ctx.db.rows("SELECT * FROM jetbase_migrations").await.is_err(),
+        "a dry run made a table"
+    );
+    Ok(())
+}
+
+async fn own_text(ctx: Context) -> TestResult {
+    let text = "CREATE TABLE t (id INTEGER PRIMARY KEY, body VARCHAR(200));\nINSERT INTO t (id, body) VALUES (1, 'one;\n  -- two\n\n:three {\"a\":1} it''s');  -- and ;\nINSERT INTO t (id, body) VALUES (2, 'x'); INSERT INTO t (id, body) VALUES (3, '/* y */');\n";
+    jetbase::run(&set(&[("V1__t.sql", text)]), DatabaseUrl(&ctx.db.url)).await?;
+    let body = ctx.db.value("SELECT body FROM t WHERE id = 1").await?;
+    assert_eq!(body.as_deref(), Some("one;\n  -- two\n\n:three {\"a\":1} it's"));
+    assert_eq!(ctx.db.value("SELECT count(*) FROM t").await?.as_deref(), Some("3"));
+    Ok(())
+}
+
+async fn routines(ctx: Context) -> TestResult {
+    let base =
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER);\nCREATE TABLE seen (n INTEGER);\n";
+    let body = match ctx.kind {
+        Kind::Sqlite => {
+            "CREATE TRIGGER tr AFTER INSERT ON t BEGIN\n  INSERT INTO seen VALUES (CASE WHEN new.n > 0 THEN new.n ELSE 0 END);\n  SELECT 1;\nEND;\n"
+        }
+        Kind::Postgres => {
+            "CREATE FUNCTION f() RETURNS trigger AS $fn$\nBEGIN\n  INSERT INTO seen VALUES (NEW.n); -- it's\n  RETURN NEW;\nEND;\n$fn$ LANGUAGE plpgsql;\nCREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();\nCREATE FUNCTION g(x INT) RETURNS INT LANGUAGE sql BEGIN ATOMIC\n  SELECT 1;\n  SELECT CASE WHEN x > 0 THEN x ELSE 0 END;\nEND;\n"
+        }
+        Kind::Mysql => {
+            "DELIMITER //\nCREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW\nBEGIN\n  IF NEW.n > 0 THEN\n    INSERT INTO seen VALUES (NEW.n);\n  END IF;\nEND//\nDELIMITER ;\nCREATE PROCEDURE p()\nBEGIN\n  SELECT 1;\n  SELECT 2;\nEND;\n"
+        }
+    };
+    let text = format!("{base}{body}INSERT INTO t (id, n) VALUES (1, 7);\n");
+    jetbase::run(&set(&[("V1__t.sql", &text)]), DatabaseUrl(&ctx.db.url)).await?;
+    assert_eq!(ctx.db.value("SELECT n FROM seen").await?.as_deref(), Some("7"));
+    Ok(())
+}
+
+async fn ahead(ctx: Context) -> TestResult {
+    let target = DatabaseUrl(&ctx.db.url);
+    let always = (
+        "RA__log.sql",
+        "INSERT INTO a (id) VALUES ((SELECT max(x.id) + 1 FROM (SELECT id FROM a UNION SELECT 10) x));\n",
+    );
+    jetbase::run(&set(&[V1, V2, V3, always]), target).await?;
+    let rows = ctx.db.value("SELECT count(*) FROM a").await?;
+    let older = set(&[V1, V2, always]);
+    let report = jetbase::run(&older, target).repeat(Repeat::Always).await?;
+    assert!(report.is_up_to_date(), "{report}");
+    assert_eq!(report.skipped[0].reason, SkipReason::Ahead);
+    assert!(
+        report.warnings[0].contains("the database is ahead of this program: V3__c.sql"),
+        "{report}"
+    );
+    assert_eq!(ctx.db.value("SELECT count(*) FROM a").await?, rows);
+    assert!(jetbase::check(&older, target).await?.is_ready());
+    let error = jetbase::run(&older, target).ahead(Ahead::Refuse).await.expect_err("refused");
+    assert!(
+        error.to_string().starts_with("version 3 (V3__c.sql) has been applied, and is newer"),
+        "{error}"
+    );
+    Ok(())
+}
+
+async fn two_sets(ctx: Context) -> TestResult {
+    let target = DatabaseUrl(&ctx.db.url);
+    jetbase::run(&set(&[V1]), target).await?;
+    let other = set(&[("V1__orders.sql", "CREATE TABLE orders (id INTEGER);\n")]);
+    let error = jetbase::run(&other, target).await.expect_err("another set");
+    assert!(
+        error
+            .to_string()
+            .starts_with("version 1 was recorded from another set (V1__a.sql, not V1__orders.sql)"),
+        "{error}"
+    );
+    Ok(())
+}
+
+async fn drift(ctx: Context) -> TestResult {
+    let target = DatabaseUrl(&ctx.db.url);
+    jetbase::run(&set(&[V1, V3]), target).await?;
+    let edited = ("V1__a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY, x INTEGER);\n");
+    let error = jetbase::run(&set(&[edited, V2]), target).await.expect_err("three problems");
+    let ErrorKind::Refused(refusal) = error.kind() else { panic!("{error}") };
+    assert!(
+        matches!(
+            refusal.problems.as_slice(),
+            [Problem::Changed { .. }, Problem::OutOfOrder { .. }, ..]
+        ),
+        "{refusal:?}"
+    );
+    let late = set(&[V1, V2, V3]);
+    assert!(jetbase::validate(&late, target).await.is_err());
+    let report = jetbase::run(&late, target).skip(Validation::Files).await?;
+    assert_eq!(report.skipped[0].reason, SkipReason::OutOfOrder);
+    let hole = jetbase::run(&set(&[V3]), target).await.expect_err("V1 is missing");
+    assert!(
+        hole.to_string()
+            .starts_with("version 1 (V1__a.sql) has been applied, but its file is missing"),
+        "{hole}"
+    );
+    Ok(())
+}
+
+async fn transaction_off(ctx: Context) -> TestResult {
+    let statement = match ctx.kind {
+        Kind::Sqlite => "VACUUM;\n",
+        Kind::Postgres => "CREATE INDEX CONCURRENTLY a_id ON a (id);\nVACUUM a;\n",
+        Kind::Mysql => "OPTIMIZE TABLE a;\n",
+    };
+    let text = format!(
+        "-- jetbase: transaction=off\nINSERT INTO a (id) VALUES (5);\n{statement}INSERT INTO a (id) VALUES (6);\n"
+    );
+    let target = DatabaseUrl(&ctx.db.url);
+    jetbase::run(&set(&[V1, ("V2__off.sql", &text)]), target).await?;
+    assert_eq!(ctx.db.value("SELECT count(*) FROM a").await?.as_deref(), Some("2"));
+
+    let broken = "-- jetbase: transaction=off\nINSERT INTO a (id) VALUES (7);\nINSERT INTO nowhere (id) VALUES (8);\n";
+    let broken = set(&[V1, ("V2__off.sql", &text), ("V3__broken.sql", broken)]);
+    let error = jetbase::run(&broken, target).await.expect_err("no such table");
+    let ErrorKind::Statement(failed) = error.kind() else { panic!("{error}") };
+    assert_eq!((failed.statement, failed.permanent), (Some((2, 2)), 1), "{error}");
+    assert_eq!(failed.position.map(|it| it.line), Some(3), "{error}");
+    assert_eq!(ctx.db.value("SELECT count(*) FROM a WHERE id = 7").await?.as_deref(), Some("1"));
+    Ok(())
+}
+
+async fn questions(ctx: Context) -> TestResult {
+    let set = set(&[V1, V2]);
+    let target = DatabaseUrl(&ctx.db.url);
+    let status = jetbase::status(&set, target).await?;
+    assert_eq!((status.applied.len(), status.pending.len()), (0, 2));
+    assert!(!jetbase::check(&set, target).await?.is_ready());
+    assert_eq!(jetbase::current(&set, target).await?, None);
+    assert!(jetbase::history(&set, target).await?.records.is_empty());
+    assert_eq!(jetbase::lock_status(&set, target).await?.to_string(), "Status: UNLOCKED");
+    assert_eq!(jetbase::unlock(&set, target).await?.holder, None);
+    jetbase::validate(&set, target).await?;
+    assert!(
+        ctx.db.rows("SELECT * FROM jetbase_migrations").await.is_err(),
+        "a question made a table"
+    );
+    assert!(ctx.db.rows("SELECT * FROM jetbase_lock").await.is_err(), "a question made a table");
+    Ok(())
+}
+
+async fn stamps(ctx: Context) -> TestResult {
+    let many: Vec<_> = (1..=20).map(|n| (format!("V{n}__x.sql"), "SELECT 1;\n")).collect();
+    let many: Vec<_> = many.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    jetbase::run(&set(&many), DatabaseUrl(&ctx.db.url)).await?;
+    let rows = ctx.db.rows("SELECT version FROM jetbase_migrations ORDER BY applied_at").await?;
+    let order: Vec<_> =
+        rows.iter().flatten().flatten().map(|it| it.parse::<u32>().unwrap_or(0)).collect();
+    assert_eq!(order, (1..=20).collect::<Vec<_>>());
+    assert_eq!(
+        ctx.db.value("SELECT count(DISTINCT applied_at) FROM jetbase_migrations").await?.as_deref(),
+        Some("20")
+    );
+    Ok(())
+}

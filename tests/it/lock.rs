@@ -1,0 +1,257 @@
+use std::time::Duration;
+
+use jetbase::{DatabaseUrl, ErrorKind, Event, Migrations, Wait};
+
+use crate::apply::set;
+use crate::harness::{Context, Database, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let all = Kind::ALL;
+    let nothing = Needs::NOTHING;
+    suite.each("waits_no_longer_than_allowed", all, nothing, gives_up);
+    suite.each("goes_on_when_the_lock_comes_free", all, nothing, waits);
+    suite.each("stops_when_the_lock_is_taken_away", all, nothing, loses);
+    suite.each("takes_over_from_the_dead", all, nothing, recovers);
+    suite.each("sees_a_living_holder", all, nothing, sees_the_living);
+    suite.each("starts_sixteen_times_from_nothing", all, nothing, storm);
+    suite.each("frees_the_lock_behind_a_failure", all, nothing, frees);
+    suite.each("brings_a_missing_lock_row_back", all, nothing, missing_row);
+}
+
+fn one() -> Migrations {
+    set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")])
+}
+
+/// Asks the database from inside a listener, which may not wait on the runtime that it runs on.
+fn aside(db: &Database, sql: &str) -> Option<String> {
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime
+                .block_on(db.rows(sql))
+                .expect("an answer")
+                .into_iter()
+                .flatten()
+                .next()
+                .flatten()
+        });
+        asking.join().expect("the thread")
+    })
+}
+
+/// Takes the lock as the Python tool does.
+const PYTHON: &str = "UPDATE jetbase_lock SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP, \
+                      process_id = '7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0' WHERE id = 1";
+const FREE: &str =
+    "UPDATE jetbase_lock SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1";
+
+async fn gives_up(ctx: Context) -> TestResult {
+    let target = DatabaseUrl(&ctx.db.url);
+    jetbase::run(&set(&[("V0__first.sql", "SELECT 1;\n")]), target).await?;
+    ctx.db.execute(PYTHON).await?;
+    let more =
+        set(&[("V0__first.sql", "SELECT 1;\n"), ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]);
+    for wait in [Wait::Never, Wait::UpTo(Duration::from_millis(300))] {
+        let error = jetbase::run(&more, target).wait(wait).await.expect_err("held");
+        let ErrorKind::Held { holder, .. } = error.kind() else { panic!("{error}") };
+        assert_eq!(holder, "the Python tool (process 7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0)");
+        assert!(
+            error.to_string().ends_with("if you are sure that it is dead, run `jetbase unlock`"),
+            "{error}"
+        );
+    }
+    // With nothing pending nobody needs the lock.
+    assert!(
+        jetbase::run(&set(&[("V0__first.sql", "SELECT 1;\n")]), target)
+            .wait(Wait::Never)
+            .await?
+            .is_up_to_date()
+    );
+    let status = jetbase::lock_status(&more, target).await?.to_string();
+    assert!(status.starts_with("Status: LOCKED\nLocked At: 2"), "{status}");
+    assert!(jetbase::unlock(&more, target).await?.holder.is_some());
+    assert_eq!(jetbase::run(&more, target).wait(Wait::Never).await?.applied.len(), 1);
+    Ok(())
+}
+
+async fn waits(ctx: Context) -> TestResult {
+    let target = DatabaseUrl(&ctx.db.url);
+    jetbase::run(&set(&[]), target).await?;
+    jetbase::run(&set(&[("V0__first.sql", "SELECT 1;\n")]), target).await?;
+    ctx.db.execute(PYTHON).await?;
+    let more =
+        set(&[("V0__first.sql", "SELECT 1;\n"), ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]);
+    let url = ctx.db.url.clone();
+    let run = tokio::spawn(async move { jetbase::run_url(&more, &url).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!run.is_finished());
+    ctx.db.execute(FREE).await?;
+    let report = run.await??;
+    assert_eq!(report.applied.len(), 1);
+    assert!(report.waited >= Duration::from_millis(300), "{:?}", report.waited);
+    Ok(())
+}
+
+async fn loses(ctx: Context) -> TestResult {
+    let sleep = match ctx.kind {
+        Kind::Sqlite => "SELECT 1;\n",
+        Kind::Postgres => "SELECT pg_sleep(0.5);\n",
+        Kind::Mysql => "DO SLEEP(0.5);\n",
+    };
+    let insert = "CREATE TABLE b (id INTEGER);\n";
+    let set = set(&[
+        ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+        ("V2__sleep.sql", sleep),
+        ("V3__b.sql", insert),
+    ]);
+    let db = ctx.db.clone();
+    // Between two files nothing holds the row: there the operator's unlock succeeds everywhere.
+    let run = jetbase::run_url(&set, &ctx.db.url).on_event(move |event| {
+        if matches!(event, Event::Finished { file, .. } if file == "V2__sleep.sql") {
+            aside(&db, FREE);
+        }
+    });
+    let error = run.await.expect_err("lost");
+    assert!(
+        matches!(error.kind(), ErrorKind::LockLost { file: Some(file) } if file == "V3__b.sql"),
+        "{error}"
+    );
+    assert_eq!(error.report().applied.len(), 2);
+    assert!(ctx.db.rows("SELECT * FROM b").await.is_err(), "a statement ran without the lock");
+    assert_eq!(
+        ctx.db.value("SELECT count(*) FROM jetbase_migrations").await?.as_deref(),
+        Some("2")
+    );
+    assert_eq!(jetbase::run_url(&set, &ctx.db.url).await?.applied.len(), 1);
+    Ok(())
+}
+
+/// Leaves a row behind as a run of ours that was killed: its id is taken from a real run.
+async fn leave_behind(ctx: &Context) -> Result<String, crate::harness::Error> {
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let (db, note) = (ctx.db.clone(), std::sync::Arc::clone(&seen));
+    let run = jetbase::run_url(&one(), &ctx.db.url).on_event(move |event| {
+        if matches!(event, Event::Acquired { .. }) {
+            *note.lock().expect("no panic before") =
+                aside(&db, "SELECT process_id FROM jetbase_lock");
+        }
+    });
+    run.await?;
+    let id = seen.lock().expect("no panic before").clone().ok_or("nobody held the lock")?;
+    ctx.db.execute(&PYTHON.replace("7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0", &id)).await?;
+    Ok(id)
+}
+
+async fn recovers(ctx: Context) -> TestResult {
+    let id = leave_behind(&ctx).await?;
+    let more = set(&[
+        ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+        ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n"),
+    ]);
+    let status = jetbase::lock_status(&more, DatabaseUrl(&ctx.db.url)).await?;
+    assert_eq!((status.locked, status.alive), (true, Some(false)), "{status}");
+    let report = jetbase::run_url(&more, &ctx.db.url).wait(Wait::Never).await?;
+    assert_eq!(report.recovered.as_deref(), Some(id.as_str()));
+    assert_eq!(report.applied.len(), 1);
+    Ok(())
+}
+
+async fn sees_the_living(ctx: Context) -> TestResult {
+    let slow = match ctx.kind {
+        Kind::Sqlite => {
+            "CREATE TABLE slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000000) SELECT max(i) AS i FROM n;\n"
+        }
+        Kind::Postgres => "SELECT pg_sleep(2);\n",
+        Kind::Mysql => "DO SLEEP(2);\n",
+    };
+    let set = set(&[("V1__slow.sql", slow)]);
+    let (url, working) = (ctx.db.url.clone(), set.clone());
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let mut tell = Some(tell);
+    let run = tokio::spawn(async move {
+        let run = jetbase::run_url(&working, &url).on_event(move |event| {
+            if matches!(event, Event::Started { .. }) {
+                tell.take().map(|tell| tell.send(()));
+            }
+        });
+        run.await
+    });
+    told.await?;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).await?;
+    assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
+    let error =
+        jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
+    assert!(error.to_string().contains("which is alive"), "{error}");
+    let error = jetbase::run_url(&set, &ctx.db.url).wait(Wait::Never).await.expect_err("held");
+    assert!(matches!(error.kind(), ErrorKind::Held { alive: Some(true), .. }), "{error}");
+    run.await??;
+    Ok(())
+}
+
+async fn storm(ctx: Context) -> TestResult {
+    let set = set(&[
+        ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+        ("V2__b.sql", "INSERT INTO a (id) VALUES (1);\n"),
+        ("V3__c.sql", "INSERT INTO a (id) VALUES (2);\n"),
+    ]);
+    let runs: Vec<_> = (0..16)
+        .map(|_| {
+            let (set, url) = (set.clone(), ctx.db.url.clone());
+            tokio::spawn(async move { jetbase::run_url(&set, &url).await })
+        })
+        .collect();
+    let mut applied = 0;
+    for run in runs {
+        applied += run.await??.applied.len();
+    }
+    assert_eq!(applied, 3);
+    assert_eq!(ctx.db.value("SELECT count(*) FROM a").await?.as_deref(), Some("2"));
+    Ok(())
+}
+
+async fn frees(ctx: Context) -> TestResult {
+    let broken = set(&[
+        ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+        (
+            "V2__broken.sql",
+            "INSERT INTO a (id) VALUES (1);\nINSERT INTO nowhere (id) VALUES (2);\n",
+        ),
+    ]);
+    let error = jetbase::run_url(&broken, &ctx.db.url).await.expect_err("no such table");
+    let ErrorKind::Statement(failed) = error.kind() else { panic!("{error}") };
+    assert_eq!(failed.file, "V2__broken.sql");
+    assert_eq!(failed.position.map(|it| it.line), Some(2), "{error}");
+    assert_eq!(failed.statement, Some((2, 2)), "{error}");
+    assert_eq!(failed.permanent, 0, "{error}");
+    assert!(error.to_string().contains("INSERT INTO nowhere (id) VALUES (2);"), "{error}");
+    assert!(error.to_string().ends_with("done before that, and kept: V1__a.sql"), "{error}");
+    assert_eq!(ctx.db.value("SELECT count(*) FROM a").await?.as_deref(), Some("0"));
+    assert_eq!(ctx.db.value("SELECT is_locked FROM jetbase_lock").await?.as_deref(), Some("0"));
+    Ok(())
+}
+
+async fn missing_row(ctx: Context) -> TestResult {
+    jetbase::run_url(&one(), &ctx.db.url).await?;
+    ctx.db.execute("DELETE FROM jetbase_lock").await?;
+    let more = set(&[
+        ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+        ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n"),
+    ]);
+    assert_eq!(jetbase::run_url(&more, &ctx.db.url).await?.applied.len(), 1);
+    ctx.db.execute("DROP TABLE jetbase_lock").await?;
+    assert_eq!(
+        jetbase::lock_status(&more, DatabaseUrl(&ctx.db.url)).await?.to_string(),
+        "Status: UNLOCKED"
+    );
+    let third = set(&[
+        ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+        ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n"),
+        ("V3__c.sql", "CREATE TABLE c (id INTEGER);\n"),
+    ]);
+    assert_eq!(jetbase::run_url(&third, &ctx.db.url).await?.applied.len(), 1);
+    Ok(())
+}

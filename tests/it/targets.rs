@@ -1,0 +1,150 @@
+use std::sync::{Arc, Mutex};
+
+use jetbase::sqlx::{self, Connection};
+use jetbase::{Event, Migrations};
+
+use crate::apply::set;
+use crate::harness::{Context, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    suite.each("works_on_a_pool_in_a_task", Kind::ALL, Needs::NOTHING, pool_in_a_task);
+    suite.each("works_on_a_connection", Kind::ALL, Needs::NOTHING, connection);
+    suite.each("hears_what_happens", Kind::ALL, Needs::NOTHING, events);
+    suite.each("finishes_the_file_in_work_when_dropped", Kind::ALL, Needs::NOTHING, dropped);
+    suite.once("names_a_missing_scheme", Needs::NOTHING, scheme);
+}
+
+fn two() -> Migrations {
+    set(&[
+        ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+        ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n"),
+    ])
+}
+
+async fn pool_in_a_task(ctx: Context) -> TestResult {
+    let set = two();
+    let url = ctx.db.url.clone();
+    let report = match ctx.kind {
+        Kind::Sqlite => {
+            let pool = sqlx::SqlitePool::connect(&url).await?;
+            tokio::spawn(async move { jetbase::run(&set, &pool).await }).await??
+        }
+        Kind::Postgres => {
+            let pool = sqlx::PgPool::connect(&url).await?;
+            tokio::spawn(async move { jetbase::run(&set, &pool).await }).await??
+        }
+        Kind::Mysql => {
+            let pool = sqlx::MySqlPool::connect(&url).await?;
+            tokio::spawn(async move { jetbase::run(&set, &pool).await }).await??
+        }
+    };
+    assert_eq!(report.applied.len(), 2);
+    Ok(())
+}
+
+async fn connection(ctx: Context) -> TestResult {
+    let set = two();
+    match ctx.kind {
+        Kind::Sqlite => {
+            let mut connection = sqlx::SqliteConnection::connect(&ctx.db.url).await?;
+            assert_eq!(jetbase::run(&set, &mut connection).await?.applied.len(), 2);
+            let on: i64 =
+                sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(&mut connection).await?;
+            assert_eq!(on, 1, "foreign keys stayed off");
+        }
+        Kind::Postgres => {
+            let mut connection = sqlx::PgConnection::connect(&ctx.db.url).await?;
+            sqlx::raw_sql("SET statement_timeout = '123s'").execute(&mut connection).await?;
+            assert_eq!(jetbase::run(&set, &mut connection).await?.applied.len(), 2);
+            let timeout: String =
+                sqlx::query_scalar("SHOW statement_timeout").fetch_one(&mut connection).await?;
+            assert_eq!(timeout, "123s", "the caller's setting is gone");
+        }
+        Kind::Mysql => {
+            let mut connection = sqlx::MySqlConnection::connect(&ctx.db.url).await?;
+            assert_eq!(jetbase::run(&set, &mut connection).await?.applied.len(), 2);
+            let zone: String =
+                sqlx::query_scalar("SELECT @@SESSION.time_zone").fetch_one(&mut connection).await?;
+            assert_eq!(zone, "+00:00", "the caller's setting is gone");
+        }
+    }
+    Ok(())
+}
+
+async fn events(ctx: Context) -> TestResult {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&heard);
+    let run = jetbase::run_url(&two(), &ctx.db.url).on_event(move |event| {
+        let word = match event {
+            Event::Acquired { .. } => "acquired".to_owned(),
+            Event::Started { file, number, of, .. } => format!("{file} {number}/{of}"),
+            Event::Finished { file, .. } => format!("{file} done"),
+            Event::Released => "released".to_owned(),
+            other => other.to_string(),
+        };
+        ear.lock().expect("no panic before").push(word);
+    });
+    run.await?;
+    let heard = heard.lock().expect("no panic before").clone();
+    assert_eq!(
+        heard,
+        [
+            "acquired",
+            "V1__a.sql 1/2",
+            "V1__a.sql done",
+            "V2__b.sql 2/2",
+            "V2__b.sql done",
+            "released"
+        ]
+    );
+    Ok(())
+}
+
+async fn dropped(ctx: Context) -> TestResult {
+    let slow = match ctx.kind {
+        Kind::Sqlite => {
+            "CREATE TABLE slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) AS i FROM n;\n"
+        }
+        Kind::Postgres => "SELECT pg_sleep(1);\n",
+        Kind::Mysql => "DO SLEEP(1);\n",
+    };
+    let set = set(&[("V1__slow.sql", slow), ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n")]);
+    let started = Arc::new(tokio::sync::Notify::new());
+    let bell = Arc::clone(&started);
+    let run = jetbase::run_url(&set, &ctx.db.url).on_event(move |event| {
+        if matches!(event, Event::Started { .. }) {
+            bell.notify_one();
+        }
+    });
+    let task = tokio::spawn(run.into_future());
+    started.notified().await;
+    task.abort();
+    let mut state = None;
+    for _ in 0..100 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        state = ctx.db.value("SELECT is_locked FROM jetbase_lock").await?;
+        if state.as_deref() == Some("0") {
+            break;
+        }
+    }
+    assert_eq!(state.as_deref(), Some("0"), "the lock was not released");
+    let rows = ctx.db.rows("SELECT filename FROM jetbase_migrations").await?;
+    assert_eq!(
+        rows,
+        [[Some("V1__slow.sql".to_owned())]],
+        "the file in work, and no other, is finished"
+    );
+    Ok(())
+}
+
+async fn scheme() -> TestResult {
+    let error =
+        jetbase::run_url(&two(), "oracle://x:secret@y/z").await.expect_err("no such scheme");
+    assert_eq!(
+        error.to_string(),
+        "the database URL begins with none of `postgres://`, `mysql://`, `mariadb://`, `sqlite://`"
+    );
+    Ok(())
+}
+
+use std::future::IntoFuture;

@@ -1,0 +1,111 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jetbase::sqlx::{self, Connection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::apply::set;
+use crate::harness::{Context, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    suite.each("asks_once_when_nothing_is_pending", Kind::SERVERS, Needs::NOTHING, nothing_pending);
+    suite.each("sends_one_message_a_migration", &[Kind::Postgres], Needs::NOTHING, one_message);
+}
+
+/// A relay that counts how often the client speaks: one count is one round trip.
+struct Relay {
+    url: String,
+    trips: Arc<AtomicUsize>,
+}
+
+impl Relay {
+    async fn start(url: &str) -> Result<Relay, crate::harness::Error> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let (before, rest) = url.split_once("127.0.0.1:").ok_or("a server on loopback")?;
+        let (port, path) = rest.split_once('/').ok_or("a URL with a path")?;
+        let server = format!("127.0.0.1:{port}");
+        let url = format!("{before}127.0.0.1:{}/{path}", listener.local_addr()?.port());
+        let trips = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&trips);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(&server).await else { return };
+                tokio::spawn(relay(client, server, Arc::clone(&count)));
+            }
+        });
+        Ok(Relay { url, trips })
+    }
+
+    fn take(&self) -> usize {
+        self.trips.swap(0, Ordering::SeqCst)
+    }
+}
+
+/// Copies both ways; the client's turn counts once, however many packets it sends before the server answers.
+async fn relay(mut client: TcpStream, mut server: TcpStream, trips: Arc<AtomicUsize>) {
+    let (mut up, mut down) = (vec![0; 65536], vec![0; 65536]);
+    let mut servers_turn = false;
+    loop {
+        tokio::select! {
+            read = client.read(&mut up) => match read {
+                Ok(n) if n > 0 => {
+                    if !servers_turn {
+                        trips.fetch_add(1, Ordering::SeqCst);
+                        servers_turn = true;
+                    }
+                    if server.write_all(&up[..n]).await.is_err() { return }
+                }
+                _ => return,
+            },
+            read = server.read(&mut down) => match read {
+                Ok(n) if n > 0 => {
+                    servers_turn = false;
+                    if client.write_all(&down[..n]).await.is_err() { return }
+                }
+                _ => return,
+            },
+        }
+    }
+}
+
+async fn nothing_pending(ctx: Context) -> TestResult {
+    let set = set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]);
+    jetbase::run_url(&set, &ctx.db.url).await?;
+    let relay = Relay::start(&ctx.db.url).await?;
+    if ctx.kind == Kind::Postgres {
+        let mut connection = sqlx::PgConnection::connect(&relay.url).await?;
+        relay.take();
+        assert!(jetbase::run(&set, &mut connection).await?.is_up_to_date());
+    } else {
+        let mut connection = sqlx::MySqlConnection::connect(&relay.url).await?;
+        relay.take();
+        assert!(jetbase::run(&set, &mut connection).await?.is_up_to_date());
+    }
+    assert_eq!(relay.take(), 1);
+    Ok(())
+}
+
+async fn one_message(ctx: Context) -> TestResult {
+    let files: Vec<_> = (1..=30)
+        .map(|n| {
+            (
+                format!("V{n}__t.sql"),
+                format!("CREATE TABLE t{n} (id INTEGER);\nINSERT INTO t{n} VALUES (1);\n"),
+            )
+        })
+        .collect();
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let relay = Relay::start(&ctx.db.url).await?;
+    let count = async |set: &jetbase::Migrations| -> Result<usize, jetbase::Error> {
+        relay.take();
+        jetbase::run_url(set, &relay.url).await?;
+        Ok(relay.take())
+    };
+    let ten = count(&set(&files[..10])).await?;
+    let overhead = count(&set(&files[..11])).await? - 1;
+    let twenty = count(&set(&files[..30])).await? - 19;
+    assert_eq!(overhead, twenty, "each migration costs one round trip");
+    assert!(ten - 10 <= overhead + 2, "{ten} round trips for ten migrations and the tables");
+    Ok(())
+}
