@@ -9,9 +9,9 @@ pub use jetbase_core::{
 #[doc(inline)]
 pub use jetbase_runtime::{
     Applied, DatabaseUrl, Error, ErrorKind, Event, History, LockStatus, Outcome, Pending, Planned,
-    Query, Readiness, Report, Rollback, Run, StatementError, Status, Target, Unlock, Unlocked,
-    Validated, Wait, check, current, history, lock_status, rollback, run, run_url, sqlx, status,
-    unlock, validate,
+    Published, Query, Readiness, Report, Rollback, Run, StatementError, Status, Target, Unlock,
+    Unlocked, Validated, Wait, check, current, history, lock_status, rollback, run, run_url, sqlx,
+    status, unlock, validate,
 };
 
 /// Embeds a folder of SQL migrations as a module of the program.

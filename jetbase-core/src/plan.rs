@@ -88,9 +88,16 @@ pub struct Policy {
     pub ahead: Ahead,
     /// When `RA__` files run.
     pub repeat: Repeat,
+    /// Texts of `ROC__` files that newer ones have replaced: file name and checksum.
+    pub superseded: Vec<(String, String)>,
 }
 
 impl Policy {
+    fn is_superseded(&self, migration: &Migration<'_>) -> bool {
+        let checksum = migration.checksum().to_string();
+        self.superseded.iter().any(|(file, old)| file == migration.file() && *old == checksum)
+    }
+
     fn validates(&self, what: Validation) -> bool {
         !self.skip.iter().any(|skipped| *skipped == what || *skipped == Validation::All)
     }
@@ -145,6 +152,8 @@ pub enum SkipReason {
     OutOfOrder,
     /// Its checksum differs, and the checksum validation is skipped.
     Changed,
+    /// A newer program has replaced the text of this `ROC__` file.
+    Superseded,
 }
 
 impl std::fmt::Display for SkipReason {
@@ -154,6 +163,9 @@ impl std::fmt::Display for SkipReason {
             SkipReason::Missing => "recorded, but its file is gone",
             SkipReason::OutOfOrder => {
                 "sorts below the latest applied version; give it a higher one"
+            }
+            SkipReason::Superseded => {
+                "a newer program has replaced this text; to put it back on purpose, use `Repeat::Always`"
             }
             SkipReason::Changed => "changed since it was applied",
         })
@@ -251,31 +263,37 @@ impl<'a> View<'a> {
             }
         };
         plan.steps.extend(wanted.iter().map(|&(index, _)| Step { index, action: Action::Apply }));
-        plan.steps.extend(self.repeatable_steps(!wanted.is_empty(), policy.repeat));
+        let (steps, mut skipped) = self.repeatable_steps(!wanted.is_empty(), policy);
+        plan.steps.extend(steps);
+        plan.skipped.append(&mut skipped);
         (plan, problems)
     }
 
-    /// The `RA__` and `ROC__` files to run, in the order of the set.
-    fn repeatable_steps(&self, versions_run: bool, repeat: Repeat) -> Vec<Step> {
-        let steps =
-            self.set.iter().enumerate().filter(|(_, migration)| migration.kind().is_repeatable());
-        let steps: Vec<_> = steps
-            .map(|(index, migration)| {
-                let record = self.repeatables.get(&(migration.file(), migration.kind()));
-                let action = if record.is_some() { Action::Reapply } else { Action::Apply };
-                let new = record.is_none_or(|it| it.checksum != migration.checksum().to_string());
-                (Step { index, action }, migration.kind(), new)
-            })
-            .collect();
+    /// The `RA__` and `ROC__` files to run, in the order of the set, and those to leave alone.
+    fn repeatable_steps(&self, versions_run: bool, policy: &Policy) -> (Vec<Step>, Vec<Skipped>) {
+        let mut steps = Vec::new();
+        let mut skipped = Vec::new();
+        for (index, migration) in self.set.iter().enumerate() {
+            if !migration.kind().is_repeatable() {
+                continue;
+            }
+            let record = self.repeatables.get(&(migration.file(), migration.kind()));
+            let action = if record.is_some() { Action::Reapply } else { Action::Apply };
+            let new = record.is_none_or(|it| it.checksum != migration.checksum().to_string());
+            if new && policy.repeat == Repeat::WhenNeeded && policy.is_superseded(&migration) {
+                let file = migration.file().to_owned();
+                skipped.push(Skipped { file, reason: SkipReason::Superseded });
+            } else {
+                steps.push((Step { index, action }, migration.kind(), new));
+            }
+        }
         let something = versions_run || steps.iter().any(|(_, _, new)| *new);
-        steps
-            .into_iter()
-            .filter(|(_, kind, new)| match kind {
-                Kind::RunsAlways => something || repeat == Repeat::Always,
-                Kind::RunsOnChange | Kind::Versioned => *new,
-            })
-            .map(|(step, _, _)| step)
-            .collect()
+        let runs = |kind: Kind, new: bool| match kind {
+            Kind::RunsAlways => something || policy.repeat == Repeat::Always,
+            Kind::RunsOnChange | Kind::Versioned => new,
+        };
+        let steps = steps.into_iter().filter(|(_, kind, new)| runs(*kind, *new));
+        (steps.map(|(step, _, _)| step).collect(), skipped)
     }
 
     /// What differs between set and history: problems, or notes where a validation is skipped.

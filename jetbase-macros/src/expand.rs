@@ -15,6 +15,9 @@ use crate::{constants, docs, fallback};
 /// Expands a call into its module, or into the errors and an empty one.
 pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
     let mut report = Report::new(call.span(), environment.warnings, &call.errors);
+    if !call.has_folder {
+        return fallback::module(call, &[], &report);
+    }
     let place = match Place::find(&call.folder(), environment) {
         Ok(place) => place,
         Err(text) => {

@@ -17,6 +17,8 @@ pub(crate) struct Call {
     pub(crate) settings: Settings,
     /// What is wrong with the call itself.
     pub(crate) errors: Vec<Error>,
+    /// Whether the call was understood far enough to know its folder.
+    pub(crate) has_folder: bool,
 }
 
 /// What stands behind the folder.
@@ -50,11 +52,13 @@ impl Call {
             folder: None,
             settings: Settings::default(),
             errors: Vec::new(),
+            has_folder: true,
         };
         let mut errors = Vec::new();
         if let Err(error) = (|input: ParseStream<'_>| call.parse(input, &mut errors)).parse2(tokens)
         {
             errors.push(error);
+            call.has_folder = call.folder.is_some();
         }
         call.errors = errors;
         call

@@ -4,14 +4,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jetbase_core::{
-    Action, Dialect, Effect, Migration, Migrations, Plan, Position, Script, Section, Syntax,
+    Action, Dialect, Effect, Kind, Migration, Migrations, Plan, Position, Script, Section, Syntax,
     Transaction, check, cut, effect, snippet,
 };
 
 use crate::connection::{Cause, CauseKind, Failure};
 use crate::dialect::Fill;
 use crate::error::{Error, ErrorKind, Outcome, StatementError};
-use crate::lock::Proof;
+use crate::lock::Work;
 use crate::session::Session;
 use crate::target::Owner;
 
@@ -132,6 +132,16 @@ impl<'m> Job<'m> {
         self.script.text().get(range.clone()).unwrap_or_default()
     }
 
+    /// Whether the fence guards every statement of the file.
+    pub(crate) fn work(&self, dialect: Dialect) -> Work {
+        if self.mode(dialect) == Mode::OneMessage { Work::Fenced } else { Work::Open }
+    }
+
+    /// Whether the file's text takes the place of an older one.
+    pub(crate) fn replaces(&self) -> bool {
+        self.action == Action::Reapply && self.migration.kind() == Kind::RunsOnChange
+    }
+
     fn mode(&self, dialect: Dialect) -> Mode {
         let plain = self.statements.iter().all(|(_, effect)| *effect == Effect::Transactional);
         match (dialect, self.transaction) {
@@ -216,7 +226,7 @@ impl<'m> Job<'m> {
             |role: Role, list: &[&str]| list.iter().map(|it| own(role, it)).collect::<Vec<_>>();
         let fences = |fence: &str| {
             let mut parts = vec![own(Role::Fence, fence)];
-            if session.proof != Proof::None && session.dialect != Dialect::Sqlite {
+            if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
                 parts.push(own(Role::Fence, sql.fence_proof));
             }
             parts
@@ -233,6 +243,9 @@ impl<'m> Job<'m> {
             closing.push(own(Role::ForeignKeys, sql.foreign_keys));
         }
         closing.extend(fences(sql.fence_locking));
+        if session.keeps_superseded && self.replaces() {
+            closing.extend(owns(Role::Record, sql.supersede));
+        }
         closing.push(own(
             Role::Record,
             match self.action {
@@ -265,7 +278,7 @@ impl<'m> Job<'m> {
             Mode::EachAlone => {
                 let mut frame = settle;
                 // Through a pooler, a session's setting would reach other clients.
-                if session.proof != Proof::None || session.owner != Owner::Run {
+                if session.proof.is_proof() || session.owner != Owner::Run {
                     frame.extend(owns(Role::Frame, sql.alone));
                 }
                 let mut messages: Vec<_> = frame.into_iter().map(|part| vec![part]).collect();
@@ -365,6 +378,14 @@ impl<'m> Job<'m> {
                 statement: None,
                 permanent: 0,
             }))),
+            Role::Record if halt.cause.code == "23505" && halt.cause.message.contains("_pkey") => {
+                let (schema, table) = (&session.place.schema, "jetbase_migrations");
+                Error::place(format!(
+                    "{file} cannot be recorded: the numbers of {table} are behind its rows, as after a copy without \
+                     its sequence; run SELECT setval(pg_get_serial_sequence('\"{schema}\".{table}', 'order_executed'), \
+                     (SELECT max(order_executed) FROM \"{schema}\".{table})), then run again"
+                ))
+            }
             Role::Record => Error::database(format!("recording {file}"), &halt.cause),
             Role::Frame | Role::Fence | Role::Reset => {
                 Error::database(format!("preparing {file}"), &halt.cause)

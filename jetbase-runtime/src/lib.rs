@@ -3,6 +3,8 @@
 //! Programs use it through the crate `jetbase`.
 
 mod cancel;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod connection;
 mod dialect;
 mod error;
@@ -24,7 +26,7 @@ pub use query::{
     current, history, lock_status, status, unlock, validate,
 };
 pub use report::{Applied, Planned, Report};
-pub use run::{Rollback, Run, rollback, run, run_url};
+pub use run::{Published, Rollback, Run, rollback, run, run_url};
 pub use sqlx;
 #[doc(hidden)]
 pub use stale::compare_with_folder;

@@ -25,8 +25,8 @@ use crate::target::{Dedicated, Open, Owner, Source, Target, Way};
 pub struct Query<'t, T> {
     source: Source<'t>,
     set: Migrations,
-    wish: Wish,
-    policy: Policy,
+    pub(crate) wish: Wish,
+    pub(crate) policy: Policy,
     ask: Ask<T>,
 }
 
@@ -377,7 +377,7 @@ async fn over_look<'c>(
 #[must_use = "nothing is unlocked until it is awaited"]
 pub struct Unlock<'t> {
     source: Source<'t>,
-    wish: Wish,
+    pub(crate) wish: Wish,
     force: Force,
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
 use jetbase_core::{
-    Action, Ahead, Goal, Migrations, Plan, Policy, Record, Repeat, SkipReason, Until, Validation,
-    Version, plan,
+    Action, Ahead, Dialect, Goal, Kind, Migrations, Plan, Policy, Record, Repeat, SkipReason, Step,
+    Until, Validation, Version, plan,
 };
 use tracing::Instrument;
 
@@ -14,10 +14,10 @@ use crate::cancel::{AskOnDrop, Cancel};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::event::{Event, Listener};
 use crate::execute::{Job, prepare};
-use crate::lock::{self, Held, Release, Wait};
+use crate::lock::{self, Held, Proof, Release, Wait, Work};
 use crate::report::{Applied, Planned, Report};
 use crate::session::{Look, Session, Wish, look};
-use crate::target::{Open, Source, Target, Way, source_of_url};
+use crate::target::{Dedicated, Open, Owner, Source, Target, Way, source_of_url};
 
 /// What is asked for; the builders below fill it in.
 #[derive(Debug)]
@@ -27,9 +27,23 @@ struct Request {
     policy: Policy,
     wait: Wait,
     wish: Wish,
+    direct: Option<String>,
+    published: Published,
     effort: Effort,
     listener: Listener,
     cancel: Cancel,
+}
+
+/// What to do when a publication carries jetbase's tables to subscribers.
+///
+/// A subscriber's copy would claim migrations that it has not, and carry the lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Published {
+    /// Refuse, and say how to take the tables out.
+    #[default]
+    Refuse,
+    /// Run all the same.
+    Allow,
 }
 
 /// Whether anything is executed.
@@ -48,6 +62,8 @@ impl Request {
             policy: Policy::default(),
             wait: Wait::of_environment(),
             wish,
+            direct: std::env::var("JETBASE_DIRECT_URL").ok().filter(|url| !url.is_empty()),
+            published: Published::default(),
             effort: Effort::Real,
             listener: Listener::default(),
             cancel: Cancel::default(),
@@ -126,10 +142,29 @@ macro_rules! options {
                 self
             }
 
+            /// A URL that leads past a pooler to the same database: over it, a dead holder is
+            /// recovered at once. Without it, what the environment's `JETBASE_DIRECT_URL` says.
+            pub fn direct_url(mut self, url: impl Into<String>) -> Self {
+                self.request.direct = Some(url.into());
+                self
+            }
+
+            /// What to do when a PostgreSQL publication carries jetbase's tables to subscribers.
+            pub fn published(mut self, published: Published) -> Self {
+                self.request.published = published;
+                self
+            }
+
             /// Hears what happens, as it happens.
             pub fn on_event(mut self, listen: impl FnMut(&Event) + Send + 'static) -> Self {
                 self.request.listener = Listener::new(listen);
                 self
+            }
+
+            /// The wish to stop, for the command line, which hears signals.
+            #[cfg(feature = "cli")]
+            pub(crate) fn cancel(&self) -> Cancel {
+                self.request.cancel.clone()
             }
 
             /// Reports what would be done, and takes no lock.
@@ -252,7 +287,11 @@ async fn attempt(
     }
     let first = first_look(origin, &request.wish).await?;
     let history = first.history.as_deref().unwrap_or_default();
-    let planned = plan(&request.set, history, &request.goal, &request.policy)?;
+    let mut planned = plan(&request.set, history, &request.goal, &request.policy)?;
+    if replaces(&request.set, &planned) {
+        request.policy.superseded = superseded(origin, &first).await?;
+        planned = plan(&request.set, history, &request.goal, &request.policy)?;
+    }
     note(request, report, &planned);
     let syntax = first.place.syntax.unwrap_or(jetbase_core::Syntax::of(origin.dialect()));
     let set = request.set.clone();
@@ -264,11 +303,28 @@ async fn attempt(
     if jobs.is_empty() {
         return Ok(());
     }
+    let work = work_of(&jobs, origin.dialect());
     drop(jobs);
 
+    let mut direct = direct(request, origin.dialect())?;
+    let origin = match &mut direct {
+        Some(direct) => direct.as_mut(),
+        None => origin,
+    };
     let nonce = format!("{:016x}", fastrand::u64(..));
     let mut session = Session::open(origin, &first, &nonce, request.wait.connecting()).await?;
-    let result = under_lock(request, &mut session, report).await;
+    if let (Published::Refuse, [publication, ..]) =
+        (request.published, session.published.as_slice())
+    {
+        let refusal = Error::place(format!(
+            "the publication {publication} carries jetbase's tables to its subscribers, which would then claim \
+             migrations that they have not: ALTER PUBLICATION \"{publication}\" DROP TABLE jetbase_lock, \
+             jetbase_migrations (one FOR ALL TABLES must be made anew with a list), or allow it with `Published::Allow`"
+        ));
+        session.close().await;
+        return Err(refusal);
+    }
+    let result = under_lock(request, &mut session, report, work).await;
     let outcome = match result {
         Err(error) if error.is_lost() => Err((error, session.claim.clone())),
         other => Ok(other),
@@ -278,6 +334,43 @@ async fn attempt(
         Ok(result) => result,
         Err((error, claim)) => Err(aftermath(request, origin, error, claim).await),
     }
+}
+
+/// Whether the fence guards all that these jobs do.
+fn work_of(jobs: &[Job<'_>], dialect: Dialect) -> Work {
+    if jobs.iter().all(|job| job.work(dialect) == Work::Fenced) { Work::Fenced } else { Work::Open }
+}
+
+/// The way past the pooler, where there is one.
+fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Open>>, Error> {
+    let Some(url) = &request.direct else { return Ok(None) };
+    match source_of_url(url).0 {
+        Way::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
+        Way::Shared(_) | Way::Borrowed(_) => Err(Error::place(format!(
+            "the direct URL leads to another kind of database than {dialect}"
+        ))),
+        Way::Broken(why) => Err(Error::place(format!("the direct URL is of no use: {why}"))),
+    }
+}
+
+/// Whether a plan puts a text in the place of an older one.
+fn replaces(set: &Migrations, planned: &Plan) -> bool {
+    let replaced = |step: &Step| {
+        let kind = set.get(step.index).map(|migration| migration.kind());
+        step.action == Action::Reapply && kind == Some(Kind::RunsOnChange)
+    };
+    planned.steps.iter().any(replaced)
+}
+
+/// The texts that newer ones have replaced, read without the lock.
+async fn superseded(origin: &mut dyn Open, first: &Look) -> Result<Vec<(String, String)>, Error> {
+    let dialect = origin.dialect();
+    let connection = origin.look().await.map_err(|cause| Error::database("connecting", &cause))?;
+    let dedicated = Dedicated { connection, owner: Owner::Pool };
+    let mut session = Session::over(dedicated, dialect, first, "").await?;
+    let superseded = session.superseded().await;
+    session.close().await;
+    Ok(superseded)
 }
 
 /// The first look, over the caller's own connection or one of its pool.
@@ -295,8 +388,11 @@ async fn under_lock(
     request: &mut Request,
     session: &mut Session<'_>,
     report: &mut Report,
+    expected: Work,
 ) -> Result<(), Error> {
-    let held = lock::acquire(session, request.wait, &mut request.listener, &request.cancel).await?;
+    let held =
+        lock::acquire(session, request.wait, &mut request.listener, &request.cancel, expected)
+            .await?;
     report.waited = held.waited;
     report.recovered.clone_from(&held.recovered);
     let result = work(request, session, report).await;
@@ -342,12 +438,25 @@ async fn work(
     report: &mut Report,
 ) -> Result<(), Error> {
     let history: Vec<Record> = session.history().await?;
-    let planned = plan(&request.set, &history, &request.goal, &request.policy)?;
+    let mut planned = plan(&request.set, &history, &request.goal, &request.policy)?;
+    if replaces(&request.set, &planned) {
+        request.policy.superseded = session.superseded().await;
+        planned = plan(&request.set, &history, &request.goal, &request.policy)?;
+    }
     report.skipped.clone_from(&planned.skipped);
     let set = request.set.clone();
     let syntax = session.place.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
     let jobs = prepare(&set, &planned, syntax)?;
+    if session.proof == Proof::Fenced && work_of(&jobs, session.dialect) == Work::Open {
+        return Err(Error::place(
+            "while this run waited, files became pending that commit by themselves; run again",
+        ));
+    }
     session.count_orphans().await;
+    if jobs.iter().any(Job::replaces) {
+        // Without the right to make the table, old programs go on as the Python tool does.
+        session.keeps_superseded = session.send(session.sql.create_superseded).await.is_ok();
+    }
     for (index, job) in jobs.iter().enumerate() {
         if request.cancel.is_asked() {
             break;

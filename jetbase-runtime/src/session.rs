@@ -18,6 +18,8 @@ pub(crate) struct Place {
     pub(crate) schema: String,
     pub(crate) user: String,
     pub(crate) search_path: String,
+    /// The database, where a schema is not one.
+    pub(crate) database: String,
     pub(crate) syntax: Option<Syntax>,
 }
 
@@ -138,6 +140,7 @@ fn settle(dialect: Dialect, facts: &Row, has_history: bool, wish: &Wish) -> Resu
             (Some(schema), Dialect::Postgres) => format!("\"{}\"", schema.replace('"', "\"\"")),
             _ => facts.text(2).to_owned(),
         },
+        database: facts.text(8).to_owned(),
         syntax: Some(syntax),
     })
 }
@@ -175,6 +178,10 @@ pub(crate) struct Session<'c> {
     pub(crate) file: Option<String>,
     /// Whether SQLite checks foreign keys for the connection's owner.
     pub(crate) foreign_keys: bool,
+    /// There is a table for replaced texts.
+    pub(crate) keeps_superseded: bool,
+    /// The publications that would carry our tables to subscribers.
+    pub(crate) published: Vec<String>,
     /// What we hold, or may hold, the lock as.
     pub(crate) claim: Option<Claim>,
     /// What puts the caller's own settings back.
@@ -208,7 +215,8 @@ impl<'c> Session<'c> {
         let fill = names(Fill::new(dialect, Some(&place.schema)), &place)
             .literal("nonce", nonce)
             .literal("path", &place.search_path)
-            .literal("role", "none");
+            .literal("role", "none")
+            .literal("session_role", "none");
         let mut session = Session {
             connection,
             owner,
@@ -222,6 +230,8 @@ impl<'c> Session<'c> {
             has_tables: false,
             file: None,
             foreign_keys: false,
+            keeps_superseded: false,
+            published: Vec::new(),
             claim: None,
             restore: Vec::new(),
         };
@@ -245,8 +255,10 @@ impl<'c> Session<'c> {
         };
         let facts = sets.first().and_then(|set| set.rows.first()).cloned().unwrap_or_default();
         self.has_tables = facts.is_true(4);
-        let identity =
-            sets.get(1).and_then(|set| set.rows.first()).map(|row| row.text(0).to_owned());
+        let first_of = |set: usize| {
+            sets.get(set).and_then(|set| set.rows.first()).map(|row| row.text(0).to_owned())
+        };
+        let identity = first_of(if self.dialect == Dialect::Postgres { 2 } else { 1 });
         match self.dialect {
             Dialect::Postgres => {
                 self.fill = self
@@ -254,7 +266,18 @@ impl<'c> Session<'c> {
                     .clone()
                     .literal("zone", facts.text(6))
                     .number("key", facts.text(3).parse().unwrap_or(0));
-                self.fill = self.fill.clone().literal("role", facts.text(8));
+                if self.place.database != facts.text(10) {
+                    return Err(Error::place(format!(
+                        "the direct URL leads to the database `{}`, but the program works on `{}`",
+                        facts.text(10),
+                        self.place.database
+                    )));
+                }
+                self.fill = self
+                    .fill
+                    .clone()
+                    .literal("role", facts.text(8))
+                    .literal("session_role", facts.text(8));
                 let direct = self.owner == Owner::Run && facts.is_true(2) && refused.is_none();
                 let real = facts.text(7).starts_with("PostgreSQL");
                 if direct && real {
@@ -266,6 +289,12 @@ impl<'c> Session<'c> {
                     self.take_lease().await;
                 }
                 self.server = identity.unwrap_or_default();
+                self.published = sets
+                    .get(1)
+                    .into_iter()
+                    .flat_map(|set| &set.rows)
+                    .map(|row| row.text(0).to_owned())
+                    .collect();
                 self.same_user(facts.text(0)).await?;
                 self.remember_settings().await?;
             }
@@ -332,6 +361,11 @@ impl<'c> Session<'c> {
             return Ok(());
         }
         self.fill = self.fill.clone().literal("role", &self.place.user);
+        if self.owner == Owner::Run && !self.proof.is_proof() {
+            // Through a pooler, a session's role would reach other clients: each transaction sets its own.
+            return Ok(());
+        }
+        self.fill = self.fill.clone().literal("session_role", &self.place.user);
         let command =
             self.fill.clone().identifier("name", &self.place.user).fill("SET ROLE {name}");
         match self.raw(&command).await {
@@ -387,6 +421,13 @@ UNION ALL SELECT 'role', current_setting('role')";
     /// Sends a text as it is, and forgets its rows.
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<Vec<ResultSet>, Failure> {
         self.connection.send(sql, Rows::Drop).await
+    }
+
+    /// Reads which texts of `ROC__` files were replaced by newer ones; none without the table.
+    pub(crate) async fn superseded(&mut self) -> Vec<(String, String)> {
+        let sets = self.send(self.sql.superseded).await.unwrap_or_default();
+        let rows = sets.into_iter().flat_map(|set| set.rows);
+        rows.map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect()
     }
 
     /// Reads the history again.

@@ -124,7 +124,7 @@ macro_rules! target {
                         let owner: Owner = $owner;
                         let guard = match owner {
                             Owner::Run => {
-                                let options = own(Options::clone(&self.connect_options()), &nonce);
+                                let options = Options::clone(&self.connect_options());
                                 // Where connections are scarce, our own idle one makes room.
                                 let make_room = || -> BoxFuture<'static, ()> {
                                     let idle = self.try_acquire();
@@ -135,7 +135,7 @@ macro_rules! target {
                                     })
                                 };
                                 Guard::<$DB>::Owned(
-                                    connect::<$DB>(options, patience, &make_room).await?,
+                                    connect::<$DB>(options, &nonce, patience, &make_room).await?,
                                 )
                             }
                             _ => Guard::Pooled(
@@ -180,12 +180,8 @@ macro_rules! target {
                         let connection = match self.connection.take() {
                             Some(connection) => connection,
                             None => {
-                                connect::<$DB>(
-                                    own(self.options.clone(), ""),
-                                    Duration::ZERO,
-                                    &nothing,
-                                )
-                                .await?
+                                connect::<$DB>(self.options.clone(), "", Duration::ZERO, &nothing)
+                                    .await?
                             }
                         };
                         let connection = self.connection.insert(connection);
@@ -204,12 +200,8 @@ macro_rules! target {
                         let connection = match kept {
                             Some(connection) => connection,
                             None => {
-                                connect::<$DB>(
-                                    own(self.options.clone(), &nonce),
-                                    patience,
-                                    &nothing,
-                                )
-                                .await?
+                                connect::<$DB>(self.options.clone(), &nonce, patience, &nothing)
+                                    .await?
                             }
                         };
                         Ok(Dedicated {
@@ -248,18 +240,26 @@ target!("sqlite", Dialect::Sqlite, sqlx::Sqlite, sqlx::SqliteConnection, Owner::
 /// Connects; tries again while the server is starting or full, as long as the patience lasts.
 async fn connect<DB: sqlx::Database>(
     options: <DB::Connection as sqlx::Connection>::Options,
+    nonce: &str,
     patience: Duration,
     make_room: &(dyn Fn() -> BoxFuture<'static, ()> + Sync),
-) -> Result<Box<DB::Connection>, Cause> {
+) -> Result<Box<DB::Connection>, Cause>
+where
+    <DB::Connection as sqlx::Connection>::Options: Own,
+{
     let started = Instant::now();
+    let mut nonce = Some(nonce);
     loop {
+        let options = options.clone().own(nonce).disable_statement_logging();
         let cause = match options.connect().await {
             Ok(connection) => return Ok(Box::new(connection)),
             Err(error) => Cause::of(&error),
         };
-        let passes = matches!(cause.code.as_str(), "53300" | "57P03" | "1040" | "1203" | "1226");
-        if !passes || started.elapsed() >= patience {
-            return Err(cause);
+        match cause.code.as_str() {
+            // A pooler that refuses startup options: go without, and prove nothing.
+            "08P01" if nonce.take().is_some() => continue,
+            "53300" | "57P03" | "1040" | "1203" | "1226" if started.elapsed() < patience => {}
+            _ => return Err(cause),
         }
         make_room().await;
         tokio::time::sleep(Duration::from_millis(100).mul_f64(0.5 + fastrand::f64())).await;
@@ -273,30 +273,31 @@ fn nothing() -> BoxFuture<'static, ()> {
 
 /// The options of our own connections: quiet, with the server's settings instead of sqlx's.
 trait Own: ConnectOptions {
-    fn own(self, nonce: &str) -> Self;
-}
-
-fn own<O: Own>(options: O, nonce: &str) -> O {
-    options.own(nonce).disable_statement_logging()
+    /// `nonce` marks the session; without it, nothing is asked that a pooler might refuse.
+    fn own(self, nonce: Option<&str>) -> Self;
 }
 
 #[cfg(feature = "postgres")]
 impl Own for sqlx::postgres::PgConnectOptions {
-    fn own(self, nonce: &str) -> Self {
-        self.application_name("jetbase").options([("jetbase.session", nonce)])
+    fn own(self, nonce: Option<&str>) -> Self {
+        let own = self.application_name("jetbase");
+        match nonce {
+            Some(nonce) => own.options([("jetbase.session", nonce)]),
+            None => own.extra_float_digits(None),
+        }
     }
 }
 
 #[cfg(feature = "mysql")]
 impl Own for sqlx::mysql::MySqlConnectOptions {
-    fn own(self, _: &str) -> Self {
+    fn own(self, _: Option<&str>) -> Self {
         self.pipes_as_concat(false).no_engine_substitution(false).timezone(None)
     }
 }
 
 #[cfg(feature = "sqlite")]
 impl Own for sqlx::sqlite::SqliteConnectOptions {
-    fn own(self, _: &str) -> Self {
+    fn own(self, _: Option<&str>) -> Self {
         self
     }
 }

@@ -1,1 +1,7 @@
-fn main() {}
+//! The tool `jetbase`: migrations from a folder, without a program around them.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    jetbase_runtime::cli::main()
+}

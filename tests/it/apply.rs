@@ -17,6 +17,9 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("executes_the_files_own_text", all, nothing, own_text);
     suite.each("cuts_routines_and_triggers", all, nothing, routines);
     suite.each("starts_on_a_newer_database_and_executes_nothing", all, nothing, ahead);
+    suite.each("leaves_a_newer_view_alone", all, nothing, superseded);
+    suite.each("refuses_to_publish_its_tables", &[Kind::Postgres], nothing, published);
+    suite.each("names_a_sequence_that_is_behind", &[Kind::Postgres], nothing, sequence);
     suite.each("tells_two_sets_apart", all, nothing, two_sets);
     suite.each("notices_edits_holes_and_late_files", all, nothing, drift);
     suite.each("runs_statements_outside_a_transaction", all, nothing, transaction_off);
@@ -319,5 +322,56 @@ async fn stamps(ctx: Context) -> TestResult {
         ctx.db.value("SELECT count(DISTINCT applied_at) FROM jetbase_migrations").await?.as_deref(),
         Some("20")
     );
+    Ok(())
+}
+
+async fn superseded(ctx: Context) -> TestResult {
+    let target = DatabaseUrl(&ctx.db.url);
+    let base = ("V1__t.sql", "CREATE TABLE t (id INTEGER, old INTEGER);\n");
+    let view = |column: &str| {
+        format!("DROP VIEW IF EXISTS v;\nCREATE VIEW v AS SELECT {column} AS it FROM t;\n")
+    };
+    let (before, after) = (view("old"), view("id"));
+    let older = set(&[base, ("ROC__v.sql", &before)]);
+    let newer = set(&[base, ("ROC__v.sql", &after)]);
+    jetbase::run(&older, target).await?;
+    jetbase::run(&newer, target).await?;
+    // The old program starts again, as in a rolling deployment.
+    let report = jetbase::run(&older, target).await?;
+    assert!(report.is_up_to_date(), "{report}");
+    assert_eq!(report.skipped[0].reason, SkipReason::Superseded);
+    assert!(jetbase::run(&newer, target).await?.is_up_to_date());
+    // On purpose, it can be put back; then the other one is the old text.
+    assert_eq!(files(&jetbase::run(&older, target).repeat(Repeat::Always).await?), ["ROC__v.sql"]);
+    assert!(jetbase::run(&older, target).await?.is_up_to_date());
+    assert_eq!(jetbase::run(&newer, target).await?.skipped[0].reason, SkipReason::Superseded);
+    Ok(())
+}
+
+async fn published(ctx: Context) -> TestResult {
+    let set = set(&[V1]);
+    ctx.db.execute("CREATE PUBLICATION everything FOR ALL TABLES").await?;
+    let error = jetbase::run_url(&set, &ctx.db.url).await.expect_err("published");
+    assert!(
+        error.to_string().starts_with("the publication everything carries jetbase's tables"),
+        "{error}"
+    );
+    let report = jetbase::run_url(&set, &ctx.db.url).published(jetbase::Published::Allow).await?;
+    assert_eq!(report.applied.len(), 1);
+    Ok(())
+}
+
+async fn sequence(ctx: Context) -> TestResult {
+    jetbase::run_url(&set(&[V1, V2]), &ctx.db.url).await?;
+    ctx.db
+        .execute("ALTER TABLE jetbase_migrations ALTER COLUMN order_executed RESTART WITH 1")
+        .await?;
+    let more = set(&[V1, V2, V3]);
+    let error = jetbase::run_url(&more, &ctx.db.url).await.expect_err("the number is taken");
+    let text = error.to_string();
+    let (_, rest) = text.split_once("run SELECT ").ok_or("no cure")?;
+    let (cure, _) = rest.split_once(", then run again").ok_or("no end of the cure")?;
+    ctx.db.execute(&format!("SELECT {cure}")).await?;
+    assert_eq!(jetbase::run_url(&more, &ctx.db.url).await?.applied.len(), 1);
     Ok(())
 }

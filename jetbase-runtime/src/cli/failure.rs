@@ -76,10 +76,21 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        Failure::in_folder(&error, "")
+    }
+}
+
+impl Failure {
+    /// An error about files of a folder, which is shown before their names.
+    pub(crate) fn in_folder(error: &Error, folder: &str) -> Self {
         let (kind, code) = class(error.kind());
         let mut message = match error.kind() {
             ErrorKind::Refused(refusal) => refused(refusal),
-            ErrorKind::Findings(findings) => return Failure::folder(findings, "", code),
+            ErrorKind::Findings(findings) => return Failure::folder(findings, folder, code),
+            ErrorKind::Statement(error) if !folder.is_empty() => {
+                let file = format!("{}/{}", folder.trim_end_matches('/'), error.file);
+                sentence(&StatementError { file, ..StatementError::clone(error) }.to_string())
+            }
             ErrorKind::Held { .. } => format!(
                 "Migration lock is already held by another process.\n{}",
                 sentence(&error.kind().to_string())
@@ -168,8 +179,9 @@ pub(crate) fn millis(time: std::time::Duration) -> u64 {
 /// A refusal: first what the Python tool would say, then every problem with its cure.
 fn refused(refusal: &Refusal) -> String {
     let mut lines = sentences(&refusal.problems);
+    let indent = if lines.is_empty() { "" } else { "  " };
     let own = refusal.problems.iter();
-    lines.extend(own.map(|it| format!("  {}", sentence(&format!("{it}; {}", it.help())))));
+    lines.extend(own.map(|it| format!("{indent}{}", sentence(&format!("{it}; {}", it.help())))));
     lines.join("\n")
 }
 
@@ -218,9 +230,9 @@ fn sentence_of_problem(problem: &Problem) -> Option<String> {
              New migration files cannot have versions lower than the latest migrated version.\n\
              Please rename the file to have a version higher than {latest}."
         ),
-        Problem::UnknownTarget { version } => format!(
-            "The specified to_version '{version}' does not exist among pending migrations."
-        ),
+        Problem::UnknownTarget { version } => {
+            format!("The specified to_version '{version}' does not exist among pending migrations.")
+        }
         Problem::NotApplied { version } => {
             format!("Version '{version}' has not been applied yet or does not exist.")
         }

@@ -96,13 +96,19 @@ impl Output {
     }
 }
 
+/// Says what is wrong with the arguments, or prints the help that was asked for.
+pub(crate) fn refuse(error: &clap::Error) {
+    if error.use_stderr() && error.to_string().contains("://") {
+        // What was typed may hold a password, and is quoted.
+        return err(&redact(&error.to_string()));
+    }
+    let _ = error.print();
+}
+
 /// A result under `--json`.
 fn json(command: &str, result: &Result<Answer, Failure>) -> String {
     let head = |code: u8| {
-        Object::default()
-            .field("command", command)
-            .field("ok", code == 0)
-            .field("exit_code", code)
+        Object::default().field("command", command).field("ok", code == 0).field("exit_code", code)
     };
     match result {
         Ok(Answer { body: Body::Lines(lines), .. }) => {
@@ -182,7 +188,10 @@ mod tests {
     fn passwords_are_hidden() {
         for (text, safe) in [
             ("postgres://u:secret@h/db", "postgres://u:***@h/db"),
-            ("found 'mysql://u:s@c:r/t@h:3306/db?x=1' twice", "found 'mysql://u:***@h:3306/db?x=1' twice"),
+            (
+                "found 'mysql://u:s@c:r/t@h:3306/db?x=1' twice",
+                "found 'mysql://u:***@h:3306/db?x=1' twice",
+            ),
             ("postgres://u@h:5432/db", "postgres://u@h:5432/db"),
             ("sqlite:///a:b.db, see https://x.org/a@b", "sqlite:///a:b.db, see https://x.org/a@b"),
             ("a://u:p@h b://v:q@i", "a://u:***@h b://v:***@i"),

@@ -33,6 +33,7 @@ pub(crate) fn skipped(skipped: &Skipped) -> Object {
         SkipReason::Missing => "missing",
         SkipReason::OutOfOrder => "out_of_order",
         SkipReason::Changed => "changed",
+        SkipReason::Superseded => "superseded",
     };
     let object = Object::default().field("file", skipped.file.as_str()).field("reason", reason);
     object.field("message", skipped.reason.to_string())

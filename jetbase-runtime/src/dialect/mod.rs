@@ -33,8 +33,10 @@ pub(crate) struct Sql {
     /// The same with a session lock, and with takeover from the dead; the third
     /// column of its first row is who held the lock before.
     pub(crate) acquire_proven: &'static str,
-    /// One row: locked, owner, since, whether the owner's session lives.
+    /// One row: locked, owner, since, whether the owner's session lives, a mark of the history.
     pub(crate) poll: &'static str,
+    /// One row: whether the lock of `{dead}` is ours now; never waits for its row.
+    pub(crate) take_over: &'static str,
     /// Sets the row free if it is ours; must be the first statement.
     pub(crate) release: &'static str,
     /// Gives the session lock back.
@@ -65,6 +67,12 @@ pub(crate) struct Sql {
     pub(crate) insert: &'static str,
     /// Records that a repeatable ran again.
     pub(crate) update: &'static str,
+    /// The texts of `ROC__` files that newer ones have replaced.
+    pub(crate) superseded: &'static str,
+    /// Makes the table for them.
+    pub(crate) create_superseded: &'static str,
+    /// Notes that a `ROC__` file's text is replaced, before its row is.
+    pub(crate) supersede: &'static [&'static str],
     /// Forgets a version.
     pub(crate) delete: &'static str,
     /// Takes back the session's settings behind a file.
@@ -104,8 +112,11 @@ impl Fill {
             }
             None => name.to_owned(),
         };
-        let words =
-            vec![("migrations", table("jetbase_migrations")), ("lock", table("jetbase_lock"))];
+        let words = vec![
+            ("migrations", table("jetbase_migrations")),
+            ("lock", table("jetbase_lock")),
+            ("superseded", table("jetbase_superseded")),
+        ];
         let fill = Fill { dialect, words };
         match schema {
             Some(schema) => fill.identifier("schema", schema),

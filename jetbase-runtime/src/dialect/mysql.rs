@@ -44,6 +44,7 @@ UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id
   WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {heirloom}) AND IS_USED_LOCK({key}) = CONNECTION_ID();
 SELECT ROW_COUNT() = 1, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0)",
     poll: "SELECT is_locked, process_id, locked_at, IS_USED_LOCK({key}) IS NOT NULL FROM {lock} WHERE id = 1",
+    take_over: "",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
   WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT RELEASE_LOCK({key})",
@@ -75,6 +76,17 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_T
   COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
   CURRENT_TIMESTAMP(6)))
 WHERE filename = {file} AND migration_type = {kind}",
+    superseded: "SELECT filename, checksum FROM {superseded}",
+    create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
+    filename VARCHAR(512) NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    PRIMARY KEY (filename, checksum)
+) CHARACTER SET utf8mb4",
+    supersede: &[
+        "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
+        "INSERT IGNORE INTO {superseded} (filename, checksum)
+SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum}",
+    ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     reset: &[],
     lease: "SET SESSION wait_timeout = 300",

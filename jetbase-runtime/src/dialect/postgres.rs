@@ -7,7 +7,8 @@ pub(super) static SQL: Sql = Sql {
 SELECT {look_schema}, current_user, current_setting('search_path'), now() <> statement_timestamp(),
   pg_is_in_recovery(), (SELECT n.nspname FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = pg_catalog.to_regclass({look_table})), current_setting('standard_conforming_strings'), version();
+    WHERE c.oid = pg_catalog.to_regclass({look_table})), current_setting('standard_conforming_strings'), version(),
+  current_database();
 SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM {migrations} ORDER BY order_executed",
     no_table: &["42P01", "3F000"],
@@ -21,7 +22,10 @@ SELECT order_executed, version, description, filename, migration_type, applied_a
       AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
       AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
     ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), current_setting('log_timezone')), version(),
-  current_setting('role'), current_setting('server_version_num');
+  current_setting('role'), current_setting('server_version_num'), current_database();
+SELECT pubname FROM pg_catalog.pg_publication_tables
+  WHERE schemaname = {schema_name} AND tablename IN ('jetbase_lock', 'jetbase_migrations')
+  UNION SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables;
 SELECT system_identifier FROM pg_catalog.pg_control_system()",
     create: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
@@ -58,8 +62,13 @@ SELECT EXISTS (SELECT 1 FROM u), FALSE",
 SELECT EXISTS (SELECT 1 FROM u), s.ok, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) FROM s",
     poll: "SELECT l.is_locked, l.process_id, l.locked_at, EXISTS (SELECT 1 FROM pg_catalog.pg_locks p
     WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
-      AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+      AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())),
+  (SELECT count(*) || ' ' || max(applied_at) FROM {migrations})
   FROM {lock} l WHERE l.id = 1",
+    take_over: "WITH u AS (UPDATE {lock} SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone},
+    process_id = {me} WHERE id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {dead}
+    FOR UPDATE SKIP LOCKED) RETURNING id)
+SELECT EXISTS (SELECT 1 FROM u)",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
   WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT pg_advisory_unlock(1784835700, {key})",
@@ -90,8 +99,19 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(clock_tim
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(clock_timestamp() AT TIME ZONE {zone},
   (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
 WHERE filename = {file} AND migration_type = {kind}",
+    superseded: "SELECT filename, checksum FROM {superseded}",
+    create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
+    filename VARCHAR(512) NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    PRIMARY KEY (filename, checksum)
+)",
+    supersede: &[
+        "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
+        "INSERT INTO {superseded} (filename, checksum)
+SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum} ON CONFLICT DO NOTHING",
+    ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
-    reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SELECT set_config('role', {role}, false)"],
+    reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SELECT set_config('role', {session_role}, false)"],
     lease: "SELECT set_config('idle_in_transaction_session_timeout', '5min', false),
   set_config('idle_session_timeout', '5min', false)",
     holder: "SELECT a.pid, a.usename, a.client_addr, a.application_name, a.state, now() - a.xact_start

@@ -44,6 +44,7 @@ UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'
   WHERE id = 1 AND (is_locked = 0 OR process_id LIKE {heirloom});
 SELECT changes() = 1, 1",
     poll: "SELECT is_locked, process_id, locked_at, NULL FROM {lock} WHERE id = 1",
+    take_over: "",
     release: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT 1",
     unlock: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1",
@@ -67,6 +68,17 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
   COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), ''))
 WHERE filename = {file} AND migration_type = {kind}",
+    superseded: "SELECT filename, checksum FROM {superseded}",
+    create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
+    filename VARCHAR(512) NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    PRIMARY KEY (filename, checksum)
+)",
+    supersede: &[
+        "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
+        "INSERT OR IGNORE INTO {superseded} (filename, checksum)
+SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum}",
+    ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     reset: &[],
     lease: "",

@@ -65,6 +65,15 @@ pub(crate) struct Claim {
     proof: Proof,
 }
 
+/// Whether everything a run does is guarded by the fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Transactional files only, on PostgreSQL.
+    Fenced,
+    /// Some statements commit by themselves.
+    Open,
+}
+
 /// The lock, held.
 #[derive(Debug)]
 pub(crate) struct Held {
@@ -89,27 +98,31 @@ pub(crate) async fn acquire(
     wait: Wait,
     listener: &mut Listener,
     cancel: &Cancel,
+    work: Work,
 ) -> Result<Held, Error> {
     let mut side_file = session.file.as_deref().and_then(SideFile::open);
     if let Some(file) = &side_file {
         session.proof = Proof::File;
         session.server = file.identity();
     }
-    let id = ProcessId::new(session.proof, &session.server);
-    let heirloom = identity::prefix(session.proof, &session.server);
-    let claimant = Claimant { id: id.as_str().to_owned(), proof: session.proof, heirloom };
+    // The fence can only stop those whose every step it guards.
+    let fenceable = session.dialect == Dialect::Postgres && !session.server.is_empty();
+    if fenceable && session.proof == Proof::None && work == Work::Fenced {
+        session.proof = Proof::Fenced;
+    }
+    let claimant = claimant(session, fenceable);
     session.fill = session
         .fill
         .clone()
         .literal("me", &claimant.id)
         .literal("heirloom", &format!("{}%", claimant.heirloom));
-
     session.claim = Some(Claim { id: claimant.id.clone(), proof: claimant.proof });
 
     let started = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut word = FIRST_WORD;
     let mut row = LockRow::default();
+    let mut silence = Silence::default();
     let mut seen =
         if session.has_tables { attempt(session, &mut side_file).await? } else { Seen::NoTables };
     loop {
@@ -131,8 +144,12 @@ pub(crate) async fn acquire(
                 seen = attempt(session, &mut side_file).await?;
             }
             Action::TryAcquire => seen = attempt(session, &mut side_file).await?,
+            Action::TakeOver => {
+                seen = take_over(session, row.owner.as_deref().unwrap_or_default()).await?;
+                silence = Silence::default();
+            }
             Action::Look => {
-                seen = look(session, side_file.as_mut()).await?;
+                seen = look(session, side_file.as_mut(), &mut silence).await?;
                 if let Seen::Row(found) = &seen {
                     row = found.clone();
                 }
@@ -174,6 +191,55 @@ pub(crate) async fn acquire(
     }
 }
 
+/// Who we are to the others.
+fn claimant(session: &Session<'_>, fenceable: bool) -> Claimant {
+    Claimant {
+        id: ProcessId::new(session.proof, &session.server).as_str().to_owned(),
+        proof: session.proof,
+        heirloom: identity::prefix(session.proof, &session.server),
+        fenced: if fenceable {
+            identity::prefix(Proof::Fenced, &session.server)
+        } else {
+            String::new()
+        },
+    }
+}
+
+/// For how long a row, and the history beside it, have not changed before our eyes.
+#[derive(Debug, Default)]
+struct Silence {
+    seen: Option<([String; 3], Instant)>,
+}
+
+impl Silence {
+    fn length(&mut self, signs: [String; 3]) -> Duration {
+        match &self.seen {
+            Some((before, since)) if *before == signs => since.elapsed(),
+            _ => {
+                self.seen = Some((signs, Instant::now()));
+                Duration::ZERO
+            }
+        }
+    }
+}
+
+/// Takes the lock from an owner whose steps are all fenced, unless it is at one.
+async fn take_over(session: &mut Session<'_>, dead: &str) -> Result<Seen, Error> {
+    let fill = session.fill.clone().literal("dead", dead);
+    let sql = fill.fill(session.sql.take_over);
+    match session.raw(&sql).await {
+        Ok(sets) => {
+            let won =
+                sets.last().and_then(|set| set.rows.first()).is_some_and(|row| row.is_true(0));
+            Ok(if won { Seen::Won(Some(dead.to_owned())) } else { Seen::Refused })
+        }
+        Err(failure) => {
+            passing::<()>(session, failure, "taking the migration lock over")?;
+            Ok(Seen::Refused)
+        }
+    }
+}
+
 /// Tries to take the lock: one atomic UPDATE, committed at once.
 async fn attempt(
     session: &mut Session<'_>,
@@ -182,8 +248,8 @@ async fn attempt(
     if side_file.as_mut().is_some_and(|file| !file.try_lock()) {
         return Ok(Seen::Refused);
     }
-    let proven = session.proof != Proof::None;
-    let sql = if proven { session.sql.acquire_proven } else { session.sql.acquire };
+    let sql =
+        if session.proof.is_proof() { session.sql.acquire_proven } else { session.sql.acquire };
     let sets = match session.send(sql).await {
         Ok(sets) => sets,
         Err(Failure { cause, .. }) if session.sql.no_table.contains(&cause.code.as_str()) => {
@@ -219,13 +285,19 @@ pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>
         (Dialect::Sqlite, None) => (Proof::None, String::new()),
     };
     let kin = identity::prefix(proof, &server);
-    let Seen::Row(row) = look(session, side_file.as_mut()).await? else { return Ok(None) };
+    let Seen::Row(row) = look(session, side_file.as_mut(), &mut Silence::default()).await? else {
+        return Ok(None);
+    };
     let known =
         proof != Proof::None && row.owner.as_ref().is_some_and(|owner| owner.starts_with(&kin));
     Ok(Some(LockRow { alive: row.alive.filter(|_| known), ..row }))
 }
 
-async fn look(session: &mut Session<'_>, side_file: Option<&mut SideFile>) -> Result<Seen, Error> {
+async fn look(
+    session: &mut Session<'_>,
+    side_file: Option<&mut SideFile>,
+    silence: &mut Silence,
+) -> Result<Seen, Error> {
     let sets = match session.send(session.sql.poll).await {
         Ok(sets) => sets,
         Err(Failure { cause, .. }) if session.sql.no_table.contains(&cause.code.as_str()) => {
@@ -246,6 +318,7 @@ async fn look(session: &mut Session<'_>, side_file: Option<&mut SideFile>) -> Re
         owner: row.opt(1).map(str::to_owned),
         since: row.opt(2).map(str::to_owned),
         alive,
+        silent: silence.length([1, 2, 4].map(|column| row.text(column).to_owned())),
     }))
 }
 
@@ -306,7 +379,7 @@ pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Re
             }
         }
     };
-    if session.proof != Proof::None && session.dialect != Dialect::Sqlite {
+    if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
         let _ = session.send(session.sql.release_proof).await;
     }
     let freed = sets.first().is_some_and(|set| set.affected == 1);
@@ -327,7 +400,7 @@ pub(crate) async fn release_afresh(
     let mut session = Session::open(origin, &found, &nonce, Duration::ZERO).await?;
     let heir = ProcessId::new(session.proof, &session.server);
     session.fill = session.fill.clone().literal("heirloom", &claim.id);
-    if claim.proof != Proof::None && session.proof == claim.proof {
+    if claim.proof.is_proof() && session.proof == claim.proof {
         session.fill = session.fill.clone().literal("me", heir.as_str());
         for _ in 0..25 {
             if let Seen::Won(_) = attempt(&mut session, &mut None).await? {

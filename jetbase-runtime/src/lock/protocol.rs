@@ -16,6 +16,16 @@ pub(crate) enum Proof {
     GetLock = 2,
     /// By a lock on the file beside an SQLite database.
     File = 3,
+    /// It cannot, but all that its owner does is fenced: whoever takes the lock
+    /// over stops it. PostgreSQL without a session of our own, transactional files only.
+    Fenced = 4,
+}
+
+impl Proof {
+    /// Whether a session lock goes with the row.
+    pub(crate) const fn is_proof(self) -> bool {
+        matches!(self, Proof::Advisory | Proof::GetLock | Proof::File)
+    }
 }
 
 /// The row of `jetbase_lock`, and whether somebody's session lock goes with it.
@@ -26,6 +36,8 @@ pub(crate) struct LockRow {
     pub(crate) since: Option<String>,
     /// Whether the session lock is held; `None` where nobody can know.
     pub(crate) alive: Option<bool>,
+    /// For how long the observer has seen row and history unchanged.
+    pub(crate) silent: Duration,
 }
 
 /// What an attempt, or a look, has shown.
@@ -52,6 +64,8 @@ pub(crate) struct Claimant {
     pub(crate) proof: Proof,
     /// What the ids begin with whose lives we can judge, and inherit from: same server, same proof.
     pub(crate) heirloom: String,
+    /// What the ids begin with whose every step is fenced, on the same server; empty where that is unknown.
+    pub(crate) fenced: String,
 }
 
 /// What to do next.
@@ -60,6 +74,8 @@ pub(crate) enum Action {
     CreateTables,
     CreateRow,
     TryAcquire,
+    /// Compare-and-set from the owner that was seen, unless a transaction holds the row.
+    TakeOver,
     Look,
     /// Wait, then look again.
     Sleep,
@@ -82,22 +98,34 @@ pub(crate) struct Patience {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Nobody,
+    /// The row is free, but somebody has the session lock: on its way in, or out.
+    Passing,
     Us,
     /// Its proof is free: it will never come back.
     Dead,
     Alive,
+    /// Nobody can know, but it has been silent for long, and the fence would stop it.
+    Silent,
     Unknown,
 }
+
+/// How long an owner must be silent before it is taken over.
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+/// The least patience with somebody who is on its way.
+const PASSING: Duration = Duration::from_secs(1);
 
 /// Judges the owner of a row.
 pub(crate) fn judge(claimant: &Claimant, row: &LockRow) -> Owner {
     let owner = row.owner.as_deref().unwrap_or_default();
-    let kin = claimant.proof != Proof::None && owner.starts_with(&claimant.heirloom);
+    let kin = claimant.proof.is_proof() && owner.starts_with(&claimant.heirloom);
+    let fenced = !claimant.fenced.is_empty() && owner.starts_with(&claimant.fenced);
     match row.alive {
+        Some(true) if !row.locked && claimant.proof.is_proof() => Owner::Passing,
         _ if !row.locked => Owner::Nobody,
         _ if owner == claimant.id => Owner::Us,
         Some(false) if kin => Owner::Dead,
         Some(true) if kin => Owner::Alive,
+        _ if fenced && row.silent >= SILENCE => Owner::Silent,
         _ => Owner::Unknown,
     }
 }
@@ -122,6 +150,8 @@ pub(crate) fn next(
             Owner::Nobody | Owner::Dead => Action::TryAcquire,
             // An acknowledgement was lost: the attempt had succeeded.
             Owner::Us => Action::Hold,
+            Owner::Silent => Action::TakeOver,
+            Owner::Passing => wait(Some(patience.unknown.max(PASSING))),
             Owner::Alive => wait(patience.living),
             Owner::Unknown => wait(Some(patience.unknown)),
         },
@@ -139,11 +169,13 @@ mod tests {
             id: "6a625001-aaaa-8aaa-me".into(),
             proof,
             heirloom: "6a625001-aaaa-8aaa-".into(),
+            fenced: "6a625004-aaaa-8aaa-".into(),
         }
     }
 
     fn row(owner: &str, alive: Option<bool>) -> Seen {
-        Seen::Row(LockRow { locked: true, owner: Some(owner.into()), since: None, alive })
+        let silent = Duration::ZERO;
+        Seen::Row(LockRow { locked: true, owner: Some(owner.into()), since: None, alive, silent })
     }
 
     #[test]
@@ -181,5 +213,39 @@ mod tests {
             next(&us, &row("0f0e0d0c-aaaa-4aaa-python", Some(false)), late, PATIENCE),
             Action::GiveUp
         );
+    }
+
+    #[test]
+    fn the_silent_are_taken_over_only_where_the_fence_stops_them() {
+        let us = claimant(Proof::Fenced);
+        let late = Duration::from_secs(31);
+        for (owner, silent, action) in [
+            ("6a625004-aaaa-8aaa-other", 30, Action::TakeOver),
+            ("6a625004-aaaa-8aaa-other", 29, Action::Sleep),
+            ("6a625004-bbbb-8bbb-other", 30, Action::Sleep),
+            ("6a625000-aaaa-8aaa-other", 30, Action::Sleep),
+            ("0f0e0d0c-aaaa-4aaa-python", 30, Action::Sleep),
+        ] {
+            let silent = Duration::from_secs(silent);
+            let row = LockRow {
+                locked: true,
+                owner: Some(owner.into()),
+                since: None,
+                alive: Some(false),
+                silent,
+            };
+            assert_eq!(next(&us, &Seen::Row(row), late, PATIENCE), action, "{owner} {silent:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_lock_without_a_row_is_waited_for() {
+        let us = claimant(Proof::Advisory);
+        let free = |alive| Seen::Row(LockRow { alive, ..LockRow::default() });
+        let soon = Duration::from_millis(100);
+        let never = Patience { living: Some(Duration::ZERO), unknown: Duration::ZERO };
+        assert_eq!(next(&us, &free(Some(true)), soon, never), Action::Sleep);
+        assert_eq!(next(&us, &free(Some(true)), Duration::from_secs(2), never), Action::GiveUp);
+        assert_eq!(next(&us, &free(Some(false)), soon, never), Action::TryAcquire);
     }
 }

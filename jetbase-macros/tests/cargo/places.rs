@@ -1,0 +1,69 @@
+//! Where a call may stand: every kind of target, under every name of the crate, under strict lints.
+
+use crate::project::{Net, Project};
+
+const LIBRARY: &str = r#"//! A library.
+#![deny(warnings, missing_docs, unreachable_pub, unused, clippy::all, clippy::pedantic)]
+
+//! ```
+//! jb::embed!("migrations");
+//! assert_eq!(migrations::MIGRATIONS.len(), 2);
+//! ```
+
+jb::embed! {
+    /// Ours.
+    pub mod ours = "migrations", schema = "ours", dialect = postgres
+}
+
+reexporting::jetbase::embed! {
+    #[allow(deprecated)]
+    pub(crate) mod theirs = "../outside", schema = "theirs"
+}
+
+jb::embed! { #[cfg(target_os = "none")] mod nowhere = "there/is/no/such/folder" }
+
+/// What is embedded.
+#[must_use]
+pub fn versions() -> [Option<jb::Version>; 2] {
+    [ours::versions::LATEST, theirs::versions::LATEST]
+}
+"#;
+
+const TEST: &str = r#"
+jb::embed!();
+#[test]
+fn a_test_embeds_too() {
+    assert_eq!(migrations::versions::LATEST.unwrap().as_str(), "2");
+    assert_eq!(migrations::versions::V1__A.as_str(), "1");
+}
+"#;
+
+#[test]
+fn a_call_works_wherever_it_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let project = Project::new(dir.path().join("member"), "places", Net::FilesOnly);
+    let root = dir.path();
+    let manifest = "[package]\nname = \"places\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+                    jb = { package = \"jetbase\", path = \"facade\" }\nreexporting = { path = \"reexporting\" }\n";
+    project.put("Cargo.toml", manifest);
+    project.put("../Cargo.toml", "[workspace]\nmembers = [\"member\"]\nresolver = \"3\"\n");
+    std::fs::rename(root.join("member/Cargo.lock"), root.join("Cargo.lock")).unwrap();
+    let reexporting = "[package]\nname = \"reexporting\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n\
+                       [dependencies]\njetbase = { path = \"../facade\" }\n";
+    project.put("reexporting/Cargo.toml", reexporting);
+    project.put("reexporting/src/lib.rs", "pub use jetbase;\n");
+    project.put("src/lib.rs", LIBRARY);
+    project.put("src/main.rs", "fn main() { assert_eq!(places::versions().len(), 2); }\n");
+    project.put("tests/it.rs", TEST);
+    project.put(
+        "examples/show.rs",
+        "jb::embed!();\nfn main() { println!(\"{}\", migrations::MIGRATIONS.len()); }\n",
+    );
+    project.put("../outside/V7__x.sql", "SELECT 7;\n");
+    let (success, text, errors) = project.cargo(&["test", "--examples", "--tests", "--lib"]);
+    assert!(success, "{text}{errors}");
+    let (success, text, errors) = project.cargo(&["test", "--doc"]);
+    assert!(success, "{text}{errors}");
+    let (success, text, errors) = project.cargo(&["run", "--example", "show"]);
+    assert!(success && text == "2\n", "{text}{errors}");
+}

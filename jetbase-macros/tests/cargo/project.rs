@@ -1,0 +1,208 @@
+//! A program of its own, in a temporary folder, that cargo builds.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use jetbase_core::{Folder, Late, List};
+
+/// How a program learns of changes, beside the files that it embeds.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Net {
+    FilesOnly,
+    List,
+    BuildScript,
+}
+
+pub(crate) struct Project {
+    pub(crate) root: PathBuf,
+}
+
+impl Project {
+    pub(crate) fn new(root: PathBuf, name: &str, net: Net) -> Self {
+        let project = Project { root };
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        project.put("Cargo.toml", &MANIFEST.replace("NAME", name));
+        project.put(
+            "facade/Cargo.toml",
+            &FACADE_MANIFEST.replace("CRATES", &crates.to_string_lossy()),
+        );
+        project.put("facade/src/lib.rs", FACADE);
+        project.put("src/main.rs", MAIN);
+        if net == Net::BuildScript {
+            project.put(
+                "build.rs",
+                "fn main() { println!(\"cargo::rerun-if-changed=migrations\"); }\n",
+            );
+        }
+        fs::copy(crates.join("Cargo.lock"), project.root.join("Cargo.lock")).unwrap();
+        project.reset();
+        project
+    }
+
+    /// The folder as every case finds it.
+    pub(crate) fn reset(&self) {
+        for name in ["migrations", "elsewhere"] {
+            drop(fs::remove_dir_all(self.root.join(name)));
+        }
+        drop(fs::remove_file(List::path(&self.folder())));
+        self.put("migrations/V1__a.sql", "SELECT 1;\n");
+        self.put("migrations/V2__b.sql", "SELECT 2;\n");
+    }
+
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.root.join("migrations")
+    }
+
+    pub(crate) fn put(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        self.put(&format!("migrations/{name}"), text);
+    }
+
+    pub(crate) fn write_dated(&self, name: &str, text: &str, date: SystemTime) {
+        self.write(name, text);
+        File::options()
+            .write(true)
+            .open(self.folder().join(name))
+            .unwrap()
+            .set_modified(date)
+            .unwrap();
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.folder().join(from), self.folder().join(to)).unwrap();
+    }
+
+    pub(crate) fn delete(&self, name: &str) {
+        fs::remove_file(self.folder().join(name)).unwrap();
+    }
+
+    /// Writes the list as `jetbase sum` does, with every change accepted.
+    pub(crate) fn record(&self) {
+        List::new(&self.folder())
+            .record(&Folder::read(&self.folder()), &[], Late::Refuse)
+            .unwrap()
+            .write(&self.folder())
+            .unwrap();
+    }
+
+    /// Runs cargo; whether it succeeded, and what it wrote to its two outputs.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> (bool, String, String) {
+        self.cargo_under("", arguments)
+    }
+
+    /// The same, under a value of `JETBASE_WARNINGS`.
+    pub(crate) fn cargo_under(&self, warnings: &str, arguments: &[&str]) -> (bool, String, String) {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tracking");
+        let mut command = Command::new(cargo);
+        command.args(arguments).arg("--quiet").arg("--offline").current_dir(&self.root);
+        command
+            .env("CARGO_TARGET_DIR", target)
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS");
+        if !warnings.is_empty() {
+            command.env("JETBASE_WARNINGS", warnings);
+        }
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    }
+
+    /// What the program has embedded: paths and texts.
+    pub(crate) fn embedded(&self) -> String {
+        let (success, embedded, errors) = self.cargo(&["run"]);
+        assert!(success, "{errors}");
+        embedded
+    }
+
+    /// What the folder holds, in the same form.
+    pub(crate) fn held(&self) -> String {
+        Folder::read(&self.folder())
+            .files
+            .iter()
+            .map(|it| format!("{} {:?}\n", it.path, it.text))
+            .collect()
+    }
+}
+
+const MANIFEST: &str = r#"[package]
+name = "NAME"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+jetbase = { path = "facade" }
+
+[workspace]
+"#;
+
+pub(crate) const MAIN: &str = r#"jetbase::embed!();
+
+fn main() {
+    for migration in migrations::MIGRATIONS.iter() {
+        println!("{} {:?}", migration.path(), migration.sql());
+    }
+}
+"#;
+
+const FACADE_MANIFEST: &str = r#"[package]
+name = "jetbase"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+jetbase-core = { path = "CRATES/jetbase-core" }
+jetbase-macros = { path = "CRATES/jetbase-macros" }
+"#;
+
+/// What the expansion needs of the facade, without databases.
+const FACADE: &str = r#"
+use std::marker::PhantomData;
+use std::path::Path;
+pub use jetbase_core::{Dialect, Migrations, Version};
+
+pub mod __private {
+    pub use jetbase_core::{Options, Row, lengths_agree};
+    pub use jetbase_macros::__embed;
+    pub fn compare_with_folder(set: &super::Migrations) -> Result<(), String> {
+        let Some(folder) = set.options().folder else { return Ok(()) };
+        let differences = set.differences(&jetbase_core::Folder::read(super::Path::new(folder)));
+        if differences.is_empty() { Ok(()) } else { Err(differences.to_string()) }
+    }
+}
+
+#[macro_export]
+macro_rules! embed {
+    ($($tokens:tt)*) => { $crate::__private::__embed! { [$crate] $($tokens)* } };
+}
+
+pub trait Target<'t> {}
+pub struct Query<'t, T>(PhantomData<(&'t (), T)>);
+pub struct Run<'t>(PhantomData<&'t ()>);
+pub struct Rollback<'t>(PhantomData<&'t ()>);
+pub struct Unlock<'t>(PhantomData<&'t ()>);
+pub struct Status;
+pub struct History;
+pub struct Validated;
+pub struct Readiness;
+pub struct LockStatus;
+
+macro_rules! functions {
+    ($($name:ident $result:ty),*) => {
+        $(pub fn $name<'t>(_: &'static Migrations, _: impl Target<'t> + 't) -> $result { todo!() })*
+    };
+}
+functions!(
+    run Run<'t>, rollback Rollback<'t>, unlock Unlock<'t>, status Query<'t, Status>, history Query<'t, History>,
+    current Query<'t, Option<Version>>, validate Query<'t, Validated>, check Query<'t, Readiness>,
+    lock_status Query<'t, LockStatus>
+);
+pub fn run_url(_: &'static Migrations, _: &str) -> Run<'static> { todo!() }
+"#;

@@ -1,0 +1,93 @@
+//! Whether cargo notices that a folder has changed.
+//!
+//! A program of its own embeds a folder; each case changes the folder, and
+//! looks at what the next `cargo run` has embedded. What is missed today is
+//! written down too: a surprise either way should be seen.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use crate::project::{MAIN, Net, Project};
+
+/// What happens to the folder.
+type Change = fn(&Project);
+
+/// Whether the next build notices: without a net, with the list recorded anew, with the build script.
+const TABLE: [(&str, Change, [bool; 3]); 7] = [
+    ("edit", |it| it.write("V2__b.sql", "SELECT 22;\n"), [true, true, true]),
+    ("new file", |it| it.write("V3__c.sql", "SELECT 3;\n"), [false, true, true]),
+    ("rename of an embedded file", |it| it.rename("V2__b.sql", "V2__bb.sql"), [true, true, true]),
+    (
+        "rename of a file not yet embedded",
+        |it| {
+            it.write("V3__c.sql", "SELECT 3;\n");
+            it.rename("V3__c.sql", "V4__c.sql");
+        },
+        [false, true, true],
+    ),
+    ("delete", |it| it.delete("V2__b.sql"), [true, true, true]),
+    (
+        "new file with an old date",
+        |it| it.write_dated("V3__c.sql", "SELECT 3;\n", long_ago()),
+        [false, true, true],
+    ),
+    (
+        "other content under the same date",
+        |it| {
+            let date = fs::metadata(it.folder().join("V2__b.sql")).unwrap().modified().unwrap();
+            fs::create_dir_all(it.root.join("elsewhere")).unwrap();
+            it.write_dated("../elsewhere/b.sql", "SELECT 22;\n", date);
+            it.rename("../elsewhere/b.sql", "V2__b.sql");
+        },
+        [false, true, true],
+    ),
+];
+
+fn long_ago() -> SystemTime {
+    SystemTime::now() - Duration::from_secs(1_000_000)
+}
+
+#[test]
+fn changes_are_noticed_as_the_table_says() {
+    for (column, net) in [Net::FilesOnly, Net::List, Net::BuildScript].into_iter().enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = Project::new(dir.path().to_path_buf(), "table", net);
+        for (name, change, noticed) in TABLE {
+            project.reset();
+            if net == Net::List {
+                project.record();
+            }
+            // Whatever the last case has left is embedded anew.
+            project.put("src/main.rs", MAIN);
+            assert_eq!(project.embedded(), project.held(), "{name}: before");
+            change(&project);
+            if net == Net::List {
+                project.record();
+            }
+            let expected = noticed.get(column).copied().unwrap_or_default();
+            assert_eq!(project.embedded() == project.held(), expected, "{name}, column {column}");
+        }
+    }
+}
+
+#[test]
+fn the_generated_test_and_the_switch_notice_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let project = Project::new(dir.path().to_path_buf(), "switch", Net::FilesOnly);
+    assert!(project.cargo(&["test"]).0);
+    project.write("V3__c.sql", "SELECT 3;\n");
+    let (success, text, _) = project.cargo(&["test"]);
+    assert!(
+        !success && text.contains("up to V2, the folder has V3__c.sql: build it again"),
+        "{text}"
+    );
+    project.put("src/main.rs", MAIN);
+    assert!(project.cargo(&["test"]).0);
+    project.write("V3__c.sql", "DROP TABLE a;\n");
+    let (success, _, text) = project.cargo(&["build"]);
+    assert!(success && text.contains("jetbase_drop_table"), "{text}");
+    for (warnings, fine) in [("deny", false), ("", true)] {
+        let (success, _, text) = project.cargo_under(warnings, &["build"]);
+        assert_eq!(success, fine, "no touch is needed: {text}");
+    }
+}

@@ -1,0 +1,62 @@
+//! What only the compiler can show: its errors around ours.
+//!
+//! The cases stand in `tests/ui` of the workspace, the folders that they embed
+//! in `tests/fixtures`. The frame around a message belongs to one compiler, so
+//! the cases run on the pinned one only.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// The compiler whose output the cases hold.
+const PINNED: &str = "rustc 1.95.";
+
+fn main() -> ExitCode {
+    let trial =
+        Trial::ignorable_test("mistakes_are_shown_as_recorded", mistakes_are_shown_as_recorded);
+    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
+}
+
+fn mistakes_are_shown_as_recorded() -> Result<Completion, Failed> {
+    let compiler = compiler();
+    if !compiler.starts_with(PINNED) {
+        return Ok(Completion::ignored_with(format!(
+            "the cases are written for {PINNED}x, this is {compiler}"
+        )));
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // There trybuild has the crate of the cases, so there the macro looks for their folders.
+    let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join("../tests/trybuild")
+        .join(env!("CARGO_PKG_NAME"));
+    let fixtures = project.join("fixtures");
+    if fixtures.exists() {
+        fs::remove_dir_all(&fixtures)?;
+    }
+    copy(&root.join("tests/fixtures"), &fixtures)?;
+    trybuild::TestCases::new().compile_fail("../tests/ui/*.rs");
+    Ok(Completion::Completed)
+}
+
+fn compiler() -> String {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("--version").output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        match entry.file_type()?.is_dir() {
+            true => copy(&entry.path(), &target)?,
+            false => drop(fs::copy(entry.path(), target)?),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! Settings: options, then the environment, then `jetbase.toml`.
+
+use std::path::{Path, PathBuf};
+
+use jetbase_core::{Validation, similar};
+use toml::{Table, Value};
+
+use super::address::Address;
+use super::failure::Failure;
+
+/// Variables with the database's URL, the first that is set counts.
+const URLS: [&str; 3] = ["JETBASE_DATABASE_URL", "JETBASE_SQLALCHEMY_URL", "DATABASE_URL"];
+
+/// The keys of `jetbase.toml`; those of other databases are the Python tool's alone.
+const KEYS: [&str; 7] = [
+    "sqlalchemy_url",
+    "postgres_schema",
+    "skip_validation",
+    "skip_checksum_validation",
+    "skip_file_validation",
+    "snowflake_private_key",
+    "snowflake_private_key_password",
+];
+
+/// What is set outside the command line.
+#[derive(Debug)]
+pub(crate) struct Config {
+    table: Table,
+    /// The file that was read.
+    file: Option<PathBuf>,
+    /// Sentences about it.
+    pub(crate) warnings: Vec<String>,
+    environment: fn(&str) -> Option<String>,
+}
+
+impl Config {
+    /// Reads `jetbase.toml` in the working directory, or beside the migrations.
+    pub(crate) fn read(folder: Option<&Path>) -> Result<Self, Failure> {
+        let beside = folder.and_then(Path::parent).map(|parent| parent.join("jetbase.toml"));
+        let file = [Some(PathBuf::from("jetbase.toml")), beside]
+            .into_iter()
+            .flatten()
+            .find(|file| file.is_file());
+        let text = match &file {
+            Some(file) => std::fs::read_to_string(file).map_err(|error| {
+                Failure::io(format!("{} cannot be read", file.display()), &error)
+            })?,
+            None => String::new(),
+        };
+        Config::parse(&text, file, variable)
+    }
+
+    fn parse(
+        text: &str,
+        file: Option<PathBuf>,
+        environment: fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let table = text.parse::<Table>().map_err(|error| {
+            // The parser's own text would quote the line, and with it a password.
+            let line = error.span().and_then(|span| text.get(..span.start));
+            let line = line.map_or(1, |before| before.matches('\n').count() + 1);
+            let message = error.message();
+            Failure::usage(format!("{}:{line}: {message}", shown(file.as_deref())))
+        })?;
+        let warnings = table.keys().filter(|key| !KEYS.contains(&key.as_str())).map(|key| {
+            let close = similar(key, &KEYS)
+                .map_or_else(String::new, |close| format!("; did you mean `{close}`?"));
+            format!("{}: the key `{key}` has no meaning{close}", shown(file.as_deref()))
+        });
+        let warnings = warnings.collect();
+        Ok(Config { table, file, warnings, environment })
+    }
+
+    /// The database; the option counts before all others.
+    pub(crate) fn address(&self, option: Option<&str>) -> Result<Address, Failure> {
+        let here = Path::new("");
+        let read = |source: &str, text: &str, base: &Path| {
+            Address::parse(text, base).map_err(|why| Failure::usage(format!("{source}: {why}")))
+        };
+        if let Some(text) = option {
+            return read("--database-url", text, here);
+        }
+        if let Some((name, text)) =
+            URLS.iter().find_map(|name| Some((name, (self.environment)(name)?)))
+        {
+            return read(name, &text, here);
+        }
+        match self.text("sqlalchemy_url")? {
+            Some(text) => {
+                let base = self.file.as_deref().and_then(Path::parent).unwrap_or(here);
+                read(&shown(self.file.as_deref()), &text, base)
+            }
+            None => Err(Failure::usage(no_url())),
+        }
+    }
+
+    /// The schema that the Python tool would work in, on PostgreSQL.
+    pub(crate) fn schema(&self) -> Result<Option<String>, Failure> {
+        match (self.environment)("JETBASE_POSTGRES_SCHEMA") {
+            Some(schema) => Ok(Some(schema)),
+            None => self.text("postgres_schema"),
+        }
+    }
+
+    /// The validations that are switched off.
+    pub(crate) fn skipped(&self) -> Result<Vec<Validation>, Failure> {
+        let mut skipped = Vec::new();
+        for (key, validation) in [
+            ("skip_validation", Validation::All),
+            ("skip_checksum_validation", Validation::Checksums),
+            ("skip_file_validation", Validation::Files),
+        ] {
+            if self.is_on(key)? {
+                skipped.push(validation);
+            }
+        }
+        Ok(skipped)
+    }
+
+    fn is_on(&self, key: &str) -> Result<bool, Failure> {
+        let name = format!("JETBASE_{}", key.to_ascii_uppercase());
+        if let Some(text) = (self.environment)(&name) {
+            return match text.to_ascii_lowercase().as_str() {
+                "true" => Ok(true),
+                "false" => Ok(false),
+                _ => Err(Failure::usage(format!("{name}: write `true` or `false`"))),
+            };
+        }
+        match self.table.get(key) {
+            None => Ok(false),
+            Some(Value::Boolean(value)) => Ok(*value),
+            Some(_) => Err(self.wrong(key, "`true` or `false`")),
+        }
+    }
+
+    fn text(&self, key: &str) -> Result<Option<String>, Failure> {
+        match self.table.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(self.wrong(key, "a text in quotes")),
+        }
+    }
+
+    fn wrong(&self, key: &str, expected: &str) -> Failure {
+        Failure::usage(format!("{}: `{key}` must be {expected}", shown(self.file.as_deref())))
+    }
+}
+
+/// An environment variable; an empty one counts as not set.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+fn shown(file: Option<&Path>) -> String {
+    file.map_or_else(|| "jetbase.toml".to_owned(), |file| file.display().to_string())
+}
+
+fn no_url() -> String {
+    let mut text = "Configuration 'sqlalchemy_url' not found: no database is named.\n\
+        Pass --database-url, set JETBASE_DATABASE_URL or DATABASE_URL, or write \
+        `sqlalchemy_url = \"postgresql://user@host/database\"` into jetbase.toml."
+        .to_owned();
+    let python = ["env.py", "jetbase/env.py"].into_iter().find(|file| Path::new(file).is_file());
+    if let Some(file) = python {
+        text.push_str(&format!(
+            "\nhint: {file} is Python, which this program does not run; move its settings to \
+             jetbase.toml, which both tools read"
+        ));
+    } else if std::fs::read_to_string("pyproject.toml")
+        .is_ok_and(|text| text.contains("[tool.jetbase]"))
+    {
+        text.push_str(
+            "\nhint: this program does not read pyproject.toml; move the settings of \
+             [tool.jetbase] to jetbase.toml, which both tools read",
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    fn config(text: &str, environment: fn(&str) -> Option<String>) -> Config {
+        Config::parse(text, Some(PathBuf::from("db/jetbase.toml")), environment).unwrap()
+    }
+
+    #[test]
+    fn the_option_counts_before_the_environment_and_that_before_the_file() {
+        let file = "sqlalchemy_url = 'sqlite:///file.db'";
+        let write = |config: &Config, option| config.address(option).unwrap().to_write();
+        let config_only = config(file, none);
+        assert_eq!(write(&config_only, None), "sqlite://db/file.db?mode=rwc");
+        let both = config(file, |name| {
+            (name == "DATABASE_URL").then(|| "sqlite:///variable.db".to_owned())
+        });
+        assert_eq!(write(&both, None), "sqlite://variable.db?mode=rwc");
+        assert_eq!(write(&both, Some("mysql://h/d")), "mysql://h/d");
+        assert!(config("", none).address(None).is_err());
+    }
+
+    #[test]
+    fn switches_come_from_both() {
+        let text = "skip_validation = false\nskip_file_validation = true\n";
+        assert_eq!(config(text, none).skipped().unwrap(), [Validation::Files]);
+        let environment = |name: &str| match name {
+            "JETBASE_SKIP_VALIDATION" => Some("True".to_owned()),
+            "JETBASE_SKIP_FILE_VALIDATION" => Some("false".to_owned()),
+            _ => None,
+        };
+        assert_eq!(config(text, environment).skipped().unwrap(), [Validation::All]);
+        assert!(config("skip_validation = 'yes'", none).skipped().is_err());
+    }
+
+    #[test]
+    fn a_wrong_file_is_told_without_its_secrets() {
+        let failure = Config::parse("\nsqlalchemy_url = secret@h", None, none).unwrap_err();
+        let text = failure.blocks.concat();
+        assert!(text.starts_with("jetbase.toml:2: "), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+        let config = config("postgres_shema = 'a'", none);
+        assert!(config.warnings[0].ends_with("did you mean `postgres_schema`?"));
+    }
+}

@@ -1,0 +1,241 @@
+//! `inspect`: how files are read.
+
+use std::fs;
+use std::path::Path;
+
+use jetbase_core::{Dialect, Finding, Name, Script, Section, Syntax, check, cut};
+
+use super::answer::{Answer, Body, Code, Object};
+use super::args::Inspect;
+use super::output::Output;
+use super::record;
+
+pub(crate) fn inspect(output: Output, wanted: &Inspect) -> Answer {
+    let seen: Vec<_> = wanted.files.iter().map(|file| look(file, wanted.dialect)).collect();
+    let unread = seen.iter().any(|it| it.contents.is_none() && it.is_unreadable());
+    let text: Vec<_> = seen.iter().map(Seen::to_string).collect();
+    for finding in seen.iter().flat_map(|it| &it.findings) {
+        output.finding(finding, "");
+    }
+    Answer {
+        text: text.join("\n\n"),
+        body: Body::Lines(seen.iter().map(Seen::object).collect()),
+        code: if unread { Code::Failed } else { Code::Done },
+        ..Answer::default()
+    }
+}
+
+/// One file, as it is read.
+struct Seen {
+    /// The path as it was given.
+    file: String,
+    name: Option<Name>,
+    contents: Option<Contents>,
+    findings: Vec<Finding>,
+}
+
+struct Contents {
+    delimiter: String,
+    checksum: String,
+    upgrade: Vec<Line>,
+    rollback: Vec<Line>,
+}
+
+/// A statement, and the line of the file where it begins.
+struct Line {
+    line: usize,
+    sql: String,
+}
+
+fn look(path: &Path, dialect: Option<Dialect>) -> Seen {
+    let file = path.display().to_string();
+    let base = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let mut findings = Vec::new();
+    let name = Name::parse(&base);
+    let name = name.map_err(|error| {
+        let finding = Finding::error("name", &file, error.to_string());
+        findings.push(match error.suggestion() {
+            Some(name) => finding.help(format!("rename it, for example to `{name}`")),
+            None => finding,
+        });
+    });
+    let contents = match fs::read(path) {
+        Err(error) => {
+            let why = error.to_string();
+            let why = why.split(" (os error").next().unwrap_or(&why).to_lowercase();
+            findings.push(Finding::error(UNREADABLE, &file, format!("cannot be read: {why}")));
+            None
+        }
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Some(contents(&file, &text, dialect, &mut findings)),
+            Err(error) => {
+                let text = String::from_utf8_lossy(error.as_bytes());
+                let at = error.utf8_error().valid_up_to();
+                let finding =
+                    Finding::error("encoding", &file, "the file is not UTF-8 from here on");
+                findings.push(finding.at(&text, at, 1).help("save it as UTF-8"));
+                None
+            }
+        },
+    };
+    Seen { file, name: name.ok(), contents, findings }
+}
+
+const UNREADABLE: &str = "unreadable";
+
+fn contents(
+    file: &str,
+    text: &str,
+    dialect: Option<Dialect>,
+    findings: &mut Vec<Finding>,
+) -> Contents {
+    let script = Script::read(text);
+    let syntaxes: Vec<Syntax> = match dialect {
+        Some(dialect) => vec![Syntax::of(dialect)],
+        None => Dialect::ALL.map(Syntax::of).to_vec(),
+    };
+    // Without a dialect, the one that has least to say against the file reads it.
+    let best = syntaxes.iter().min_by_key(|syntax| check(file, &script, &[**syntax]).len());
+    let lines = |section| best.map_or_else(Vec::new, |syntax| lines(&script, section, *syntax));
+    let (upgrade, rollback) = (lines(Section::Upgrade), lines(Section::Rollback));
+    findings.extend(check(file, &script, &syntaxes));
+    Contents {
+        delimiter: script.delimiter().to_owned(),
+        checksum: script.checksum().to_string(),
+        upgrade,
+        rollback,
+    }
+}
+
+fn lines(script: &Script<'_>, section: Section, syntax: Syntax) -> Vec<Line> {
+    let start = script.range(section).map_or(0, |range| range.start);
+    let statements = cut(script.section(section), script.delimiter(), syntax).unwrap_or_default();
+    let mut at = 0;
+    let mut line = 1;
+    let statements = statements.iter().map(|statement| {
+        // The line ends between two statements are counted once, not from the top again.
+        let offset = start + statement.start;
+        line += script.text().get(at..offset).map_or(0, |text| text.matches('\n').count());
+        at = offset;
+        Line { line, sql: statement.sql.to_owned() }
+    });
+    statements.collect()
+}
+
+impl Seen {
+    fn is_unreadable(&self) -> bool {
+        self.findings.iter().any(|finding| finding.rule == UNREADABLE)
+    }
+
+    fn object(&self) -> Object {
+        let contents = self.contents.as_ref();
+        let lines = |section: fn(&Contents) -> &[Line]| {
+            contents
+                .into_iter()
+                .flat_map(section)
+                .map(|it| Object::default().field("line", it.line).field("sql", it.sql.as_str()))
+        };
+        let name = self.name.as_ref();
+        let version = name.and_then(|name| name.version.as_ref()).map(ToString::to_string);
+        Object::default()
+            .field("file", self.file.as_str())
+            .field("valid_name", name.is_some())
+            .field("kind", name.map(|name| name.kind.as_str()))
+            .field("version", version)
+            .field("description", name.map(|name| name.description.as_str()))
+            .field("delimiter", contents.map(|it| it.delimiter.as_str()))
+            .field("checksum", contents.map(|it| it.checksum.as_str()))
+            .list("upgrade", lines(|it| &it.upgrade))
+            .list("rollback", lines(|it| &it.rollback))
+            .list("findings", self.findings.iter().map(finding))
+    }
+}
+
+/// A finding in the five fields that are promised.
+fn finding(finding: &Finding) -> Object {
+    Object::default()
+        .field("severity", finding.severity.to_string())
+        .field("rule", finding.rule)
+        .field("line", finding.position.map(|position| position.line))
+        .field("column", finding.position.map(|position| position.column))
+        .field("message", finding.message.as_str())
+}
+
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(name) = &self.name {
+            let version = name.version.as_ref().map(|version| version.as_str());
+            let shown = record::shown_version(version, name.kind);
+            write!(f, "\n  version      {shown}\n  description  {}", name.description)?;
+        }
+        let Some(contents) = &self.contents else { return Ok(()) };
+        write!(f, "\n  checksum     {}", contents.checksum)?;
+        if contents.delimiter != ";" {
+            write!(f, "\n  delimiter    {}", contents.delimiter)?;
+        }
+        for (title, lines) in [("upgrade", &contents.upgrade), ("rollback", &contents.rollback)] {
+            write!(f, "\n  {title}: {}", lines.len())?;
+            for it in lines {
+                let first = it.sql.lines().next().unwrap_or_default();
+                let more = if it.sql.lines().nth(1).is_some() { " …" } else { "" };
+                write!(f, "\n  {:>5}  {first}{more}", it.line)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inspected(name: &str, text: &[u8]) -> serde_json::Value {
+        let folder = std::env::temp_dir().join(format!("jetbase-inspect-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        let object = look(&path, None).object().to_string();
+        fs::remove_file(&path).unwrap();
+        let mut value: serde_json::Value = serde_json::from_str(&object).unwrap();
+        assert_eq!(value["file"], path.display().to_string());
+        value["file"] = serde_json::Value::Null;
+        value
+    }
+
+    #[test]
+    fn lines_are_those_of_the_file() {
+        let text = b"-- upgrade\n\nCREATE TABLE a (\r\n  id INT\r\n);\n-- note\nSELECT 1;\n-- rollback\n\nDROP TABLE a;\n";
+        let value = inspected("V1_2__a_b.sql", text);
+        assert_eq!(value["kind"], "VERSIONED");
+        assert_eq!(value["version"], "1.2");
+        assert_eq!(value["description"], "a b");
+        assert_eq!(value["delimiter"], ";");
+        assert_eq!(value["upgrade"][0]["line"], 3);
+        assert_eq!(value["upgrade"][0]["sql"], "CREATE TABLE a (\n  id INT\n)");
+        assert_eq!(value["upgrade"][1]["line"], 7);
+        assert_eq!(value["rollback"][0]["line"], 10);
+        assert_eq!(value["findings"].as_array().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_bad_name_still_shows_its_contents() {
+        let value = inspected("seed.sql", b"SELECT 1;\nSELECT 2\n");
+        assert_eq!(value["valid_name"], false);
+        assert!(value["kind"].is_null() && value["version"].is_null());
+        assert_eq!(value["checksum"].as_str().unwrap().len(), 64);
+        assert_eq!(value["upgrade"].as_array().unwrap().len(), 2);
+        let rules: Vec<_> =
+            value["findings"].as_array().unwrap().iter().map(|it| it["rule"].clone()).collect();
+        assert_eq!(rules, ["name", "unterminated"]);
+    }
+
+    #[test]
+    fn other_bytes_have_no_checksum() {
+        let value = inspected("RA__x.sql", b"SELECT '\xff';\n");
+        assert_eq!(value["kind"], "RUNS_ALWAYS");
+        assert!(value["checksum"].is_null());
+        assert_eq!(value["findings"][0]["line"], 1);
+        assert_eq!(value["findings"][0]["column"], 9);
+    }
+}

@@ -1,0 +1,222 @@
+//! The command line: one implementation, two faces.
+//!
+//! The tool `jetbase` reads a folder when it runs. A program that embeds its
+//! migrations has the same commands inside, over the embedded set:
+//!
+//! ```ignore
+//! // A program that parses its own command line mounts one more command:
+//! let app = clap::Command::new("app").subcommand(migrations::cli().command());
+//! match app.get_matches().subcommand() {
+//!     Some(("migrate", matches)) => migrations::cli().handle(matches, &pool).await,
+//!     // …
+//! }
+//! // A program that is nothing else:
+//! migrations::cli().run_main().await
+//! ```
+
+mod address;
+mod answer;
+mod args;
+mod ask;
+mod config;
+mod failure;
+mod files;
+mod inspect;
+mod interrupt;
+mod lock;
+mod output;
+mod place;
+mod record;
+mod run;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Args, ColorChoice, FromArgMatches, Parser, Subcommand};
+use jetbase_core::Migrations;
+
+use self::answer::{Answer, Code};
+use self::args::{AFTER, Common, FilesCommand, SetCommand, Tool, ToolCommand};
+use self::failure::Failure;
+use self::output::{Format, Output};
+use self::place::{Origin, Place};
+use crate::target::{Source, Target};
+
+pub use clap;
+
+/// The command line of an embedded set; see [`Cli`].
+#[must_use]
+pub fn cli(set: &Migrations) -> Cli {
+    Cli { set: set.clone() }
+}
+
+/// The commands `upgrade`, `rollback`, `status`, `history`, `current`, `check`,
+/// `lock-status`, `unlock`, `validate-checksums` and `validate-files`, over an
+/// embedded set.
+///
+/// Every command has `--help` and `--json`; the exit codes stand in `--help`.
+#[derive(Clone, Debug)]
+pub struct Cli {
+    set: Migrations,
+}
+
+impl Cli {
+    /// A command named `migrate`, to mount in the program's own [`clap::Command`].
+    #[must_use]
+    pub fn command(&self) -> clap::Command {
+        let command = clap::Command::new("migrate")
+            .about("Migrate the database of this program")
+            .after_help(AFTER)
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .disable_help_subcommand(true);
+        SetCommand::augment_subcommands(Common::augment_args(command))
+    }
+
+    /// Does what the matches of [`Cli::command`] ask for, on a database of the program's.
+    ///
+    /// `--database-url` counts before it.
+    pub async fn handle<'t>(
+        &self,
+        matches: &clap::ArgMatches,
+        target: impl Target<'t> + 't,
+    ) -> ExitCode {
+        self.perform(matches, Some(target.source())).await
+    }
+
+    /// Does what the matches of [`Cli::command`] ask for, on the database that
+    /// options, environment or `jetbase.toml` name.
+    pub async fn handle_url(&self, matches: &clap::ArgMatches) -> ExitCode {
+        self.perform(matches, None).await
+    }
+
+    /// The whole of a program: reads its arguments, and does what they ask for.
+    pub async fn run_main(&self) -> ExitCode {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        match self.command().try_get_matches_from(&arguments) {
+            Ok(matches) => self.handle_url(&matches).await,
+            Err(error) => refuse(&error, &arguments),
+        }
+    }
+
+    async fn perform(&self, matches: &clap::ArgMatches, given: Option<Source<'_>>) -> ExitCode {
+        let read = Common::from_arg_matches(matches)
+            .and_then(|common| Ok((common, SetCommand::from_arg_matches(matches)?)));
+        match read {
+            Ok((common, command)) => {
+                let origin = Origin::Embedded(self.set.clone());
+                execute(origin, common, ToolCommand::Set(command), given).await
+            }
+            Err(error) => refuse(&error, &[]),
+        }
+    }
+}
+
+/// The tool `jetbase`: reads its arguments, and does what they ask for.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let tool = match Tool::try_parse_from(&arguments) {
+        Ok(tool) => tool,
+        Err(error) => return refuse(&error, &arguments),
+    };
+    let work = execute(Origin::Folder(tool.dir), tool.common, tool.command, None);
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            let failure = Failure::io("the program cannot start", &error);
+            let output = Output::new(Format::Plain, ColorChoice::Auto);
+            output.finish("", &Err(failure));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(
+    origin: Origin,
+    common: Common,
+    command: ToolCommand,
+    given: Option<Source<'_>>,
+) -> ExitCode {
+    let format = if common.json { Format::Json } else { Format::Plain };
+    let output = Output::new(format, common.color);
+    let name = command.name();
+    let result = match command {
+        ToolCommand::Set(command) => match Place::new(origin, common, output, given) {
+            Ok(place) => about_set(place, command).await,
+            Err(failure) => Err(failure),
+        },
+        ToolCommand::Files(command) => about_files(&origin, output, command),
+    };
+    output.finish(name, &result);
+    let code = match result {
+        Ok(Answer { code, .. }) => code,
+        Err(Failure { code, .. }) => code,
+    };
+    ExitCode::from(code as u8)
+}
+
+async fn about_set(place: Place<'_>, command: SetCommand) -> Result<Answer, Failure> {
+    match command {
+        SetCommand::Upgrade(wanted) => run::upgrade(place, wanted).await,
+        SetCommand::Rollback(wanted) => run::rollback(place, wanted).await,
+        SetCommand::Status => ask::status(place).await,
+        SetCommand::History => ask::history(place).await,
+        SetCommand::Current => ask::current(place).await,
+        SetCommand::Check => ask::check(place).await,
+        SetCommand::LockStatus => lock::lock_status(place).await,
+        SetCommand::Unlock(wanted) => lock::unlock(place, wanted).await,
+        SetCommand::ValidateChecksums => ask::validate_checksums(place).await,
+        SetCommand::ValidateFiles => ask::validate_files(place).await,
+    }
+}
+
+fn about_files(origin: &Origin, output: Output, command: FilesCommand) -> Result<Answer, Failure> {
+    let named = match origin {
+        Origin::Folder(named) => named.as_deref(),
+        Origin::Embedded(_) => None,
+    };
+    match command {
+        FilesCommand::Init => files::init(named),
+        FilesCommand::New(wanted) => files::new(named, &wanted),
+        FilesCommand::Inspect(wanted) => Ok(inspect::inspect(output, &wanted)),
+    }
+}
+
+impl ToolCommand {
+    fn name(&self) -> &'static str {
+        match self {
+            ToolCommand::Set(command) => match command {
+                SetCommand::Upgrade(_) => "upgrade",
+                SetCommand::Rollback(_) => "rollback",
+                SetCommand::Status => "status",
+                SetCommand::History => "history",
+                SetCommand::Current => "current",
+                SetCommand::Check => "check",
+                SetCommand::LockStatus => "lock-status",
+                SetCommand::Unlock(_) => "unlock",
+                SetCommand::ValidateChecksums => "validate-checksums",
+                SetCommand::ValidateFiles => "validate-files",
+            },
+            ToolCommand::Files(command) => match command {
+                FilesCommand::Init => "init",
+                FilesCommand::New(_) => "new",
+                FilesCommand::Inspect(_) => "inspect",
+            },
+        }
+    }
+}
+
+/// Says what is wrong with the arguments; help and version are no mistakes.
+fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let wrong = error.use_stderr();
+    if wrong && arguments.iter().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let text = text.trim().strip_prefix("error: ").unwrap_or(&text).to_owned();
+        let output = Output::new(Format::Json, ColorChoice::Never);
+        output.finish("", &Err(Failure::usage(text)));
+    } else {
+        output::refuse(error);
+    }
+    ExitCode::from(if wrong { Code::Usage as u8 } else { Code::Done as u8 })
+}

@@ -1,0 +1,174 @@
+//! Where a command works: a set, a database, and what is set for both.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jetbase_core::{Dialect, Folder, List, Migrations, Options, Severity, Validation};
+
+use super::answer::Code;
+use super::args::{Common, Patience, duration};
+use super::config::{Config, variable};
+use super::failure::Failure;
+use super::output::Output;
+use crate::error::Error;
+use crate::lock::Wait;
+use crate::target::{Source, sealed, source_of_url};
+
+/// Where the migrations come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// The folder that was named, or one of the usual ones.
+    Folder(Option<PathBuf>),
+    /// A set that is embedded in the program.
+    Embedded(Migrations),
+}
+
+// A target again: the commands are not generic over it.
+impl<'t> sealed::Sealed<'t> for Source<'t> {
+    fn source(self) -> Source<'t> {
+        self
+    }
+}
+
+/// What a command is going to do with the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intent {
+    Ask,
+    Write,
+}
+
+/// How far a folder is judged before a command uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Names and versions.
+    Names,
+    /// These, and the list of recorded migrations.
+    List,
+}
+
+/// Where a command works.
+#[derive(Debug)]
+pub(crate) struct Place<'t> {
+    pub(crate) origin: Origin,
+    pub(crate) common: Common,
+    pub(crate) output: Output,
+    /// The database of the program that calls.
+    pub(crate) given: Option<Source<'t>>,
+    config: Config,
+}
+
+/// How long a command waits when nobody says.
+const WAIT: Duration = Duration::from_secs(30);
+
+impl<'t> Place<'t> {
+    pub(crate) fn new(
+        origin: Origin,
+        common: Common,
+        output: Output,
+        given: Option<Source<'t>>,
+    ) -> Result<Self, Failure> {
+        let folder = match &origin {
+            Origin::Folder(named) => Some(folder(named.as_deref())),
+            Origin::Embedded(_) => None,
+        };
+        let config = Config::read(folder.as_deref())?;
+        config.warnings.iter().for_each(|warning| output.warning(warning));
+        Ok(Place { origin, common, output, given, config })
+    }
+
+    /// The set, judged as far as the command needs it.
+    pub(crate) fn set(&self, depth: Depth) -> Result<Migrations, Failure> {
+        let root = match &self.origin {
+            Origin::Embedded(set) => return Ok(set.clone()),
+            Origin::Folder(named) => folder(named.as_deref()),
+        };
+        let mut read = Folder::read(&root);
+        let mut findings = std::mem::take(&mut read.findings);
+        findings.retain(|finding| finding.severity == Severity::Error);
+        let mut code = Code::Failed;
+        if findings.is_empty() && depth == Depth::List {
+            match List::read(&root) {
+                Ok(None) => {}
+                Ok(Some(list)) => findings = list.verify(&read),
+                Err(finding) => findings.push(*finding),
+            }
+            code = Code::Drift;
+        }
+        match findings.is_empty() {
+            true => Ok(Migrations::load(read.files, Options::default())),
+            false => Err(Failure::folder(&findings, &root.display().to_string(), code)),
+        }
+    }
+
+    /// A failure of the library, with the folder before the names of its files.
+    pub(crate) fn failed(&self, error: &Error) -> Failure {
+        let folder = match &self.origin {
+            Origin::Embedded(_) => String::new(),
+            Origin::Folder(named) => folder(named.as_deref()).display().to_string(),
+        };
+        Failure::in_folder(error, &folder)
+    }
+
+    /// The set's name and options, for commands that need no migration.
+    pub(crate) fn set_unread(&self) -> Migrations {
+        match &self.origin {
+            Origin::Embedded(set) => set.clone(),
+            Origin::Folder(_) => Migrations::load(Vec::new(), Options::default()),
+        }
+    }
+
+    /// The database: the URL that was typed, else the program's own, else the configured one.
+    pub(crate) fn database(&mut self, intent: Intent) -> Result<Source<'t>, Failure> {
+        let typed = self.common.database_url.as_deref();
+        if typed.is_none()
+            && let Some(given) = self.given.take()
+        {
+            return Ok(given);
+        }
+        let address = self.config.address(typed)?;
+        Ok(source_of_url(&match intent {
+            Intent::Ask => address.to_ask(),
+            Intent::Write => address.to_write(),
+        }))
+    }
+
+    /// The schema to work in; `postgres_schema` is meant for PostgreSQL alone.
+    pub(crate) fn schema(&self) -> Result<Option<String>, Failure> {
+        if let Some(schema) = &self.common.schema {
+            return Ok(Some(schema.clone()));
+        }
+        let Some(schema) = self.config.schema()? else { return Ok(None) };
+        let address = self.config.address(self.common.database_url.as_deref());
+        let postgres = address.is_ok_and(|it| it.dialect() == Dialect::Postgres);
+        Ok(postgres.then_some(schema))
+    }
+
+    /// The validations that the configuration switches off.
+    pub(crate) fn skipped(&self) -> Result<Vec<Validation>, Failure> {
+        self.config.skipped()
+    }
+
+    pub(crate) fn wait(&self, patience: &Patience) -> Result<Wait, Failure> {
+        if patience.no_wait {
+            return Ok(Wait::Never);
+        }
+        let wait = match (patience.wait, variable("JETBASE_WAIT")) {
+            (Some(wait), _) => wait,
+            (None, Some(text)) => {
+                duration(&text).map_err(|why| Failure::usage(format!("JETBASE_WAIT: {why}")))?
+            }
+            (None, None) => WAIT,
+        };
+        Ok(if wait.is_zero() { Wait::Never } else { Wait::UpTo(wait) })
+    }
+}
+
+/// The folder that was named, else `migrations`, else `jetbase/migrations`.
+pub(crate) fn folder(named: Option<&Path>) -> PathBuf {
+    if let Some(named) = named {
+        return named.to_owned();
+    }
+    let usual = ["migrations", "jetbase/migrations"].map(PathBuf::from);
+    let there = usual.iter().find(|folder| folder.is_dir());
+    there.cloned().unwrap_or_else(|| PathBuf::from("migrations"))
+}

@@ -1,0 +1,191 @@
+//! What all workers note in one file: a line each time, appended whole, stamped by one monotonic clock.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::harness::Error;
+
+/// Nanoseconds of the clock that all processes of this machine share.
+pub(crate) fn now() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// The end to write to.
+pub(crate) struct Pen {
+    file: File,
+}
+
+impl Pen {
+    pub(crate) fn open(path: &Path) -> std::io::Result<Pen> {
+        Ok(Pen { file: OpenOptions::new().create(true).append(true).open(path)? })
+    }
+
+    /// Notes something about a process.
+    pub(crate) fn note(&mut self, pid: u32, what: &str, rest: &str) {
+        let line = format!("{} {pid} {what} {}\n", now(), rest.replace('\n', " ⏎ "));
+        let _ = self.file.write_all(line.as_bytes());
+    }
+}
+
+/// One line.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) at: u64,
+    pub(crate) pid: u32,
+    pub(crate) what: String,
+    pub(crate) rest: String,
+}
+
+/// The whole journal, as far as it was read.
+pub(crate) struct Journal {
+    pub(crate) path: PathBuf,
+    pub(crate) entries: Vec<Entry>,
+    offset: u64,
+}
+
+/// A time during which one process held the lock for certain; the true one is a little longer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    pub(crate) pid: u32,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    /// Whether it ended by a kill in the middle.
+    pub(crate) killed: bool,
+}
+
+impl Journal {
+    pub(crate) fn new(path: PathBuf) -> Journal {
+        Journal { path, entries: Vec::new(), offset: 0 }
+    }
+
+    /// Reads what is new.
+    pub(crate) fn refresh(&mut self) -> Result<(), Error> {
+        let Ok(mut file) = File::open(&self.path) else { return Ok(()) };
+        file.seek(SeekFrom::Start(self.offset))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        self.offset += whole as u64;
+        for line in String::from_utf8_lossy(&bytes[..whole]).lines() {
+            let mut words = line.splitn(4, ' ');
+            let mut word = || words.next().unwrap_or_default().to_owned();
+            let (at, pid, what, rest) = (word(), word(), word(), word());
+            self.entries.push(Entry { at: at.parse()?, pid: pid.parse()?, what, rest });
+        }
+        // Lines are stamped before they are written.
+        self.entries.sort_by_key(|entry| entry.at);
+        Ok(())
+    }
+
+    pub(crate) fn count(&self, what: &str) -> usize {
+        self.entries.iter().filter(|entry| entry.what == what).count()
+    }
+
+    pub(crate) fn all<'a>(&'a self, what: &'a str) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |entry| entry.what == what)
+    }
+
+    /// Who holds the lock now, as far as the journal knows.
+    pub(crate) fn holder(&self) -> Option<u32> {
+        let mut holder = None;
+        for entry in &self.entries {
+            match entry.what.as_str() {
+                "acquired" => holder = Some(entry.pid),
+                "released" | "killed" | "error" if holder == Some(entry.pid) => holder = None,
+                _ => {}
+            }
+        }
+        holder
+    }
+
+    /// All times during which the lock was held.
+    pub(crate) fn periods(&self) -> Vec<Held> {
+        let mut open: HashMap<u32, (u64, u64, bool)> = HashMap::new();
+        let mut periods = Vec::new();
+        for entry in &self.entries {
+            match entry.what.as_str() {
+                "acquired" => {
+                    open.insert(entry.pid, (entry.at, entry.at, true));
+                }
+                // Between two files, and before the first, a process holds the lock for certain;
+                // behind the last it may have given it back already.
+                "started" | "finished" => {
+                    if let Some(held) = open.get_mut(&entry.pid) {
+                        (held.1, held.2) = (entry.at, entry.what == "started");
+                    }
+                }
+                "released" | "killed" | "error" => {
+                    let Some((from, last, sure)) = open.remove(&entry.pid) else { continue };
+                    let killed = entry.what == "killed" && sure;
+                    let to = if killed { entry.at } else { last };
+                    periods.push(Held { pid: entry.pid, from, to, killed });
+                }
+                _ => {}
+            }
+        }
+        periods.sort_by_key(|held| held.from);
+        periods
+    }
+
+    /// Fails if two processes held the lock at the same time.
+    pub(crate) fn no_overlap(&self) -> Result<usize, Error> {
+        let periods = self.periods();
+        let mut last: Option<Held> = None;
+        for held in &periods {
+            if let Some(before) = last
+                && held.from < before.to
+            {
+                let text = self.text();
+                return Err(format!("two holders at once: {before:?} and {held:?}\n{text}").into());
+            }
+            if last.is_none_or(|before| held.to > before.to) {
+                last = Some(*held);
+            }
+        }
+        Ok(periods.len())
+    }
+
+    /// The times from the kill of a holder to the next time that somebody got the lock.
+    pub(crate) fn recoveries(&self) -> Vec<Duration> {
+        let periods = self.periods();
+        let killed = periods.iter().filter(|held| held.killed);
+        let next = |held: &Held| {
+            let next = periods.iter().find(|it| it.from >= held.to && it.pid != held.pid)?;
+            Some(Duration::from_nanos(next.from - held.to))
+        };
+        killed.filter_map(next).collect()
+    }
+
+    /// Fails if any worker noted an error, or lost the lock.
+    pub(crate) fn no_errors(&self) -> Result<(), Error> {
+        for what in ["error", "lost", "warning", "panic"] {
+            if let Some(entry) = self.all(what).next() {
+                return Err(format!("worker {}: {what}: {}", entry.pid, entry.rest).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The last lines, for a message.
+    pub(crate) fn text(&self) -> String {
+        let last = self.entries.len().saturating_sub(60);
+        let line = |it: &Entry| format!("{} {} {} {}", it.at, it.pid, it.what, it.rest);
+        self.entries[last..].iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The middle, and the value that 99 of 100 stay below.
+pub(crate) fn spread(mut times: Vec<Duration>) -> (Duration, Duration) {
+    times.sort();
+    let at = |part: f64| {
+        let index = ((times.len() as f64 * part).ceil() as usize).saturating_sub(1);
+        times.get(index).copied().unwrap_or_default()
+    };
+    (at(0.5), at(0.99))
+}

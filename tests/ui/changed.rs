@@ -1,0 +1,3 @@
+jetbase::embed!("fixtures/changed");
+
+fn main() {}

@@ -1,0 +1,5 @@
+#![deny(deprecated)]
+
+jetbase::embed!("fixtures/lint-drop-table");
+
+fn main() {}

@@ -1,0 +1,7 @@
+jetbase::embed! {
+    pub mod billing = 5
+}
+
+fn main() {
+    let _ = billing::versions::LATEST;
+}

@@ -1,0 +1,3 @@
+jetbase::embed!("fixtures/merge-conflict", manifest = required);
+
+fn main() {}

@@ -1,0 +1,3 @@
+jetbase::embed!("fixtures/python-strings", dialect = postgres, python_compatible);
+
+fn main() {}

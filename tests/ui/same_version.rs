@@ -1,0 +1,3 @@
+jetbase::embed!("fixtures/same-version");
+
+fn main() {}
