@@ -1,23 +1,75 @@
-//! SQL migrations proved at compile time and applied exactly once, under the jetbase lock.
+#![doc = include_str!("../README.md")]
 
 #[doc(no_inline)]
 pub use jetbase_core::{
-    Action, Ahead, Checksum, Dialect, Finding, Folder, Kind, Migration, Migrations, Options,
-    Position, Problem, Record, Refusal, Repeat, Severity, SkipReason, Skipped, SourceFile,
-    Validation, Version,
+    Action, Ahead, Checksum, Dialect, Finding, Folder, Kind, Migration, Migrations, Options, Position, Problem, Record,
+    Refusal, Repeat, Severity, SkipReason, Skipped, SourceFile, Validation, Version,
 };
+#[cfg(feature = "cli")]
+#[doc(inline)]
+pub use jetbase_runtime::cli::{Cli, clap, cli};
 #[doc(inline)]
 pub use jetbase_runtime::{
-    Applied, DatabaseUrl, Error, ErrorKind, Event, History, LockStatus, Outcome, Pending, Planned,
-    Published, Query, Readiness, Report, Rollback, Run, StatementError, Status, Target, Unlock,
-    Unlocked, Validated, Wait, check, current, history, lock_status, rollback, run, run_url, sqlx,
-    status, unlock, validate,
+    Applied, DatabaseUrl, Error, ErrorKind, Event, History, LockStatus, Outcome, Pending, Planned, Published, Query,
+    Readiness, Report, Rollback, Run, StatementError, Status, Target, Unlock, Unlocked, Validated, Wait, check, current,
+    history, lock_status, rollback, run, run_url, sqlx, status, unlock, validate,
 };
 
+/// Longer texts: the lock, the file format, the Python tool, Kubernetes.
+pub mod docs {
+    #[doc = include_str!("docs/lock.md")]
+    pub mod lock {}
+
+    #[doc = include_str!("docs/file_format.md")]
+    pub mod file_format {}
+
+    #[doc = include_str!("docs/python.md")]
+    pub mod python {}
+
+    #[doc = include_str!("docs/kubernetes.md")]
+    pub mod kubernetes {}
+}
+
 /// Embeds a folder of SQL migrations as a module of the program.
+///
+/// The folder is read, checked and hashed when the program compiles; every
+/// mistake in it is a compile error that names file, line and cure. A new file
+/// is noticed with one line in `build.rs`:
+/// `fn main() { println!("cargo::rerun-if-changed=migrations"); }`
+///
+/// ```
+/// jetbase::embed!(); // `mod migrations`, made of ./migrations
+///
+/// jetbase::embed! {
+///     /// The same files, in a schema of their own.
+///     pub mod billing = "migrations", dialect = postgres, schema = "billing", require_rollback
+/// }
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! embed {
     ($($tokens:tt)*) => { $crate::__private::__embed! { [$crate] $($tokens)* } };
+}
+
+/// The generated function `cli()`: there is one with the feature `cli` only.
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __cli {
+    () => {
+        /// Every command, for the embedded set: a part of the program's own command line, or all of it.
+        pub fn cli() -> $crate::Cli {
+            $crate::cli(&MIGRATIONS)
+        }
+    };
+}
+
+/// The generated function `cli()`: there is none without the feature `cli`.
+#[cfg(not(feature = "cli"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __cli {
+    () => {};
 }
 
 /// What the macro's expansion uses; nothing here is promised.

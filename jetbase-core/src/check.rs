@@ -7,6 +7,9 @@ use crate::script::Section;
 use crate::statements::{Statement, cut};
 use crate::{Dialect, Directives, Effect, Finding, Kind, Script, Syntax, effect, similar};
 
+/// The most findings of one kind in one file: each takes a walk through the text.
+pub(crate) const MANY: usize = 20;
+
 /// Checks one file's text as the given syntaxes read it.
 ///
 /// With several syntaxes, the dialect is not known: then a mistake is one only
@@ -56,7 +59,7 @@ pub(crate) fn lex(
     let directives = match script.directives() {
         Ok(directives) => directives,
         Err(errors) => {
-            findings.extend(errors.iter().map(|error| {
+            findings.extend(errors.iter().take(MANY).map(|error| {
                 Finding::error("directive", file, error.to_string())
                     .at(script.text(), error.at, line_width(script.text(), error.at))
                     .help(error.help())
@@ -147,7 +150,11 @@ impl Part<'_> {
                     ),
                 )
             });
-        forbidden.chain(unterminated).chain(self.doubts(&statements, syntax, known)).collect()
+        forbidden
+            .take(MANY)
+            .chain(unterminated)
+            .chain(self.doubts(&statements, syntax, known))
+            .collect()
     }
 
     fn doubts(
@@ -163,7 +170,10 @@ impl Part<'_> {
         };
         let doubts =
             Lints { kind, transaction: self.transaction, syntax, dialect }.doubts(statements);
-        let doubts = doubts.into_iter().filter(|(_, Doubt(rule, ..))| !self.allowed.contains(rule));
+        let doubts = doubts
+            .into_iter()
+            .filter(|(_, Doubt(rule, ..))| !self.allowed.contains(rule))
+            .take(MANY);
         let findings = doubts.filter_map(|(at, Doubt(rule, message, help))| {
             let statement = statements.get(at)?;
             let finding =

@@ -5,6 +5,7 @@
 //! see `:name` as a parameter. Whether the result means the same is told by
 //! comparing tokens; why it does not, by looking at the text again.
 
+use crate::check::MANY;
 use crate::statements::{Statement, cut};
 use crate::token::{Token, TokenKind, dollar_tag, tokens};
 use crate::{Finding, Script, Section, Syntax, Transaction};
@@ -138,21 +139,15 @@ impl Part<'_> {
     /// Each `:name` that SQLAlchemy would take for a parameter.
     fn parameters(&self) -> Vec<Finding> {
         let text = self.script.section(self.section);
-        let mut findings = Vec::new();
-        for (offset, line) in lines(text) {
-            if line.trim_start().starts_with("--") {
-                continue;
-            }
-            findings.extend(parameters(line).map(|at| {
-                self.finding(&Reason {
-                    at: offset + at,
-                    width: 1,
-                    message: "the Python tool takes this for a parameter, and fails as it has no value",
-                    help: "write `\\:` for the colon",
-                })
-            }));
-        }
-        findings
+        let code = lines(text).filter(|(_, line)| !line.trim_start().starts_with("--"));
+        let places = code.flat_map(|(start, line)| parameters(line).map(move |at| start + at));
+        let reasons = places.take(MANY).map(|at| Reason {
+            at,
+            width: 1,
+            message: "the Python tool takes this for a parameter, and fails as it has no value",
+            help: "write `\\:` for the colon",
+        });
+        reasons.map(|reason| self.finding(&reason)).collect()
     }
 
     fn finding(&self, reason: &Reason) -> Finding {

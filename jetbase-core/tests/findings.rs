@@ -3,6 +3,8 @@
 //! One folder of `tests/fixtures` is one mistake; its list stands beside it.
 //! The UI tests of the macro use the same folders.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -82,4 +84,15 @@ fn a_large_file_is_no_mistake() {
     let row = "INSERT INTO t VALUES (1, 'a text with some length');\n";
     fs::write(dir.path().join("V1__data.sql"), row.repeat(5_000_000 / row.len())).unwrap();
     assert_eq!(told(dir.path(), "m", &Rules::default()), "nothing\n");
+}
+
+#[test]
+fn a_file_full_of_mistakes_is_told_in_short() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("V1__dump.sql"), "BEGIN;\nUPDATE t SET a = ':x';\n".repeat(5_000))
+        .unwrap();
+    let rules = Rules { python_compatible: true, ..Rules::default() };
+    let findings = prove(dir.path(), &rules).findings;
+    let count = |rule| findings.iter().filter(|finding| finding.rule == rule).count();
+    assert_eq!((count("transaction-control"), count("no-where"), count("python")), (20, 20, 20));
 }

@@ -1,5 +1,7 @@
 //! The list of recorded migrations: written, kept, merged.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -225,6 +225,8 @@ pub(crate) fn functions(krate: &TokenStream) -> TokenStream {
     quote! {
         #(#functions)*
 
+        #krate::__cli!();
+
         /// Applies what is pending in the database at a URL, under the jetbase lock.
         pub fn run_url(url: &str) -> #krate::Run<'static> {
             #krate::run_url(&MIGRATIONS, url)

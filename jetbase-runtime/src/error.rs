@@ -265,6 +265,8 @@ impl fmt::Display for StatementError {
             Some((number, of)) => {
                 write!(f, ": statement {number} of {of} failed: {}", self.message)?
             }
+            // Without a code it is not the database that speaks.
+            None if self.code.is_empty() => write!(f, ": {}", self.message)?,
             None => write!(f, ": the commit failed: {}", self.message)?,
         }
         if !self.code.is_empty() {

@@ -336,7 +336,12 @@ impl<'m> Job<'m> {
             .take(5)
             .map(|row| format!("{} row {} → {}", row.text(0), row.text(1), row.text(2)))
             .collect();
-        Some(format!("{} rows without their parents: {}", rows.len(), words.join(", ")))
+        let more = if rows.len() > words.len() { ", …" } else { "" };
+        let count = match rows.len() {
+            1 => "a row without its parent".to_owned(),
+            count => format!("{count} rows without their parents"),
+        };
+        Some(format!("it leaves {count}: {}{more}", words.join(", ")))
     }
 
     fn explain(
@@ -350,7 +355,7 @@ impl<'m> Job<'m> {
         let alone = mode == Mode::EachAlone;
         if halt.cause.kind == CauseKind::Lost {
             // Who looks at the history afterwards may know better.
-            let outcome = Outcome::Unknown;
+            let outcome = if alone { Outcome::InDoubt } else { Outcome::Unknown };
             return Error::new(ErrorKind::Interrupted {
                 file: file.to_owned(),
                 outcome,

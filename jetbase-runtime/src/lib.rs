@@ -2,6 +2,11 @@
 //!
 //! Programs use it through the crate `jetbase`.
 
+#![cfg_attr(
+    not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
+    allow(dead_code, unused_imports, reason = "without a driver there is nobody to talk to")
+)]
+
 mod cancel;
 #[cfg(feature = "cli")]
 pub mod cli;

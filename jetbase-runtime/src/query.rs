@@ -469,10 +469,15 @@ async fn set_row_free(session: &mut Session<'_>, force: Force) -> Result<Unlocke
         .chain([&sql])
         .map(|part| session.fill.fill(part))
         .collect::<Vec<_>>();
-    match session.raw(&sql.join(";\n")).await {
+    let result = session.raw(&sql.join(";\n")).await;
+    if result.is_ok() {
+        session.reset().await;
+    }
+    match result {
         Ok(_) => Ok(Unlocked { holder: Some(holder) }),
         Err(failure) => {
             let _ = session.raw("ROLLBACK").await;
+            session.reset().await;
             let busy = session.sql.passing.contains(&failure.cause.code.as_str());
             Err(if busy {
                 Error::place(format!(

@@ -455,7 +455,7 @@ async fn work(
     session.count_orphans().await;
     if jobs.iter().any(Job::replaces) {
         // Without the right to make the table, old programs go on as the Python tool does.
-        session.keeps_superseded = session.send(session.sql.create_superseded).await.is_ok();
+        session.keeps_superseded = session.write(session.sql.create_superseded).await.is_ok();
     }
     for (index, job) in jobs.iter().enumerate() {
         if request.cancel.is_asked() {
@@ -504,31 +504,30 @@ async fn aftermath(
     error: Error,
     claim: Option<lock::Claim>,
 ) -> Error {
-    let (ErrorKind::Interrupted { file, message, .. }, Some(claim)) = (error.kind().clone(), claim)
+    let (ErrorKind::Interrupted { file, outcome, message }, Some(claim)) =
+        (error.kind().clone(), claim)
     else {
         return error;
     };
+    let versioned = request.set.iter().any(|it| it.path() == file && !it.kind().is_repeatable());
+    let rolling_back = matches!(request.goal, Goal::Rollback(_));
     // A server that restarts needs a moment; one that is gone is not waited for.
     for _ in 0..10 {
-        match lock::release_afresh(origin, &request.wish, &claim).await {
-            Ok(history) => {
-                let name = file.rsplit('/').next().unwrap_or(&file);
-                let recorded = history.iter().any(|it| it.file == name);
-                let rolling_back = matches!(request.goal, Goal::Rollback(_));
-                let outcome = match (
-                    recorded != rolling_back,
-                    request.set.iter().find(|it| it.path() == file),
-                ) {
-                    (true, Some(it)) if !it.kind().is_repeatable() => Outcome::Committed,
-                    (false, Some(it)) if !it.kind().is_repeatable() => Outcome::RolledBack,
-                    _ => Outcome::Unknown,
-                };
-                return Error::new(ErrorKind::Interrupted { file, outcome, message });
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
-        }
+        let Ok(history) = lock::release_afresh(origin, &request.wish, &claim).await else {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            continue;
+        };
+        let name = file.rsplit('/').next().unwrap_or(&file);
+        let recorded = history.iter().any(|it| it.file == name);
+        let outcome = match outcome {
+            _ if !versioned => Outcome::Unknown,
+            _ if recorded != rolling_back => Outcome::Committed,
+            Outcome::InDoubt => Outcome::InDoubt,
+            _ => Outcome::RolledBack,
+        };
+        return Error::new(ErrorKind::Interrupted { file, outcome, message });
     }
-    Error::new(ErrorKind::Interrupted { file, outcome: Outcome::Unknown, message })
+    error
 }
 
 /// Reports what a plan leaves alone.

@@ -47,6 +47,9 @@ pub(crate) async fn look(
     if connection.is_in_transaction() {
         return Err(in_transaction());
     }
+    if let Some(fault) = wish.fault(dialect) {
+        return Err(Error::place(fault));
+    }
     let sql = sql(dialect);
     let fill = looking(Fill::new(dialect, wish.schema.as_deref()), dialect, wish.schema.as_deref());
     let (sets, history) = match connection.send(&fill.fill(sql.look), Rows::Keep).await {
@@ -64,12 +67,47 @@ pub(crate) async fn look(
         Err(Failure { cause, .. }) if cause.code == "1046" => {
             return Err(Error::place("the URL names no database; append `/name` to it"));
         }
+        // SQLite begins the look with a transaction of its own, only to learn that it can.
+        Err(Failure { cause, .. }) if cause.message.ends_with("within a transaction") => {
+            return Err(in_transaction());
+        }
         Err(Failure { cause, .. }) => {
             return Err(Error::database("reading the migration history", &cause));
         }
     };
     let facts = sets.iter().rev().find_map(|set| set.rows.first()).cloned().unwrap_or_default();
+    if dialect == Dialect::Postgres && facts.is_true(3) {
+        // What the look has set lasts as long as the caller's transaction: it gets its own back.
+        let before = sets.first().and_then(|set| set.rows.first()).cloned().unwrap_or_default();
+        let restore = fill
+            .literal("row_security", before.text(0))
+            .literal("statement_timeout", before.text(1))
+            .literal("lock_timeout", before.text(2))
+            .fill(RESTORE_LOOK);
+        // A transaction that is aborted has nothing to lose.
+        let _ = connection.send(&restore, Rows::Drop).await;
+    }
     Ok(Look { place: settle(dialect, &facts, history.is_some(), wish)?, history })
+}
+
+/// Gives a caller's transaction back what the look has set in it.
+const RESTORE_LOOK: &str = "SELECT set_config('row_security', {row_security}, true),
+  set_config('statement_timeout', {statement_timeout}, true), set_config('lock_timeout', {lock_timeout}, true)";
+
+impl Wish {
+    /// What this dialect cannot fulfil.
+    fn fault(&self, dialect: Dialect) -> Option<String> {
+        match (dialect, &self.schema, &self.role) {
+            (Dialect::Sqlite, Some(schema), _) if schema != "main" => Some(format!(
+                "SQLite has no schema `{schema}`; leave `schema` out, or open another file"
+            )),
+            (Dialect::Sqlite | Dialect::MySql, _, Some(role)) => Some(format!(
+                "`{role}` cannot be taken as a role: only PostgreSQL has `SET ROLE` for owners; \
+                 put the right user into the URL"
+            )),
+            _ => None,
+        }
+    }
 }
 
 /// The words that the look's template has and no other.
@@ -168,6 +206,8 @@ pub(crate) struct Session<'c> {
     pub(crate) place: Place,
     /// How the life of this session can be proved.
     pub(crate) proof: Proof,
+    /// Whether other servers write to the same tables: then only ids of this one can be judged.
+    pub(crate) writers: Writers,
     /// What tells this server from others.
     pub(crate) server: String,
     /// The history table was there at the first look.
@@ -225,6 +265,7 @@ impl<'c> Session<'c> {
             fill,
             place,
             proof: Proof::None,
+            writers: Writers::One,
             server: String::new(),
             has_history: look.history.is_some(),
             has_tables: false,
@@ -289,6 +330,9 @@ impl<'c> Session<'c> {
                     self.take_lease().await;
                 }
                 self.server = identity.unwrap_or_default();
+                if facts.is_true(11) {
+                    self.writers = Writers::Several;
+                }
                 self.published = sets
                     .get(1)
                     .into_iter()
@@ -301,8 +345,8 @@ impl<'c> Session<'c> {
             Dialect::MySql => {
                 self.fill = self.fill.clone().literal("key", facts.text(3));
                 let variables: HashMap<_, _> = sets
-                    .get(2)
-                    .into_iter()
+                    .iter()
+                    .skip(2)
                     .flat_map(|set| &set.rows)
                     .map(|row| (row.text(0).to_owned(), row.text(1).to_owned()))
                     .collect();
@@ -311,20 +355,37 @@ impl<'c> Session<'c> {
                 if matches!(variable("in_transaction"), "1" | "ON") {
                     return Err(in_transaction());
                 }
-                let cluster = variable("wsrep_on") == "ON";
-                if self.owner == Owner::Run && !cluster {
+                let galera = variable("wsrep_on") == "ON";
+                if galera || !variable("group_replication_group_name").is_empty() {
+                    self.writers = Writers::Several;
+                }
+                // Percona's cluster may forbid named locks; asking for one would end the run.
+                let forbidden = matches!(variable("pxc_strict_mode"), "ENFORCING" | "MASTER");
+                if self.owner == Owner::Run && !forbidden {
                     self.proof = Proof::GetLock;
                     self.take_lease().await;
                 }
-                self.server =
-                    format!("{} {}", identity.unwrap_or_default(), variable("server_uuid"));
+                if galera {
+                    // What other nodes have committed must be seen before anything is decided.
+                    let _ = self.raw("SET SESSION wsrep_sync_wait = 7").await;
+                }
+                self.server = format!(
+                    "{} {} {}",
+                    identity.unwrap_or_default(),
+                    variable("server_uuid"),
+                    variable("wsrep_gcomm_uuid")
+                );
                 if self.place.user != facts.text(0) {
                     return Err(self.other_user(facts.text(0)));
                 }
+                self.remember_variables().await?;
             }
             Dialect::Sqlite => {
                 self.file = facts.opt(3).filter(|file| !file.is_empty()).map(str::to_owned);
                 self.foreign_keys = identity.as_deref() == Some("1");
+                self.restore.extend(
+                    first_of(2).map(|patience| format!("PRAGMA busy_timeout = {patience}")),
+                );
             }
         }
         Ok(())
@@ -382,12 +443,42 @@ impl<'c> Session<'c> {
         ))
     }
 
-    /// Notes what the caller has set on its connection, because files are followed by `RESET ALL`.
+    /// Notes the variables of the caller's connection that a run, or a file, is likely to change.
+    async fn remember_variables(&mut self) -> Result<(), Error> {
+        if self.owner != Owner::Caller {
+            return Ok(());
+        }
+        let sets = self
+            .raw(CALLERS_VARIABLES)
+            .await
+            .map_err(|failure| Error::database("reading the session's settings", &failure.cause))?;
+        let rows = sets.first().map(|set| set.rows.as_slice()).unwrap_or_default();
+        let settings = rows.iter().map(|row| {
+            let fill = self.fill.clone();
+            let value = match row.text(1) {
+                "" if row.text(0).starts_with("character_set") => "NULL".to_owned(),
+                number if number.parse::<f64>().is_ok() => number.to_owned(),
+                text => fill.literal("value", text).fill("{value}"),
+            };
+            format!("SESSION {} = {value}", row.text(0))
+        });
+        let settings = settings.collect::<Vec<_>>().join(", ");
+        self.restore = vec![format!("SET {settings}")];
+        // A schema that the caller names is not its own.
+        let database = sets.get(1).and_then(|set| set.rows.first()).and_then(|row| row.opt(0));
+        self.restore.extend(
+            database.map(|name| self.fill.clone().identifier("name", name).fill("USE {name}")),
+        );
+        Ok(())
+    }
+
+    /// Notes what the caller has set on its connection, because files are followed by resets.
     async fn remember_settings(&mut self) -> Result<(), Error> {
         if self.owner != Owner::Caller {
             return Ok(());
         }
-        let sql = "SELECT name, setting FROM pg_catalog.pg_settings WHERE source = 'session'
+        let sql = "SELECT name, setting FROM pg_catalog.pg_settings
+  WHERE source = 'session' AND name NOT LIKE 'transaction%' AND name <> 'seed'
 UNION ALL SELECT 'role', current_setting('role')";
         let sets = self
             .raw(sql)
@@ -407,10 +498,28 @@ UNION ALL SELECT 'role', current_setting('role')";
         Ok(())
     }
 
-    /// Sends a template of ours.
+    /// Sends a template of ours that reads, whatever the session's timeouts are.
     pub(crate) async fn send(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
-        let sql = self.fill.fill(template);
-        self.raw(&sql).await
+        self.send_behind(self.sql.reading, template).await
+    }
+
+    /// Sends a template of ours that writes, whatever the session's defaults are.
+    pub(crate) async fn write(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
+        self.send_behind(self.sql.writing, template).await
+    }
+
+    async fn send_behind(
+        &mut self,
+        settings: &[&str],
+        template: &str,
+    ) -> Result<Vec<ResultSet>, Failure> {
+        let own = |mut sets: Vec<ResultSet>| sets.split_off(settings.len().min(sets.len()));
+        let parts = settings.iter().chain([&template]);
+        let sql = parts.map(|part| self.fill.fill(part)).collect::<Vec<_>>().join(";\n");
+        self.raw(&sql)
+            .await
+            .map(own)
+            .map_err(|failure| Failure { completed: own(failure.completed), cause: failure.cause })
     }
 
     /// Sends a text as it is, and keeps its rows.
@@ -432,12 +541,10 @@ UNION ALL SELECT 'role', current_setting('role')";
 
     /// Reads the history again.
     pub(crate) async fn history(&mut self) -> Result<Vec<Record>, Error> {
-        let sql = self.fill.fill(
-            "SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
-FROM {migrations} ORDER BY order_executed",
-        );
+        let sql = "SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
+FROM {migrations} ORDER BY order_executed";
         let sets = self
-            .raw(&sql)
+            .send(sql)
             .await
             .map_err(|failure| Error::database("reading the migration history", &failure.cause))?;
         Ok(sets.first().map(|set| set.rows.iter().map(record).collect()).unwrap_or_default())
@@ -445,9 +552,7 @@ FROM {migrations} ORDER BY order_executed",
 
     /// Takes back what a file may have left in the session: nothing may reach the next file, or the caller.
     pub(crate) async fn reset(&mut self) {
-        let mut parts: Vec<String> =
-            self.sql.reset.iter().map(|part| self.fill.fill(part)).collect();
-        parts.extend(self.restore.iter().cloned());
+        let parts: Vec<String> = self.resetting().collect();
         if !parts.is_empty() {
             // Each setting is the session's own: there is nothing to undo when one is refused.
             let _ = self.raw(&parts.join(";\n")).await;
@@ -456,7 +561,16 @@ FROM {migrations} ORDER BY order_executed",
 
     /// What a message appends behind its COMMIT.
     pub(crate) fn resetting(&self) -> impl Iterator<Item = String> {
-        self.sql.reset.iter().map(|part| self.fill.fill(part)).chain(self.restore.iter().cloned())
+        // The caller's own settings, also those that no list shows, stay.
+        let own = self.owner == Owner::Caller;
+        let part = move |part: &&'static str| match *part {
+            "RESET ALL" if own => RESET_BUT_THE_CALLERS,
+            part => part,
+        };
+        // MySQL's are the caller's again when the session is closed: until then `settle` decides.
+        let restore = if self.dialect == Dialect::MySql { &[] } else { self.restore.as_slice() };
+        let reset = self.sql.reset.iter().map(part).map(|part| self.fill.fill(part));
+        reset.chain(restore.iter().cloned())
     }
 
     /// Counts the rows without parents that were there before us: only new ones are refused.
@@ -482,13 +596,37 @@ FROM {migrations} ORDER BY order_executed",
         if self.dialect == Dialect::Sqlite && self.foreign_keys {
             let _ = self.raw("PRAGMA foreign_keys = ON").await;
         }
-        if self.dialect == Dialect::MySql && self.owner == Owner::Caller {
-            let _ = self.raw("SET SESSION time_zone = '+00:00', lock_wait_timeout = DEFAULT, innodb_lock_wait_timeout = DEFAULT").await;
+        if self.dialect == Dialect::MySql {
+            for part in std::mem::take(&mut self.restore) {
+                let _ = self.raw(&part).await;
+            }
         }
         // A memory database lives in its connection; a file is better opened afresh.
         let end = if self.file.is_some() { End::Close } else { End::Reuse };
         self.connection.finish(end).await;
     }
+}
+
+/// Takes back what a file has set on the caller's connection; what the caller has set follows.
+const RESET_BUT_THE_CALLERS: &str =
+    "SELECT set_config(name, reset_val, false) FROM pg_catalog.pg_settings
+  WHERE source = 'session' AND name NOT LIKE 'transaction%' AND name <> 'seed'";
+
+/// What a run, or a file, is likely to change in a session of MySQL; then the session's database.
+const CALLERS_VARIABLES: &str = "SHOW SESSION VARIABLES WHERE Variable_name IN ('sql_mode', 'time_zone', 'autocommit',
+  'foreign_key_checks', 'unique_checks', 'sql_safe_updates', 'lock_wait_timeout', 'innodb_lock_wait_timeout',
+  'max_statement_time', 'max_execution_time', 'tx_read_only', 'tx_isolation', 'transaction_read_only',
+  'transaction_isolation', 'character_set_client', 'character_set_results', 'character_set_connection',
+  'collation_connection', 'group_concat_max_len', 'wait_timeout');
+SELECT DATABASE()";
+
+/// Who writes to the tables of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writers {
+    /// One server, whatever its name was before.
+    One,
+    /// The nodes of a cluster, or another server through a subscription.
+    Several,
 }
 
 /// The tables' names as literals.

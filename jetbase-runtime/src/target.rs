@@ -323,20 +323,28 @@ impl<'t> sealed::Sealed<'t> for DatabaseUrl<'_> {
 
 pub(crate) fn source_of_url(url: &str) -> Source<'static> {
     let scheme = url.split(':').next().unwrap_or_default();
-    match scheme {
+    let dialect = match scheme {
+        "postgres" | "postgresql" => Dialect::Postgres,
+        "mysql" | "mariadb" => Dialect::MySql,
+        "sqlite" => Dialect::Sqlite,
+        _ => {
+            return Source(Way::Broken(
+                "the database URL begins with none of `postgres://`, `mysql://`, `mariadb://`, `sqlite://`".to_owned(),
+            ));
+        }
+    };
+    match dialect {
         #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => url_source::<sqlx::Postgres>(url),
+        Dialect::Postgres => url_source::<sqlx::Postgres>(url),
         #[cfg(feature = "mysql")]
-        "mysql" | "mariadb" => url_source::<sqlx::MySql>(url),
+        Dialect::MySql => url_source::<sqlx::MySql>(url),
         #[cfg(feature = "sqlite")]
-        "sqlite" => url_source::<sqlx::Sqlite>(url),
+        Dialect::Sqlite => url_source::<sqlx::Sqlite>(url),
         #[cfg(not(all(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-        "postgres" | "postgresql" | "mysql" | "mariadb" | "sqlite" => Source(Way::Broken(format!(
-            "this program is built without the feature of jetbase that `{scheme}:` URLs need"
+        _ => Source(Way::Broken(format!(
+            "this program is built without the feature `{}` of jetbase, which `{scheme}:` URLs need",
+            dialect.name()
         ))),
-        _ => Source(Way::Broken(
-            "the database URL begins with none of `postgres://`, `mysql://`, `mariadb://`, `sqlite://`".to_owned(),
-        )),
     }
 }
 

@@ -2,6 +2,8 @@
 
 /// Applying, rolling back, reporting.
 mod apply;
+/// The examples run, and say what they should.
+mod examples;
 /// Private servers, databases, the Python tool, and the glue to the test runner.
 mod harness;
 /// Who holds the lock, and what happens to those who do not.
@@ -21,5 +23,6 @@ fn main() -> ExitCode {
     targets::register(&mut suite);
     lock::register(&mut suite);
     trips::register(&mut suite);
+    examples::register(&mut suite);
     suite.run()
 }

@@ -70,14 +70,24 @@ impl List {
                 None => lost.push(entry),
             }
         }
+        // One hash a file, and only where something is lost.
+        let mut digests: Vec<_> = match lost.is_empty() {
+            true => Vec::new(),
+            false => new.iter().map(|file| digest(file)).collect(),
+        };
         for entry in lost {
-            let renamed = new.iter().position(|file| digest(file) == entry.digest);
+            let renamed = digests.iter().position(|digest| *digest == entry.digest);
             let replaced =
                 || new.iter().position(|file| file.name.version.as_ref() == Some(&entry.version));
-            changes.push(match (renamed, renamed.or_else(replaced)) {
-                (Some(at), _) => Change::Renamed { entry, file: new.remove(at) },
-                (None, Some(at)) => Change::Replaced { entry, file: new.remove(at) },
-                (None, None) => Change::Deleted { entry },
+            let Some(at) = renamed.or_else(replaced) else {
+                changes.push(Change::Deleted { entry });
+                continue;
+            };
+            let file = new.remove(at);
+            digests.remove(at);
+            changes.push(match renamed {
+                Some(_) => Change::Renamed { entry, file },
+                None => Change::Replaced { entry, file },
             });
         }
         let last = self.entries.iter().max_by(|a, b| a.version.cmp(&b.version));

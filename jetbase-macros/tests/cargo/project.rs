@@ -183,6 +183,11 @@ macro_rules! embed {
     ($($tokens:tt)*) => { $crate::__private::__embed! { [$crate] $($tokens)* } };
 }
 
+#[macro_export]
+macro_rules! __cli {
+    () => {};
+}
+
 pub trait Target<'t> {}
 pub struct Query<'t, T>(PhantomData<(&'t (), T)>);
 pub struct Run<'t>(PhantomData<&'t ()>);

@@ -139,6 +139,16 @@ pub(crate) enum FilesCommand {
         checksum, upgrade, rollback (line, sql), findings (severity, rule, line, column, message)"
     )]
     Inspect(Inspect),
+
+    /// Record the new migrations in the list beside the folder, `<folder>.sum`
+    ///
+    /// What is recorded must not change: a build, and this command, tell.
+    #[command(after_long_help = "JSON: list, recorded, entries; with --check: list, unrecorded")]
+    Sum(Sum),
+
+    /// Give new migrations that sort too low, or share a version, versions above all others
+    #[command(after_long_help = "JSON: renamed (from, to)")]
+    Renumber(Renumber),
 }
 
 #[derive(Debug, Args)]
@@ -226,6 +236,32 @@ pub(crate) struct Inspect {
     /// The dialect they are written in: postgres, mysql or sqlite [default: any that reads them]
     #[arg(long, value_parser = dialect)]
     pub(crate) dialect: Option<Dialect>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sum {
+    /// Write nothing; fail when folder and list disagree (11), or a migration is not recorded (10)
+    #[arg(long, conflicts_with_all = ["accept", "out_of_order"])]
+    pub(crate) check: bool,
+
+    /// Take a recorded version as the folder has it now
+    #[arg(long, value_name = "VERSION", value_parser = super::list::accepted)]
+    pub(crate) accept: Vec<Version>,
+
+    /// Record versions below recorded ones: every database can still take them
+    #[arg(long)]
+    pub(crate) out_of_order: bool,
+
+    /// The dialect the set is written in: postgres, mysql or sqlite [default: any]
+    #[arg(long, value_parser = dialect)]
+    pub(crate) dialect: Option<Dialect>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Renumber {
+    /// Show the new names, rename nothing
+    #[arg(short, long)]
+    pub(crate) dry_run: bool,
 }
 
 /// A positive number.

@@ -74,11 +74,28 @@ fn look(path: &Path, dialect: Option<Dialect>) -> Seen {
                 let finding =
                     Finding::error("encoding", &file, "the file is not UTF-8 from here on");
                 findings.push(finding.at(&text, at, 1).help("save it as UTF-8"));
-                None
+                readable(error.as_bytes(), at).map(|text| {
+                    let upgrade = contents(&file, text, dialect, &mut findings);
+                    Contents { rollback: Vec::new(), ..upgrade }
+                })
             }
         },
     };
     Seen { file, name: name.ok(), contents, findings }
+}
+
+/// How many bytes the Python tool decodes at once.
+const CHUNK: usize = 8192;
+
+/// What the Python tool reads of a file for its checksum: no more than the chunk of the line
+/// `-- rollback`. Other bytes behind that one do not disturb it.
+fn readable(bytes: &[u8], valid: usize) -> Option<&str> {
+    let chunks = bytes.get(..valid / CHUNK * CHUNK)?;
+    let valid = std::str::from_utf8(chunks).map_or_else(|error| error.valid_up_to(), str::len);
+    let text = std::str::from_utf8(chunks.get(..valid)?).ok()?;
+    let script = Script::read(text);
+    let rollback = script.range(Section::Rollback)?;
+    script.text().get(..rollback.start)?.ends_with('\n').then_some(text)
 }
 
 const UNREADABLE: &str = "unreadable";
@@ -237,5 +254,9 @@ mod tests {
         assert!(value["checksum"].is_null());
         assert_eq!(value["findings"][0]["line"], 1);
         assert_eq!(value["findings"][0]["column"], 9);
+        let far = format!("SELECT 1;\n-- rollback\n{}\n", "SELECT 2;\n".repeat(1000));
+        let value = inspected("RA__y.sql", &[far.as_bytes(), b"\xff"].concat());
+        assert_eq!(value["checksum"].as_str().unwrap().len(), 64);
+        assert_eq!(value["findings"][0]["rule"], "encoding");
     }
 }

@@ -23,10 +23,12 @@ mod failure;
 mod files;
 mod inspect;
 mod interrupt;
+mod list;
 mod lock;
 mod output;
 mod place;
 mod record;
+mod renumber;
 mod run;
 
 use std::ffi::OsString;
@@ -64,13 +66,13 @@ impl Cli {
     /// A command named `migrate`, to mount in the program's own [`clap::Command`].
     #[must_use]
     pub fn command(&self) -> clap::Command {
-        let command = clap::Command::new("migrate")
+        let command = Common::augment_args(clap::Command::new("migrate"));
+        SetCommand::augment_subcommands(command)
             .about("Migrate the database of this program")
             .after_help(AFTER)
             .subcommand_required(true)
             .arg_required_else_help(true)
-            .disable_help_subcommand(true);
-        SetCommand::augment_subcommands(Common::augment_args(command))
+            .disable_help_subcommand(true)
     }
 
     /// Does what the matches of [`Cli::command`] ask for, on a database of the program's.
@@ -180,6 +182,8 @@ fn about_files(origin: &Origin, output: Output, command: FilesCommand) -> Result
         FilesCommand::Init => files::init(named),
         FilesCommand::New(wanted) => files::new(named, &wanted),
         FilesCommand::Inspect(wanted) => Ok(inspect::inspect(output, &wanted)),
+        FilesCommand::Sum(wanted) => list::sum(output, named, &wanted),
+        FilesCommand::Renumber(wanted) => renumber::renumber(named, &wanted),
     }
 }
 
@@ -202,6 +206,8 @@ impl ToolCommand {
                 FilesCommand::Init => "init",
                 FilesCommand::New(_) => "new",
                 FilesCommand::Inspect(_) => "inspect",
+                FilesCommand::Sum(_) => "sum",
+                FilesCommand::Renumber(_) => "renumber",
             },
         }
     }

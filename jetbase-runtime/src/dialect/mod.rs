@@ -18,7 +18,8 @@ pub(crate) struct Sql {
     /// The codes of "there is no such table".
     pub(crate) no_table: &'static [&'static str],
     /// One row: user, search path, nonce, key of the session lock, both tables are
-    /// there, backend, time zone, server, role, version; then the server's identity.
+    /// there, backend, time zone, server, role, version, database, whether a subscription
+    /// writes to them; then the server's identity.
     pub(crate) probe: &'static str,
     /// Makes both tables, the row and our index, whoever else does.
     pub(crate) create: &'static [&'static str],
@@ -43,6 +44,10 @@ pub(crate) struct Sql {
     pub(crate) release_proof: &'static str,
     /// Sets the row free, whoever has it.
     pub(crate) unlock: &'static str,
+    /// Goes before what we read: no default of the session may decide.
+    pub(crate) reading: &'static [&'static str],
+    /// Goes before what we write.
+    pub(crate) writing: &'static [&'static str],
     /// Keeps one statement of ours from waiting long for a lock.
     pub(crate) briefly: &'static [&'static str],
     /// Settings of the session between two files.

@@ -3,7 +3,7 @@
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
-    look: "SELECT {look_schema}, CURRENT_USER(), '', 0, @@read_only, {look_schema}, @@SESSION.sql_mode,
+    look: "SELECT {look_schema}, CURRENT_USER(), '', 0, @@read_only, {look_schema}, @@GLOBAL.sql_mode,
   CONCAT(VERSION(), ' ', @@version_comment);
 SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM {migrations} ORDER BY order_executed",
@@ -13,7 +13,9 @@ SELECT order_executed, version, description, filename, migration_type, applied_a
     WHERE table_schema = {schema_name} AND table_name IN ('jetbase_lock', 'jetbase_migrations')),
   CONNECTION_ID(), '', VERSION();
 SELECT CONCAT(@@hostname, ',', @@port, ',', @@server_id, ',', @@datadir);
-SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'in_transaction')",
+SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'in_transaction', 'pxc_strict_mode',
+  'group_replication_group_name');
+SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     create: &[
         "CREATE TABLE IF NOT EXISTS {migrations} (
     order_executed INT AUTO_INCREMENT PRIMARY KEY,
@@ -49,12 +51,16 @@ SELECT ROW_COUNT() = 1, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0)",
   WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT RELEASE_LOCK({key})",
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
+    reading: &[],
+    writing: &[],
     briefly: &["SET SESSION innodb_lock_wait_timeout = 2"],
     settle: &[
         "USE {schema}",
         "SET SESSION sql_mode = DEFAULT, time_zone = DEFAULT, autocommit = 1, foreign_key_checks = 1,
   unique_checks = 1, sql_safe_updates = DEFAULT, lock_wait_timeout = {lock_timeout},
-  innodb_lock_wait_timeout = {lock_timeout} /*M!100100 , max_statement_time = {statement_timeout} */",
+  innodb_lock_wait_timeout = {lock_timeout} /*M!100100 , max_statement_time = {statement_timeout} */
+  /*M!100100 , tx_read_only = 0, tx_isolation = DEFAULT */
+  /*!50720 , transaction_read_only = 0, transaction_isolation = DEFAULT */",
         "SET NAMES utf8mb4",
     ],
     alone: &[],

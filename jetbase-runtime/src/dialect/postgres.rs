@@ -3,7 +3,8 @@
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
-    look: "SET LOCAL row_security = off;
+    look: "SELECT current_setting('row_security'), current_setting('statement_timeout'), current_setting('lock_timeout'),
+  set_config('row_security', 'off', true), set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true);
 SELECT {look_schema}, current_user, current_setting('search_path'), now() <> statement_timestamp(),
   pg_is_in_recovery(), (SELECT n.nspname FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -22,13 +23,17 @@ SELECT order_executed, version, description, filename, migration_type, applied_a
       AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
       AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
     ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), current_setting('log_timezone')), version(),
-  current_setting('role'), current_setting('server_version_num'), current_database();
+  current_setting('role'), current_setting('server_version_num'), current_database(),
+  EXISTS (SELECT 1 FROM pg_catalog.pg_subscription_rel WHERE srrelid IN
+    (pg_catalog.to_regclass({lock_name}), pg_catalog.to_regclass({migrations_name})));
 SELECT pubname FROM pg_catalog.pg_publication_tables
   WHERE schemaname = {schema_name} AND tablename IN ('jetbase_lock', 'jetbase_migrations')
   UNION SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables;
 SELECT system_identifier FROM pg_catalog.pg_control_system()",
     create: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        "SET LOCAL statement_timeout = 0",
+        "SET LOCAL lock_timeout = 0",
         "SELECT pg_advisory_xact_lock(1784835700, 1)",
         "CREATE TABLE IF NOT EXISTS {migrations} (
     order_executed INT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -73,11 +78,23 @@ SELECT EXISTS (SELECT 1 FROM u)",
   WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT pg_advisory_unlock(1784835700, {key})",
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
-    briefly: &["SET lock_timeout = '2s'"],
+    reading: &["SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0"],
+    writing: &[
+        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
+        "SET LOCAL statement_timeout = 0",
+        "SET LOCAL lock_timeout = 0",
+    ],
+    briefly: &[
+        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
+        "SET LOCAL statement_timeout = 0",
+        "SET LOCAL lock_timeout = '2s'",
+    ],
     settle: &[],
     alone: &[
         "SELECT set_config('statement_timeout', {statement_timeout}, false), set_config('lock_timeout', {lock_timeout}, false),
-  set_config('search_path', {path}, false), set_config('application_name', {label}, false)",
+  set_config('search_path', {path}, false), set_config('application_name', {label}, false),
+  set_config('default_transaction_read_only', 'off', false),
+  set_config('default_transaction_isolation', 'read committed', false)",
     ],
     open: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",

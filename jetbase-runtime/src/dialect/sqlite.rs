@@ -3,14 +3,18 @@
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
-    look: "SELECT 'main', '', '', 0, 0, 'main', '', sqlite_version();
+    // Where the first statement fails, the connection is in a transaction: nothing else tells.
+    look: "BEGIN;
+ROLLBACK;
+SELECT 'main', '', '', 0, 0, 'main', '', sqlite_version();
 SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM {migrations} ORDER BY order_executed",
     no_table: &["1"],
     probe: "SELECT '', '', {nonce} IS NOT NULL, COALESCE((SELECT file FROM pragma_database_list WHERE name = 'main'), ''),
   (SELECT count(*) = 2 FROM sqlite_master WHERE type = 'table' AND name IN ('jetbase_lock', 'jetbase_migrations')),
   0, '', sqlite_version();
-PRAGMA foreign_keys",
+PRAGMA foreign_keys;
+PRAGMA busy_timeout",
     create: &[
         "BEGIN IMMEDIATE",
         "CREATE TABLE IF NOT EXISTS {migrations} (
@@ -48,6 +52,8 @@ SELECT changes() = 1, 1",
     release: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT 1",
     unlock: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1",
+    reading: &[],
+    writing: &[],
     briefly: &["PRAGMA busy_timeout = 2000"],
     settle: &["PRAGMA foreign_keys = OFF"],
     alone: &[],

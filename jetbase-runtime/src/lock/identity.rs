@@ -37,6 +37,11 @@ pub(crate) fn prefix(proof: Proof, server: &str) -> String {
     format!("6a6250{:02x}-{:04x}-8{:03x}-", proof as u8, server >> 12, server & 0xfff)
 }
 
+/// What all ids of one proof begin with, whatever server they were made on.
+pub(crate) fn class(proof: Proof) -> String {
+    format!("6a6250{:02x}-", proof as u8)
+}
+
 /// Whether an id is one of ours, of any proof and server.
 pub(crate) fn is_ours(id: &str) -> bool {
     id.len() == 36 && id.starts_with("6a6250")

@@ -13,7 +13,7 @@ use crate::connection::{Cause, CauseKind, Failure, ResultSet};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::run::first_look;
-use crate::session::{Session, Wish};
+use crate::session::{Session, Wish, Writers};
 use crate::target::Open;
 
 use identity::ProcessId;
@@ -138,7 +138,7 @@ pub(crate) async fn acquire(
             Action::CreateRow => {
                 let sql = session.sql.create_row;
                 session
-                    .send(sql)
+                    .write(sql)
                     .await
                     .or_else(|failure| passing(session, failure, "creating the lock row"))?;
                 seen = attempt(session, &mut side_file).await?;
@@ -196,12 +196,16 @@ fn claimant(session: &Session<'_>, fenceable: bool) -> Claimant {
     Claimant {
         id: ProcessId::new(session.proof, &session.server).as_str().to_owned(),
         proof: session.proof,
-        heirloom: identity::prefix(session.proof, &session.server),
-        fenced: if fenceable {
-            identity::prefix(Proof::Fenced, &session.server)
-        } else {
-            String::new()
-        },
+        heirloom: kin(session, session.proof),
+        fenced: if fenceable { kin(session, Proof::Fenced) } else { String::new() },
+    }
+}
+
+/// What the ids begin with whose owners' lives can be judged from here.
+fn kin(session: &Session<'_>, proof: Proof) -> String {
+    match session.writers {
+        Writers::One => identity::class(proof),
+        Writers::Several => identity::prefix(proof, &session.server),
     }
 }
 
@@ -225,9 +229,8 @@ impl Silence {
 
 /// Takes the lock from an owner whose steps are all fenced, unless it is at one.
 async fn take_over(session: &mut Session<'_>, dead: &str) -> Result<Seen, Error> {
-    let fill = session.fill.clone().literal("dead", dead);
-    let sql = fill.fill(session.sql.take_over);
-    match session.raw(&sql).await {
+    session.fill = session.fill.clone().literal("dead", dead);
+    match session.write(session.sql.take_over).await {
         Ok(sets) => {
             let won =
                 sets.last().and_then(|set| set.rows.first()).is_some_and(|row| row.is_true(0));
@@ -250,7 +253,7 @@ async fn attempt(
     }
     let sql =
         if session.proof.is_proof() { session.sql.acquire_proven } else { session.sql.acquire };
-    let sets = match session.send(sql).await {
+    let sets = match session.write(sql).await {
         Ok(sets) => sets,
         Err(Failure { cause, .. }) if session.sql.no_table.contains(&cause.code.as_str()) => {
             return Ok(Seen::NoTables);
@@ -278,18 +281,16 @@ async fn attempt(
 /// Reads the row, without a lock and without a transaction; `alive` is known only of those whose life we can judge.
 pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>, Error> {
     let mut side_file = session.file.as_deref().and_then(SideFile::open_existing);
-    let (proof, server) = match (session.dialect, &side_file) {
-        (Dialect::Postgres, _) => (Proof::Advisory, session.server.clone()),
-        (Dialect::MySql, _) => (Proof::GetLock, session.server.clone()),
-        (Dialect::Sqlite, Some(file)) => (Proof::File, file.identity()),
-        (Dialect::Sqlite, None) => (Proof::None, String::new()),
+    let proof = match session.dialect {
+        Dialect::Postgres => Proof::Advisory,
+        Dialect::MySql => Proof::GetLock,
+        Dialect::Sqlite => Proof::File,
     };
-    let kin = identity::prefix(proof, &server);
+    let kin = kin(session, proof);
     let Seen::Row(row) = look(session, side_file.as_mut(), &mut Silence::default()).await? else {
         return Ok(None);
     };
-    let known =
-        proof != Proof::None && row.owner.as_ref().is_some_and(|owner| owner.starts_with(&kin));
+    let known = row.owner.as_ref().is_some_and(|owner| owner.starts_with(&kin));
     Ok(Some(LockRow { alive: row.alive.filter(|_| known), ..row }))
 }
 
@@ -367,7 +368,7 @@ pub(crate) enum Release {
 pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Release, Cause> {
     let mut tries = 0;
     let sets = loop {
-        match session.send(session.sql.release).await {
+        match session.write(session.sql.release).await {
             Ok(sets) => break sets,
             Err(failure) => {
                 tries += 1;
@@ -405,7 +406,7 @@ pub(crate) async fn release_afresh(
         for _ in 0..25 {
             if let Seen::Won(_) = attempt(&mut session, &mut None).await? {
                 session
-                    .send(session.sql.release)
+                    .write(session.sql.release)
                     .await
                     .map_err(|it| Error::database("releasing the lock", &it.cause))?;
                 break;
@@ -414,7 +415,10 @@ pub(crate) async fn release_afresh(
         }
     } else if session.dialect == Dialect::Postgres {
         session.fill = session.fill.clone().literal("me", &claim.id);
-        let sql = format!("BEGIN; SET LOCAL lock_timeout = '5s'; {}; COMMIT", session.sql.release);
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '5s'; {}; COMMIT",
+            session.sql.release
+        );
         let _ = session.send(&sql).await;
     }
     let history = session.history().await;

@@ -24,7 +24,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use database::{Database, Rows};
+pub(crate) use database::Database;
 pub(crate) use python::Project;
 pub(crate) use server::Server;
 
@@ -40,7 +40,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: &'static [Kind] = &[Kind::Sqlite, Kind::Postgres, Kind::Mysql];
     pub(crate) const SERVERS: &'static [Kind] = &[Kind::Postgres, Kind::Mysql];
 
     pub(crate) const fn name(self) -> &'static str {

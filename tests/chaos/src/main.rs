@@ -1,1 +1,76 @@
-fn main() {}
+//! Storms, crashes and faults against the lock of jetbase: see `tests/chaos/run`.
+
+mod bench;
+mod crash;
+mod crew;
+mod demo;
+mod files;
+mod harness;
+mod index;
+mod journal;
+mod python;
+mod storm;
+mod worker;
+
+use std::process::ExitCode;
+
+use bench::{Case, Size};
+use harness::Kind::{Mysql, Postgres, Sqlite};
+
+/// Everything that can be shown.
+const CASES: &[Case] = &[
+    Case::new("storm/sqlite", Sqlite, |ctx| Box::pin(storm::plain(ctx))),
+    Case::new("storm/postgres", Postgres, |ctx| Box::pin(storm::plain(ctx))),
+    Case::new("storm/mysql", Mysql, |ctx| Box::pin(storm::plain(ctx))),
+    Case::new("limit/sqlite", Sqlite, |ctx| Box::pin(storm::limited(ctx))),
+    Case::new("limit/postgres", Postgres, |ctx| Box::pin(storm::limited(ctx))),
+    Case::new("limit/mysql", Mysql, |ctx| Box::pin(storm::limited(ctx))),
+    Case::new("limit-url/postgres", Postgres, |ctx| Box::pin(storm::limited_urls(ctx))),
+    Case::new("limit-url/mysql", Mysql, |ctx| Box::pin(storm::limited_urls(ctx))),
+    Case::new("crash/sqlite", Sqlite, |ctx| Box::pin(crash::crash(ctx))),
+    Case::new("crash/postgres", Postgres, |ctx| Box::pin(crash::crash(ctx))),
+    Case::new("crash/mysql", Mysql, |ctx| Box::pin(crash::crash(ctx))),
+    Case::new("python/among/sqlite", Sqlite, |ctx| Box::pin(python::among(ctx))).with_python(),
+    Case::new("python/among/postgres", Postgres, |ctx| Box::pin(python::among(ctx))).with_python(),
+    Case::new("python/among/mysql", Mysql, |ctx| Box::pin(python::among(ctx))).with_python(),
+    Case::new("python/dead/sqlite", Sqlite, |ctx| Box::pin(python::dead(ctx))).with_python(),
+    Case::new("python/dead/postgres", Postgres, |ctx| Box::pin(python::dead(ctx))).with_python(),
+    Case::new("python/dead/mysql", Mysql, |ctx| Box::pin(python::dead(ctx))).with_python(),
+    Case::new("python/unlock/sqlite", Sqlite, |ctx| Box::pin(python::unlock(ctx))).with_python(),
+    Case::new("python/unlock/postgres", Postgres, |ctx| Box::pin(python::unlock(ctx))).with_python(),
+    Case::new("python/unlock/mysql", Mysql, |ctx| Box::pin(python::unlock(ctx))).with_python(),
+    Case::new("concurrently/postgres", Postgres, |ctx| Box::pin(index::concurrently(ctx))),
+];
+
+const USAGE: &str = "usage: tests/chaos/run [--short | --demo | --list] [CASE…]
+a CASE is the beginning of a case's name; without any, all are run";
+
+fn main() -> ExitCode {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| word == "worker") {
+        return worker::main(words.into_iter().skip(1));
+    }
+    let mut size = Size::Full;
+    let mut show = false;
+    let mut unknown = None;
+    words.retain(|word| {
+        match word.as_str() {
+            "--short" => size = Size::Short,
+            "--demo" => show = true,
+            "--list" => CASES.iter().for_each(|case| println!("{}", case.name)),
+            word if word.starts_with('-') => unknown = Some(word.to_owned()),
+            _ => return true,
+        }
+        word == "--list"
+    });
+    if unknown.is_some() {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    }
+    if words.iter().any(|word| word == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    let well = if show { demo::run() } else { bench::run(CASES, size, &words) };
+    harness::clean_up();
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,122 @@
+//! `sum`: the list of recorded migrations.
+
+use std::path::Path;
+
+use jetbase_core::{
+    Dialect, Finding, Folder, Late, List, Manifest, Proof, Rules, Severity, Version, prove,
+};
+
+use super::answer::{Answer, Code, Object};
+use super::args::Sum;
+use super::failure::Failure;
+use super::output::Output;
+use super::place::folder;
+
+/// What is wrong between list and folder, as against inside a file.
+const LIST_RULES: [&str; 9] = [
+    "changed",
+    "renamed",
+    "replaced",
+    "deleted",
+    "out-of-order",
+    "list",
+    "conflict",
+    "missing-list",
+    "accept",
+];
+
+pub(crate) fn sum(
+    output: Output,
+    named: Option<&Path>,
+    wanted: &Sum,
+) -> Result<Answer, Failure> {
+    let root = folder(named);
+    if wanted.check {
+        return check(output, &root, wanted.dialect);
+    }
+    let proof = proved(&root, wanted.dialect, Manifest::Optional);
+    let (about_list, in_files): (Vec<_>, Vec<_>) =
+        proof.findings.into_iter().partition(|it| LIST_RULES.contains(&it.rule));
+    // What is recorded is frozen: mistakes would be, too.
+    fail_on(in_files, output, &root, Code::Failed)?;
+    let old = match List::read(&root) {
+        Ok(list) => list,
+        Err(_) => return Err(Failure::folder(&about_list, &shown(&root), Code::Drift)),
+    };
+    let old_or_new = old.clone().unwrap_or_else(|| List::new(&root));
+    let late = if wanted.out_of_order { Late::Record } else { Late::Refuse };
+    let list = old_or_new
+        .record(&Folder::read(&root), &wanted.accept, late)
+        .map_err(|findings| Failure::folder(&findings, &shown(&root), Code::Drift))?;
+    let path = shown(&List::path(&root));
+    let recorded: Vec<_> = list
+        .entries()
+        .iter()
+        .filter(|entry| !old_or_new.entries().iter().any(|it| it.file == entry.file))
+        .map(|entry| entry.file.clone())
+        .collect();
+    let fields = Object::default()
+        .field("list", path.as_str())
+        .field("recorded", recorded.clone())
+        .field("entries", list.entries().len());
+    if old.as_ref() == Some(&list) {
+        let text = format!("Nothing to record: {path} is up to date.");
+        return Ok(Answer::new(text, fields));
+    }
+    list.write(&root).map_err(|error| Failure::io(format!("{path} cannot be written"), &error))?;
+    let mut lines: Vec<_> = recorded.iter().map(|file| format!("Recorded {file}")).collect();
+    lines.push(format!("{path} has {} migrations: commit it.", list.entries().len()));
+    Ok(Answer::new(lines.join("\n"), fields))
+}
+
+/// Whether folder and list agree, and everything is recorded.
+fn check(output: Output, root: &Path, dialect: Option<Dialect>) -> Result<Answer, Failure> {
+    let proof = proved(root, dialect, Manifest::Required);
+    let drift = proof.findings.iter().any(|it| LIST_RULES.contains(&it.rule));
+    fail_on(proof.findings, output, root, if drift { Code::Drift } else { Code::Failed })?;
+    let unrecorded = match List::read(root) {
+        Ok(Some(list)) => list.unrecorded(&proof.files).map(|it| it.file().to_owned()).collect(),
+        _ => Vec::new(),
+    };
+    let path = shown(&List::path(root));
+    let fields = Object::default()
+        .field("list", path.as_str())
+        .field("unrecorded", unrecorded.clone());
+    Ok(match unrecorded.is_empty() {
+        true => Answer::new(format!("{path} and the folder agree."), fields),
+        false => {
+            let text = format!("Not recorded yet: {}", unrecorded.join(", "));
+            Answer::new(text, fields).code(Code::Pending).note("Run `jetbase sum` to record them.")
+        }
+    })
+}
+
+fn proved(root: &Path, dialect: Option<Dialect>, manifest: Manifest) -> Proof {
+    prove(root, &Rules { dialect, manifest, ..Rules::default() })
+}
+
+/// Prints warnings; errors end the command.
+fn fail_on(
+    findings: Vec<Finding>,
+    output: Output,
+    root: &Path,
+    code: Code,
+) -> Result<(), Failure> {
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|it| it.severity == Severity::Error);
+    let folder = shown(root);
+    warnings.iter().for_each(|warning| output.finding(warning, &folder));
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::folder(&errors, &folder, code)),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// A version as `--accept` takes it: `2`, or `V2` as the file's name has it.
+pub(crate) fn accepted(text: &str) -> Result<Version, jetbase_core::VersionError> {
+    Version::parse(text.strip_prefix('V').unwrap_or(text))
+}

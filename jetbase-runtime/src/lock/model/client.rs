@@ -1,0 +1,321 @@
+//! The steps of a run: what `lock::acquire`, `run::work`, `lock::release` and
+//! `lock::release_afresh` do, one statement at a time.
+
+use std::time::Duration;
+
+use crate::lock::Proof;
+use crate::lock::protocol::{Action, LockRow, Patience, SILENCE, Seen, next};
+
+use super::world::{Id, Job, Kind, Outcome, POOL, Phase, Tables, World};
+use super::{File, Flaw, Setup};
+
+/// What time, or luck, brings to a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Chance {
+    Soon,
+    /// The patience has ended.
+    Late,
+    /// The row has not changed for long before this run's eyes.
+    Silent,
+    /// The database refuses the statement for a reason that passes.
+    Refused,
+}
+
+const PATIENCE: Patience = Patience { living: None, unknown: Duration::from_secs(60) };
+const LATE: Duration = Duration::from_secs(3600);
+
+/// One run at one moment; a step that cannot be taken now is `None`.
+pub(super) struct Turn<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) world: &'a mut World,
+    pub(super) run: usize,
+    /// The server's session that the statement reaches.
+    pub(super) via: usize,
+    pub(super) chance: Chance,
+}
+
+/// The sessions that a run's next statement may reach.
+pub(super) fn routes(setup: &Setup, world: &World, run: usize) -> Vec<usize> {
+    let client = &world.clients[run];
+    if !setup.runs[run].pooled {
+        return vec![client.session];
+    }
+    let free = POOL.into_iter().filter(|session| world.sessions[*session].job.is_none());
+    // Who has no session lock does not mind where it is.
+    free.take(if client.claim.is_proof() { 2 } else { 1 }).collect()
+}
+
+impl Turn<'_> {
+    fn id(&self) -> Id {
+        Id::Run(self.run as u8)
+    }
+
+    fn claim(&self) -> Proof {
+        self.world.clients[self.run].claim
+    }
+
+    fn has_flaw(&self, flaw: Flaw) -> bool {
+        self.setup.flaw == flaw
+    }
+
+    fn go(&mut self, phase: Phase) -> Option<()> {
+        self.world.clients[self.run].phase = phase;
+        Some(())
+    }
+
+    fn finish(&mut self, outcome: Outcome) -> Option<()> {
+        self.world.finish(self.setup, self.run, outcome);
+        Some(())
+    }
+
+    pub(super) fn step(&mut self) -> Option<()> {
+        match self.world.clients[self.run].phase {
+            Phase::Idle => self.begin(),
+            Phase::Acquire(action, owner) => self.perform(action, owner),
+            Phase::Proven(from) => self.update_row(from),
+            Phase::Unproven => {
+                self.drop_proof();
+                self.decide(Seen::Refused)
+            }
+            Phase::Working => self.work(),
+            Phase::Checked(version) => self.send(version, Kind::Statement),
+            Phase::Recording(version) => self.send(version, Kind::Record),
+            Phase::Release(outcome) if self.has_flaw(Flaw::ProofFirst) => {
+                self.drop_proof();
+                self.go(Phase::ReleaseProof(outcome))
+            }
+            Phase::Release(outcome) => {
+                self.free_row(self.id())?;
+                if !self.claim().is_proof() {
+                    return self.finish(outcome);
+                }
+                self.go(Phase::ReleaseProof(outcome))
+            }
+            Phase::ReleaseProof(outcome) => {
+                if self.has_flaw(Flaw::ProofFirst) {
+                    self.free_row(self.id())?;
+                }
+                self.drop_proof();
+                self.finish(outcome)
+            }
+            Phase::Afresh => self.look_after_row(),
+            Phase::AfreshProven => self.inherit_own_row(),
+            Phase::AfreshHeld => {
+                self.free_row(Id::Heir(self.run as u8))?;
+                self.finish(Outcome::Severed)
+            }
+            Phase::Awaiting | Phase::Dead | Phase::Done(_) => None,
+        }
+    }
+
+    /// The first look, and the session.
+    fn begin(&mut self) -> Option<()> {
+        let pending = self.world.pending();
+        if pending == 0 {
+            return self.go(Phase::Done(Outcome::UpToDate));
+        }
+        let access = self.setup.runs[self.run];
+        let open = self.setup.is_open(pending) && !self.has_flaw(Flaw::FencedInName);
+        let client = &mut self.world.clients[self.run];
+        client.list = pending;
+        client.claim = if open && access.proof == Proof::Fenced { Proof::None } else { access.proof };
+        if !access.pooled {
+            self.world.sessions[self.run].open = true;
+        }
+        match self.world.tables {
+            Tables::Missing => self.decide(Seen::NoTables),
+            _ => self.go(Phase::Acquire(Action::TryAcquire, None)),
+        }
+    }
+
+    /// Asks the protocol what follows; sleeping changes nothing, so it is left out.
+    fn decide(&mut self, seen: Seen) -> Option<()> {
+        let claimant = self.setup.claimant(self.run, &self.world.clients[self.run]);
+        let waited = if self.chance == Chance::Late { LATE } else { Duration::ZERO };
+        let action = match next(&claimant, &seen, waited, PATIENCE) {
+            Action::Sleep => next(&claimant, &Seen::Refused, waited, PATIENCE),
+            action => action,
+        };
+        let owner = self.world.row.filter(|_| action == Action::TakeOver);
+        self.go(Phase::Acquire(action, owner))
+    }
+
+    fn perform(&mut self, action: Action, owner: Option<Id>) -> Option<()> {
+        match action {
+            Action::CreateTables | Action::CreateRow => {
+                self.world.tables = Tables::Ready;
+                self.go(Phase::Acquire(Action::TryAcquire, None))
+            }
+            Action::TryAcquire => self.attempt(),
+            Action::TakeOver => self.take_over(owner),
+            Action::Look => self.look(),
+            Action::Hold => {
+                if !self.has_flaw(Flaw::PlansOnce) {
+                    self.world.clients[self.run].list = self.world.pending();
+                }
+                self.go(Phase::Working)
+            }
+            Action::GiveUp => self.finish(Outcome::Busy),
+            Action::Sleep => unreachable!("the protocol answers a refusal with a look"),
+        }
+    }
+
+    /// The attempt; its two halves are two steps, for on MySQL they are two statements.
+    fn attempt(&mut self) -> Option<()> {
+        if self.world.tables == Tables::Missing {
+            return self.decide(Seen::NoTables);
+        }
+        if self.claim().is_proof() {
+            return self.take_proof(None);
+        }
+        if self.world.tables == Tables::Empty || self.world.row.is_some() {
+            return self.decide(Seen::Refused);
+        }
+        self.world.seize(self.setup, self.id());
+        self.decide(Seen::Won(None))
+    }
+
+    fn take_proof(&mut self, from: Option<Id>) -> Option<()> {
+        if self.world.proof.is_none_or(|session| session == self.via) {
+            self.world.proof = Some(self.via);
+        } else if !self.has_flaw(Flaw::RobsWithoutProof) {
+            return self.decide(Seen::Refused);
+        }
+        self.go(Phase::Proven(from))
+    }
+
+    fn update_row(&mut self, from: Option<Id>) -> Option<()> {
+        if self.chance == Chance::Refused {
+            self.world.faults = self.world.faults.checked_sub(1)?;
+            if self.has_flaw(Flaw::KeepsProof) {
+                return self.decide(Seen::Refused);
+            }
+            return self.go(Phase::Unproven);
+        }
+        let heirloom = self.setup.prefix(self.claim());
+        let ours = match (self.world.tables, self.world.row) {
+            (Tables::Missing | Tables::Empty, _) => false,
+            (_, None) => from.is_none(),
+            (_, Some(owner)) if from.is_some() => from == Some(owner),
+            (_, Some(owner)) => {
+                self.setup.text(owner, self.world.claim_of(owner)).starts_with(&heirloom)
+            }
+        };
+        let locked = self.world.row_is_locked(self.setup);
+        match (ours, from) {
+            // An UPDATE waits for the row; a takeover skips it.
+            (true, None) if locked => None,
+            (true, _) if !locked => {
+                self.world.seize(self.setup, self.id());
+                self.decide(Seen::Won(None))
+            }
+            _ => self.go(Phase::Unproven),
+        }
+    }
+
+    /// From an owner who was silent for long, and only from that one.
+    fn take_over(&mut self, owner: Option<Id>) -> Option<()> {
+        if self.claim().is_proof() && !self.has_flaw(Flaw::TakesOverBare) {
+            return self.take_proof(owner);
+        }
+        let locked = self.world.row_is_locked(self.setup) && !self.has_flaw(Flaw::TakesLockedRow);
+        if locked || owner.is_none() || self.world.row != owner {
+            return self.decide(Seen::Refused);
+        }
+        self.world.seize(self.setup, self.id());
+        self.decide(Seen::Won(None))
+    }
+
+    fn look(&mut self) -> Option<()> {
+        let row = self.world.row;
+        let owner = row.map(|id| self.setup.text(id, self.world.claim_of(id)));
+        let seen = match self.world.tables {
+            Tables::Missing => Seen::NoTables,
+            Tables::Empty => Seen::NoRow,
+            Tables::Ready => Seen::Row(LockRow {
+                locked: row.is_some(),
+                owner,
+                since: None,
+                alive: Some(self.world.proof.is_some()),
+                silent: if self.chance == Chance::Silent { SILENCE } else { Duration::ZERO },
+            }),
+        };
+        self.decide(seen)
+    }
+
+    fn drop_proof(&mut self) {
+        if self.world.proof == Some(self.via) {
+            self.world.proof = None;
+        }
+    }
+
+    /// Compare-and-set: waits for a transaction that has locked the row.
+    fn free_row(&mut self, id: Id) -> Option<()> {
+        if self.world.row == Some(id) {
+            if self.world.row_is_locked(self.setup) {
+                return None;
+            }
+            self.world.row = None;
+        }
+        Some(())
+    }
+
+    /// The next file of the list.
+    fn work(&mut self) -> Option<()> {
+        let list = self.world.clients[self.run].list;
+        let Some(version) = (0..2).find(|version| list & (1 << version) != 0) else {
+            return self.go(Phase::Release(Outcome::Applied));
+        };
+        match self.setup.files[version] {
+            File::Whole => self.send(version, Kind::Transaction),
+            File::Open if self.world.fence_holds(self.setup, self.run as u8, self.via) => {
+                self.go(Phase::Checked(version))
+            }
+            File::Open => self.go(Phase::Release(Outcome::LockLost)),
+        }
+    }
+
+    fn send(&mut self, version: usize, kind: Kind) -> Option<()> {
+        let session = &mut self.world.sessions[self.via];
+        debug_assert!(session.open && session.job.is_none(), "one message at a time");
+        session.job = Some(Job { run: self.run as u8, version, kind, fenced: false });
+        self.go(Phase::Awaiting)
+    }
+
+    /// After a lost connection: frees the row where that is safe.
+    fn look_after_row(&mut self) -> Option<()> {
+        if self.chance == Chance::Late {
+            return self.finish(Outcome::Severed);
+        }
+        if self.has_flaw(Flaw::FreesWithoutProof) {
+            self.free_row(self.id())?;
+            return self.finish(Outcome::Severed);
+        }
+        if self.claim().is_proof() {
+            if self.world.proof.is_some_and(|session| session != self.via) {
+                return None;
+            }
+            self.world.proof = Some(self.via);
+            let goes_on = self.has_flaw(Flaw::Reconnects);
+            return self.go(if goes_on { Phase::Working } else { Phase::AfreshProven });
+        }
+        let guarded = self.claim() == Proof::Fenced || self.has_flaw(Flaw::FreesOpenWork);
+        if guarded && self.setup.fenceable() {
+            self.free_row(self.id())?;
+        }
+        self.finish(Outcome::Severed)
+    }
+
+    fn inherit_own_row(&mut self) -> Option<()> {
+        match self.world.row {
+            None => {}
+            Some(owner) if owner == self.id() => {}
+            Some(_) => return self.finish(Outcome::Severed),
+        }
+        if self.world.row_is_locked(self.setup) {
+            return None;
+        }
+        self.world.seize(self.setup, Id::Heir(self.run as u8));
+        self.go(Phase::AfreshHeld)
+    }
+}

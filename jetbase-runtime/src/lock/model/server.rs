@@ -1,0 +1,228 @@
+//! The steps of everybody else: the server with its sessions and messages, the
+//! Python tool, the operator, and what goes wrong.
+
+use super::world::{Id, Kind, Outcome, POOL, Phase, Python, Session, Tables, World};
+use super::{Fence, Flaw, Setup};
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Fault {
+    /// A run ends without a word; its message is at the server already.
+    Crash(usize),
+    PythonCrash,
+    /// A run and the server no longer hear each other.
+    Partition(usize),
+    /// The server ends a session: by hand, by its lease, in distress.
+    Kill(usize),
+    /// Restart, or failover.
+    Restart,
+    /// A statement of a file fails.
+    Statement(usize),
+    Cancel(usize),
+}
+
+impl World {
+    /// Whether a run's fence passes on a session.
+    pub(super) fn fence_holds(&self, setup: &Setup, run: u8, session: usize) -> bool {
+        let asks = self.clients[run as usize].claim.is_proof() && setup.flaw != Flaw::NoProofInFence;
+        self.row == Some(Id::Run(run)) && (!asks || self.proof == Some(session))
+    }
+
+    /// The server works on.
+    pub(super) fn serve(&mut self, setup: &Setup, session: usize) -> Option<()> {
+        let job = self.sessions[session].job?;
+        let holds = self.fence_holds(setup, job.run, session);
+        if job.kind == Kind::Statement {
+            self.effects[job.version] += 1;
+            self.answer(session, Ok(Phase::Recording(job.version)));
+        } else if !job.fenced {
+            // A row that is locked is waited for by those whom it names.
+            if holds && self.row_is_locked(setup) {
+                return None;
+            }
+            match holds {
+                true => self.sessions[session].job = Some(super::world::Job { fenced: true, ..job }),
+                false => self.answer(session, Err(Outcome::LockLost)),
+            }
+        } else if !holds && !(setup.fence == Fence::Back && setup.flaw == Flaw::PlainFence) {
+            self.answer(session, Err(Outcome::LockLost));
+        } else if setup.index && self.history[job.version] > 0 {
+            self.answer(session, Err(Outcome::Failed));
+        } else {
+            self.marks.trespassed |= self.row != Some(Id::Run(job.run));
+            self.history[job.version] += 1;
+            if job.kind == Kind::Transaction {
+                self.effects[job.version] += 1;
+            }
+            self.clients[job.run as usize].list &= !(1 << job.version);
+            self.answer(session, Ok(Phase::Working));
+        }
+        Some(())
+    }
+
+    /// The message is done; whoever still listens hears it.
+    fn answer(&mut self, session: usize, result: Result<Phase, Outcome>) {
+        let Some(job) = self.sessions[session].job.take() else { return };
+        let orphan = self.sessions[session].orphan;
+        let client = &mut self.clients[job.run as usize];
+        let ours = client.session == session || POOL.contains(&session);
+        if client.phase == Phase::Awaiting && ours && !orphan {
+            client.phase = result.unwrap_or_else(Phase::Release);
+        }
+    }
+
+    /// The server notices that a session has no client, once its work is done.
+    pub(super) fn reap(&mut self, session: usize) -> Option<()> {
+        let Session { orphan, job, .. } = self.sessions[session];
+        (orphan && job.is_none()).then(|| self.close(session))
+    }
+
+    pub(super) fn unlock(&mut self, setup: &Setup) -> Option<()> {
+        if self.row.is_none() || self.row_is_locked(setup) {
+            return None;
+        }
+        self.unlocks = self.unlocks.checked_sub(1)?;
+        self.row = None;
+        self.marks.unlocked = true;
+        Some(())
+    }
+
+    /// The Python tool: the list, then the row, then the list as it was.
+    pub(super) fn python(&mut self, setup: &Setup) -> Option<()> {
+        self.python = match self.python {
+            Python::Idle => match (self.tables, self.pending()) {
+                (Tables::Missing, _) => {
+                    self.tables = Tables::Empty;
+                    Python::Idle
+                }
+                (Tables::Empty, _) => {
+                    self.tables = Tables::Ready;
+                    Python::Idle
+                }
+                (_, 0) => Python::Done,
+                (_, list) => Python::Listed(list),
+            },
+            Python::Listed(list) if self.row.is_none() => {
+                self.row = Some(Id::Python);
+                Python::Holding(list)
+            }
+            Python::Holding(0) => {
+                self.row = self.row.filter(|owner| *owner != Id::Python);
+                Python::Done
+            }
+            Python::Holding(list) => Python::InTransaction(list),
+            Python::InTransaction(list) => {
+                let version = list.trailing_zeros() as usize;
+                if setup.index && self.history[version] > 0 {
+                    Python::Holding(0)
+                } else {
+                    self.history[version] += 1;
+                    self.effects[version] += 1;
+                    Python::Holding(list & (list - 1))
+                }
+            }
+            Python::Listed(_) | Python::Absent | Python::Done | Python::Dead => return None,
+        };
+        Some(())
+    }
+
+    /// Something goes wrong; `None` where it cannot.
+    pub(super) fn suffer(&mut self, setup: &Setup, fault: Fault) -> Option<()> {
+        self.faults = self.faults.checked_sub(1)?;
+        match fault {
+            Fault::Crash(run) => {
+                self.connected(run)?;
+                self.orphan(setup, run);
+                self.clients[run].phase = Phase::Dead;
+            }
+            Fault::PythonCrash => match self.python {
+                Python::Holding(_) | Python::InTransaction(_) => self.python = Python::Dead,
+                _ => return None,
+            },
+            Fault::Partition(run) => {
+                self.connected(run)?;
+                self.orphan(setup, run);
+                self.sever(setup, run);
+            }
+            Fault::Kill(session) => self.kill(setup, session)?,
+            Fault::Restart => {
+                let at_work = self.sessions.iter().any(|it| it.job.is_some() || it.orphan);
+                (at_work || self.proof.is_some() || self.row.is_some()).then_some(())?;
+                (0..self.sessions.len()).for_each(|session| self.close(session));
+                for run in 0..2 {
+                    if self.connected(run).is_some() {
+                        self.sever(setup, run);
+                    }
+                }
+                if let Python::InTransaction(_) = self.python {
+                    self.python = Python::Holding(0);
+                }
+            }
+            Fault::Statement(session) => {
+                let job = self.sessions[session].job?;
+                let running = job.fenced && job.kind == Kind::Transaction;
+                (running || job.kind == Kind::Statement).then_some(())?;
+                self.answer(session, Err(Outcome::Failed));
+            }
+            Fault::Cancel(run) => match self.clients[run].phase {
+                Phase::Acquire(crate::lock::protocol::Action::Hold, _)
+                    if setup.flaw != Flaw::ForgetsRow =>
+                {
+                    self.clients[run].phase = Phase::Release(Outcome::Cancelled);
+                }
+                Phase::Acquire(..) => self.finish(setup, run, Outcome::Cancelled),
+                _ => return None,
+            },
+        }
+        Some(())
+    }
+
+    /// Whether a run has a session, or waits in the pooler for one.
+    fn connected(&self, run: usize) -> Option<()> {
+        let phase = self.clients[run].phase;
+        (!matches!(phase, Phase::Idle | Phase::Dead | Phase::Done(_))).then_some(())
+    }
+
+    /// A run's session is without its client from now on; a pooler's session is not a run's.
+    fn orphan(&mut self, setup: &Setup, run: usize) {
+        let session = &mut self.sessions[self.clients[run].session];
+        session.orphan = session.open && !setup.runs[run].pooled;
+    }
+
+    fn kill(&mut self, setup: &Setup, session: usize) -> Option<()> {
+        let Session { open, orphan, job } = self.sessions[session];
+        if !open {
+            return None;
+        }
+        if POOL.contains(&session) {
+            let run = job?.run as usize;
+            self.close(session);
+            if self.clients[run].phase == Phase::Awaiting {
+                self.sever(setup, run);
+            }
+            return Some(());
+        }
+        self.close(session);
+        if !orphan {
+            self.sever(setup, session % 2);
+        }
+        Some(())
+    }
+
+    /// A run learns that its connection is gone: only inside a file does it look after the row.
+    fn sever(&mut self, setup: &Setup, run: usize) {
+        let client = &mut self.clients[run];
+        let direct = !setup.runs[run].pooled;
+        let first = client.session < 2;
+        client.phase = match client.phase {
+            Phase::Working | Phase::Checked(_) | Phase::Awaiting | Phase::Recording(_) if first => {
+                if direct {
+                    client.session = run + 2;
+                    self.sessions[run + 2].open = true;
+                }
+                Phase::Afresh
+            }
+            _ => Phase::Done(Outcome::Severed),
+        };
+    }
+}

@@ -1,0 +1,169 @@
+//! The cases: what is run, in which size, and the table at the end.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::harness::{self, Database, Error, Kind, Server, Unavailable};
+
+/// How large a case is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// What must be shown.
+    Full,
+    /// For every change.
+    Short,
+}
+
+impl Size {
+    /// One of two numbers.
+    pub(crate) fn pick<T>(self, full: T, short: T) -> T {
+        if self == Size::Full { full } else { short }
+    }
+}
+
+/// What a case is given.
+pub(crate) struct Context {
+    pub(crate) size: Size,
+    /// The server that cases share, if the case asked for one.
+    pub(crate) server: Option<Arc<Server>>,
+}
+
+impl Context {
+    /// A fresh database on the server, or an SQLite file.
+    pub(crate) async fn fresh(&self) -> Result<Database, Error> {
+        harness::fresh(self.server.as_ref()).await
+    }
+}
+
+/// What a case returns: its figures in one line.
+pub(crate) type Outcome = Result<String, Error>;
+
+type Body = fn(Context) -> Pin<Box<dyn Future<Output = Outcome>>>;
+
+/// One thing to be shown.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// The server it shares with others.
+    server: Option<Kind>,
+    /// Whether it needs the Python tool.
+    python: bool,
+    /// Whether it belongs to the short run.
+    short: bool,
+    body: Body,
+}
+
+impl Case {
+    /// A case of both runs.
+    pub(crate) const fn new(name: &'static str, kind: Kind, body: Body) -> Case {
+        let server = match kind {
+            Kind::Sqlite => None,
+            kind => Some(kind),
+        };
+        Case { name, server, python: false, short: true, body }
+    }
+
+    /// A case that brings its own servers.
+    pub(crate) const fn alone(name: &'static str, body: Body) -> Case {
+        Case { name, server: None, python: false, short: true, body }
+    }
+
+    pub(crate) const fn with_python(mut self) -> Case {
+        self.python = true;
+        self
+    }
+
+    /// Not in the short run.
+    pub(crate) const fn long(mut self) -> Case {
+        self.short = false;
+        self
+    }
+}
+
+/// How long one case may take.
+const CASE_WITHIN: Duration = Duration::from_secs(900);
+
+/// How a case ended.
+enum Verdict {
+    Passed(String),
+    Ignored(String),
+    Failed(String),
+}
+
+/// Runs the cases whose names begin with one of the words; returns whether all is well.
+pub(crate) fn run(cases: &[Case], size: Size, words: &[String]) -> bool {
+    let begun = Instant::now();
+    let asked = |case: &&Case| {
+        let named = words.iter().any(|word| case.name.starts_with(word.as_str()));
+        named || (words.is_empty() && (size == Size::Full || case.short))
+    };
+    let mut rows = Vec::new();
+    for case in cases.iter().filter(asked) {
+        let started = Instant::now();
+        let verdict = one(case, size);
+        let seconds = started.elapsed().as_secs_f64();
+        let (mark, text) = match &verdict {
+            Verdict::Passed(text) => ("ok", text),
+            Verdict::Ignored(text) => ("ignored", text),
+            Verdict::Failed(text) => ("FAILED", text),
+        };
+        println!("{mark:7} {:28} {seconds:6.1} s  {text}", case.name);
+        rows.push((case.name, seconds, verdict));
+    }
+    println!("\n{:28} {:>8}  result", "case", "seconds");
+    for (name, seconds, verdict) in &rows {
+        let text = match verdict {
+            Verdict::Passed(text) => text.clone(),
+            Verdict::Ignored(text) => format!("ignored: {text}"),
+            Verdict::Failed(text) => format!("FAILED: {}", text.lines().next().unwrap_or_default()),
+        };
+        println!("{name:28} {seconds:8.1}  {text}");
+    }
+    let count = |is_it: fn(&Verdict) -> bool| rows.iter().filter(|row| is_it(&row.2)).count();
+    let failed = count(|it| matches!(it, Verdict::Failed(_)));
+    let ignored = count(|it| matches!(it, Verdict::Ignored(_)));
+    let passed = rows.len() - failed - ignored;
+    let total = begun.elapsed().as_secs_f64();
+    println!("\n{passed} passed, {ignored} ignored, {failed} failed in {total:.0} s");
+    failed == 0 && !rows.is_empty()
+}
+
+fn one(case: &Case, size: Size) -> Verdict {
+    let context = || -> Result<Context, Unavailable> {
+        if case.python {
+            harness::look_for_python()?;
+        }
+        let server = case.server.map(harness::shared).transpose()?;
+        Ok(Context { size, server })
+    };
+    let context = match context() {
+        Ok(context) => context,
+        Err(missing) => return unavailable(&missing),
+    };
+    let body = || {
+        harness::block_on(async { tokio::time::timeout(CASE_WITHIN, (case.body)(context)).await })
+    };
+    match panic::catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(Ok(figures))) => Verdict::Passed(figures),
+        Ok(Ok(Err(error))) => match error.downcast_ref::<Unavailable>() {
+            Some(missing) => unavailable(missing),
+            None => Verdict::Failed(error.to_string()),
+        },
+        Ok(Err(_)) => Verdict::Failed(format!("it did not end within {CASE_WITHIN:?}")),
+        Err(_) => Verdict::Failed("it panicked".to_owned()),
+    }
+}
+
+/// What is missing is a failure where it is required.
+fn unavailable(reason: &Unavailable) -> Verdict {
+    let required = std::env::var("JETBASE_TEST_REQUIRE").unwrap_or_default();
+    match reason {
+        Unavailable::Missing { what, .. }
+            if !required.split(',').any(|name| name == "all" || name == *what) =>
+        {
+            Verdict::Ignored(reason.to_string())
+        }
+        _ => Verdict::Failed(reason.to_string()),
+    }
+}

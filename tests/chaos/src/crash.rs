@@ -1,0 +1,81 @@
+//! Processes are killed at random moments, and started again.
+
+use std::time::Duration;
+
+use crate::bench::{Context, Outcome};
+use crate::crew::{Crew, Gate};
+use crate::files;
+use crate::harness::{self, Error};
+use crate::journal::spread;
+
+/// How many workers there are at any time.
+const WORKERS: usize = 20;
+
+/// How many files one database takes.
+const VERSIONS: usize = 60;
+
+/// What is added up over all databases.
+#[derive(Default)]
+struct Sum {
+    kills: usize,
+    databases: usize,
+    periods: usize,
+    recovered: usize,
+    times: Vec<Duration>,
+}
+
+pub(crate) async fn crash(ctx: Context) -> Outcome {
+    let wanted = ctx.size.pick(200, 15);
+    let mut sum = Sum::default();
+    while sum.kills < wanted {
+        sum.databases += 1;
+        let number = sum.databases;
+        epoch(&ctx, &mut sum, wanted).await.map_err(|error| format!("database {number}: {error}"))?;
+    }
+    let Sum { kills, databases, periods, recovered, times } = sum;
+    let of_holders = times.len();
+    let (median, last) = spread(times);
+    Ok(format!(
+        "{kills} kills, {of_holders} of them of the holder, {recovered} takeovers, {periods} times held on \
+         {databases} databases: no overlap, each version once; from the kill to the next holder {median:.1?}, \
+         99 % {last:.1?}"
+    ))
+}
+
+/// One database, from empty to the last version.
+async fn epoch(ctx: &Context, sum: &mut Sum, wanted: usize) -> Result<(), Error> {
+    let workers = ctx.size.pick(WORKERS, 8);
+    let db = ctx.fresh().await?;
+    let mut crew = Crew::new(&db, &files::effects(db.kind, VERSIONS, 20))?;
+    let start = |crew: &mut Crew| {
+        // Some take one file at a time, some several, some all.
+        let step = ["step=1", "step=3", ""][fastrand::usize(..3)];
+        crew.start(&[step, "limit=120"], Gate::Open)
+    };
+    for _ in 0..workers {
+        start(&mut crew)?;
+    }
+    while !crew.workers.is_empty() {
+        let pause = Duration::from_millis(fastrand::u64(10..120));
+        tokio::time::sleep(pause).await;
+        crew.reap()?;
+        if sum.kills >= wanted || crew.workers.is_empty() {
+            continue;
+        }
+        crew.journal.refresh()?;
+        let anybody = crew.workers[fastrand::usize(..crew.workers.len())].pid;
+        let victim = crew.journal.holder().filter(|_| fastrand::u8(..100) < 60).unwrap_or(anybody);
+        if crew.kill(victim).await? {
+            sum.kills += 1;
+            start(&mut crew)?;
+        }
+    }
+    crew.journal.refresh()?;
+    crew.journal.no_errors()?;
+    sum.periods += crew.journal.no_overlap()?;
+    sum.recovered += crew.journal.count("recovered");
+    sum.times.extend(crew.journal.recoveries());
+    files::verify(&db, VERSIONS).await?;
+    harness::remove(db).await;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The migrations of the chaos, and what must be true of a database behind them.
+
+use crate::harness::{Database, Error, Kind};
+
+/// The first file: it makes the table that shows what was executed.
+pub(crate) fn first(kind: Kind) -> (String, String) {
+    let moment = match kind {
+        Kind::Postgres => "TIMESTAMP",
+        Kind::Mysql => "DATETIME(6)",
+        Kind::Sqlite => "TEXT",
+    };
+    // A crash between a MySQL statement and its record must not stop the chaos.
+    let text = format!(
+        "CREATE TABLE IF NOT EXISTS effects (version INTEGER NOT NULL, began {moment}, ended {moment});\n"
+    );
+    ("V1__effects.sql".to_owned(), text)
+}
+
+/// A file that works for some milliseconds in a transaction, and shows from when to when.
+pub(crate) fn effect(kind: Kind, version: usize, millis: u32) -> (String, String) {
+    let now = moment(kind);
+    let sleep = sleep(kind, millis);
+    let text = format!(
+        "INSERT INTO effects (version, began) VALUES ({version}, {now});\n{sleep};\n\
+         UPDATE effects SET ended = {now} WHERE version = {version};\n"
+    );
+    (format!("V{version}__effect.sql"), text)
+}
+
+/// `first` and `effect`s up to a version.
+pub(crate) fn effects(kind: Kind, versions: usize, millis: u32) -> Vec<(String, String)> {
+    let rest = (2..=versions).map(|version| effect(kind, version, millis));
+    std::iter::once(first(kind)).chain(rest).collect()
+}
+
+fn moment(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Postgres => "clock_timestamp()",
+        Kind::Mysql => "SYSDATE(6)",
+        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+    }
+}
+
+/// A statement that takes its time.
+pub(crate) fn sleep(kind: Kind, millis: u32) -> String {
+    let seconds = f64::from(millis) / 1000.0;
+    match kind {
+        Kind::Postgres => format!("SELECT pg_sleep({seconds})"),
+        Kind::Mysql => format!("DO SLEEP({seconds})"),
+        // SQLite cannot sleep: it counts, some thousand numbers a millisecond.
+        Kind::Sqlite => format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT count(*) FROM n",
+            millis * 2000
+        ),
+    }
+}
+
+/// Fails unless every version up to this one was executed once, recorded once, one after the
+/// other, and the lock is free.
+pub(crate) async fn verify(db: &Database, versions: usize) -> Result<(), Error> {
+    let wrong = "SELECT version, count(*) FROM effects GROUP BY version HAVING count(*) <> 1";
+    let wrong = db.rows(wrong).await?;
+    if !wrong.is_empty() {
+        return Err(format!("executed more than once (version, times): {wrong:?}").into());
+    }
+    expect(db, "SELECT count(*) FROM effects", versions - 1, "versions were executed").await?;
+    expect(db, "SELECT count(*) FROM jetbase_migrations", versions, "versions are recorded").await?;
+    let distinct = "SELECT count(DISTINCT version) FROM jetbase_migrations";
+    expect(db, distinct, versions, "different versions are recorded").await?;
+    let overlap = "SELECT a.version, b.version FROM effects a JOIN effects b
+        ON a.version <> b.version AND a.began < b.ended AND b.began < a.ended";
+    let overlap = db.rows(overlap).await?;
+    if !overlap.is_empty() {
+        return Err(format!("executed at the same time: {overlap:?}").into());
+    }
+    free(db).await
+}
+
+/// Fails unless the lock is free: its row, and what proves a holder's life.
+pub(crate) async fn free(db: &Database) -> Result<(), Error> {
+    let row = "SELECT is_locked, process_id FROM jetbase_lock";
+    let row = db.rows(row).await?;
+    let is_free = row.len() == 1 && row[0][0].as_deref() == Some("0") && row[0][1].is_none();
+    if !is_free {
+        return Err(format!("the lock is stuck: {row:?}").into());
+    }
+    if db.kind == Kind::Postgres {
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1784835700
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        expect(db, held, 0, "session locks are held").await?;
+    }
+    Ok(())
+}
+
+/// Fails unless a count is what it should be.
+pub(crate) async fn expect(db: &Database, sql: &str, count: usize, what: &str) -> Result<(), Error> {
+    let found = db.value(sql).await?.unwrap_or_default();
+    if found != count.to_string() {
+        return Err(format!("{found} instead of {count} {what}").into());
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The real Python tool among our processes.
+
+use std::time::{Duration, Instant};
+
+use crate::bench::{Context, Outcome};
+use crate::crew::{Crew, Gate};
+use crate::files::{self, expect};
+use crate::harness::{self, Database, Error, Kind, Project};
+use crate::worker::{HELD, LOST};
+
+const VERSIONS: usize = 40;
+
+/// A Python project with the same files as a crew.
+fn project(files: &[(String, String)]) -> Result<Project, Error> {
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    Project::with(&files)
+}
+
+/// Notes every change of the lock's owner, whoever makes it.
+async fn watch_owners(db: &Database) -> Result<(), Error> {
+    let table = "CREATE TABLE owners (old_id VARCHAR(36), new_id VARCHAR(36))";
+    let insert = "INSERT INTO owners VALUES (OLD.process_id, NEW.process_id)";
+    let event = "AFTER UPDATE ON jetbase_lock FOR EACH ROW";
+    let trigger = match db.kind {
+        Kind::Postgres => format!(
+            "CREATE FUNCTION note_owner() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert}; RETURN NULL; END $$;
+             CREATE TRIGGER note_owner {event} EXECUTE FUNCTION note_owner()"
+        ),
+        Kind::Mysql => format!("CREATE TRIGGER note_owner {event} {insert}"),
+        Kind::Sqlite => format!("CREATE TRIGGER note_owner {event} BEGIN {insert}; END"),
+    };
+    db.execute(table).await?;
+    db.execute(&trigger).await
+}
+
+/// How often each tool held the lock; fails if the Python tool was robbed once.
+async fn owners(db: &Database) -> Result<(usize, usize), Error> {
+    let (mut python, mut ours) = (0, 0);
+    for row in db.rows("SELECT old_id, new_id FROM owners").await? {
+        let is_ours = |id: &str| id.starts_with("6a6250");
+        match (&row[0], &row[1]) {
+            (Some(old), Some(new)) if !is_ours(old) => {
+                return Err(format!("the Python tool ({old}) was robbed by {new}").into());
+            }
+            (_, Some(new)) if is_ours(new) => ours += 1,
+            (_, Some(_)) => python += 1,
+            _ => {}
+        }
+    }
+    Ok((python, ours))
+}
+
+/// Both tools work at the same time, until all is done.
+pub(crate) async fn among(ctx: Context) -> Outcome {
+    let rounds = ctx.size.pick(5, 1);
+    let (mut python, mut ours, mut refused) = (0, 0, 0);
+    for round in 1..=rounds {
+        let db = ctx.fresh().await?;
+        let all = files::effects(db.kind, VERSIONS, 40);
+        let mut crew = Crew::new(&db, &all[..1])?;
+        let first = crew.start(&[], Gate::Open)?;
+        crew.code(first, Duration::from_secs(30)).await?;
+        watch_owners(&db).await?;
+        crew.write(&all)?;
+        let project = project(&all)?;
+        let tools = async {
+            let tool = || async {
+                let mut refused = 0;
+                let deadline = Instant::now() + Duration::from_secs(60);
+                // Where the lock is held, the Python tool fails at once.
+                while project.python(&db, &["upgrade"]).await?.code != Some(0) {
+                    refused += 1;
+                    if Instant::now() > deadline {
+                        return Err("the Python tool did not get through in a minute".into());
+                    }
+                }
+                Ok::<usize, Error>(refused)
+            };
+            tokio::try_join!(tool(), tool())
+        };
+        let workers = async {
+            for number in 0..8 {
+                crew.start(&[["step=1", "step=2"][number % 2]], Gate::Open)?;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            crew.finish(Duration::from_secs(120)).await
+        };
+        let ((left, right), ()) = tokio::try_join!(tools, workers)?;
+        let check = async {
+            crew.journal.no_errors()?;
+            crew.journal.no_overlap()?;
+            files::verify(&db, VERSIONS).await?;
+            owners(&db).await
+        };
+        let held = check.await.map_err(|error| format!("round {round}: {error}"))?;
+        (python, ours, refused) = (python + held.0, ours + held.1, refused + left + right);
+        harness::remove(db).await;
+    }
+    if python == 0 {
+        return Err("the Python tool never got the lock: nothing is shown".into());
+    }
+    Ok(format!(
+        "{rounds} rounds, 8 processes and 2 of the Python tool: it held the lock {python} times, we {ours} times; \
+         never robbed, no overlap, each version once; it was refused {refused} times"
+    ))
+}
+
+/// The Python tool is killed while it holds the lock: nobody takes it away.
+pub(crate) async fn dead(ctx: Context) -> Outcome {
+    let db = ctx.fresh().await?;
+    let all = files::effects(db.kind, 3, 200);
+    let mut crew = Crew::new(&db, &all)?;
+    let first = crew.start(&["step=1"], Gate::Open)?;
+    crew.code(first, Duration::from_secs(60)).await?;
+    // What it leaves behind is its row, with an id of its own kind.
+    let id = "0b7e1c52-93a4-4d0f-8a57-2f64c1d3e980";
+    db.execute(&format!("UPDATE jetbase_lock SET is_locked = TRUE, process_id = '{id}'")).await?;
+    crew.write(&[files::effect(db.kind, 4, 1)])?;
+    let waiters = (0..4).map(|_| crew.start(&["wait=2"], Gate::Open));
+    for pid in waiters.collect::<Result<Vec<_>, _>>()? {
+        let code = crew.code(pid, Duration::from_secs(30)).await?;
+        let told = crew.said(pid, "error");
+        if code != i32::from(HELD) || !told.contains("the Python tool") {
+            return Err(format!("a waiter ended with {code}: {told}").into());
+        }
+    }
+    let told = crew.journal.all("error").next().map(|it| it.rest.clone()).unwrap_or_default();
+    let project = project(&all)?;
+    project.python(&db, &["unlock"]).await?.succeeded()?;
+    let last = crew.start(&[], Gate::Open)?;
+    let code = crew.code(last, Duration::from_secs(30)).await?;
+    files::verify(&db, 4).await?;
+    harness::remove(db).await;
+    match code {
+        0 => Ok(format!("4 waiters gave up: {told}; behind `unlock` the next one went on")),
+        code => Err(format!("behind `unlock` the next one ended with {code}").into()),
+    }
+}
+
+/// The Python tool's `unlock` in the middle of our run, while others wait.
+pub(crate) async fn unlock(ctx: Context) -> Outcome {
+    let rounds = ctx.size.pick(10, 1);
+    let (mut lost, mut refused) = (0, 0);
+    for round in 1..=rounds {
+        let db = ctx.fresh().await?;
+        let versions = 8;
+        let all = files::effects(db.kind, versions, 300);
+        let mut crew = Crew::new(&db, &all)?;
+        let project = project(&all)?;
+        let holder = crew.start(&[], Gate::Open)?;
+        let third = format!("V{}__effect.sql", fastrand::usize(2..5));
+        crew.until(Duration::from_secs(30), |it| it.what == "started" && it.rest == third).await?;
+        for _ in 0..4 {
+            crew.start(&[], Gate::Open)?;
+        }
+        let unlocked = project.python(&db, &["unlock"]).await?.code == Some(0);
+        let code = crew.code(holder, Duration::from_secs(60)).await?;
+        let told = crew.said(holder, "error");
+        crew.finish(Duration::from_secs(60)).await?;
+        crew.journal.no_overlap()?;
+        let wrong = |what: &str| format!("round {round}: {what}: the holder ended with {code}: {told}");
+        match (unlocked, u8::try_from(code)) {
+            (true, Ok(LOST)) => lost += 1,
+            // SQLite has one writer: `unlock` does not get in.
+            (false, Ok(0)) if db.kind == Kind::Sqlite => refused += 1,
+            (true, _) => return Err(wrong("unlocked").into()),
+            (false, _) => return Err(wrong("`unlock` failed").into()),
+        }
+        files::verify(&db, versions).await.map_err(|error| wrong(&error.to_string()))?;
+        expect(&db, "SELECT count(*) FROM effects WHERE ended IS NULL", 0, "unfinished").await?;
+        harness::remove(db).await;
+    }
+    Ok(format!(
+        "{rounds} rounds: {lost} times the holder stopped with `lock lost` and a waiter went on, {refused} times \
+         `unlock` did not get in; each version once"
+    ))
+}

@@ -1,0 +1,51 @@
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::harness::{Context, Error, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    suite.once("quickstart_runs_twice", Needs::NOTHING, quickstart);
+    suite.once("rollback_runs", Needs::NOTHING, rollback);
+    suite.each("servers_example_runs", Kind::SERVERS, Needs::NOTHING, server);
+}
+
+/// The example's program, which cargo builds beside this one.
+fn example(name: &str) -> Result<PathBuf, Error> {
+    let tests = std::env::current_exe()?;
+    let folder = tests.ancestors().nth(2).ok_or("a folder of build results")?;
+    Ok(folder.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION))
+}
+
+fn run(name: &str, folder: &Path, url: &str) -> Result<String, Error> {
+    let Output { status, stdout, stderr } =
+        Command::new(example(name)?).current_dir(folder).env("DATABASE_URL", url).output()?;
+    let (stdout, stderr) = (String::from_utf8(stdout)?, String::from_utf8(stderr)?);
+    if status.success() { Ok(stdout) } else { Err(format!("{name}: {stdout}{stderr}").into()) }
+}
+
+async fn quickstart() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let first = run("quickstart", folder.path(), "")?;
+    assert!(first.starts_with("applied 4 migrations in "), "{first}");
+    assert!(first.contains("\nStatus: UNLOCKED\nVersion: 3\n"), "{first}");
+    let second = run("quickstart", folder.path(), "")?;
+    assert_eq!(second, "up to date: nothing to do\nStatus: UNLOCKED\nVersion: 3\n");
+    Ok(())
+}
+
+async fn rollback() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let text = run("rollback", folder.path(), "")?;
+    assert!(text.contains("rolled back 1 migration"), "{text}");
+    assert!(text.contains("pending V2__add_email.sql"), "{text}");
+    Ok(())
+}
+
+async fn server(ctx: Context) -> TestResult {
+    let name = if ctx.kind == Kind::Postgres { "postgres" } else { "mysql" };
+    let folder = tempfile::tempdir()?;
+    let first = run(name, folder.path(), &ctx.db.url)?;
+    assert!(first.starts_with("applied 4 migrations in "), "{first}");
+    assert!(run(name, folder.path(), &ctx.db.url)?.starts_with("up to date: nothing to do\n"));
+    Ok(())
+}
