@@ -1,18 +1,21 @@
 #![doc = include_str!("../README.md")]
+#![allow(clippy::needless_doctest_main, reason = "the build script of the README is a whole file")]
 
 #[doc(no_inline)]
 pub use jetbase_core::{
-    Action, Ahead, Checksum, Dialect, Finding, Folder, Kind, Migration, Migrations, Options, Position, Problem, Record,
-    Refusal, Repeat, Severity, SkipReason, Skipped, SourceFile, Validation, Version,
+    Action, Ahead, Checksum, Dialect, Finding, Folder, Kind, Migration, Migrations, Options,
+    Position, Problem, Reading, Record, Refusal, Repeat, Severity, SkipReason, Skipped, SourceFile,
+    Validation, Version,
 };
 #[cfg(feature = "cli")]
 #[doc(inline)]
 pub use jetbase_runtime::cli::{Cli, clap, cli};
 #[doc(inline)]
 pub use jetbase_runtime::{
-    Applied, DatabaseUrl, Error, ErrorKind, Event, History, LockStatus, Outcome, Pending, Planned, Published, Query,
-    Readiness, Report, Rollback, Run, StatementError, Status, Target, Unlock, Unlocked, Validated, Wait, check, current,
-    history, lock_status, rollback, run, run_url, sqlx, status, unlock, validate,
+    Applied, DatabaseUrl, Error, ErrorKind, Event, History, LockStatus, Outcome, Pending, Planned,
+    Published, Query, Readiness, Report, Rollback, Run, StatementError, Status, Target, Unlock,
+    Unlocked, Validated, Wait, check, current, history, lock_status, rollback, run, run_url, sqlx,
+    status, unlock, validate,
 };
 
 /// Longer texts: the lock, the file format, the Python tool, Kubernetes.
@@ -75,7 +78,7 @@ macro_rules! __cli {
 /// What the macro's expansion uses; nothing here is promised.
 #[doc(hidden)]
 pub mod __private {
-    pub use jetbase_core::{Options, Row, lengths_agree};
+    pub use jetbase_core::{Options, Table};
     pub use jetbase_macros::__embed;
     pub use jetbase_runtime::compare_with_folder;
 }

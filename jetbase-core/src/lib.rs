@@ -4,6 +4,8 @@
 //! no database, no network and no async. The macro uses it when a program
 //! compiles, the runtime when the program runs, so that both read alike.
 
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod check;
 mod checksum;
 mod dialect;
@@ -25,6 +27,7 @@ mod script;
 mod stale;
 mod statements;
 mod sum;
+mod table;
 mod token;
 mod version;
 
@@ -36,9 +39,7 @@ pub use effect::{Effect, effect};
 pub use finding::{Finding, Severity};
 pub use folder::{Folder, SourceFile};
 pub use lint::LINTS;
-#[doc(hidden)]
-pub use migration::Row;
-pub use migration::{Migration, Migrations, Options};
+pub use migration::{Migration, Migrations, Options, Reading};
 pub use name::{Kind, Name, NameError};
 pub use plan::{
     Action, Ahead, Goal, Plan, Policy, Record, Repeat, SkipReason, Skipped, Step, Until,
@@ -50,9 +51,9 @@ pub use refusal::{Problem, Refusal};
 pub use renumber::Rename;
 pub use script::{Script, Section};
 pub use stale::Differences;
-#[doc(hidden)]
-pub use stale::{lengths, lengths_agree};
 pub use statements::{CutError, Open, Piece, Statement, cut, pieces};
 pub use sum::{Adopted, Entry, Late, List, Manifest};
+#[doc(hidden)]
+pub use table::{Packed, Table};
 pub use token::{Token, TokenKind, tokens};
 pub use version::{Version, VersionError, compare};

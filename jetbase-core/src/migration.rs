@@ -4,14 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::name::{Kind, Name};
+use crate::table::Table;
 use crate::{Checksum, Dialect, Script, SourceFile, Version};
-
-/// One embedded file: path in the folder, version (empty for repeatables), SQL, checksum.
-///
-/// Plain tuples, because a constructor call for each row is what makes large
-/// tables slow to compile. Only the macro writes them.
-#[doc(hidden)]
-pub type Row = (&'static str, &'static str, &'static str, &'static [u8; 32]);
 
 /// A set of migrations, in the order in which they run.
 ///
@@ -26,8 +20,18 @@ pub struct Migrations {
 
 #[derive(Clone, Debug)]
 enum Rows {
-    Embedded(&'static [Row]),
+    Embedded(Table),
     Loaded(Arc<[SourceFile]>),
+}
+
+/// How the text of a set's files is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// As it stands.
+    #[default]
+    Plain,
+    /// `\:` means `:`, as the Python tool takes it.
+    Python,
 }
 
 /// What the macro call says about a set as a whole.
@@ -37,6 +41,8 @@ pub struct Options {
     pub dialect: Option<Dialect>,
     /// The schema (MySQL: the database) that the set lives in.
     pub schema: Option<&'static str>,
+    /// What the Python tool would make of the text, where that is something else.
+    pub reading: Reading,
     /// The folder that was embedded, to notice in debug builds that it has changed.
     pub folder: Option<&'static str>,
 }
@@ -45,8 +51,8 @@ impl Migrations {
     /// The table that the macro generates.
     #[doc(hidden)]
     #[must_use]
-    pub const fn embedded(rows: &'static [Row], options: Options) -> Self {
-        Migrations { rows: Rows::Embedded(rows), options }
+    pub const fn embedded(table: Table, options: Options) -> Self {
+        Migrations { rows: Rows::Embedded(table), options }
     }
 
     /// A set made of the files of a folder, which must be in running order.
@@ -65,7 +71,7 @@ impl Migrations {
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.rows {
-            Rows::Embedded(rows) => rows.len(),
+            Rows::Embedded(table) => table.len(),
             Rows::Loaded(files) => files.len(),
         }
     }
@@ -80,14 +86,12 @@ impl Migrations {
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Migration<'_>> {
         match &self.rows {
-            Rows::Embedded(rows) => {
-                rows.get(index).map(|&(path, version, sql, checksum)| Migration {
-                    path,
-                    version: (!version.is_empty()).then_some(version),
-                    sql,
-                    checksum: Checksum::from_bytes(*checksum),
-                })
-            }
+            Rows::Embedded(table) => table.get(index).map(|row| Migration {
+                path: row.path,
+                version: (!row.version.is_empty()).then_some(row.version),
+                sql: row.text,
+                checksum: row.checksum,
+            }),
             Rows::Loaded(files) => files.get(index).map(|file| Migration {
                 path: &file.path,
                 version: file.name.version.as_ref().map(Version::as_str),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::{Folder, Migration, Migrations, Row, SourceFile};
+use crate::{Folder, Migration, Migrations, SourceFile};
 
 /// How a folder has changed since it was embedded; paths with `/`, in running order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,30 +67,4 @@ impl Migrations {
         differences.gone.extend(gone.map(str::to_owned));
         differences
     }
-}
-
-/// The largest prime below 2^32, so that a step of the sums below fits into 64 bits.
-const PRIME: u64 = 4_294_967_291;
-
-/// One number for the lengths of the texts that the macro read.
-#[doc(hidden)]
-#[must_use]
-pub fn lengths(files: &[SourceFile]) -> u64 {
-    files.iter().fold(0, |sum, file| (sum * 31 + file.text.len() as u64) % PRIME)
-}
-
-/// Whether the compiler embedded the texts that the macro read.
-///
-/// Called in the module that the macro writes, when it is compiled. Plain
-/// arithmetic, as each call would cost a large table time.
-#[doc(hidden)]
-#[must_use]
-pub const fn lengths_agree(rows: &[Row], expected: u64) -> bool {
-    let mut rows = rows;
-    let mut sum = 0;
-    while let [(_, _, text, _), others @ ..] = rows {
-        sum = (sum * 31 + text.len() as u64) % PRIME;
-        rows = others;
-    }
-    sum == expected
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use jetbase_core::{Finding, Proof, Rules, SourceFile, lengths, prove};
-use proc_macro2::{Ident, Span, TokenStream};
+use jetbase_core::{Finding, Packed, Proof, Rules, SourceFile, prove};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Error;
 
@@ -104,8 +104,9 @@ pub(crate) fn frame(call: &Call, doc: &str, contents: &TokenStream) -> TokenStre
 fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
     let krate = &call.krate;
     let count = files.len();
-    let rows = table(place, files);
-    let lengths = lengths(files);
+    let texts = texts(place, files);
+    let Packed { records, names, lengths } = Packed::of(files);
+    let records = Literal::byte_string(&records);
     let changed = format!(
         "a file of {} has changed while the program was compiled: build again",
         place.shown
@@ -114,13 +115,15 @@ fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
     let functions = functions(krate);
     let versions = constants::module(krate, files);
     quote! {
-        static __ROWS: [#krate::__private::Row; #count] = [#rows];
+        static __TEXTS: [&str; #count] = [#texts];
+
+        const __TABLE: #krate::__private::Table = #krate::__private::Table::new(&__TEXTS, #records, #names);
 
         #[allow(long_running_const_eval)]
-        const _: () = ::core::assert!(#krate::__private::lengths_agree(&__ROWS, #lengths), #changed);
+        const _: () = ::core::assert!(__TABLE.agrees(#lengths), #changed);
 
         /// The embedded set.
-        pub static MIGRATIONS: #krate::Migrations = #krate::Migrations::embedded(&__ROWS, #options);
+        pub static MIGRATIONS: #krate::Migrations = #krate::Migrations::embedded(__TABLE, #options);
 
         #functions
         #versions
@@ -135,28 +138,17 @@ fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
     }
 }
 
-/// The rows of the table: path, version or nothing, text, checksum.
+/// The texts of the table.
 ///
 /// Written as text that the compiler itself cuts into tokens: of thousands of
-/// rows, made token by token, the macro would be slower than the compiler.
-fn table(place: &Place, files: &[SourceFile]) -> TokenStream {
-    let mut rows = String::new();
+/// files, made token by token, the macro would be slower than the compiler.
+fn texts(place: &Place, files: &[SourceFile]) -> TokenStream {
+    let mut texts = String::new();
     for file in files {
-        let version = file.name.version.as_ref().map_or("", |version| version.as_str());
-        let absolute = place.file(&file.path);
         // Writing to a String cannot fail.
-        let _ =
-            write!(rows, "({:?}, {version:?}, ::core::include_str!({absolute:?}), b\"", file.path);
-        for byte in file.checksum.as_bytes() {
-            rows.push_str("\\x");
-            rows.extend(
-                [byte >> 4, byte & 15]
-                    .map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')),
-            );
-        }
-        rows.push_str("\"),\n");
+        let _ = writeln!(texts, "::core::include_str!({:?}),", place.file(&file.path));
     }
-    tokens(&rows)
+    tokens(&texts)
 }
 
 /// The tokens of generated text, which has no mistakes.
@@ -174,12 +166,14 @@ fn options(call: &Call, place: &Place) -> TokenStream {
     });
     let schema =
         call.settings.schema.as_ref().map_or_else(none, |schema| some(&schema.to_token_stream()));
+    let reading = if call.settings.python_compatible { quote!(Python) } else { quote!(Plain) };
     let folder = place.file("");
     let folder = folder.trim_end_matches(['/', '\\']);
     quote! {
         #krate::__private::Options {
             dialect: #dialect,
             schema: #schema,
+            reading: #krate::Reading::#reading,
             // Of use where the sources are; a release has no path of the build machine in it.
             folder: if ::core::cfg!(any(test, debug_assertions)) {
                 ::core::option::Option::Some(#folder)

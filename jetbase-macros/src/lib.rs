@@ -8,6 +8,8 @@
 //! module, `fallback` the module of a folder with mistakes, and `report` turns
 //! findings into compile errors and warnings.
 
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod constants;
 mod docs;
 mod expand;

@@ -212,7 +212,11 @@ impl Cause {
                 Cause::client("every connection of the pool is in use, and none came back in time")
             }
             sqlx::Error::PoolClosed => Cause::client("the pool is closed"),
-            sqlx::Error::Configuration(error) => Cause::client(plain(&error.to_string())),
+            sqlx::Error::Configuration(error) => {
+                let text = plain(&error.to_string());
+                // One error wraps another of its kind.
+                Cause::client(text.strip_prefix("error with configuration: ").unwrap_or(&text))
+            }
             sqlx::Error::Tls(error) => Cause::client(format!("TLS: {}", plain(&error.to_string()))),
             sqlx::Error::Protocol(message) => Cause::lost(plain(message)),
             other => Cause::lost(plain(&other.to_string())),

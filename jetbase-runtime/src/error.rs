@@ -158,13 +158,16 @@ fn cure(cause: &Cause) -> String {
         (_, "42501" | "1142" | "1044" | "1227") => {
             "grant the right to this user, or run as the owner"
         }
-        (_, "25006" | "1290" | "1792" | "8") => "connect to the primary, with write access",
+        (_, "25006" | "1290" | "1792") => "connect to the primary, with write access",
+        (_, "8") => "open the file with write access",
         (_, "53300" | "1040" | "1226" | "1203") => "wait, or raise the limit of connections",
         (_, "57P03") => "wait until the server has started",
         (_, "5" | "6" | "261" | "517") => {
             "another program writes to the file; wait until it is done"
         }
-        (_, "14") => "check that the folder exists and that the file may be written",
+        (_, "14") => {
+            "check that the file exists (`?mode=rwc` makes a new one), is no folder, and may be written"
+        }
         (_, "26") => "check the path: the file is no SQLite database",
         (_, "13" | "53100" | "1021" | "1114") => "free space on the disk",
         (CauseKind::Client, _) => "check the URL and the pool's settings",
@@ -215,7 +218,7 @@ impl fmt::Display for ErrorKind {
                     write!(f, ", and did not come free within {waited:.1?}")?;
                 }
                 match alive {
-                    Some(true) => f.write_str("; it is alive: wait for it, or end it"),
+                    Some(true) => f.write_str("; it is alive: wait for it, or end it; only `jetbase unlock --force` takes the lock away"),
                     _ => f.write_str("; if you are sure that it is dead, run `jetbase unlock`"),
                 }
             }

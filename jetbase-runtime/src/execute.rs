@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jetbase_core::{
-    Action, Dialect, Effect, Kind, Migration, Migrations, Plan, Position, Script, Section, Syntax,
-    Transaction, check, cut, effect, snippet,
+    Action, Dialect, Effect, Kind, Migration, Migrations, Plan, Position, Reading, Script, Section,
+    Syntax, Transaction, check, cut, effect, snippet,
 };
 
 use crate::connection::{Cause, CauseKind, Failure};
@@ -19,6 +19,7 @@ use crate::target::Owner;
 pub(crate) struct Job<'m> {
     pub(crate) migration: Migration<'m>,
     pub(crate) action: Action,
+    reading: Reading,
     script: Script<'m>,
     /// Where the statements stand in the script's text, and what each does to a transaction.
     statements: Vec<(Range<usize>, Effect)>,
@@ -60,6 +61,7 @@ pub(crate) fn prepare<'m>(
         jobs.push(Job {
             migration,
             action: step.action,
+            reading: set.options().reading,
             script,
             statements,
             transaction: directives.transaction,
@@ -125,7 +127,16 @@ const TRIES: u32 = 10;
 impl<'m> Job<'m> {
     /// The statements, as they will be sent.
     pub(crate) fn statements(&self) -> Vec<String> {
-        self.statements.iter().map(|(range, _)| self.text(range).to_owned()).collect()
+        self.statements.iter().map(|(range, _)| self.sent(range)).collect()
+    }
+
+    /// A statement as it is sent.
+    fn sent(&self, range: &Range<usize>) -> String {
+        match self.reading {
+            Reading::Plain => self.text(range).to_owned(),
+            // The Python tool's files escape a colon that begins no parameter.
+            Reading::Python => self.text(range).replace("\\:", ":"),
+        }
     }
 
     fn text(&self, range: &Range<usize>) -> &str {
@@ -232,7 +243,7 @@ impl<'m> Job<'m> {
             parts
         };
         let statement = |index: usize, range: &Range<usize>| Part {
-            sql: self.text(range).to_owned(),
+            sql: self.sent(range),
             role: Role::Statement(index),
             results: self.results(range, session),
         };

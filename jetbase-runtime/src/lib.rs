@@ -2,6 +2,7 @@
 //!
 //! Programs use it through the crate `jetbase`.
 
+#![warn(clippy::print_stderr, clippy::print_stdout)]
 #![cfg_attr(
     not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
     allow(dead_code, unused_imports, reason = "without a driver there is nobody to talk to")

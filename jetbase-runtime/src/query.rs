@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use jetbase_core::{
-    Ahead, Goal, Kind, Migrations, Plan, Policy, Problem, Record, Refusal, SkipReason, Skipped,
-    Until, Validation, Version, compare, plan, validate as compare_all,
+    Ahead, Goal, Kind, Migrations, Policy, Problem, Record, Refusal, SkipReason, Skipped, Until,
+    Validation, Version, compare, plan, validate as compare_all,
 };
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::lock;
 use crate::run::first_look;
 use crate::session::{Look, Session, Wish, look};
@@ -140,7 +140,12 @@ pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, S
                 plan(&question.set, &history, &Goal::Upgrade(Until::End), &question.policy);
             let (planned, problems) = match planned {
                 Ok(planned) => (planned, Vec::new()),
-                Err(Refusal { problems }) => (Plan::default(), problems),
+                // What would be pending if somebody skipped the validations.
+                Err(Refusal { problems }) => {
+                    let policy = Policy { skip: vec![Validation::All], ..question.policy.clone() };
+                    let goal = Goal::Upgrade(Until::End);
+                    (plan(&question.set, &history, &goal, &policy).unwrap_or_default(), problems)
+                }
             };
             let files = planned.steps.iter().filter_map(|step| question.set.get(step.index));
             let pending = files.map(|it| Pending {
@@ -360,7 +365,7 @@ async fn over_look<'c>(
 ) -> Result<(Session<'c>, Look), Error> {
     let dialect = origin.dialect();
     let mut connection =
-        origin.look().await.map_err(|cause| Error::database("connecting", &cause))?;
+        origin.look(Duration::ZERO).await.map_err(|cause| Error::database("connecting", &cause))?;
     let found = look(connection.as_mut(), dialect, wish).await?;
     let session =
         Session::over(Dedicated { connection, owner: Owner::Pool }, dialect, &found, "").await?;
@@ -457,9 +462,8 @@ async fn set_row_free(session: &mut Session<'_>, force: Force) -> Result<Unlocke
     }
     let holder = status.holder.unwrap_or_default();
     if status.alive == Some(true) && force == Force::No {
-        return Err(Error::place(format!(
-            "the lock is held by {holder}, which is alive; wait for it, end it, or force the unlock"
-        )));
+        let (since, waited) = (status.locked_at, Duration::ZERO);
+        return Err(Error::new(ErrorKind::Held { holder, since, alive: status.alive, waited }));
     }
     let sql = session.sql.unlock;
     let sql = session

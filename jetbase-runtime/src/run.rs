@@ -285,7 +285,7 @@ async fn attempt(
     if let Some(warning) = crate::stale::warning(&request.set) {
         warn(request, report, warning);
     }
-    let first = first_look(origin, &request.wish).await?;
+    let first = look_within(origin, &request.wish, request.wait.connecting()).await?;
     let history = first.history.as_deref().unwrap_or_default();
     let mut planned = plan(&request.set, history, &request.goal, &request.policy)?;
     if replaces(&request.set, &planned) {
@@ -365,7 +365,8 @@ fn replaces(set: &Migrations, planned: &Plan) -> bool {
 /// The texts that newer ones have replaced, read without the lock.
 async fn superseded(origin: &mut dyn Open, first: &Look) -> Result<Vec<(String, String)>, Error> {
     let dialect = origin.dialect();
-    let connection = origin.look().await.map_err(|cause| Error::database("connecting", &cause))?;
+    let connection = origin.look(Duration::ZERO).await;
+    let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
     let dedicated = Dedicated { connection, owner: Owner::Pool };
     let mut session = Session::over(dedicated, dialect, first, "").await?;
     let superseded = session.superseded().await;
@@ -375,8 +376,17 @@ async fn superseded(origin: &mut dyn Open, first: &Look) -> Result<Vec<(String, 
 
 /// The first look, over the caller's own connection or one of its pool.
 pub(crate) async fn first_look(origin: &mut dyn Open, wish: &Wish) -> Result<Look, Error> {
+    look_within(origin, wish, Duration::ZERO).await
+}
+
+/// The same, with some patience for a server that is starting, or full.
+async fn look_within(
+    origin: &mut dyn Open,
+    wish: &Wish,
+    patience: Duration,
+) -> Result<Look, Error> {
     let dialect = origin.dialect();
-    let connection = origin.look().await;
+    let connection = origin.look(patience).await;
     let mut connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
     let found = look(connection.as_mut(), dialect, wish).await;
     connection.finish(crate::connection::End::Reuse).await;

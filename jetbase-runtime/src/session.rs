@@ -436,10 +436,14 @@ impl<'c> Session<'c> {
     }
 
     fn other_user(&self, user: &str) -> Error {
+        let wanted = &self.place.user;
+        let cure = match self.dialect {
+            Dialect::Postgres => format!("grant `{wanted}` to `{user}`, or"),
+            Dialect::MySql | Dialect::Sqlite => "hooks of a pool do not run on it;".to_owned(),
+        };
         Error::place(format!(
-            "the pool's connections work as `{}`, but a connection of our own works as `{user}`, and the pool's hooks \
-             do not run on it; name a `role`, or give the pool's URL the right user",
-            self.place.user
+            "the run has to work as `{wanted}`, but its own connection is one of `{user}`, which may not become \
+             `{wanted}`; {cure} give the URL the right user"
         ))
     }
 

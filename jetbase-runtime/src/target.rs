@@ -75,8 +75,12 @@ pub(crate) trait Open: Send {
     /// The database's dialect.
     fn dialect(&self) -> Dialect;
 
-    /// A connection for one short look.
-    fn look(&mut self) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>>;
+    /// A connection for one short look. Where no pool does it, a server that is starting, or full,
+    /// is waited for.
+    fn look(
+        &mut self,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>>;
 
     /// A connection for a whole run; `nonce` becomes a setting of its session, where that is
     /// possible. A server that is starting, or full, is waited for.
@@ -104,7 +108,10 @@ macro_rules! target {
                     $dialect
                 }
 
-                fn look(&mut self) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
+                fn look(
+                    &mut self,
+                    _: Duration,
+                ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
                     Box::pin(async move {
                         // An idle connection needs no ping: the look itself is one.
                         let connection = match self.try_acquire() {
@@ -152,7 +159,10 @@ macro_rules! target {
                     $dialect
                 }
 
-                fn look(&mut self) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
+                fn look(
+                    &mut self,
+                    _: Duration,
+                ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
                     Box::pin(async move {
                         Ok(Box::new(Guard::<$DB>::Borrowed(self)) as Box<dyn Connection + '_>)
                     })
@@ -175,13 +185,15 @@ macro_rules! target {
                     $dialect
                 }
 
-                fn look(&mut self) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
+                fn look(
+                    &mut self,
+                    patience: Duration,
+                ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
                     Box::pin(async move {
                         let connection = match self.connection.take() {
                             Some(connection) => connection,
                             None => {
-                                connect::<$DB>(self.options.clone(), "", Duration::ZERO, &nothing)
-                                    .await?
+                                connect::<$DB>(self.options.clone(), "", patience, &nothing).await?
                             }
                         };
                         let connection = self.connection.insert(connection);

@@ -185,7 +185,7 @@ async fn sees_the_living(ctx: Context) -> TestResult {
     assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
     let error =
         jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
-    assert!(error.to_string().contains("which is alive"), "{error}");
+    assert!(error.to_string().contains("; it is alive: wait for it, or end it"), "{error}");
     let error = jetbase::run_url(&set, &ctx.db.url).wait(Wait::Never).await.expect_err("held");
     assert!(matches!(error.kind(), ErrorKind::Held { alive: Some(true), .. }), "{error}");
     run.await??;

@@ -2,14 +2,22 @@
 
 /// Applying, rolling back, reporting.
 mod apply;
+/// Wrong URLs, missing rights, broken files.
+mod bad_input;
 /// The examples run, and say what they should.
 mod examples;
 /// Private servers, databases, the Python tool, and the glue to the test runner.
 mod harness;
 /// Who holds the lock, and what happens to those who do not.
 mod lock;
+/// Roles, schemas, settings: where a run works, and what it leaves behind.
+mod place;
+/// The real Python tool on the same database.
+mod python;
 /// Pools, connections, URLs, tasks.
 mod targets;
+/// The program `jetbase`.
+mod tool;
 /// How many messages travel.
 mod trips;
 
@@ -24,5 +32,9 @@ fn main() -> ExitCode {
     lock::register(&mut suite);
     trips::register(&mut suite);
     examples::register(&mut suite);
+    tool::register(&mut suite);
+    python::register(&mut suite);
+    place::register(&mut suite);
+    bad_input::register(&mut suite);
     suite.run()
 }

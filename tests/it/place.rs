@@ -1,7 +1,7 @@
 use jetbase::{DatabaseUrl, ErrorKind, Migrations};
 use sqlx::mysql::{MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnection, SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::apply::set;
@@ -15,6 +15,12 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("refuses_a_transaction_and_leaves_it_usable", Kind::ALL, nothing, transactions);
     suite.each("works_in_a_named_schema", Kind::SERVERS, nothing, named_schema);
     suite.each("names_a_missing_schema", Kind::ALL, nothing, missing_schema);
+    suite.each(
+        "refuses_a_role_where_there_are_none",
+        &[Kind::Sqlite, Kind::Mysql],
+        nothing,
+        no_roles,
+    );
     suite.each("what_a_file_sets_reaches_nobody_else", Kind::SERVERS, nothing, settings_of_a_file);
     suite.each("the_settings_of_a_caller_survive", Kind::ALL, nothing, settings_of_a_caller);
 
@@ -29,7 +35,12 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("follows_standard_conforming_strings", postgres, nothing, conforming);
 
     suite.each("migrations_see_the_sql_mode_of_the_server", mysql, Needs::OWN_SERVER, sql_mode);
-    suite.each("a_session_of_the_caller_is_cut_as_it_is_executed", mysql, nothing, sql_mode_of_the_caller);
+    suite.each(
+        "a_session_of_the_caller_is_cut_as_it_is_executed",
+        mysql,
+        nothing,
+        sql_mode_of_the_caller,
+    );
 
     suite.each("a_rebuilt_table_keeps_its_children", sqlite, nothing, rebuild);
     suite.each("refuses_to_leave_rows_without_parents", sqlite, nothing, orphans);
@@ -100,7 +111,11 @@ macro_rules! transactions {
             }
             sqlx::raw_sql("ROLLBACK").execute(&mut connection).await?;
             let rows = sqlx::raw_sql("SELECT id FROM mine").fetch_all(&mut connection).await?;
-            assert_eq!(rows.len(), 1, "{round}: the transaction did not end with the caller's ROLLBACK");
+            assert_eq!(
+                rows.len(),
+                1,
+                "{round}: the transaction did not end with the caller's ROLLBACK"
+            );
             connection.close().await?;
             // The second round finds tables, and one more file pending.
             jetbase::run(&set(&[A]), DatabaseUrl($url)).await?;
@@ -140,17 +155,30 @@ async fn named_schema(ctx: Context) -> TestResult {
     let found = ctx.db.rows(&places).await?;
     assert_eq!(found, vec![vec![Some(other.clone())]; 4]);
     assert!(jetbase::run(&set, DatabaseUrl(&ctx.db.url)).schema(&other).await?.is_up_to_date());
-    assert_eq!(jetbase::history(&set, DatabaseUrl(&ctx.db.url)).schema(&other).await?.records.len(), 2);
+    assert_eq!(
+        jetbase::history(&set, DatabaseUrl(&ctx.db.url)).schema(&other).await?.records.len(),
+        2
+    );
     assert!(jetbase::history(&set, DatabaseUrl(&ctx.db.url)).await?.records.is_empty());
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).schema(&other).await?;
     assert_eq!(status.to_string(), "Status: UNLOCKED");
     Ok(())
 }
 
+async fn no_roles(ctx: Context) -> TestResult {
+    let text = place(jetbase::run(&set(&[A]), DatabaseUrl(&ctx.db.url)).role("somebody").await)?;
+    assert!(text.starts_with("`somebody` cannot be taken as a role"), "{text}");
+    assert!(ctx.db.rows("SELECT * FROM a").await.is_err(), "the migration ran all the same");
+    Ok(())
+}
+
 async fn missing_schema(ctx: Context) -> TestResult {
     let set = set(&[A]);
     let name = format!("no_such_{}", std::process::id());
-    let error = jetbase::run(&set, DatabaseUrl(&ctx.db.url)).schema(&name).await.expect_err("there is none");
+    let error = jetbase::run(&set, DatabaseUrl(&ctx.db.url))
+        .schema(&name)
+        .await
+        .expect_err("there is none");
     let text = error.to_string();
     assert!(text.contains(&name), "{text}");
     let cure = match ctx.kind {
@@ -160,7 +188,10 @@ async fn missing_schema(ctx: Context) -> TestResult {
     };
     assert!(text.contains(cure), "{text}");
     assert!(ctx.db.rows("SELECT * FROM a").await.is_err(), "the migration ran all the same");
-    assert!(ctx.db.rows("SELECT * FROM jetbase_migrations").await.is_err(), "tables were made elsewhere");
+    assert!(
+        ctx.db.rows("SELECT * FROM jetbase_migrations").await.is_err(),
+        "tables were made elsewhere"
+    );
     Ok(())
 }
 
@@ -175,10 +206,16 @@ async fn schema_in_front(ctx: Context) -> TestResult {
     db.execute(&format!("CREATE SCHEMA {user} AUTHORIZATION {user}")).await?;
     let two = set(&[A, B]);
     let text = place(jetbase::run(&two, DatabaseUrl(&url)).await)?;
-    assert!(text.contains("the schema `public`") && text.contains(&format!("would go to `{user}`")), "{text}");
+    assert!(
+        text.contains("the schema `public`") && text.contains(&format!("would go to `{user}`")),
+        "{text}"
+    );
     assert!(text.contains("schema"), "{text}");
     assert_eq!(schemas(db).await?, ["public"]);
-    assert!(db.rows(&format!("SELECT * FROM {user}.b")).await.is_err(), "a table was made in the wrong schema");
+    assert!(
+        db.rows(&format!("SELECT * FROM {user}.b")).await.is_err(),
+        "a table was made in the wrong schema"
+    );
     // The readers refuse as well: an empty history would be a lie.
     assert!(jetbase::history(&two, DatabaseUrl(&url)).await.is_err());
     assert!(jetbase::lock_status(&two, DatabaseUrl(&url)).await.is_err());
@@ -194,7 +231,10 @@ async fn empty_search_path(ctx: Context) -> TestResult {
     let text = place(jetbase::run(&set(&[A]), DatabaseUrl(&ctx.db.url)).await)?;
     assert!(text.starts_with("no schema of the search path (nowhere) exists"), "{text}");
     assert!(schemas(&ctx.db).await?.is_empty());
-    assert_eq!(jetbase::run(&set(&[A]), DatabaseUrl(&ctx.db.url)).schema("public").await?.applied.len(), 1);
+    assert_eq!(
+        jetbase::run(&set(&[A]), DatabaseUrl(&ctx.db.url)).schema("public").await?.applied.len(),
+        1
+    );
     Ok(())
 }
 
@@ -205,10 +245,13 @@ async fn role_of_the_pool(ctx: Context) -> TestResult {
     let hook = format!("SET ROLE {owner}; SET search_path TO app");
     let pool = PgPoolOptions::new().max_connections(3).after_connect(move |connection, _| {
         let hook = hook.clone();
-        Box::pin(async move { sqlx::raw_sql(AssertSqlSafe(hook)).execute(connection).await.map(drop) })
+        Box::pin(
+            async move { sqlx::raw_sql(AssertSqlSafe(hook)).execute(connection).await.map(drop) },
+        )
     });
     let pool = pool.connect(&db.url).await?;
-    let off = ("V3__c.sql", "-- jetbase: transaction=off\nCREATE TABLE c (id INTEGER);\nVACUUM c;\n");
+    let off =
+        ("V3__c.sql", "-- jetbase: transaction=off\nCREATE TABLE c (id INTEGER);\nVACUUM c;\n");
     for (set, applied) in [(set(&[A]), 1), (set(&[A, B, off]), 2), (set(&[A, B, off]), 0)] {
         assert_eq!(jetbase::run(&set, &pool).await?.applied.len(), applied);
     }
@@ -231,7 +274,8 @@ async fn named_role(ctx: Context) -> TestResult {
     db.execute(&format!("GRANT ALL ON SCHEMA public TO {owner}")).await?;
     let set = set(&[A, B]);
     assert_eq!(jetbase::run(&set, DatabaseUrl(&db.url)).role(&owner).await?.applied.len(), 2);
-    let owners = db.rows("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'").await?;
+    let owners =
+        db.rows("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'").await?;
     assert_eq!(owners, [[Some(owner.clone())]]);
     forget(db, &[&owner]).await
 }
@@ -242,10 +286,14 @@ async fn role_refused(ctx: Context) -> TestResult {
     let user = role(db, "user", "LOGIN PASSWORD 'x'").await?;
     db.execute(&format!("GRANT ALL ON SCHEMA public TO {owner}; GRANT {owner} TO {user}")).await?;
     let hook = format!("SET ROLE {owner}");
-    let pool = PgPoolOptions::new().min_connections(1).max_connections(2).after_connect(move |connection, _| {
-        let hook = hook.clone();
-        Box::pin(async move { sqlx::raw_sql(AssertSqlSafe(hook)).execute(connection).await.map(drop) })
-    });
+    let pool = PgPoolOptions::new().min_connections(1).max_connections(2).after_connect(
+        move |connection, _| {
+            let hook = hook.clone();
+            Box::pin(async move {
+                sqlx::raw_sql(AssertSqlSafe(hook)).execute(connection).await.map(drop)
+            })
+        },
+    );
     let pool = pool.connect(&db.url_as(&user, "x")).await?;
     // What the pool's connection has become, a new one may not become any more.
     db.execute(&format!("REVOKE {owner} FROM {user}")).await?;
@@ -253,6 +301,11 @@ async fn role_refused(ctx: Context) -> TestResult {
     assert!(text.contains(&format!("`{owner}`")) && text.contains(&format!("`{user}`")), "{text}");
     assert!(schemas(db).await?.is_empty());
     pool.close().await;
+    // The same holds for a role that is named.
+    let text =
+        place(jetbase::run(&set(&[A]), DatabaseUrl(&db.url_as(&user, "x"))).role(&owner).await)?;
+    assert!(text.contains(&format!("grant `{owner}` to `{user}`")), "{text}");
+    assert!(schemas(db).await?.is_empty());
     forget(db, &[&user, &owner]).await
 }
 
@@ -291,7 +344,7 @@ async fn settings_of_a_role(ctx: Context) -> TestResult {
         "default_transaction_read_only = on",
         "default_transaction_isolation = 'serializable'",
         "default_transaction_deferrable = on",
-        "statement_timeout = '1ms'",
+        "statement_timeout = '20ms'",
         "lock_timeout = '1ms'",
         "idle_in_transaction_session_timeout = '1ms'",
         "row_security = off",
@@ -304,8 +357,14 @@ async fn settings_of_a_role(ctx: Context) -> TestResult {
         db.admin(&format!("ALTER ROLE {user} SET {setting}")).await?;
     }
     let url = db.url_as(&user, "x");
-    let slow = ("V2__slow.sql", "CREATE TABLE seen AS SELECT current_setting('transaction_isolation') AS level,\n  current_setting('transaction_read_only') AS ro;\nSELECT pg_sleep(0.1);\n");
-    let off = ("V3__off.sql", "-- jetbase: transaction=off\nSELECT pg_sleep(0.1);\nINSERT INTO a (id) VALUES (1);\n");
+    let slow = (
+        "V2__slow.sql",
+        "CREATE TABLE seen AS SELECT current_setting('transaction_isolation') AS level,\n  current_setting('transaction_read_only') AS ro;\nSELECT pg_sleep(0.1);\n",
+    );
+    let off = (
+        "V3__off.sql",
+        "-- jetbase: transaction=off\nSELECT pg_sleep(0.1);\nINSERT INTO a (id) VALUES (1);\n",
+    );
     jetbase::run(&set(&[A]), DatabaseUrl(&url)).await?;
     let three = set(&[A, slow, off]);
     assert_eq!(jetbase::run(&three, DatabaseUrl(&url)).await?.applied.len(), 2);
@@ -315,7 +374,16 @@ async fn settings_of_a_role(ctx: Context) -> TestResult {
     );
     assert_eq!(jetbase::history(&three, DatabaseUrl(&url)).await?.records.len(), 3);
     let pool = PgPool::connect(&url).await?;
-    assert_eq!(jetbase::rollback(&set(&[A, slow, ("V3__off.sql", &format!("{}-- rollback\n", off.1))]), &pool).await?.applied.len(), 1);
+    assert_eq!(
+        jetbase::rollback(
+            &set(&[A, slow, ("V3__off.sql", &format!("{}-- rollback\n", off.1))]),
+            &pool
+        )
+        .await?
+        .applied
+        .len(),
+        1
+    );
     assert_eq!(jetbase::lock_status(&three, &pool).await?.to_string(), "Status: UNLOCKED");
     db.execute("UPDATE jetbase_lock SET is_locked = TRUE, process_id = '0b8f4a62-5d3e-4c1b-9a77-2f60d1c3e84a'").await?;
     assert!(jetbase::unlock(&three, &pool).await?.holder.is_some());
@@ -353,7 +421,13 @@ async fn dump(ctx: Context) -> TestResult {
     };
     let shown = |number: u32| format!("CREATE TABLE shown_{number} AS SELECT {SHOWN} AS line;\n");
     let (first, second) = (dump(1), shown(2));
-    let off = format!("-- jetbase: transaction=off\n{}VACUUM;\n", dump(3).replace(&format!("SET SESSION AUTHORIZATION {other};\n"), "").replace(&format!("SET ROLE {other};\n"), "").replace("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;\n", ""));
+    let off = format!(
+        "-- jetbase: transaction=off\n{}VACUUM;\n",
+        dump(3)
+            .replace(&format!("SET SESSION AUTHORIZATION {other};\n"), "")
+            .replace(&format!("SET ROLE {other};\n"), "")
+            .replace("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;\n", "")
+    );
     let (fourth, broken) = (shown(4), format!("{}SELECT 1 / 0;\n", dump(5)));
     let files = [
         ("V1__dump.sql", first.as_str()),
@@ -371,18 +445,33 @@ async fn dump(ctx: Context) -> TestResult {
          SET check_function_bodies = off; SET my.setting = 'mine'"
     );
     sqlx::raw_sql(AssertSqlSafe(own)).execute(&mut connection).await?;
-    let look = format!("SELECT {SHOWN} || ' ' || current_setting('my.setting') || ' ' || current_setting('DateStyle') || ' ' || current_setting('default_transaction_read_only')");
-    let before: String = sqlx::query_scalar(AssertSqlSafe(look.clone())).fetch_one(&mut connection).await?;
+    let look = format!(
+        "SELECT {SHOWN} || ' ' || current_setting('my.setting') || ' ' || current_setting('DateStyle') || ' ' || current_setting('default_transaction_read_only')"
+    );
+    let before: String =
+        sqlx::query_scalar(AssertSqlSafe(look.clone())).fetch_one(&mut connection).await?;
     let error = jetbase::run(&set, &mut connection).await.expect_err("V5 divides by zero");
     assert_eq!(error.report().applied.len(), 4, "{error}");
-    let after: String = sqlx::query_scalar(AssertSqlSafe(look.clone())).fetch_one(&mut connection).await?;
+    let after: String =
+        sqlx::query_scalar(AssertSqlSafe(look.clone())).fetch_one(&mut connection).await?;
     assert_eq!(after, before);
-    let lines = db.rows("SELECT line FROM app.shown_2 UNION ALL SELECT line FROM app.shown_4").await?;
+    let lines =
+        db.rows("SELECT line FROM app.shown_2 UNION ALL SELECT line FROM app.shown_4").await?;
     for line in lines.iter().flatten().flatten() {
-        assert!(line.starts_with(&format!("{mine} postgres app, public ")) && line.contains(" Europe/Berlin "), "{line}");
+        assert!(
+            line.starts_with(&format!("{mine} postgres app, public "))
+                && line.contains(" Europe/Berlin "),
+            "{line}"
+        );
     }
-    assert_eq!(db.value("SELECT tableowner FROM pg_tables WHERE tablename = 'dump_1'").await?, Some(other.clone()));
-    assert_eq!(db.value("SELECT tableowner FROM pg_tables WHERE tablename = 'jetbase_lock'").await?, Some(mine.clone()));
+    assert_eq!(
+        db.value("SELECT tableowner FROM pg_tables WHERE tablename = 'dump_1'").await?,
+        Some(other.clone())
+    );
+    assert_eq!(
+        db.value("SELECT tableowner FROM pg_tables WHERE tablename = 'jetbase_lock'").await?,
+        Some(mine.clone())
+    );
 
     // On a pool: the run's own connection is like a fresh one for each file.
     let db = ctx.another().await?;
@@ -390,9 +479,18 @@ async fn dump(ctx: Context) -> TestResult {
     let pool = PgPool::connect(&db.url).await?;
     let error = jetbase::run(&set, &pool).await.expect_err("V5 divides by zero");
     assert_eq!(error.report().applied.len(), 4, "{error}");
-    let shown: Vec<_> = db.rows("SELECT line FROM shown_2 UNION ALL SELECT line FROM shown_4").await?.into_iter().flatten().flatten().collect();
+    let shown: Vec<_> = db
+        .rows("SELECT line FROM shown_2 UNION ALL SELECT line FROM shown_4")
+        .await?
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect();
     for line in &shown {
-        assert!(line.starts_with("postgres postgres \"$user\", public 0 ") && !line.contains("Tokyo"), "{line}");
+        assert!(
+            line.starts_with("postgres postgres \"$user\", public 0 ") && !line.contains("Tokyo"),
+            "{line}"
+        );
     }
     assert_eq!(shown.len(), 2);
     pool.close().await;
@@ -401,7 +499,9 @@ async fn dump(ctx: Context) -> TestResult {
 }
 
 async fn conforming(ctx: Context) -> TestResult {
-    ctx.db.execute(&format!("ALTER DATABASE {} SET standard_conforming_strings = off", ctx.db.name)).await?;
+    ctx.db
+        .execute(&format!("ALTER DATABASE {} SET standard_conforming_strings = off", ctx.db.name))
+        .await?;
     let text = "CREATE TABLE t (body TEXT);\nINSERT INTO t VALUES ('it\\'s; one');\nINSERT INTO t VALUES ('two');\n";
     jetbase::run(&set(&[("V1__t.sql", text)]), DatabaseUrl(&ctx.db.url)).await?;
     let rows = ctx.db.rows("SELECT body FROM t ORDER BY body").await?;
@@ -435,7 +535,11 @@ async fn settings_of_a_file(ctx: Context) -> TestResult {
     let bare = ctx.another().await?;
     let alone = set(&[("V1__shown.sql", &shown)]);
     jetbase::run(&alone, DatabaseUrl(&bare.url)).await?;
-    let expected = bare.value("SELECT line FROM shown").await?.ok_or("no line")?.replace(&bare.name, &ctx.db.name);
+    let expected = bare
+        .value("SELECT line FROM shown")
+        .await?
+        .ok_or("no line")?
+        .replace(&bare.name, &ctx.db.name);
 
     let all = set(&[
         ("V1__sets.sql", &sets),
@@ -469,7 +573,10 @@ async fn settings_of_a_caller(ctx: Context) -> TestResult {
             jetbase::run(&set(&[("V1__t.sql", &text)]), &mut connection).await?;
             let after: String = sqlx::query_scalar(look).fetch_one(&mut connection).await?;
             assert_eq!(after, before);
-            assert_eq!(jetbase::lock_status(&set(&[A]), &mut connection).await?.to_string(), "Status: UNLOCKED");
+            assert_eq!(
+                jetbase::lock_status(&set(&[A]), &mut connection).await?.to_string(),
+                "Status: UNLOCKED"
+            );
             jetbase::unlock(&set(&[A]), &mut connection).await?;
             let after: String = sqlx::query_scalar(look).fetch_one(&mut connection).await?;
             assert_eq!(after, before);
@@ -486,26 +593,37 @@ async fn settings_of_a_caller(ctx: Context) -> TestResult {
             let before: String = sqlx::query_scalar(look).fetch_one(&mut connection).await?;
             let off = ("V2__off.sql", "-- jetbase: transaction=off\nVACUUM a;\n");
             jetbase::run(&set(&[A, off]), &mut connection).await?;
-            assert_eq!(before, sqlx::query_scalar::<_, String>(look).fetch_one(&mut connection).await?);
+            assert_eq!(
+                before,
+                sqlx::query_scalar::<_, String>(look).fetch_one(&mut connection).await?
+            );
             ctx.db.execute("UPDATE jetbase_lock SET is_locked = TRUE, process_id = '0b8f4a62-5d3e-4c1b-9a77-2f60d1c3e84a'").await?;
             jetbase::unlock(&set(&[A]), &mut connection).await?;
-            assert_eq!(before, sqlx::query_scalar::<_, String>(look).fetch_one(&mut connection).await?);
+            assert_eq!(
+                before,
+                sqlx::query_scalar::<_, String>(look).fetch_one(&mut connection).await?
+            );
         }
         Kind::Sqlite => {
             for on in [true, false] {
                 let options: SqliteConnectOptions = ctx.db.url.parse()?;
-                let options = options.foreign_keys(on).busy_timeout(std::time::Duration::from_millis(1234));
+                let options =
+                    options.foreign_keys(on).busy_timeout(std::time::Duration::from_millis(1234));
                 let mut connection = SqliteConnection::connect_with(&options).await?;
                 let keys = if on { A } else { B };
-                jetbase::run(&set(&if on { vec![A] } else { vec![A, keys] }), &mut connection).await?;
+                jetbase::run(&set(&if on { vec![A] } else { vec![A, keys] }), &mut connection)
+                    .await?;
                 jetbase::unlock(&set(&[A]), &mut connection).await?;
-                let after: (i64,) = sqlx::query_as("PRAGMA foreign_keys").fetch_one(&mut connection).await?;
+                let after: (i64,) =
+                    sqlx::query_as("PRAGMA foreign_keys").fetch_one(&mut connection).await?;
                 assert_eq!(after.0 == 1, on);
-                let after: (i64,) = sqlx::query_as("PRAGMA busy_timeout").fetch_one(&mut connection).await?;
+                let after: (i64,) =
+                    sqlx::query_as("PRAGMA busy_timeout").fetch_one(&mut connection).await?;
                 assert_eq!(after.0, 1234);
                 ctx.db.execute("UPDATE jetbase_lock SET is_locked = 1, process_id = '0b8f4a62-5d3e-4c1b-9a77-2f60d1c3e84a'").await?;
                 jetbase::unlock(&set(&[A]), &mut connection).await?;
-                let after: (i64,) = sqlx::query_as("PRAGMA busy_timeout").fetch_one(&mut connection).await?;
+                let after: (i64,) =
+                    sqlx::query_as("PRAGMA busy_timeout").fetch_one(&mut connection).await?;
                 assert_eq!(after.0, 1234);
                 connection.close().await?;
             }
@@ -519,7 +637,10 @@ async fn sql_mode(ctx: Context) -> TestResult {
     ctx.db.admin(&format!("SET GLOBAL sql_mode = '{mode}'")).await?;
     let server = ctx.db.value("SELECT @@GLOBAL.sql_mode").await?.ok_or("no mode")?;
     let files = [
-        ("V1__it's.sql", "CREATE TABLE \"t;1\" (body VARCHAR(100), mode VARCHAR(500));\nINSERT INTO \"t;1\" VALUES ('one\\', @@sql_mode);\nINSERT INTO \"t;1\" VALUES ('C:\\new', @@sql_mode);\n"),
+        (
+            "V1__it's.sql",
+            "CREATE TABLE \"t;1\" (body VARCHAR(100), mode VARCHAR(500));\nINSERT INTO \"t;1\" VALUES ('one\\', @@sql_mode);\nINSERT INTO \"t;1\" VALUES ('C:\\new', @@sql_mode);\n",
+        ),
         ("V2__back\\slash.sql", "INSERT INTO \"t;1\" VALUES ('three', @@sql_mode);\n"),
     ];
     let pool = MySqlPool::connect(&ctx.db.url).await?;
@@ -528,7 +649,8 @@ async fn sql_mode(ctx: Context) -> TestResult {
     let rows = ctx.db.rows("SELECT body, mode FROM `t;1`").await?;
     let row = |body: &str| vec![Some(body.to_owned()), Some(server.clone())];
     assert_eq!(rows, [row("one\\"), row("C:\\new"), row("three")]);
-    let names = ctx.db.rows("SELECT filename, description FROM jetbase_migrations ORDER BY 1").await?;
+    let names =
+        ctx.db.rows("SELECT filename, description FROM jetbase_migrations ORDER BY 1").await?;
     let name = |file: &str, text: &str| vec![Some(file.to_owned()), Some(text.to_owned())];
     assert_eq!(names, [name("V1__it's.sql", "it's"), name("V2__back\\slash.sql", "back\\slash")]);
     Ok(())
@@ -538,12 +660,16 @@ async fn sql_mode_of_the_caller(ctx: Context) -> TestResult {
     // The caller reads `"` as quotes of names, the server's default does not: files run under the latter.
     let text = "CREATE TABLE t (body VARCHAR(100));\nINSERT INTO t VALUES (\"it\\\"s; one\");\nINSERT INTO t VALUES ('C:\\\\');\n";
     let mut connection = MySqlConnection::connect(&ctx.db.url).await?;
-    sqlx::raw_sql("SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'").execute(&mut connection).await?;
+    sqlx::raw_sql("SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'")
+        .execute(&mut connection)
+        .await?;
     jetbase::run(&set(&[("V1__t.sql", text)]), &mut connection).await?;
     let rows = ctx.db.rows("SELECT body FROM t").await?;
     assert_eq!(rows, [[Some("it\"s; one".to_owned())], [Some("C:\\".to_owned())]]);
     let hook = MySqlPoolOptions::new().after_connect(|connection, _| {
-        Box::pin(async move { connection.execute("SET SESSION sql_mode = 'ANSI_QUOTES'").await.map(drop) })
+        Box::pin(async move {
+            connection.execute("SET SESSION sql_mode = 'ANSI_QUOTES'").await.map(drop)
+        })
     });
     let pool = hook.connect(&ctx.db.url).await?;
     let more = ("V2__t.sql", "INSERT INTO t VALUES (\"x; y\");\n");
@@ -572,7 +698,9 @@ async fn rebuild(ctx: Context) -> TestResult {
     let pool = SqlitePool::connect(&ctx.db.url).await?;
     assert_eq!(jetbase::run(&set, &pool).await?.applied.len(), 2);
     assert_eq!(sqlx::query_scalar::<_, i64>(count).fetch_one(&pool).await?, 3);
-    assert!(sqlx::query("INSERT INTO child (id, parent) VALUES (30, 99)").execute(&pool).await.is_err());
+    assert!(
+        sqlx::query("INSERT INTO child (id, parent) VALUES (30, 99)").execute(&pool).await.is_err()
+    );
     sqlx::query("DELETE FROM parent WHERE id = 2").execute(&pool).await?;
     assert_eq!(sqlx::query_scalar::<_, i64>(count).fetch_one(&pool).await?, 1);
     pool.close().await;
@@ -581,7 +709,12 @@ async fn rebuild(ctx: Context) -> TestResult {
     let mut connection = SqliteConnection::connect(&other.url).await?;
     jetbase::run(&set, &mut connection).await?;
     assert_eq!(sqlx::query_scalar::<_, i64>(count).fetch_one(&mut connection).await?, 3);
-    assert!(sqlx::query("INSERT INTO child (id, parent) VALUES (30, 99)").execute(&mut connection).await.is_err());
+    assert!(
+        sqlx::query("INSERT INTO child (id, parent) VALUES (30, 99)")
+            .execute(&mut connection)
+            .await
+            .is_err()
+    );
 
     let other = ctx.another().await?;
     jetbase::run(&set, DatabaseUrl(&other.url)).await?;
@@ -590,19 +723,31 @@ async fn rebuild(ctx: Context) -> TestResult {
 }
 
 async fn orphans(ctx: Context) -> TestResult {
-    let bad = ("V2__bad.sql", "INSERT INTO parent (id) VALUES (3);\nDELETE FROM parent WHERE id = 2;\n");
+    let bad =
+        ("V2__bad.sql", "INSERT INTO parent (id) VALUES (3);\nDELETE FROM parent WHERE id = 2;\n");
     let pool = SqlitePool::connect(&ctx.db.url).await?;
-    let error = jetbase::run(&set(&[FAMILY, bad]), &pool).await.expect_err("two rows lose their parent");
+    let error =
+        jetbase::run(&set(&[FAMILY, bad]), &pool).await.expect_err("two rows lose their parent");
     let text = error.to_string();
     assert!(text.starts_with("V2__bad.sql"), "{text}");
-    assert!(text.contains("it leaves 2 rows without their parents: child row 20 → parent, child row 21 → parent"), "{text}");
+    assert!(
+        text.contains(
+            "it leaves 2 rows without their parents: child row 20 → parent, child row 21 → parent"
+        ),
+        "{text}"
+    );
     assert!(!text.contains("commit failed"), "{text}");
-    assert!(matches!(error.kind(), ErrorKind::Statement(failed) if failed.permanent == 0), "{text}");
+    assert!(
+        matches!(error.kind(), ErrorKind::Statement(failed) if failed.permanent == 0),
+        "{text}"
+    );
     assert_eq!(error.report().applied.len(), 1);
-    let parents: Vec<i64> = sqlx::query_scalar("SELECT id FROM parent ORDER BY id").fetch_all(&pool).await?;
+    let parents: Vec<i64> =
+        sqlx::query_scalar("SELECT id FROM parent ORDER BY id").fetch_all(&pool).await?;
     assert_eq!(parents, [1, 2]);
     assert_eq!(sqlx::query_scalar::<_, i64>("PRAGMA foreign_keys").fetch_one(&pool).await?, 1);
-    let good = ("V2__bad.sql", "DELETE FROM child WHERE parent = 2;\nDELETE FROM parent WHERE id = 2;\n");
+    let good =
+        ("V2__bad.sql", "DELETE FROM child WHERE parent = 2;\nDELETE FROM parent WHERE id = 2;\n");
     assert_eq!(jetbase::run(&set(&[FAMILY, good]), &pool).await?.applied.len(), 1);
     Ok(())
 }
@@ -611,9 +756,14 @@ async fn old_orphans(ctx: Context) -> TestResult {
     jetbase::run(&set(&[FAMILY]), DatabaseUrl(&ctx.db.url)).await?;
     ctx.db.execute("PRAGMA foreign_keys = OFF; DELETE FROM parent WHERE id = 1").await?;
     let harmless = ("V2__harmless.sql", "INSERT INTO parent (id) VALUES (7);\n");
-    assert_eq!(jetbase::run(&set(&[FAMILY, harmless]), DatabaseUrl(&ctx.db.url)).await?.applied.len(), 1);
+    assert_eq!(
+        jetbase::run(&set(&[FAMILY, harmless]), DatabaseUrl(&ctx.db.url)).await?.applied.len(),
+        1
+    );
     let bad = ("V3__bad.sql", "DELETE FROM parent WHERE id = 2;\n");
-    let error = jetbase::run(&set(&[FAMILY, harmless, bad]), DatabaseUrl(&ctx.db.url)).await.expect_err("two more");
+    let error = jetbase::run(&set(&[FAMILY, harmless, bad]), DatabaseUrl(&ctx.db.url))
+        .await
+        .expect_err("two more");
     assert!(error.to_string().contains("without their parents"), "{error}");
     Ok(())
 }
@@ -624,7 +774,10 @@ async fn memory(_ctx: Context) -> TestResult {
     assert_eq!(jetbase::run(&first, &pool).await?.applied.len(), 1);
     assert_eq!(jetbase::run(&set(&[FAMILY, REBUILD]), &pool).await?.applied.len(), 1);
     assert!(jetbase::run(&set(&[FAMILY, REBUILD]), &pool).await?.is_up_to_date());
-    assert_eq!(sqlx::query_scalar::<_, i64>("SELECT count(*) FROM child").fetch_one(&pool).await?, 3);
+    assert_eq!(
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM child").fetch_one(&pool).await?,
+        3
+    );
     assert_eq!(sqlx::query_scalar::<_, i64>("PRAGMA foreign_keys").fetch_one(&pool).await?, 1);
     assert_eq!(jetbase::status(&first, &pool).await?.applied.len(), 2);
     assert_eq!(jetbase::lock_status(&first, &pool).await?.to_string(), "Status: UNLOCKED");

@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use jetbase::{Action, DatabaseUrl, ErrorKind, Event, Folder, Migrations, Options, Readiness, Repeat, Report, Wait};
+use jetbase::{
+    Action, DatabaseUrl, ErrorKind, Event, Folder, Migrations, Options, Readiness, Repeat, Report,
+    Wait,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection, MySqlConnection, PgConnection};
 
@@ -22,7 +25,12 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("python_sees_our_lock_inside_a_file", all, python, lock_inside_a_file);
     suite.each("we_never_rob_python_of_its_lock", all, python, never_robbed);
     suite.each("we_wait_for_a_run_of_python", all, python, waits_for_python);
-    suite.each("python_unlocks_and_takes_over_in_the_middle_of_our_run", all, python, python_takes_over);
+    suite.each(
+        "python_unlocks_and_takes_over_in_the_middle_of_our_run",
+        all,
+        python,
+        python_takes_over,
+    );
     suite.each("both_tools_make_equal_tables_and_rows", all, python, equal_places);
     suite.each("python_sees_the_latest_of_fast_migrations", all, python, fast_migrations);
     suite.each("stamps_go_on_behind_one_from_the_future", all, python, future_stamp);
@@ -31,13 +39,16 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("python_cannot_record_a_version_twice_in_our_tables", all, python, recorded_once);
 }
 
-const V1: (&str, &str) = ("V1__make_a.sql", "CREATE TABLE a (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE a;\n");
+const V1: (&str, &str) =
+    ("V1__make_a.sql", "CREATE TABLE a (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE a;\n");
 const V1_1: (&str, &str) = (
     "V1_1__fill_a.sql",
     "-- upgrade\nINSERT INTO a (id) VALUES (1);\nINSERT INTO a (id) VALUES (2);\n\n-- rollback\nDELETE FROM a;\n",
 );
-const V2: (&str, &str) = ("V2__make_b.sql", "CREATE TABLE b (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE b;\n");
-const V3: (&str, &str) = ("V3__make_c.sql", "CREATE TABLE c (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE c;\n");
+const V2: (&str, &str) =
+    ("V2__make_b.sql", "CREATE TABLE b (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE b;\n");
+const V3: (&str, &str) =
+    ("V3__make_c.sql", "CREATE TABLE c (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE c;\n");
 
 /// What a folder holds now, as a set.
 fn set_of(project: &Project) -> Result<Migrations, Error> {
@@ -54,7 +65,8 @@ async fn ours(project: &Project, db: &Database) -> Result<Report, Error> {
 /// Applies what a folder holds now, with the Python tool; returns the files it names.
 async fn theirs(project: &Project, db: &Database) -> Result<Vec<String>, Error> {
     let output = project.python(db, &["upgrade"]).await?.succeeded()?;
-    let named = |line: &str| line.strip_prefix("Migration applied successfully: ").map(str::to_owned);
+    let named =
+        |line: &str| line.strip_prefix("Migration applied successfully: ").map(str::to_owned);
     let files: Vec<_> = output.lines().into_iter().filter_map(named).collect();
     assert_eq!(files.is_empty(), output.contains("Migrations are up to date."), "{output:?}");
     Ok(files)
@@ -96,7 +108,10 @@ async fn python_answers(ctx: Context) -> TestResult {
     let project = Project::with(&[V1, V1_1, V2, ("ROC__none.sql", "SELECT 1;\n")])?;
     ours(&project, &ctx.db).await?;
     for (words, answer) in [
-        (&["validate-checksums"][..], "All migration checksums are valid - no altered upgrade statements detected."),
+        (
+            &["validate-checksums"][..],
+            "All migration checksums are valid - no altered upgrade statements detected.",
+        ),
         (&["validate-files"], "All migrations have corresponding files."),
         (&["current"], "Latest migration version: 2"),
         (&["lock-status"], "Status: UNLOCKED"),
@@ -106,11 +121,17 @@ async fn python_answers(ctx: Context) -> TestResult {
         assert!(output.lines().contains(&answer), "{words:?}: {output:?}");
     }
     let listed = project.python(&ctx.db, &["history"]).await?.succeeded()?;
-    let at = |text: &str| listed.stdout.find(text).ok_or(format!("no `{text}` in {}", listed.stdout));
-    assert!(at(" make a ")? < at(" fill a ")? && at(" fill a ")? < at(" make b ")?, "{}", listed.stdout);
+    let at =
+        |text: &str| listed.stdout.find(text).ok_or(format!("no `{text}` in {}", listed.stdout));
+    assert!(
+        at(" make a ")? < at(" fill a ")? && at(" fill a ")? < at(" make b ")?,
+        "{}",
+        listed.stdout
+    );
     project.write(V3.0, V3.1)?;
     let status = project.python(&ctx.db, &["status"]).await?.succeeded()?.stdout;
-    let (applied, pending) = status.split_once("Migrations Pending").ok_or("no table of the pending")?;
+    let (applied, pending) =
+        status.split_once("Migrations Pending").ok_or("no table of the pending")?;
     for text in ["make a", "fill a", "make b"] {
         assert!(applied.contains(text) && !pending.contains(text), "{text}: {status}");
     }
@@ -130,11 +151,19 @@ async fn we_have_nothing_to_do(ctx: Context) -> TestResult {
     assert_eq!(count(&ctx.db, "a").await?, "2");
     assert_eq!(jetbase::check(&set, target).await?, Readiness::Ready);
     assert_eq!(jetbase::validate(&set, target).await?.records, 3);
-    assert_eq!(jetbase::current(&set, target).await?.map(|it| it.to_string()).as_deref(), Some("2"));
+    assert_eq!(
+        jetbase::current(&set, target).await?.map(|it| it.to_string()).as_deref(),
+        Some("2")
+    );
     let status = jetbase::status(&set, target).await?;
-    assert_eq!((status.applied.len(), status.pending.len(), status.problems.len()), (3, 0, 0), "{status}");
+    assert_eq!(
+        (status.applied.len(), status.pending.len(), status.problems.len()),
+        (3, 0, 0),
+        "{status}"
+    );
     let records = jetbase::history(&set, target).await?.records;
-    let versions: Vec<_> = records.iter().map(|it| it.version.as_deref().unwrap_or_default()).collect();
+    let versions: Vec<_> =
+        records.iter().map(|it| it.version.as_deref().unwrap_or_default()).collect();
     assert_eq!(versions, ["1", "1.1", "2"]);
     assert_eq!(jetbase::lock_status(&set, target).await?.to_string(), "Status: UNLOCKED");
     project.write(V3.0, V3.1)?;
@@ -154,7 +183,8 @@ async fn python_rolls_back(ctx: Context) -> TestResult {
     assert!(ctx.db.rows("SELECT * FROM b").await.is_err(), "b is still there");
     assert_eq!(files(&ours(&project, &ctx.db).await?), ["V1_1__fill_a.sql", "V2__make_b.sql"]);
     assert!(theirs(&project, &ctx.db).await?.is_empty());
-    let numbers = ctx.db.rows("SELECT version, order_executed FROM jetbase_migrations ORDER BY 2").await?;
+    let numbers =
+        ctx.db.rows("SELECT version, order_executed FROM jetbase_migrations ORDER BY 2").await?;
     assert_eq!(texts(&numbers), [["1", "1"], ["1.1", "4"], ["2", "5"]]);
     Ok(())
 }
@@ -181,7 +211,10 @@ async fn we_roll_back(ctx: Context) -> TestResult {
 /// How often each repeatable ran.
 async fn ran(db: &Database) -> Result<BTreeMap<String, String>, Error> {
     let rows = db.rows("SELECT what, count(*) FROM log GROUP BY what").await?;
-    Ok(rows.into_iter().filter_map(|row| Some((row.first()?.clone()?, row.get(1)?.clone()?))).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((row.first()?.clone()?, row.get(1)?.clone()?)))
+        .collect())
 }
 
 fn times(counts: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -203,7 +236,8 @@ async fn repeatables(ctx: Context) -> TestResult {
     assert_eq!(theirs(&project, db).await?, [always]);
     assert_eq!(ran(db).await?, times(&[("ra", "2"), ("one", "1")]));
     assert!(ours(&project, db).await?.is_up_to_date());
-    let again = jetbase::run(&set_of(&project)?, DatabaseUrl(&db.url)).repeat(Repeat::Always).await?;
+    let again =
+        jetbase::run(&set_of(&project)?, DatabaseUrl(&db.url)).repeat(Repeat::Always).await?;
     assert_eq!(files(&again), [always]);
     assert_eq!(ran(db).await?, times(&[("ra", "3"), ("one", "1")]));
 
@@ -234,14 +268,20 @@ async fn drift(ctx: Context) -> TestResult {
     ours(&project, &ctx.db).await?;
     project.write(V1.0, "CREATE TABLE a (id BIGINT NOT NULL);\n")?;
     let error = ours(&project, &ctx.db).await.expect_err("V1 was edited").to_string();
-    assert!(error.starts_with("V1__make_a.sql was changed after version 1 had been applied"), "{error}");
+    assert!(
+        error.starts_with("V1__make_a.sql was changed after version 1 had been applied"),
+        "{error}"
+    );
     let output = project.python(&ctx.db, &["upgrade"]).await?.failed()?;
     assert!(output.contains("Checksum mismatch for versions: 1."), "{output:?}");
     // The Python tool's repair is one for us too.
     project.python(&ctx.db, &["fix-checksums"]).await?.succeeded()?;
     assert!(ours(&project, &ctx.db).await?.is_up_to_date());
     // An edit of the rollback section, of comments and of line ends is none.
-    project.write(V1.0, "-- a\r\n  CREATE TABLE a (id BIGINT NOT NULL);\r\n-- rollback\r\nDROP TABLE a;\r\n")?;
+    project.write(
+        V1.0,
+        "-- a\r\n  CREATE TABLE a (id BIGINT NOT NULL);\r\n-- rollback\r\nDROP TABLE a;\r\n",
+    )?;
     assert!(ours(&project, &ctx.db).await?.is_up_to_date());
     assert!(theirs(&project, &ctx.db).await?.is_empty());
     Ok(())
@@ -255,7 +295,9 @@ struct Halt {
 
 impl Halt {
     /// The halt, and the listener for `on_event`.
-    fn at(matches: impl Fn(&Event) -> bool + Send + 'static) -> (Halt, impl FnMut(&Event) + Send + 'static) {
+    fn at(
+        matches: impl Fn(&Event) -> bool + Send + 'static,
+    ) -> (Halt, impl FnMut(&Event) + Send + 'static) {
         let (tell, reached) = tokio::sync::mpsc::unbounded_channel();
         let (go_on, wait) = mpsc::channel();
         let listen = move |event: &Event| {
@@ -293,13 +335,17 @@ async fn lock_between_files(ctx: Context) -> TestResult {
     assert!(output.contains(HELD), "{output:?}");
     let output = project.python(&ctx.db, &["lock-status"]).await?.succeeded()?;
     assert!(output.lines().contains(&"Status: LOCKED"), "{output:?}");
-    let since = output.lines().into_iter().find_map(|line| line.strip_prefix("Locked At: ").map(str::to_owned));
+    let since = output
+        .lines()
+        .into_iter()
+        .find_map(|line| line.strip_prefix("Locked At: ").map(str::to_owned));
     assert!(since.is_some_and(|since| since.starts_with("20")), "{output:?}");
     let id = ctx.db.value("SELECT process_id FROM jetbase_lock").await?.ok_or("no process id")?;
     assert_eq!((id.len(), id.get(..6)), (36, Some("6a6250")), "{id}");
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).await?;
     assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
-    let error = jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
+    let error =
+        jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
     assert!(error.to_string().contains("which is alive"), "{error}");
 
     halt.go_on()?;
@@ -355,14 +401,20 @@ impl Endless {
     }
 
     /// The run that meets the statement.
-    fn start(&self, set: &Migrations, db: &Database) -> tokio::task::JoinHandle<Result<Report, jetbase::Error>> {
+    fn start(
+        &self,
+        set: &Migrations,
+        db: &Database,
+    ) -> tokio::task::JoinHandle<Result<Report, jetbase::Error>> {
         let (set, url) = (set.clone(), db.url.clone());
         match &self.hold {
             Hold::Sqlite(_, pool) => {
                 let pool = pool.clone();
                 tokio::spawn(async move { jetbase::run(&set, &pool).await })
             }
-            Hold::Postgres(_) | Hold::Mysql(_) => tokio::spawn(async move { jetbase::run_url(&set, &url).await }),
+            Hold::Postgres(_) | Hold::Mysql(_) => {
+                tokio::spawn(async move { jetbase::run_url(&set, &url).await })
+            }
         }
     }
 
@@ -382,7 +434,9 @@ async fn until(db: &Database, sql: &str) -> TestResult {
     loop {
         match db.value(sql).await {
             Ok(Some(answer)) if answer == "1" => return Ok(()),
-            _ if Instant::now() > deadline => return Err(format!("`{sql}` was not answered with 1 in time").into()),
+            _ if Instant::now() > deadline => {
+                return Err(format!("`{sql}` was not answered with 1 in time").into());
+            }
             _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
@@ -390,7 +444,8 @@ async fn until(db: &Database, sql: &str) -> TestResult {
 
 async fn lock_inside_a_file(ctx: Context) -> TestResult {
     let endless = Endless::new(&ctx.db).await?;
-    let text = format!("-- jetbase: lock_timeout=60s\nINSERT INTO a (id) VALUES (7);\n{};\n", endless.sql);
+    let text =
+        format!("-- jetbase: lock_timeout=60s\nINSERT INTO a (id) VALUES (7);\n{};\n", endless.sql);
     let project = Project::with(&[V1, ("V2__long.sql", &text)])?;
     let set = set_of(&project)?;
     let run = endless.start(&set, &ctx.db);
@@ -436,19 +491,28 @@ async fn never_robbed(ctx: Context) -> TestResult {
     let lock = "SELECT is_locked, process_id, locked_at FROM jetbase_lock";
     let before = ctx.db.rows(lock).await?;
     for wait in [Wait::Never, Wait::UpTo(Duration::from_millis(200))] {
-        let error = jetbase::run(&set, DatabaseUrl(&ctx.db.url)).wait(wait).await.expect_err("held");
+        let error =
+            jetbase::run(&set, DatabaseUrl(&ctx.db.url)).wait(wait).await.expect_err("held");
         let ErrorKind::Held { holder, alive: None, since: Some(_), .. } = error.kind() else {
             return Err(error.into());
         };
         assert_eq!(*holder, format!("the Python tool (process {id})"));
-        let error = jetbase::rollback(&set, DatabaseUrl(&ctx.db.url)).wait(wait).await.expect_err("held");
+        let error =
+            jetbase::rollback(&set, DatabaseUrl(&ctx.db.url)).wait(wait).await.expect_err("held");
         assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error}");
     }
     assert_eq!(ctx.db.rows(lock).await?, before);
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).await?;
-    assert_eq!((status.locked, status.alive, status.process_id.as_deref()), (true, None, Some(id)), "{status}");
+    assert_eq!(
+        (status.locked, status.alive, status.process_id.as_deref()),
+        (true, None, Some(id)),
+        "{status}"
+    );
     let unlocked = jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await?;
-    assert_eq!(unlocked.to_string(), format!("unlocked; it was held by the Python tool (process {id})"));
+    assert_eq!(
+        unlocked.to_string(),
+        format!("unlocked; it was held by the Python tool (process {id})")
+    );
     let output = project.python(&ctx.db, &["lock-status"]).await?.succeeded()?;
     assert!(output.lines().contains(&"Status: UNLOCKED"), "{output:?}");
     assert_eq!(files(&ours(&project, &ctx.db).await?), ["V2__make_b.sql"]);
@@ -484,8 +548,9 @@ async fn waits_for_python(ctx: Context) -> TestResult {
 async fn python_takes_over(ctx: Context) -> TestResult {
     let project = Project::with(&[V1, V1_1, V2, V3])?;
     let set = set_of(&project)?;
-    let (mut halt, listen) =
-        Halt::at(|event| matches!(event, Event::Finished { file, .. } if file == "V1_1__fill_a.sql"));
+    let (mut halt, listen) = Halt::at(
+        |event| matches!(event, Event::Finished { file, .. } if file == "V1_1__fill_a.sql"),
+    );
     let (url, inner) = (ctx.db.url.clone(), set.clone());
     let run = tokio::spawn(async move { jetbase::run_url(&inner, &url).on_event(listen).await });
     halt.reached().await?;
@@ -498,8 +563,12 @@ async fn python_takes_over(ctx: Context) -> TestResult {
     let ErrorKind::LockLost { file } = error.kind() else { return Err(error.into()) };
     assert_eq!(file.as_deref(), Some("V2__make_b.sql"));
     assert_eq!(files(error.report()), ["V1__make_a.sql", "V1_1__fill_a.sql"]);
-    assert!(error.to_string().contains("done before that, and kept: V1__make_a.sql, V1_1__fill_a.sql"), "{error}");
-    let rows = ctx.db.rows("SELECT version FROM jetbase_migrations ORDER BY order_executed").await?;
+    assert!(
+        error.to_string().contains("done before that, and kept: V1__make_a.sql, V1_1__fill_a.sql"),
+        "{error}"
+    );
+    let rows =
+        ctx.db.rows("SELECT version FROM jetbase_migrations ORDER BY order_executed").await?;
     assert_eq!(texts(&rows), [["1"], ["1.1"], ["2"], ["3"]]);
     assert_eq!(count(&ctx.db, "a").await?, "2");
     let lock = ctx.db.rows("SELECT is_locked, process_id FROM jetbase_lock").await?;
@@ -559,9 +628,15 @@ async fn definitions(db: &Database) -> Result<Rows, Error> {
 
 async fn equal_places(ctx: Context) -> TestResult {
     let project = Project::with(&[
-        ("V01__zero_one.sql", "CREATE TABLE a (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE a;\n"),
+        (
+            "V01__zero_one.sql",
+            "CREATE TABLE a (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE a;\n",
+        ),
         ("V1_2__under_scores__twice.sql", "INSERT INTO a (id) VALUES (1);\r\n"),
-        ("deeper/V1.10__größe_日本.sql", "-- jetbase: delimiter=~\nINSERT INTO a (id)\n  VALUES (2)~\n"),
+        (
+            "deeper/V1.10__größe_日本.sql",
+            "-- jetbase: delimiter=~\nINSERT INTO a (id)\n  VALUES (2)~\n",
+        ),
         ("V20260101.120000___leading.sql", "-- nothing\n"),
         ("V20260102__v.5__dots.sql", "INSERT INTO a (id) VALUES (3);;\n"),
         ("RA__every time.sql", "DELETE FROM a WHERE id = 99;\n"),
@@ -591,19 +666,25 @@ async fn equal_places(ctx: Context) -> TestResult {
 async fn fast_migrations(ctx: Context) -> TestResult {
     let project = Project::with(&[V1])?;
     for number in 2..=40 {
-        project.write(&format!("V{number}__fast.sql"), &format!("INSERT INTO a (id) VALUES ({number});\n"))?;
+        project.write(
+            &format!("V{number}__fast.sql"),
+            &format!("INSERT INTO a (id) VALUES ({number});\n"),
+        )?;
     }
     assert_eq!(ours(&project, &ctx.db).await?.applied.len(), 40);
-    let stamps = ctx.db.rows("SELECT applied_at FROM jetbase_migrations ORDER BY order_executed").await?;
+    let stamps =
+        ctx.db.rows("SELECT applied_at FROM jetbase_migrations ORDER BY order_executed").await?;
     let stamps: Vec<_> = stamps.into_iter().flatten().collect();
     // The databases drop zeros at the end of a fraction: compare what was meant.
-    let stamps: Vec<_> = stamps.iter().map(|it| format!("{:0<26}", it.as_deref().unwrap_or_default())).collect();
+    let stamps: Vec<_> =
+        stamps.iter().map(|it| format!("{:0<26}", it.as_deref().unwrap_or_default())).collect();
     let ties: Vec<_> = stamps.windows(2).filter(|pair| pair[0] >= pair[1]).collect();
     assert!(ties.is_empty(), "{ties:?}");
     let current = project.python(&ctx.db, &["current"]).await?.succeeded()?;
     assert!(current.lines().contains(&"Latest migration version: 40"), "{current:?}");
     let output = project.python(&ctx.db, &["rollback", "-c", "3"]).await?.succeeded()?;
-    let undone = |line: &str| line.strip_prefix("Rollback applied successfully: ").map(str::to_owned);
+    let undone =
+        |line: &str| line.strip_prefix("Rollback applied successfully: ").map(str::to_owned);
     let undone: Vec<_> = output.lines().into_iter().filter_map(undone).collect();
     assert_eq!(undone, ["V40__fast.sql", "V39__fast.sql", "V38__fast.sql"]);
     Ok(())
@@ -664,7 +745,10 @@ async fn multi_line(ctx: Context) -> TestResult {
     let other = ctx.another().await?;
     ours(&project, &ctx.db).await?;
     theirs(&project, &other).await?;
-    assert_eq!(ctx.db.value("SELECT body FROM t").await?.as_deref(), Some("one\n   two\n\n-- three\nfour"));
+    assert_eq!(
+        ctx.db.value("SELECT body FROM t").await?.as_deref(),
+        Some("one\n   two\n\n-- three\nfour")
+    );
     assert_eq!(other.value("SELECT body FROM t").await?.as_deref(), Some("one two four"));
     let sum = "SELECT checksum FROM jetbase_migrations";
     assert_eq!(ctx.db.value(sum).await?, other.value(sum).await?);

@@ -166,10 +166,10 @@ jetbase-macros = { path = "CRATES/jetbase-macros" }
 const FACADE: &str = r#"
 use std::marker::PhantomData;
 use std::path::Path;
-pub use jetbase_core::{Dialect, Migrations, Version};
+pub use jetbase_core::{Dialect, Migrations, Reading, Version};
 
 pub mod __private {
-    pub use jetbase_core::{Options, Row, lengths_agree};
+    pub use jetbase_core::{Options, Table};
     pub use jetbase_macros::__embed;
     pub fn compare_with_folder(set: &super::Migrations) -> Result<(), String> {
         let Some(folder) = set.options().folder else { return Ok(()) };

@@ -90,4 +90,8 @@ fn the_generated_test_and_the_switch_notice_too() {
         let (success, _, text) = project.cargo_under(warnings, &["build"]);
         assert_eq!(success, fine, "no touch is needed: {text}");
     }
+    std::fs::remove_dir_all(project.folder()).unwrap();
+    let (success, _, text) = project.cargo(&["build"]);
+    assert!(!success && text.contains("there is no such folder"), "{text}");
+    assert_eq!(text.matches("error: ").count(), 2, "ours, and cargo's last line: {text}");
 }

@@ -1,14 +1,14 @@
 //! What can be typed.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
-use jetbase_core::{Dialect, Version};
 
-/// Database migrations, applied exactly once.
+use super::options::{Inspect, New, Patience, Renumber, Rollback, Sum, Unlock, Upgrade, Validate};
+
+/// The command line of the standalone tool.
 #[derive(Debug, Parser)]
-#[command(name = "jetbase", version, about, after_help = AFTER, disable_help_subcommand = true)]
+#[command(name = "jetbase", version, about = ABOUT, after_help = AFTER, disable_help_subcommand = true)]
 pub(crate) struct Tool {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -21,6 +21,7 @@ pub(crate) struct Tool {
     pub(crate) command: ToolCommand,
 }
 
+const ABOUT: &str = "Applies SQL migrations exactly once, under the jetbase lock";
 const OPTIONS: &str = "Common options";
 
 /// What stands below the help of every face.
@@ -114,12 +115,24 @@ pub(crate) enum SetCommand {
     Unlock(Unlock),
 
     /// Compare the checksums of files and history
-    #[command(after_long_help = "JSON: compared, problems, skipped")]
-    ValidateChecksums,
+    #[command(after_long_help = "JSON: compared, problems, skipped; with --fix: repaired")]
+    ValidateChecksums(Validate),
 
     /// Look for applied migrations without files, and for files that sort too low
-    #[command(after_long_help = "JSON: compared, problems, skipped")]
-    ValidateFiles,
+    #[command(after_long_help = "JSON: compared, problems, skipped; with --fix: repaired")]
+    ValidateFiles(Validate),
+
+    /// Do both, fix-files and fix-checksums
+    #[command(after_long_help = "JSON: repaired (kind, version, file, from, to)")]
+    Fix(Patience),
+
+    /// Record the checksums that the files have now
+    #[command(after_long_help = "JSON: repaired (kind, version, file, from, to)")]
+    FixChecksums(Patience),
+
+    /// Forget applied migrations whose files are gone; what they did stays
+    #[command(after_long_help = "JSON: repaired (kind, version, file)")]
+    FixFiles(Patience),
 }
 
 /// Commands about files.
@@ -151,151 +164,14 @@ pub(crate) enum FilesCommand {
     Renumber(Renumber),
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Upgrade {
-    /// Apply at most this many versions
-    #[arg(short, long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
-    pub(crate) count: Option<usize>,
-
-    /// Apply the versions up to and with this one
-    #[arg(short, long, value_name = "VERSION", value_parser = Version::parse)]
-    pub(crate) to_version: Option<Version>,
-
-    /// Show the SQL, execute nothing
-    #[arg(short, long)]
-    pub(crate) dry_run: bool,
-
-    /// Compare neither checksums nor files with the history
-    #[arg(long)]
-    pub(crate) skip_validation: bool,
-
-    /// Do not compare checksums
-    #[arg(long)]
-    pub(crate) skip_checksum_validation: bool,
-
-    /// Do not look for missing files, or for files that sort too low
-    #[arg(long)]
-    pub(crate) skip_file_validation: bool,
-
-    #[command(flatten)]
-    pub(crate) patience: Patience,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Rollback {
-    /// Roll back this many versions
-    #[arg(short, long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
-    pub(crate) count: Option<usize>,
-
-    /// Roll back every version above this one
-    #[arg(short, long, value_name = "VERSION", value_parser = Version::parse)]
-    pub(crate) to_version: Option<Version>,
-
-    /// Show the SQL, execute nothing
-    #[arg(short, long)]
-    pub(crate) dry_run: bool,
-
-    #[command(flatten)]
-    pub(crate) patience: Patience,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Patience {
-    /// How long to wait while somebody else holds the lock, such as `90s` or `5min` [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub(crate) wait: Option<Duration>,
-
-    /// Do not wait for the lock
-    #[arg(long, conflicts_with = "wait")]
-    pub(crate) no_wait: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Unlock {
-    /// Unlock even under a holder that is provably alive
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct New {
-    /// What the migration does, in words
-    pub(crate) description: String,
-
-    /// The version [default: the date and time in UTC, above all others]
-    #[arg(short, long)]
-    pub(crate) version: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Inspect {
-    /// The files
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-
-    /// The dialect they are written in: postgres, mysql or sqlite [default: any that reads them]
-    #[arg(long, value_parser = dialect)]
-    pub(crate) dialect: Option<Dialect>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Sum {
-    /// Write nothing; fail when folder and list disagree (11), or a migration is not recorded (10)
-    #[arg(long, conflicts_with_all = ["accept", "out_of_order"])]
-    pub(crate) check: bool,
-
-    /// Take a recorded version as the folder has it now
-    #[arg(long, value_name = "VERSION", value_parser = super::list::accepted)]
-    pub(crate) accept: Vec<Version>,
-
-    /// Record versions below recorded ones: every database can still take them
-    #[arg(long)]
-    pub(crate) out_of_order: bool,
-
-    /// The dialect the set is written in: postgres, mysql or sqlite [default: any]
-    #[arg(long, value_parser = dialect)]
-    pub(crate) dialect: Option<Dialect>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Renumber {
-    /// Show the new names, rename nothing
-    #[arg(short, long)]
-    pub(crate) dry_run: bool,
-}
-
-/// A positive number.
-fn count(text: &str) -> Result<usize, &'static str> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("'count' must be a positive integer."),
-        Ok(count) => Ok(count),
-    }
-}
-
-fn dialect(text: &str) -> Result<Dialect, &'static str> {
-    text.parse().map_err(|()| "write `postgres`, `mysql` or `sqlite`")
-}
-
-/// A time such as `30`, `500ms`, `30s`, `5min` or `1h`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "write a number and a unit: `500ms`, `30s`, `5min` or `1h`".to_owned();
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let seconds = match unit.trim() {
-        "ms" => return Ok(Duration::from_millis(number)),
-        "" | "s" | "sec" => 1,
-        "m" | "min" => 60,
-        "h" => 3600,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
     use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::options::time;
 
     fn parse(line: &str) -> Result<Tool, clap::Error> {
         Tool::try_parse_from(line.split(' '))
@@ -312,7 +188,7 @@ mod tests {
         let ToolCommand::Set(SetCommand::Upgrade(upgrade)) = tool.command else { panic!() };
         assert_eq!(upgrade.count, Some(2));
         assert!(upgrade.dry_run && upgrade.skip_validation);
-        assert_eq!(upgrade.patience.wait, Some(Duration::from_secs(300)));
+        assert_eq!(upgrade.locking.patience.wait, Some(Duration::from_secs(300)));
         let tool = parse("jetbase rollback --to-version 1_2").unwrap();
         let ToolCommand::Set(SetCommand::Rollback(rollback)) = tool.command else { panic!() };
         assert_eq!(rollback.to_version.unwrap().as_str(), "1.2");
@@ -338,11 +214,11 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, time) in [("7", 7_000), ("250ms", 250), ("2m", 120_000), ("1h", 3_600_000)] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(time)));
+        for (text, millis) in [("7", 7_000), ("250ms", 250), ("2m", 120_000), ("1h", 3_600_000)] {
+            assert_eq!(time(text), Ok(Duration::from_millis(millis)));
         }
         for text in ["", "s", "1d", "-1s", "1.5s", "99999999999999999999"] {
-            assert!(duration(text).is_err(), "{text}");
+            assert!(time(text).is_err(), "{text}");
         }
     }
 }

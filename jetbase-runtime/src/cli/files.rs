@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jetbase_core::{Folder, Name, Version};
 
 use super::answer::{Answer, Code, Object};
-use super::args::New;
 use super::failure::Failure;
+use super::options::New;
 use super::place::folder;
 
 /// What a new migration holds, as in the Python tool.

@@ -6,7 +6,7 @@ use std::path::Path;
 use jetbase_core::{Dialect, Finding, Name, Script, Section, Syntax, check, cut};
 
 use super::answer::{Answer, Body, Code, Object};
-use super::args::Inspect;
+use super::options::Inspect;
 use super::output::Output;
 use super::record;
 

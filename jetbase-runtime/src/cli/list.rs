@@ -7,8 +7,8 @@ use jetbase_core::{
 };
 
 use super::answer::{Answer, Code, Object};
-use super::args::Sum;
 use super::failure::Failure;
+use super::options::Sum;
 use super::output::Output;
 use super::place::folder;
 
@@ -25,11 +25,7 @@ const LIST_RULES: [&str; 9] = [
     "accept",
 ];
 
-pub(crate) fn sum(
-    output: Output,
-    named: Option<&Path>,
-    wanted: &Sum,
-) -> Result<Answer, Failure> {
+pub(crate) fn sum(output: Output, named: Option<&Path>, wanted: &Sum) -> Result<Answer, Failure> {
     let root = folder(named);
     if wanted.check {
         return check(output, &root, wanted.dialect);
@@ -64,8 +60,12 @@ pub(crate) fn sum(
         return Ok(Answer::new(text, fields));
     }
     list.write(&root).map_err(|error| Failure::io(format!("{path} cannot be written"), &error))?;
-    let mut lines: Vec<_> = recorded.iter().map(|file| format!("Recorded {file}")).collect();
-    lines.push(format!("{path} has {} migrations: commit it.", list.entries().len()));
+    let mut lines: Vec<_> =
+        wanted.accept.iter().map(|version| format!("Accepted V{version}")).collect();
+    lines.extend(recorded.iter().map(|file| format!("Recorded {file}")));
+    let count = list.entries().len();
+    let noun = if count == 1 { "migration" } else { "migrations" };
+    lines.push(format!("{path} has {count} {noun}: commit it."));
     Ok(Answer::new(lines.join("\n"), fields))
 }
 
@@ -79,9 +79,8 @@ fn check(output: Output, root: &Path, dialect: Option<Dialect>) -> Result<Answer
         _ => Vec::new(),
     };
     let path = shown(&List::path(root));
-    let fields = Object::default()
-        .field("list", path.as_str())
-        .field("unrecorded", unrecorded.clone());
+    let fields =
+        Object::default().field("list", path.as_str()).field("unrecorded", unrecorded.clone());
     Ok(match unrecorded.is_empty() {
         true => Answer::new(format!("{path} and the folder agree."), fields),
         false => {
@@ -96,12 +95,7 @@ fn proved(root: &Path, dialect: Option<Dialect>, manifest: Manifest) -> Proof {
 }
 
 /// Prints warnings; errors end the command.
-fn fail_on(
-    findings: Vec<Finding>,
-    output: Output,
-    root: &Path,
-    code: Code,
-) -> Result<(), Failure> {
+fn fail_on(findings: Vec<Finding>, output: Output, root: &Path, code: Code) -> Result<(), Failure> {
     let (errors, warnings): (Vec<_>, Vec<_>) =
         findings.into_iter().partition(|it| it.severity == Severity::Error);
     let folder = shown(root);

@@ -1,8 +1,8 @@
 //! `lock-status` and `unlock`.
 
 use super::answer::{Answer, Object};
-use super::args::Unlock;
 use super::failure::Failure;
+use super::options::Unlock;
 use super::place::{Intent, Place};
 
 pub(crate) async fn lock_status(mut place: Place<'_>) -> Result<Answer, Failure> {

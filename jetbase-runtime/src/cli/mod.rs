@@ -21,15 +21,19 @@ mod ask;
 mod config;
 mod failure;
 mod files;
+mod fix;
 mod inspect;
 mod interrupt;
 mod list;
 mod lock;
+mod options;
 mod output;
 mod place;
 mod record;
 mod renumber;
+mod repair;
 mod run;
+mod spinner;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,6 +46,7 @@ use self::args::{AFTER, Common, FilesCommand, SetCommand, Tool, ToolCommand};
 use self::failure::Failure;
 use self::output::{Format, Output};
 use self::place::{Origin, Place};
+use self::repair::Matter;
 use crate::target::{Source, Target};
 
 pub use clap;
@@ -53,8 +58,8 @@ pub fn cli(set: &Migrations) -> Cli {
 }
 
 /// The commands `upgrade`, `rollback`, `status`, `history`, `current`, `check`,
-/// `lock-status`, `unlock`, `validate-checksums` and `validate-files`, over an
-/// embedded set.
+/// `lock-status`, `unlock`, `validate-checksums`, `validate-files`, `fix`,
+/// `fix-checksums` and `fix-files`, over an embedded set.
 ///
 /// Every command has `--help` and `--json`; the exit codes stand in `--help`.
 #[derive(Clone, Debug)]
@@ -168,8 +173,21 @@ async fn about_set(place: Place<'_>, command: SetCommand) -> Result<Answer, Fail
         SetCommand::Check => ask::check(place).await,
         SetCommand::LockStatus => lock::lock_status(place).await,
         SetCommand::Unlock(wanted) => lock::unlock(place, wanted).await,
-        SetCommand::ValidateChecksums => ask::validate_checksums(place).await,
-        SetCommand::ValidateFiles => ask::validate_files(place).await,
+        SetCommand::ValidateChecksums(wanted) if wanted.fix => {
+            fix::fix(place, &[Matter::Checksums], &wanted.patience).await
+        }
+        SetCommand::ValidateFiles(wanted) if wanted.fix => {
+            fix::fix(place, &[Matter::Files], &wanted.patience).await
+        }
+        SetCommand::ValidateChecksums(_) => ask::validate_checksums(place).await,
+        SetCommand::ValidateFiles(_) => ask::validate_files(place).await,
+        SetCommand::Fix(patience) => {
+            fix::fix(place, &[Matter::Files, Matter::Checksums], &patience).await
+        }
+        SetCommand::FixChecksums(patience) => {
+            fix::fix(place, &[Matter::Checksums], &patience).await
+        }
+        SetCommand::FixFiles(patience) => fix::fix(place, &[Matter::Files], &patience).await,
     }
 }
 
@@ -199,8 +217,11 @@ impl ToolCommand {
                 SetCommand::Check => "check",
                 SetCommand::LockStatus => "lock-status",
                 SetCommand::Unlock(_) => "unlock",
-                SetCommand::ValidateChecksums => "validate-checksums",
-                SetCommand::ValidateFiles => "validate-files",
+                SetCommand::ValidateChecksums(_) => "validate-checksums",
+                SetCommand::ValidateFiles(_) => "validate-files",
+                SetCommand::Fix(_) => "fix",
+                SetCommand::FixChecksums(_) => "fix-checksums",
+                SetCommand::FixFiles(_) => "fix-files",
             },
             ToolCommand::Files(command) => match command {
                 FilesCommand::Init => "init",
@@ -225,4 +246,33 @@ fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         output::refuse(error);
     }
     ExitCode::from(if wrong { Code::Usage as u8 } else { Code::Done as u8 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jetbase_core::Options;
+
+    fn embedded() -> Cli {
+        cli(&Migrations::load(Vec::new(), Options::default()))
+    }
+
+    #[test]
+    fn the_embedded_commands_can_be_mounted() {
+        let app = clap::Command::new("app").subcommand(embedded().command());
+        app.clone().debug_assert();
+        let matches = app.get_matches_from(["app", "migrate", "--json", "lock-status"]);
+        let Some(("migrate", matches)) = matches.subcommand() else { panic!() };
+        assert!(Common::from_arg_matches(matches).unwrap().json);
+        let command = SetCommand::from_arg_matches(matches).unwrap();
+        assert_eq!(ToolCommand::Set(command).name(), "lock-status");
+    }
+
+    #[test]
+    fn commands_about_files_are_for_folders() {
+        let command = embedded().command();
+        let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        assert!(names.contains(&"upgrade") && names.contains(&"fix-files"));
+        assert!(!names.contains(&"new") && !names.contains(&"sum"));
+    }
 }

@@ -8,6 +8,7 @@ use jetbase_core::{Finding, Severity};
 
 use super::answer::{Answer, Body, Object};
 use super::failure::Failure;
+use super::spinner::{CLEAR, Spinner};
 
 /// How a command's words are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,11 @@ impl Output {
         if self.format == Format::Plain {
             err(line);
         }
+    }
+
+    /// A line that stands while something is in work.
+    pub(crate) fn spinner(self, text: &str) -> Option<Spinner> {
+        if self.format == Format::Plain { Spinner::start(text.to_owned()) } else { None }
     }
 
     /// Something that somebody should look at.
@@ -134,7 +140,10 @@ pub(crate) fn table<const N: usize>(
     let mut table = Table::new();
     if io::stdout().is_terminal() {
         table.load_style(presets::UTF8_FULL_CONDENSED);
-        table.set_content_arrangement(ContentArrangement::Dynamic);
+        // A terminal that claims to be very narrow knows its width no better than we do.
+        if table.width().is_some_and(|width| width >= 40) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
     } else {
         table.load_style(presets::NOTHING);
     }
@@ -149,6 +158,10 @@ fn out(text: &str) {
 }
 
 fn err(text: &str) {
+    if io::stderr().is_terminal() {
+        // A spinner may stand in this line.
+        let _ = write!(io::stderr(), "{CLEAR}");
+    }
     write(&mut io::stderr().lock(), text);
 }
 

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use jetbase_core::{Dialect, Folder, List, Migrations, Options, Severity, Validation};
 
+use super::address::Address;
 use super::answer::Code;
-use super::args::{Common, Patience, duration};
+use super::args::Common;
 use super::config::{Config, variable};
 use super::failure::Failure;
+use super::options::{Locking, Patience, time};
 use super::output::Output;
 use crate::error::Error;
 use crate::lock::Wait;
+use crate::run::Published;
 use crate::target::{Source, sealed, source_of_url};
 
 /// Where the migrations come from.
@@ -148,20 +151,36 @@ impl<'t> Place<'t> {
         self.config.skipped()
     }
 
-    pub(crate) fn wait(&self, patience: &Patience) -> Result<Wait, Failure> {
-        if patience.no_wait {
-            return Ok(Wait::Never);
-        }
-        let wait = match (patience.wait, variable("JETBASE_WAIT")) {
+    pub(crate) fn wait(&self, wanted: &Patience) -> Result<Wait, Failure> {
+        let configured = variable("JETBASE_WAIT");
+        let wait = match (wanted.wait, configured.as_deref().map(str::trim)) {
+            _ if wanted.no_wait => return Ok(Wait::Never),
             (Some(wait), _) => wait,
+            (None, Some("never")) => return Ok(Wait::Never),
             (None, Some(text)) => {
-                duration(&text).map_err(|why| Failure::usage(format!("JETBASE_WAIT: {why}")))?
+                time(text).map_err(|why| Failure::usage(format!("JETBASE_WAIT: {why}")))?
             }
             (None, None) => WAIT,
         };
         Ok(if wait.is_zero() { Wait::Never } else { Wait::UpTo(wait) })
     }
+
+    pub(crate) fn published(wanted: &Locking) -> Published {
+        if wanted.allow_published { Published::Allow } else { Published::Refuse }
+    }
+
+    /// The way past a pooler.
+    pub(crate) fn direct_url(&self, wanted: &Locking) -> Result<Option<String>, Failure> {
+        let configured = || variable(DIRECT_URL);
+        let Some(text) = wanted.direct_url.clone().or_else(configured) else { return Ok(None) };
+        match Address::parse(&text, Path::new("")) {
+            Ok(address) => Ok(Some(address.to_write())),
+            Err(why) => Err(Failure::usage(format!("--direct-url or {DIRECT_URL}: {why}"))),
+        }
+    }
 }
+
+const DIRECT_URL: &str = "JETBASE_DIRECT_URL";
 
 /// The folder that was named, else `migrations`, else `jetbase/migrations`.
 pub(crate) fn folder(named: Option<&Path>) -> PathBuf {

@@ -7,9 +7,9 @@ use std::path::Path;
 use jetbase_core::{Folder, List, SourceFile, Version};
 
 use super::answer::{Answer, Code, Object};
-use super::args::Renumber;
 use super::failure::Failure;
 use super::files::above;
+use super::options::Renumber;
 use super::place::folder;
 
 pub(crate) fn renumber(named: Option<&Path>, wanted: &Renumber) -> Result<Answer, Failure> {
@@ -31,17 +31,15 @@ pub(crate) fn renumber(named: Option<&Path>, wanted: &Renumber) -> Result<Answer
         }
     }
     let verb = if wanted.dry_run { "Would rename" } else { "Renamed" };
-    let lines: Vec<_> =
-        moves.iter().map(|it| format!("{verb} {} to {}", it.from, it.to)).collect();
-    let renamed = moves.iter().map(|it| {
-        Object::default().field("from", it.from.as_str()).field("to", it.to.as_str())
-    });
+    let lines: Vec<_> = moves.iter().map(|it| format!("{verb} {} to {}", it.from, it.to)).collect();
+    let renamed = moves
+        .iter()
+        .map(|it| Object::default().field("from", it.from.as_str()).field("to", it.to.as_str()));
     let fields = Object::default().list("renamed", renamed);
     Ok(match moves.is_empty() {
         true => Answer::new("Nothing to renumber: no new file sorts too low.", fields),
-        false => Answer::new(lines.join("\n"), fields).note(
-            "A database of your own that has the old version: roll it back there first.",
-        ),
+        false => Answer::new(lines.join("\n"), fields)
+            .note("A database of your own that has the old version: roll it back there first."),
     })
 }
 
@@ -76,8 +74,7 @@ fn moves(files: &[SourceFile], list: &List) -> Result<Vec<Move>, Failure> {
     for (file, version) in versioned().filter(|(file, _)| !is_new(file)).chain(versioned()) {
         owners.entry(version).or_insert(&file.path);
     }
-    let mut highest =
-        recorded.chain(versioned().map(|(_, version)| version)).max().cloned();
+    let mut highest = recorded.chain(versioned().map(|(_, version)| version)).max().cloned();
     let mut moves = Vec::new();
     for (file, version) in versioned().filter(|(file, _)| is_new(file)) {
         let low = highest_recorded.is_some_and(|recorded| version <= recorded);

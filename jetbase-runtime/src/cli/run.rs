@@ -3,9 +3,9 @@
 use jetbase_core::{Ahead, Repeat, Validation, Version};
 
 use super::answer::{Answer, Object, sentence};
-use super::args::{Rollback, Upgrade};
 use super::failure::{Failure, millis};
 use super::interrupt;
+use super::options::{Rollback, Upgrade};
 use super::output::Output;
 use super::place::{Depth, Intent, Origin, Place};
 use super::record::{action, skipped};
@@ -15,10 +15,12 @@ use crate::report::{Applied, Planned, Report};
 pub(crate) async fn upgrade(mut place: Place<'_>, wanted: Upgrade) -> Result<Answer, Failure> {
     only_one(&wanted.count, &wanted.to_version, "upgrade", "run all pending migrations")?;
     let set = place.set(Depth::List)?;
-    let wait = place.wait(&wanted.patience)?;
+    let wait = place.wait(&wanted.locking.patience)?;
+    let direct = place.direct_url(&wanted.locking)?;
     let intent = if wanted.dry_run { Intent::Ask } else { Intent::Write };
     let (schema, database) = (place.schema()?, place.database(intent)?);
     let mut run = crate::run::run(&set, database).wait(wait).repeat(Repeat::Always);
+    run = run.published(Place::published(&wanted.locking));
     if matches!(place.origin, Origin::Folder(_)) {
         run = run.ahead(Ahead::Refuse);
     }
@@ -27,6 +29,7 @@ pub(crate) async fn upgrade(mut place: Place<'_>, wanted: Upgrade) -> Result<Ans
     }
     run = schema.into_iter().fold(run, |run, schema| run.schema(schema));
     run = place.common.role.iter().fold(run, |run, role| run.role(role));
+    run = direct.into_iter().fold(run, |run, url| run.direct_url(url));
     run = wanted.count.into_iter().fold(run, |run, count| run.count(count));
     run = wanted.to_version.into_iter().fold(run, |run, version| run.to_version(version));
     if wanted.dry_run {
@@ -34,7 +37,7 @@ pub(crate) async fn upgrade(mut place: Place<'_>, wanted: Upgrade) -> Result<Ans
         return Ok(preview(&report, ""));
     }
     let output = place.output;
-    let run = run.on_event(move |event| tell(output, event, &UPGRADE));
+    let run = run.on_event(teller(output, &UPGRADE));
     let cancel = run.cancel();
     let report = interrupt::watch(run.into_future(), cancel, output).await;
     finished(&place, report, &UPGRADE)
@@ -43,12 +46,15 @@ pub(crate) async fn upgrade(mut place: Place<'_>, wanted: Upgrade) -> Result<Ans
 pub(crate) async fn rollback(mut place: Place<'_>, wanted: Rollback) -> Result<Answer, Failure> {
     only_one(&wanted.count, &wanted.to_version, "rollback", "rollback the last migration")?;
     let set = place.set(Depth::List)?;
-    let wait = place.wait(&wanted.patience)?;
+    let wait = place.wait(&wanted.locking.patience)?;
+    let direct = place.direct_url(&wanted.locking)?;
     let intent = if wanted.dry_run { Intent::Ask } else { Intent::Write };
     let (schema, database) = (place.schema()?, place.database(intent)?);
     let mut run = crate::run::rollback(&set, database).wait(wait);
+    run = run.published(Place::published(&wanted.locking));
     run = schema.into_iter().fold(run, |run, schema| run.schema(schema));
     run = place.common.role.iter().fold(run, |run, role| run.role(role));
+    run = direct.into_iter().fold(run, |run, url| run.direct_url(url));
     run = wanted.count.into_iter().fold(run, |run, count| run.count(count));
     run = wanted.to_version.into_iter().fold(run, |run, version| run.to_version(version));
     if wanted.dry_run {
@@ -56,7 +62,7 @@ pub(crate) async fn rollback(mut place: Place<'_>, wanted: Rollback) -> Result<A
         return Ok(preview(&report, ROLLBACK.nothing));
     }
     let output = place.output;
-    let run = run.on_event(move |event| tell(output, event, &ROLLBACK));
+    let run = run.on_event(teller(output, &ROLLBACK));
     let cancel = run.cancel();
     let report = interrupt::watch(run.into_future(), cancel, output).await;
     finished(&place, report, &ROLLBACK)
@@ -111,6 +117,18 @@ impl Upgrade {
 }
 
 /// Progress, as the Python tool words it, and what only we have to say.
+fn teller(output: Output, words: &'static Words) -> impl FnMut(&Event) + Send + 'static {
+    let mut spinner = None;
+    move |event| {
+        // The line of the last event goes before the next is told.
+        drop(spinner.take());
+        tell(output, event, words);
+        if let Event::Started { .. } | Event::Retrying { .. } = event {
+            spinner = output.spinner(sentence(&event.to_string()).trim_end_matches('.'));
+        }
+    }
+}
+
 fn tell(output: Output, event: &Event, words: &Words) {
     match event {
         Event::Acquired { .. } => output.progress(words.start),

@@ -1,6 +1,8 @@
 //! The jetbase lock: the row that both tools honour, and the proof of life behind it.
 
 mod identity;
+#[cfg(test)]
+mod model;
 mod protocol;
 mod side_file;
 

@@ -78,8 +78,6 @@ enum Flaw {
     TakesOverBare,
     /// Whose files are not all guarded calls itself fenced all the same.
     FencedInName,
-    /// A takeover does not stop at a row that a transaction has locked.
-    TakesLockedRow,
 }
 
 /// One configuration of the model.
@@ -91,6 +89,8 @@ struct Setup {
     /// Keeps a version from being recorded twice.
     index: bool,
     python: bool,
+    /// A file may give all session locks back, without meaning ours.
+    drops: bool,
     /// The tables are not there yet.
     fresh: bool,
     /// How often the operator frees the row by force.
@@ -113,6 +113,7 @@ impl Setup {
             fence: Fence::Front,
             index: true,
             python: true,
+            drops: true,
             fresh: false,
             unlocks: 1,
             faults: 1,

@@ -116,7 +116,10 @@ pub(crate) fn run(cases: &[Case], size: Size, words: &[String]) -> bool {
         let text = match verdict {
             Verdict::Passed(text) => text.clone(),
             Verdict::Ignored(text) => format!("ignored: {text}"),
-            Verdict::Failed(text) => format!("FAILED: {}", text.lines().next().unwrap_or_default()),
+            Verdict::Failed(text) => {
+                let line = text.lines().next().unwrap_or_default();
+                format!("FAILED: {}", line.chars().take(300).collect::<String>())
+            }
         };
         println!("{name:28} {seconds:8.1}  {text}");
     }

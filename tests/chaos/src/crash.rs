@@ -30,7 +30,9 @@ pub(crate) async fn crash(ctx: Context) -> Outcome {
     while sum.kills < wanted {
         sum.databases += 1;
         let number = sum.databases;
-        epoch(&ctx, &mut sum, wanted).await.map_err(|error| format!("database {number}: {error}"))?;
+        epoch(&ctx, &mut sum, wanted)
+            .await
+            .map_err(|error| format!("database {number}: {error}"))?;
     }
     let Sum { kills, databases, periods, recovered, times } = sum;
     let of_holders = times.len();

@@ -1,7 +1,7 @@
 //! Worker processes: started, killed, waited for.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -56,9 +56,13 @@ impl Crew {
     /// Starts one worker; it waits at the gate until `open` if it is told to.
     pub(crate) fn start(&mut self, words: &[&str], gate: Gate) -> Result<u32, Error> {
         let mut command = process::command(std::env::current_exe()?);
-        command.arg("worker").args(&self.words).arg(format!("folder={}", self.migrations().display()));
+        command
+            .arg("worker")
+            .args(&self.words)
+            .arg(format!("folder={}", self.migrations().display()));
         command.args(words);
-        let log = File::options().create(true).append(true).open(self.folder.path().join("stderr"))?;
+        let log =
+            File::options().create(true).append(true).open(self.folder.path().join("stderr"))?;
         command.stdout(Stdio::null()).stderr(log);
         command.stdin(if gate == Gate::Closed { Stdio::piped() } else { Stdio::null() });
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
@@ -73,6 +77,11 @@ impl Crew {
         for _ in 0..count {
             self.start(words, Gate::Closed)?;
         }
+        self.ready(count).await
+    }
+
+    /// Waits until so many workers are at the gate.
+    pub(crate) async fn ready(&mut self, count: usize) -> Result<(), Error> {
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.journal.count("ready") < count {
             if Instant::now() > deadline {
@@ -87,6 +96,11 @@ impl Crew {
     /// Lets all workers begin.
     pub(crate) fn open(&mut self) {
         self.workers.iter_mut().for_each(|worker| drop(worker.gate.take()));
+    }
+
+    /// Lets some workers begin.
+    pub(crate) fn open_some(&mut self, count: usize) {
+        self.workers.iter_mut().take(count).for_each(|worker| drop(worker.gate.take()));
     }
 
     /// Kills a worker at once; returns whether it lived.
@@ -174,7 +188,9 @@ impl Crew {
             }
             if Instant::now() > deadline {
                 let text = self.journal.text();
-                return Err(format!("what was waited for did not happen in {within:?}\n{text}").into());
+                return Err(
+                    format!("what was waited for did not happen in {within:?}\n{text}").into()
+                );
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -197,9 +213,4 @@ pub(crate) enum Gate {
 pub(crate) fn signal(pid: u32, signal: Signal) -> Result<(), Error> {
     let pid = Pid::from_raw(pid as i32).ok_or("no process has the number 0")?;
     Ok(kill_process(pid, signal)?)
-}
-
-/// A file's path as text.
-pub(crate) fn shown(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }

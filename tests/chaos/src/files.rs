@@ -64,7 +64,8 @@ pub(crate) async fn verify(db: &Database, versions: usize) -> Result<(), Error> 
         return Err(format!("executed more than once (version, times): {wrong:?}").into());
     }
     expect(db, "SELECT count(*) FROM effects", versions - 1, "versions were executed").await?;
-    expect(db, "SELECT count(*) FROM jetbase_migrations", versions, "versions are recorded").await?;
+    expect(db, "SELECT count(*) FROM jetbase_migrations", versions, "versions are recorded")
+        .await?;
     let distinct = "SELECT count(DISTINCT version) FROM jetbase_migrations";
     expect(db, distinct, versions, "different versions are recorded").await?;
     let overlap = "SELECT a.version, b.version FROM effects a JOIN effects b
@@ -85,7 +86,8 @@ pub(crate) async fn free(db: &Database) -> Result<(), Error> {
         return Err(format!("the lock is stuck: {row:?}").into());
     }
     if db.kind == Kind::Postgres {
-        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1784835700
+        let held =
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1784835700
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
         expect(db, held, 0, "session locks are held").await?;
     }
@@ -93,7 +95,12 @@ pub(crate) async fn free(db: &Database) -> Result<(), Error> {
 }
 
 /// Fails unless a count is what it should be.
-pub(crate) async fn expect(db: &Database, sql: &str, count: usize, what: &str) -> Result<(), Error> {
+pub(crate) async fn expect(
+    db: &Database,
+    sql: &str,
+    count: usize,
+    what: &str,
+) -> Result<(), Error> {
     let found = db.value(sql).await?.unwrap_or_default();
     if found != count.to_string() {
         return Err(format!("{found} instead of {count} {what}").into());

@@ -1,5 +1,7 @@
 //! The servers of the integration tests, from their own files, and what the chaos needs besides them.
 
+#[path = "cluster.rs"]
+mod cluster;
 #[path = "../../it/harness/database.rs"]
 #[allow(dead_code)]
 mod database;
@@ -19,14 +21,18 @@ pub(crate) mod scratch;
 #[path = "../../it/harness/server.rs"]
 #[allow(dead_code)]
 mod server;
+#[path = "twins.rs"]
+mod twins;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use cluster::Cluster;
 pub(crate) use database::Database;
 pub(crate) use python::Project;
 pub(crate) use server::Server;
+pub(crate) use twins::Twin;
 
 /// What a case fails with.
 pub(crate) type Error = Box<dyn StdError + Send + Sync>;

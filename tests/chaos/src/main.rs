@@ -1,14 +1,19 @@
 //! Storms, crashes and faults against the lock of jetbase: see `tests/chaos/run`.
 
 mod bench;
+mod bouncer;
 mod crash;
 mod crew;
 mod demo;
+mod faults;
 mod files;
+mod galera;
 mod harness;
 mod index;
 mod journal;
+mod pooler;
 mod python;
+mod relay;
 mod storm;
 mod worker;
 
@@ -37,9 +42,28 @@ const CASES: &[Case] = &[
     Case::new("python/dead/postgres", Postgres, |ctx| Box::pin(python::dead(ctx))).with_python(),
     Case::new("python/dead/mysql", Mysql, |ctx| Box::pin(python::dead(ctx))).with_python(),
     Case::new("python/unlock/sqlite", Sqlite, |ctx| Box::pin(python::unlock(ctx))).with_python(),
-    Case::new("python/unlock/postgres", Postgres, |ctx| Box::pin(python::unlock(ctx))).with_python(),
+    Case::new("python/unlock/postgres", Postgres, |ctx| Box::pin(python::unlock(ctx)))
+        .with_python(),
     Case::new("python/unlock/mysql", Mysql, |ctx| Box::pin(python::unlock(ctx))).with_python(),
     Case::new("concurrently/postgres", Postgres, |ctx| Box::pin(index::concurrently(ctx))),
+    Case::alone("galera/storm", |ctx| Box::pin(galera::storms(ctx))).long(),
+    Case::alone("galera/killed", |ctx| Box::pin(galera::killed(ctx))).long(),
+    Case::alone("galera/frozen", |ctx| Box::pin(galera::frozen(ctx))).long(),
+    Case::new("pooler/storm", Postgres, |ctx| Box::pin(pooler::storms(ctx))),
+    Case::new("pooler/direct", Postgres, |ctx| Box::pin(pooler::direct(ctx))),
+    Case::new("pooler/timed", Postgres, |ctx| Box::pin(pooler::timed(ctx))).long(),
+    Case::new("pooler/dump", Postgres, |ctx| Box::pin(pooler::dump(ctx))),
+    Case::new("faults/terminated/postgres", Postgres, |ctx| Box::pin(faults::terminated(ctx))),
+    Case::new("faults/terminated/mysql", Mysql, |ctx| Box::pin(faults::terminated(ctx))),
+    Case::new("faults/cut/postgres", Postgres, |ctx| Box::pin(faults::cut(ctx))),
+    Case::new("faults/cut/mysql", Mysql, |ctx| Box::pin(faults::cut(ctx))),
+    Case::alone("faults/restarted/postgres", |_| Box::pin(faults::restarted(Postgres))),
+    Case::alone("faults/restarted/mysql", |_| Box::pin(faults::restarted(Mysql))),
+    Case::alone("faults/promoted/postgres", |ctx| Box::pin(faults::promoted(ctx))).long(),
+    Case::alone("faults/recreated/mysql", |ctx| Box::pin(faults::recreated(ctx))).long(),
+    Case::alone("faults/replica/mysql", |ctx| Box::pin(faults::replica(ctx))).long(),
+    Case::new("faults/silent/postgres", Postgres, |ctx| Box::pin(faults::silent(ctx))).long(),
+    Case::new("faults/silent/mysql", Mysql, |ctx| Box::pin(faults::silent(ctx))).long(),
 ];
 
 const USAGE: &str = "usage: tests/chaos/run [--short | --demo | --list] [CASE…]

@@ -74,7 +74,9 @@ pub(crate) async fn storm(
     let done = journal.all("end").filter(|it| it.rest == "0").count();
     let finished = journal.count("finished");
     if (done, finished) != (processes, VERSIONS) {
-        return Err(format!("{done} of {processes} processes did well, {finished} files ran").into());
+        return Err(
+            format!("{done} of {processes} processes did well, {finished} files ran").into()
+        );
     }
     let took = journal.all("took").filter_map(|it| it.rest.parse().ok());
     let slowest = took.max().map(Duration::from_micros).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! A process that migrates, and notes what happens in the journal.
 //!
-//! `chaos worker url=… folder=… journal=… [pool=yes] [step=N] [wait=SECONDS] [direct=URL] [limit=SECONDS]`
+//! `chaos worker url=… folder=… journal=… [pool=yes] [step=N] [wait=SECONDS] [pause=SECONDS] [direct=URL] [limit=SECONDS]`
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jetbase::{DatabaseUrl, Error, ErrorKind, Event, Folder, Migrations, Options, Report, Run, Wait};
+use jetbase::{
+    DatabaseUrl, Error, ErrorKind, Event, Folder, Migrations, Options, Report, Run, Wait,
+};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
@@ -52,7 +54,8 @@ pub(crate) fn main(words: impl Iterator<Item = String>) -> ExitCode {
     });
     let task = Task { words: words.collect() };
     let limit = task.seconds("limit").unwrap_or(Duration::from_secs(180));
-    let pen = Arc::new(Mutex::new(Pen::open(Path::new(task.word("journal"))).expect("the journal")));
+    let pen =
+        Arc::new(Mutex::new(Pen::open(Path::new(task.word("journal"))).expect("the journal")));
     let me = std::process::id();
     let note = move |what: &str, rest: &str| pen.lock().expect("no panic").note(me, what, rest);
     {
@@ -129,11 +132,19 @@ async fn once(
     if let Some(limit) = task.seconds("wait") {
         run = run.wait(Wait::UpTo(limit));
     }
+    if !task.word("direct").is_empty() {
+        run = run.direct_url(task.word("direct"));
+    }
+    let pause = task.seconds("pause").unwrap_or_default();
     run.on_event(move |event| match event {
         Event::Acquired { .. } => note("acquired", ""),
         Event::Recovered { from } => note("recovered", from),
         Event::Started { file, .. } => note("started", file),
-        Event::Finished { file, .. } => note("finished", file),
+        Event::Finished { file, .. } => {
+            note("finished", file);
+            // A slow listener: the lock is held, and nothing runs.
+            std::thread::sleep(pause);
+        }
         Event::LockLost => note("lost", ""),
         Event::Released => note("released", ""),
         // A warning stands in the report too.

@@ -1,6 +1,7 @@
 //! The model for the checker: steps, properties, and what can be reached without help.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use stateright::{Model, Property};
 
@@ -44,7 +45,7 @@ impl Model for Setup {
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
         for run in 0..2 {
             for via in routes(self, world, run) {
-                let chances = chances(self, world, run);
+                let chances = chances(world, run);
                 steps.extend(chances.into_iter().map(|chance| Step::Run { run, via, chance }));
             }
         }
@@ -59,8 +60,9 @@ impl Model for Setup {
         if world.faults > 0 {
             let runs = (0..2)
                 .flat_map(|run| [Fault::Crash(run), Fault::Partition(run), Fault::Cancel(run)]);
-            let sessions = (0..world.sessions.len())
-                .flat_map(|session| [Fault::Kill(session), Fault::Statement(session)]);
+            let sessions = (0..world.sessions.len()).flat_map(|session| {
+                [Fault::Kill(session), Fault::Statement(session), Fault::DropProof(session)]
+            });
             let faults = runs.chain(sessions).chain([Fault::PythonCrash, Fault::Restart]);
             steps.extend(faults.map(Step::Fault));
         }
@@ -88,7 +90,7 @@ impl Model for Setup {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
+        let mut properties = vec![
             Property::always(SINGLE, |setup: &Setup, world: &World| {
                 setup.fence != Fence::Front || world.past_fence().count() <= 1
             }),
@@ -104,17 +106,25 @@ impl Model for Setup {
             Property::always(ALONE, |_, world: &World| world.marks.unlocked || !world.overlap()),
             Property::always(TIDY, |_, world: &World| is_tidy(world)),
             Property::always(CAUSE, |_, world: &World| {
-                let lost = |phase| {
-                    matches!(phase, Phase::Release(Outcome::LockLost) | Phase::Done(Outcome::LockLost))
-                };
-                let cause = world.marks.unlocked || world.marks.taken_over;
-                cause || !world.clients.iter().any(|client| lost(client.phase))
+                (0..2).all(|run| is_lost_for_a_cause(world, run))
             }),
-            Property::sometimes("both versions are applied", |_, world: &World| world.pending() == 0),
+            Property::sometimes("both versions are applied", |_, world: &World| {
+                world.pending() == 0
+            }),
             Property::sometimes("somebody gives up", |_, world: &World| {
                 world.clients.iter().any(|client| client.phase == Phase::Done(Outcome::Busy))
             }),
-        ]
+        ];
+        if self.faults > 0 && self.runs.iter().all(|access| access.proof.is_proof()) {
+            let inherited = |_: &Setup, world: &World| world.marks.inherited;
+            properties.push(Property::sometimes("somebody inherits from the dead", inherited));
+        }
+        let fenced = self.runs.iter().any(|access| access.proof == Proof::Fenced);
+        if fenced && self.fenceable() && !self.is_open(0b11) {
+            let taken = |_: &Setup, world: &World| world.marks.taken_over.contains(&true);
+            properties.push(Property::sometimes("somebody takes over from the silent", taken));
+        }
+        properties
     }
 }
 
@@ -140,12 +150,22 @@ fn is_tidy(world: &World) -> bool {
     })
 }
 
-fn chances(setup: &Setup, world: &World, run: usize) -> Vec<Chance> {
+fn is_lost_for_a_cause(world: &World, run: usize) -> bool {
+    let marks = world.marks;
+    match world.clients[run].phase {
+        Phase::Release(Outcome::LockLost) | Phase::Done(Outcome::LockLost) => {
+            marks.unlocked || marks.dropped || marks.taken_over[run]
+        }
+        _ => true,
+    }
+}
+
+fn chances(world: &World, run: usize) -> Vec<Chance> {
     let mut chances = vec![Chance::Soon];
     match world.clients[run].phase {
         Phase::Acquire(Action::Look, _) => {
             chances.push(Chance::Late);
-            if setup.fenceable() && world.row.is_some_and(|id| world.claim_of(id) == Proof::Fenced) {
+            if world.row.is_some() {
                 chances.push(Chance::Silent);
             }
         }
@@ -181,14 +201,14 @@ pub(super) fn stuck(setup: &Setup) -> Option<World> {
 fn explore(setup: &Setup) -> (Vec<World>, Vec<Vec<usize>>) {
     let mut worlds = setup.init_states();
     let mut before = vec![Vec::new()];
-    let mut known: HashMap<World, usize> = worlds.iter().cloned().zip(0..).collect();
+    let mut known = HashMap::from([(fingerprint(&worlds[0]), 0)]);
     let (mut at, mut steps) = (0, Vec::new());
     while at < worlds.len() {
         setup.actions(&worlds[at], &mut steps);
         for step in steps.drain(..) {
             let Some(after) = setup.next_state(&worlds[at], step) else { continue };
-            let to = *known.entry(after).or_insert_with_key(|after| {
-                worlds.push(after.clone());
+            let to = *known.entry(fingerprint(&after)).or_insert_with(|| {
+                worlds.push(after);
                 before.push(Vec::new());
                 worlds.len() - 1
             });
@@ -199,6 +219,13 @@ fn explore(setup: &Setup) -> (Vec<World>, Vec<Vec<usize>>) {
         at += 1;
     }
     (worlds, before)
+}
+
+/// Stands for a state, as in the checker: 64 bits for some millions of states.
+fn fingerprint(world: &World) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    world.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn waits(phase: Phase) -> bool {

@@ -116,9 +116,11 @@ impl Turn<'_> {
         }
         let access = self.setup.runs[self.run];
         let open = self.setup.is_open(pending) && !self.has_flaw(Flaw::FencedInName);
+        let unfenced = open || !self.setup.fenceable();
         let client = &mut self.world.clients[self.run];
         client.list = pending;
-        client.claim = if open && access.proof == Proof::Fenced { Proof::None } else { access.proof };
+        client.claim =
+            if unfenced && access.proof == Proof::Fenced { Proof::None } else { access.proof };
         if !access.pooled {
             self.world.sessions[self.run].open = true;
         }
@@ -218,7 +220,7 @@ impl Turn<'_> {
         if self.claim().is_proof() && !self.has_flaw(Flaw::TakesOverBare) {
             return self.take_proof(owner);
         }
-        let locked = self.world.row_is_locked(self.setup) && !self.has_flaw(Flaw::TakesLockedRow);
+        let locked = self.world.row_is_locked(self.setup);
         if locked || owner.is_none() || self.world.row != owner {
             return self.decide(Seen::Refused);
         }

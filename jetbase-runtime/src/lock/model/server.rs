@@ -1,7 +1,9 @@
 //! The steps of everybody else: the server with its sessions and messages, the
 //! Python tool, the operator, and what goes wrong.
 
-use super::world::{Id, Kind, Outcome, POOL, Phase, Python, Session, Tables, World};
+use crate::lock::protocol::Action;
+
+use super::world::{Id, Job, Kind, Outcome, POOL, Phase, Python, Session, Tables, World};
 use super::{Fence, Flaw, Setup};
 
 /// What went wrong.
@@ -19,12 +21,15 @@ pub(super) enum Fault {
     /// A statement of a file fails.
     Statement(usize),
     Cancel(usize),
+    /// A file gives back all session locks: `pg_advisory_unlock_all()`.
+    DropProof(usize),
 }
 
 impl World {
     /// Whether a run's fence passes on a session.
     pub(super) fn fence_holds(&self, setup: &Setup, run: u8, session: usize) -> bool {
-        let asks = self.clients[run as usize].claim.is_proof() && setup.flaw != Flaw::NoProofInFence;
+        let asks =
+            self.clients[run as usize].claim.is_proof() && setup.flaw != Flaw::NoProofInFence;
         self.row == Some(Id::Run(run)) && (!asks || self.proof == Some(session))
     }
 
@@ -41,7 +46,7 @@ impl World {
                 return None;
             }
             match holds {
-                true => self.sessions[session].job = Some(super::world::Job { fenced: true, ..job }),
+                true => self.sessions[session].job = Some(Job { fenced: true, ..job }),
                 false => self.answer(session, Err(Outcome::LockLost)),
             }
         } else if !holds && !(setup.fence == Fence::Back && setup.flaw == Flaw::PlainFence) {
@@ -54,7 +59,6 @@ impl World {
             if job.kind == Kind::Transaction {
                 self.effects[job.version] += 1;
             }
-            self.clients[job.run as usize].list &= !(1 << job.version);
             self.answer(session, Ok(Phase::Working));
         }
         Some(())
@@ -67,6 +71,9 @@ impl World {
         let client = &mut self.clients[job.run as usize];
         let ours = client.session == session || POOL.contains(&session);
         if client.phase == Phase::Awaiting && ours && !orphan {
+            if result == Ok(Phase::Working) {
+                client.list &= !(1 << job.version);
+            }
             client.phase = result.unwrap_or_else(Phase::Release);
         }
     }
@@ -164,10 +171,15 @@ impl World {
                 (running || job.kind == Kind::Statement).then_some(())?;
                 self.answer(session, Err(Outcome::Failed));
             }
+            Fault::DropProof(session) => {
+                let job = self.sessions[session].job?;
+                let inside = job.fenced && job.kind == Kind::Transaction;
+                (setup.drops && inside && self.proof == Some(session))
+                    .then(|| self.proof = None)?;
+                self.marks.dropped = true;
+            }
             Fault::Cancel(run) => match self.clients[run].phase {
-                Phase::Acquire(crate::lock::protocol::Action::Hold, _)
-                    if setup.flaw != Flaw::ForgetsRow =>
-                {
+                Phase::Acquire(Action::Hold, _) if setup.flaw != Flaw::ForgetsRow => {
                     self.clients[run].phase = Phase::Release(Outcome::Cancelled);
                 }
                 Phase::Acquire(..) => self.finish(setup, run, Outcome::Cancelled),

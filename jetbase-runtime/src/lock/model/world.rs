@@ -131,8 +131,10 @@ pub(super) enum Python {
 pub(super) struct Marks {
     /// The operator has freed the row.
     pub(super) unlocked: bool,
-    /// A silent owner's row was taken over.
-    pub(super) taken_over: bool,
+    /// Whose row was taken over because its owner was silent.
+    pub(super) taken_over: [bool; 2],
+    /// A file has given the session lock back.
+    pub(super) dropped: bool,
     /// A row was inherited.
     pub(super) inherited: bool,
     pub(super) robbed_living: bool,
@@ -213,11 +215,16 @@ impl World {
             Id::Heir(run) => (run as usize, run as usize + 2),
             Id::Python => return true,
         };
-        let runs = !matches!(self.clients[run].phase, Phase::Dead | Phase::Done(_) | Phase::Idle);
+        let phase = self.clients[run].phase;
+        // Who was stopped by a fence only gives back.
+        if let Phase::Release(Outcome::LockLost) | Phase::ReleaseProof(Outcome::LockLost) = phase {
+            return false;
+        }
+        let runs = !matches!(phase, Phase::Dead | Phase::Done(_) | Phase::Idle);
         let mut jobs = self.sessions.iter().filter_map(|session| session.job);
-        self.sessions[session].open
-            || jobs.any(|job| job.run as usize == run)
-            || setup.runs[run].pooled && runs
+        let Session { open, orphan, .. } = self.sessions[session];
+        // An orphan has only what it was sent.
+        open && !orphan || jobs.any(|job| job.run as usize == run) || setup.runs[run].pooled && runs
     }
 
     /// Ends a session: its work is undone, its session lock is free.
@@ -239,9 +246,9 @@ impl World {
     /// The row becomes ours, whoever's it was.
     pub(super) fn seize(&mut self, setup: &Setup, id: Id) {
         if let Some(old) = self.row.filter(|old| *old != id) {
-            match self.claim_of(old) {
-                Proof::None => self.marks.robbed_unknown = true,
-                Proof::Fenced => self.marks.taken_over = true,
+            match (self.claim_of(old), old) {
+                (Proof::Fenced, Id::Run(run)) => self.marks.taken_over[run as usize] = true,
+                (Proof::None | Proof::Fenced, _) => self.marks.robbed_unknown = true,
                 _ => {
                     self.marks.inherited = true;
                     self.marks.robbed_living |= self.lives(setup, old);
@@ -255,7 +262,8 @@ impl World {
     pub(super) fn overlap(&self) -> bool {
         let jobs = || self.sessions.iter().filter_map(|session| session.job);
         let open = || jobs().filter(|job| job.kind == Kind::Statement);
-        let others = |run| jobs().any(|job| job.run != run && (job.fenced || job.kind == Kind::Statement));
+        let others =
+            |run| jobs().any(|job| job.run != run && (job.fenced || job.kind == Kind::Statement));
         open().count() > 1
             || open().any(|job| matches!(self.python, Python::InTransaction(_)) || others(job.run))
     }

@@ -1,0 +1,165 @@
+//! The options of single commands.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use jetbase_core::{Dialect, Version, duration};
+
+#[derive(Debug, Args)]
+pub(crate) struct Upgrade {
+    /// Apply at most this many versions
+    #[arg(short, long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) count: Option<usize>,
+
+    /// Apply the versions up to and with this one
+    #[arg(short, long, value_name = "VERSION", value_parser = Version::parse)]
+    pub(crate) to_version: Option<Version>,
+
+    /// Show the SQL, execute nothing
+    #[arg(short, long)]
+    pub(crate) dry_run: bool,
+
+    /// Compare neither checksums nor files with the history
+    #[arg(long)]
+    pub(crate) skip_validation: bool,
+
+    /// Do not compare checksums
+    #[arg(long)]
+    pub(crate) skip_checksum_validation: bool,
+
+    /// Do not look for missing files, or for files that sort too low
+    #[arg(long)]
+    pub(crate) skip_file_validation: bool,
+
+    #[command(flatten)]
+    pub(crate) locking: Locking,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// Roll back this many versions
+    #[arg(short, long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) count: Option<usize>,
+
+    /// Roll back every version above this one
+    #[arg(short, long, value_name = "VERSION", value_parser = Version::parse)]
+    pub(crate) to_version: Option<Version>,
+
+    /// Show the SQL, execute nothing
+    #[arg(short, long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) locking: Locking,
+}
+
+/// How long a command waits for the lock.
+#[derive(Debug, Args)]
+pub(crate) struct Patience {
+    /// How long to wait while somebody else holds the lock, such as `90s` or `5min` [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) wait: Option<Duration>,
+
+    /// Do not wait for the lock
+    #[arg(long, conflicts_with = "wait")]
+    pub(crate) no_wait: bool,
+}
+
+/// How a run takes and holds the lock.
+#[derive(Debug, Args)]
+pub(crate) struct Locking {
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+
+    /// A URL that leads past a pooler to the same database [default: JETBASE_DIRECT_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) direct_url: Option<String>,
+
+    /// Run even when a PostgreSQL publication carries jetbase's tables to subscribers
+    #[arg(long)]
+    pub(crate) allow_published: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// Make the history agree with the files
+    #[arg(short, long)]
+    pub(crate) fix: bool,
+
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unlock {
+    /// Unlock even under a holder that is provably alive
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// What the migration does, in words
+    pub(crate) description: String,
+
+    /// The version [default: the date and time in UTC, above all others]
+    #[arg(short, long)]
+    pub(crate) version: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The dialect they are written in: postgres, mysql or sqlite [default: any that reads them]
+    #[arg(long, value_parser = dialect)]
+    pub(crate) dialect: Option<Dialect>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sum {
+    /// Write nothing; fail when folder and list disagree (11), or a migration is not recorded (10)
+    #[arg(long, conflicts_with_all = ["accept", "out_of_order"])]
+    pub(crate) check: bool,
+
+    /// Take a recorded version as the folder has it now
+    #[arg(long, value_name = "VERSION", value_parser = super::list::accepted)]
+    pub(crate) accept: Vec<Version>,
+
+    /// Record versions below recorded ones: every database can still take them
+    #[arg(long)]
+    pub(crate) out_of_order: bool,
+
+    /// The dialect the set is written in: postgres, mysql or sqlite [default: any]
+    #[arg(long, value_parser = dialect)]
+    pub(crate) dialect: Option<Dialect>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Renumber {
+    /// Show the new names, rename nothing
+    #[arg(short, long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A positive number.
+fn count(text: &str) -> Result<usize, &'static str> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("'count' must be a positive integer."),
+        Ok(count) => Ok(count),
+    }
+}
+
+fn dialect(text: &str) -> Result<Dialect, &'static str> {
+    text.parse().map_err(|()| "write `postgres`, `mysql` or `sqlite`")
+}
+
+/// A time such as `30`, `500ms`, `30s`, `5min` or `1h`.
+pub(crate) fn time(text: &str) -> Result<Duration, &'static str> {
+    let seconds = format!("{text}s");
+    let time = duration(text).or_else(|| duration(&seconds));
+    time.ok_or("write a number and a unit: `500ms`, `30s`, `5min` or `1h`")
+}

@@ -1,0 +1,176 @@
+//! Corrections of the history, under the lock and behind the fence, as a migration is recorded.
+
+use std::time::Duration;
+
+use jetbase_core::{
+    Ahead, Dialect, Kind, Migrations, Policy, Problem, Record, Refusal, Validation, validate,
+};
+
+use crate::cancel::Cancel;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Listener};
+use crate::lock::{self, Release, Wait, Work};
+use crate::run::first_look;
+use crate::session::{Session, Wish};
+use crate::target::{Open, Source, Way};
+
+/// What a correction is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matter {
+    /// Checksums that differ become those of the files.
+    Checksums,
+    /// Rows whose files are gone are forgotten.
+    Files,
+}
+
+/// One correction of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Repair {
+    Checksum { version: String, file: String, from: String, to: String },
+    Version { version: String, file: String },
+    Repeatable { file: String, kind: Kind },
+}
+
+/// What is to be corrected, where, and with how much patience.
+pub(crate) struct Plea {
+    pub(crate) set: Migrations,
+    pub(crate) wish: Wish,
+    pub(crate) wait: Wait,
+    pub(crate) matters: Vec<Matter>,
+    pub(crate) ahead: Ahead,
+    pub(crate) listener: Listener,
+}
+
+/// Corrects the history; with nothing to correct, no lock is taken.
+pub(crate) async fn repair(plea: &mut Plea, source: Source<'_>) -> Result<Vec<Repair>, Error> {
+    match source.0 {
+        Way::Shared(mut origin) => from(plea, origin.as_mut()).await,
+        Way::Borrowed(mut origin) => from(plea, origin.as_mut()).await,
+        Way::Broken(why) => Err(Error::place(why)),
+    }
+}
+
+async fn from(plea: &mut Plea, origin: &mut dyn Open) -> Result<Vec<Repair>, Error> {
+    let first = first_look(origin, &plea.wish).await?;
+    let history = first.history.as_deref().unwrap_or_default();
+    if plea.repairs(history)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let nonce = format!("{:016x}", fastrand::u64(..));
+    let mut session = Session::open(origin, &first, &nonce, Duration::ZERO).await?;
+    let result = under_lock(plea, &mut session).await;
+    session.close().await;
+    result
+}
+
+async fn under_lock(plea: &mut Plea, session: &mut Session<'_>) -> Result<Vec<Repair>, Error> {
+    let cancel = Cancel::default();
+    let held = lock::acquire(session, plea.wait, &mut plea.listener, &cancel, Work::Fenced).await?;
+    let result = write(plea, session).await;
+    let warning = match lock::release(session, held).await {
+        Ok(Release::Done) => return result,
+        Ok(Release::NotOurs) => "the lock was taken away; the work was done before".to_owned(),
+        Err(cause) => Error::database("releasing the migration lock", &cause).to_string(),
+    };
+    if result.is_ok() {
+        plea.listener.tell(&Event::Warning { message: warning });
+    }
+    result
+}
+
+/// Decides again, on the history as it is under the lock, and corrects it in one transaction.
+async fn write(plea: &Plea, session: &mut Session<'_>) -> Result<Vec<Repair>, Error> {
+    let history = session.history().await?;
+    let repairs = plea.repairs(&history)?;
+    let fill = session.fill.clone();
+    let fill = fill.literal("statement_timeout", "0").literal("lock_timeout", "5000");
+    let fill = fill.literal("label", "jetbase fix").literal("tx", "fix");
+    let mut parts: Vec<String> = session.sql.open.iter().map(|part| fill.fill(part)).collect();
+    let opened = parts.len();
+    parts.push(fill.fill(session.sql.fence_locking));
+    if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
+        parts.push(fill.fill(session.sql.fence_proof));
+    }
+    let fenced = opened..parts.len();
+    for repair in &repairs {
+        let (template, fill) = match repair {
+            Repair::Checksum { version, to, .. } => {
+                (REPAIR, fill.clone().literal("version", version).literal("checksum", to))
+            }
+            Repair::Version { version, .. } => {
+                (session.sql.delete, fill.clone().literal("version", version))
+            }
+            Repair::Repeatable { file, .. } => (FORGET, fill.clone().literal("file", file)),
+        };
+        let kind = match repair {
+            Repair::Repeatable { kind, .. } => *kind,
+            _ => Kind::Versioned,
+        };
+        parts.push(fill.literal("kind", kind.as_str()).fill(template));
+    }
+    parts.push("COMMIT".to_owned());
+    let result = session.execute(&parts.join(";\n")).await;
+    let result = result.map_err(|failure| {
+        let code = failure.cause.code.as_str();
+        match fenced.contains(&failure.completed.len()) && session.sql.fence_codes.contains(&code) {
+            true => Error::new(ErrorKind::LockLost { file: None }),
+            false => Error::database("correcting the migration history", &failure.cause),
+        }
+    });
+    if result.is_err() {
+        let _ = session.raw("ROLLBACK").await;
+    }
+    session.reset().await;
+    result.map(|_| repairs)
+}
+
+/// The checksum alone: when it was applied stays true.
+const REPAIR: &str = "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}";
+const FORGET: &str = "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}";
+
+impl Plea {
+    /// What differs and can be corrected; what differs otherwise is refused.
+    fn repairs(&self, history: &[Record]) -> Result<Vec<Repair>, Error> {
+        let mut repairs = Vec::new();
+        for matter in &self.matters {
+            let skip = match matter {
+                Matter::Checksums => Validation::Files,
+                Matter::Files => Validation::Checksums,
+            };
+            let policy = Policy { skip: vec![skip], ahead: self.ahead, ..Policy::default() };
+            let Err(Refusal { problems }) = validate(&self.set, history, &policy) else { continue };
+            let (found, others): (Vec<_>, Vec<_>) = problems
+                .into_iter()
+                .map(|problem| (of_problem(&problem, history), problem))
+                .partition(|(repair, _)| repair.is_some());
+            // A file that sorts too low is no matter of the history's.
+            let others = others.into_iter().map(|(_, problem)| problem);
+            let others: Vec<_> =
+                others.filter(|it| !matches!(it, Problem::OutOfOrder { .. })).collect();
+            if !others.is_empty() {
+                return Err(Refusal { problems: others }.into());
+            }
+            repairs.extend(found.into_iter().filter_map(|(repair, _)| repair));
+        }
+        Ok(repairs)
+    }
+}
+
+fn of_problem(problem: &Problem, history: &[Record]) -> Option<Repair> {
+    match problem {
+        Problem::Changed { version, file, recorded, found } => Some(Repair::Checksum {
+            version: version.clone(),
+            file: file.clone(),
+            from: recorded.clone(),
+            to: found.clone(),
+        }),
+        Problem::Missing { version, file } | Problem::Ahead { version, file } => {
+            Some(Repair::Version { version: version.clone(), file: file.clone() })
+        }
+        Problem::MissingRepeatable { file } => {
+            let row = history.iter().find(|row| row.version.is_none() && row.file == *file)?;
+            Some(Repair::Repeatable { file: file.clone(), kind: row.kind })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,106 @@
+//! A private PgBouncer before a private PostgreSQL.
+
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::harness::process::{self, Account, Process};
+use crate::harness::{Database, Error, Unavailable, scratch};
+
+/// How connections are shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Session,
+    Transaction,
+}
+
+impl Mode {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Mode::Session => "session",
+            Mode::Transaction => "transaction",
+        }
+    }
+}
+
+/// A running PgBouncer; dropping it ends it.
+pub(crate) struct Bouncer {
+    port: u16,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Bouncer {
+    /// Starts one before a database's server, with `size` connections to it.
+    pub(crate) async fn start(
+        db: &Database,
+        mode: Mode,
+        ignored: &str,
+        size: usize,
+    ) -> Result<Bouncer, Error> {
+        let missing = || Unavailable::Missing {
+            what: "pgbouncer",
+            reason: "PgBouncer is not installed (no `pgbouncer` in PATH or /usr/sbin)".to_owned(),
+        };
+        let program = process::find(&["pgbouncer"]).ok_or_else(missing)?;
+        let folder = scratch::folder("pgbouncer")?;
+        let account = Account::choose("postgres", "postgres")?;
+        account.own(folder.path())?;
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let server = port_of(&db.url)?;
+        let mode = mode.name();
+        let users = folder.path().join("users");
+        fs::write(&users, "\"postgres\" \"\"\n")?;
+        let text = format!(
+            "[databases]\n* = host=127.0.0.1 port={server}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\npool_mode = {mode}\n\
+             default_pool_size = {size}\nmax_client_conn = 300\nignore_startup_parameters = {ignored}\n",
+            users.display()
+        );
+        let ini = folder.path().join("pgbouncer.ini");
+        fs::write(&ini, text)?;
+        let log = File::create(folder.path().join("log"))?;
+        let mut words = process::die_with_parent("KILL");
+        words.push(program.into());
+        let first = words.remove(0);
+        let mut command = process::command(first);
+        command
+            .args(words)
+            .arg(&ini)
+            .current_dir(folder.path())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        account.apply(&mut command);
+        let process = Process::start(command)?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if Instant::now() > deadline {
+                let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+                return Err(format!("PgBouncer does not listen:\n{log}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(Bouncer { port, _process: process, _folder: folder })
+    }
+
+    /// A database, seen through it.
+    pub(crate) fn before(&self, db: &Database) -> Result<Database, Error> {
+        let mut seen = db.clone();
+        seen.url = replace_port(&db.url, self.port)?;
+        Ok(seen)
+    }
+}
+
+/// The port in a URL.
+pub(crate) fn port_of(url: &str) -> Result<u16, Error> {
+    let rest = url.rsplit('@').next().unwrap_or_default();
+    let digits = rest.split(':').nth(1).and_then(|it| it.split('/').next());
+    Ok(digits.ok_or("the URL has no port")?.parse()?)
+}
+
+/// A URL with another port.
+pub(crate) fn replace_port(url: &str, port: u16) -> Result<String, Error> {
+    Ok(url.replace(&format!(":{}/", port_of(url)?), &format!(":{port}/")))
+}

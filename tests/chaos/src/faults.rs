@@ -1,0 +1,213 @@
+//! Sessions, networks and servers fail under a holder.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::bench::{Context, Outcome};
+use crate::bouncer::port_of;
+use crate::crew::{Crew, Gate};
+use crate::files;
+use crate::harness::{self, Database, Error, Kind, Server, Twin};
+use crate::journal::Entry;
+use crate::relay::Relay;
+use crate::worker::INTERRUPTED;
+
+const VERSIONS: usize = 5;
+
+/// How long one file works.
+const WORK: u32 = 1500;
+
+/// A holder in the middle of its third file, seen through `seen`, and waiters that see `db`.
+async fn scene(seen: &Database, db: &Database, waiters: usize) -> Result<(Crew, u32), Error> {
+    let mut crew = Crew::new(db, &files::effects(db.kind, VERSIONS, WORK))?;
+    let holder = crew.start(&[&format!("url={}", seen.url)], Gate::Open)?;
+    let third = |it: &Entry| it.what == "started" && it.rest.starts_with("V3__");
+    crew.until(Duration::from_secs(60), third).await?;
+    for _ in 0..waiters {
+        crew.start(&[], Gate::Open)?;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    Ok((crew, holder))
+}
+
+/// Waits for somebody else's turn.
+async fn next(crew: &mut Crew, holder: u32, within: Duration) -> Result<Duration, Error> {
+    let begun = Instant::now();
+    crew.until(within, |it| it.what == "acquired" && it.pid != holder).await?;
+    Ok(begun.elapsed())
+}
+
+/// How the holder ended: only with `interrupted`, and with a sentence.
+async fn interrupted(crew: &mut Crew, holder: u32) -> Result<String, Error> {
+    let code = crew.code(holder, Duration::from_secs(60)).await?;
+    let told = crew.said(holder, "error");
+    if code != i32::from(INTERRUPTED) {
+        return Err(format!("the holder ended with {code}: {told}").into());
+    }
+    Ok(told)
+}
+
+/// The end of every scene: all waiters did well, and each version ran once.
+async fn settled(mut crew: Crew, db: &Database) -> Result<(), Error> {
+    crew.finish(Duration::from_secs(90)).await?;
+    crew.journal.no_overlap()?;
+    files::verify(db, VERSIONS).await
+}
+
+/// The server's operator ends the holder's session.
+pub(crate) async fn terminated(ctx: Context) -> Outcome {
+    let db = ctx.fresh().await?;
+    let (mut crew, holder) = scene(&db, &db, 4).await?;
+    let end = match db.kind {
+        Kind::Postgres => "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE application_name LIKE 'jetbase V3%' AND datname = current_database()"
+            .to_owned(),
+        _ => {
+            let find = format!("SELECT IS_USED_LOCK(CONCAT('jetbase:', SHA1('{}')))", db.name);
+            format!("KILL {}", db.value(&find).await?.ok_or("nobody holds the session lock")?)
+        }
+    };
+    db.execute(&end).await?;
+    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
+    let told = interrupted(&mut crew, holder).await?;
+    settled(crew, &db).await?;
+    harness::remove(db).await;
+    Ok(format!("{time:.1?} to the next holder; the first one: \"{told}\""))
+}
+
+/// The connections of the holder are cut, and both sides are told.
+pub(crate) async fn cut(ctx: Context) -> Outcome {
+    let db = ctx.fresh().await?;
+    let relay = Relay::start(&db).await?;
+    let (mut crew, holder) = scene(&relay.before(&db)?, &db, 4).await?;
+    relay.cut();
+    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
+    let told = interrupted(&mut crew, holder).await?;
+    settled(crew, &db).await?;
+    harness::remove(db).await;
+    Ok(format!("{time:.1?} to the next holder; the first one: \"{told}\""))
+}
+
+/// The network falls silent: the server ends the session when its lease is over.
+pub(crate) async fn silent(ctx: Context) -> Outcome {
+    let db = ctx.fresh().await?;
+    let relay = Relay::start(&db).await?;
+    let (mut crew, holder) = scene(&relay.before(&db)?, &db, 4).await?;
+    relay.silence();
+    let time = next(&mut crew, holder, Duration::from_secs(330)).await?;
+    relay.resume();
+    let told = interrupted(&mut crew, holder).await?;
+    settled(crew, &db).await?;
+    harness::remove(db).await;
+    Ok(format!("{time:.1?} to the next holder (the lease is 5 min); the first one: \"{told}\""))
+}
+
+/// The server crashes under a holder and starts again.
+pub(crate) async fn restarted(kind: Kind) -> Outcome {
+    let server = std::sync::Arc::new(Server::start(kind).await?);
+    let db = harness::fresh(Some(&server)).await?;
+    let (mut crew, holder) = scene(&db, &db, 4).await?;
+    let begun = Instant::now();
+    server.restart().await?;
+    let down = begun.elapsed();
+    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
+    let told = interrupted(&mut crew, holder).await?;
+    settled(crew, &db).await?;
+    server.stop();
+    Ok(format!(
+        "down for {down:.1?}, then {time:.1?} to the next holder; the first one: \"{told}\""
+    ))
+}
+
+/// A synchronous standby is promoted under a holder on the old primary.
+pub(crate) async fn promoted(_: Context) -> Outcome {
+    let server = std::sync::Arc::new(Server::start(Kind::Postgres).await?);
+    let db = harness::fresh(Some(&server)).await?;
+    let standby = Twin::standby(port_of(&db.url)?).await?;
+    db.execute("ALTER SYSTEM SET synchronous_standby_names = '*'").await?;
+    db.execute("SELECT pg_reload_conf()").await?;
+    let relay = Relay::start(&db).await?;
+    let seen = relay.before(&db)?;
+    let (mut crew, holder) = scene(&seen, &seen, 0).await?;
+    let new = standby.database(&db.name)?;
+    new.execute("SELECT pg_promote()").await?;
+    relay.lead_to(&new)?;
+    // New processes come to the new primary, where nobody lives behind the row.
+    for _ in 0..4 {
+        crew.start(&[&format!("url={}", seen.url)], Gate::Open)?;
+    }
+    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
+    let all = crew.workers.len();
+    while crew.workers.len() == all {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        crew.reap()?;
+    }
+    // The old holder's commit waits for a standby that is gone, until its server ends.
+    server.crash()?;
+    let told = interrupted(&mut crew, holder).await?;
+    // Two servers worked at the same time, one of them in vain: the new one's history decides.
+    crew.finish(Duration::from_secs(90)).await?;
+    files::verify(&new, VERSIONS).await?;
+    server.stop();
+    Ok(format!("{time:.1?} to the next holder on the new primary; the first one: \"{told}\""))
+}
+
+/// A MariaDB is made anew of the data of one that died with a holder.
+pub(crate) async fn recreated(_: Context) -> Outcome {
+    let server = std::sync::Arc::new(Server::start(Kind::Mysql).await?);
+    let db = harness::fresh(Some(&server)).await?;
+    let (mut crew, holder) = scene(&db, &db, 0).await?;
+    let data = db.value("SELECT @@datadir").await?.map(PathBuf::from).ok_or("no data folder")?;
+    server.crash()?;
+    let twin = Twin::copy(&data).await?;
+    let new = twin.database(&db.name)?;
+    second(crew_on(&mut crew, &new)?, &mut crew, holder, &new).await
+}
+
+/// A replica is promoted when its primary died with a holder.
+pub(crate) async fn replica(_: Context) -> Outcome {
+    let (primary, twin) = (Twin::replicated(1).await?, Twin::replicated(2).await?);
+    let (root, copy) = (primary.database("mysql")?, twin.database("mysql")?);
+    let port = port_of(&root.url)?;
+    let source = format!(
+        "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={port}, MASTER_USER='copy', MASTER_PASSWORD='copy',
+         MASTER_USE_GTID=slave_pos"
+    );
+    copy.execute(&source).await?;
+    copy.execute("START SLAVE").await?;
+    root.execute("CREATE USER copy@'127.0.0.1' IDENTIFIED BY 'copy'").await?;
+    root.execute("GRANT REPLICATION SLAVE ON *.* TO copy@'127.0.0.1'").await?;
+    root.execute("CREATE DATABASE app").await?;
+    let (db, new) = (primary.database("app")?, twin.database("app")?);
+    let (mut crew, holder) = scene(&db, &db, 0).await?;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let state = "SELECT COUNT(*) FROM jetbase_migrations, jetbase_lock WHERE is_locked";
+    while !new.value(state).await.is_ok_and(|count| count.as_deref() == Some("2")) {
+        if Instant::now() > deadline {
+            return Err("the replica did not catch up".into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    primary.crash()?;
+    new.execute("STOP SLAVE").await?;
+    second(crew_on(&mut crew, &new)?, &mut crew, holder, &new).await
+}
+
+/// Four processes on the server that took the place of the first.
+fn crew_on(crew: &mut Crew, db: &Database) -> Result<Instant, Error> {
+    let begun = Instant::now();
+    for _ in 0..4 {
+        crew.start(&[&format!("url={}", db.url)], Gate::Open)?;
+    }
+    Ok(begun)
+}
+
+async fn second(begun: Instant, crew: &mut Crew, holder: u32, db: &Database) -> Outcome {
+    next(crew, holder, Duration::from_secs(20)).await?;
+    let time = begun.elapsed();
+    let told = interrupted(crew, holder).await?;
+    crew.finish(Duration::from_secs(90)).await?;
+    crew.journal.no_overlap()?;
+    files::verify(db, VERSIONS).await?;
+    Ok(format!("{time:.1?} from their start to the next holder; the first one: \"{told}\""))
+}

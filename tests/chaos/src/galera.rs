@@ -1,0 +1,146 @@
+//! A Galera cluster: storms over all nodes, and a holder whose node dies or freezes.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jetbase::{DatabaseUrl, Folder, Migrations, Options};
+use rustix::process::Signal;
+
+use crate::bench::{Context, Outcome};
+use crate::crew::{Crew, Gate, signal};
+use crate::files;
+use crate::harness::{Cluster, Database, Error, Kind};
+use crate::journal::spread;
+use crate::worker::HELD;
+
+const VERSIONS: usize = 6;
+
+/// Processes over all nodes, from an empty database.
+pub(crate) async fn storms(ctx: Context) -> Outcome {
+    let (processes, rounds) = (ctx.size.pick(30, 9), ctx.size.pick(20, 2));
+    let cluster = Cluster::start().await?;
+    let mut times = Vec::new();
+    let mut winners = [0; 3];
+    for round in 0..rounds {
+        let wrong = |error: Error| format!("round {round}: {error}");
+        let nodes = cluster.fresh(&format!("storm_{round}")).await.map_err(wrong)?;
+        let mut crew = Crew::new(&nodes[0], &files::effects(Kind::Mysql, VERSIONS, 1))?;
+        let urls: Vec<_> = nodes.iter().map(|node| format!("url={}", node.url)).collect();
+        for number in 0..processes {
+            crew.start(&[&urls[number % 3]], Gate::Closed)?;
+        }
+        let pids: Vec<_> = crew.workers.iter().map(|worker| worker.pid).collect();
+        crew.ready(processes).await?;
+        let begun = Instant::now();
+        crew.open();
+        crew.finish(Duration::from_secs(120)).await.map_err(wrong)?;
+        times.push(begun.elapsed());
+        crew.journal.no_errors().map_err(wrong)?;
+        crew.journal.no_overlap().map_err(wrong)?;
+        let finished: Vec<_> = crew.journal.all("finished").map(|it| it.pid).collect();
+        if finished.len() != VERSIONS || finished.iter().any(|pid| *pid != finished[0]) {
+            return Err(wrong(format!("files were finished by {finished:?}").into()).into());
+        }
+        let winner = pids.iter().position(|pid| *pid == finished[0]).unwrap_or_default();
+        winners[winner % 3] += 1;
+        verify(&nodes, VERSIONS).await.map_err(wrong)?;
+    }
+    let (median, last) = spread(times);
+    Ok(format!(
+        "{processes} processes over 3 nodes, {rounds} rounds: one winner each (by node {winners:?}), each version \
+         once; a round {median:.2?}, at most {last:.2?}"
+    ))
+}
+
+/// All nodes must say the same, once they have caught up.
+async fn verify(nodes: &[Database], versions: usize) -> Result<(), Error> {
+    for node in nodes {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while let Err(error) = files::verify(node, versions).await {
+            if Instant::now() > deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    Ok(())
+}
+
+/// What happens to the node with the holder on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Killed,
+    Frozen,
+}
+
+pub(crate) async fn killed(_: Context) -> Outcome {
+    lose_node(Fate::Killed).await
+}
+
+pub(crate) async fn frozen(_: Context) -> Outcome {
+    lose_node(Fate::Frozen).await
+}
+
+async fn lose_node(fate: Fate) -> Outcome {
+    let cluster = Cluster::start().await?;
+    let nodes = cluster.fresh("lost").await?;
+    let mut crew = Crew::new(&nodes[2], &files::effects(Kind::Mysql, VERSIONS, 1500))?;
+    let holder = crew.start(&[], Gate::Open)?;
+    let third = |it: &crate::journal::Entry| it.what == "started" && it.rest.starts_with("V3__");
+    crew.until(Duration::from_secs(30), third).await?;
+    let places = nodes[2].rows("SELECT @@datadir, @@pid_file").await?;
+    let place = |at: usize| places[0][at].clone().unwrap_or_default();
+    let pid_file = Path::new(&place(0)).join(place(1));
+    let node: u32 = std::fs::read_to_string(pid_file)?.trim().parse()?;
+    let waiters: Result<Vec<_>, _> = (0..6)
+        .map(|number| {
+            let url = format!("url={}", nodes[number % 2].url);
+            crew.start(&[&url, "wait=12"], Gate::Open)
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    match fate {
+        Fate::Killed => cluster.crash(2)?,
+        Fate::Frozen => signal(node, Signal::STOP)?,
+    }
+    let mut told = String::new();
+    for pid in waiters? {
+        let code = crew.code(pid, Duration::from_secs(60)).await;
+        told = crew.said(pid, "error");
+        if !code.as_ref().is_ok_and(|code| *code == i32::from(HELD)) {
+            let _ = signal(node, Signal::CONT);
+            return Err(format!("a waiter ended with {code:?}: {told}").into());
+        }
+    }
+    if fate == Fate::Frozen {
+        signal(node, Signal::CONT)?;
+    } else {
+        cluster.start_again(2).await?;
+    }
+    cluster.whole(3).await?;
+    // The holder may have gone on when its node came back: then nothing is left to be done.
+    let code = crew.code(holder, Duration::from_secs(120)).await?;
+    let holder_told = crew.said(holder, "error");
+    let row = nodes[0].rows("SELECT is_locked, process_id FROM jetbase_lock").await?;
+    if row[0][0].as_deref() == Some("1") {
+        let folder = Folder::read(&crew.migrations());
+        let set = Migrations::load(folder.files, Options::default());
+        jetbase::unlock(&set, DatabaseUrl(&nodes[0].url)).await?;
+    }
+    let last = crew.start(&[&format!("url={}", nodes[1].url)], Gate::Open)?;
+    let end = crew.code(last, Duration::from_secs(60)).await?;
+    if end != 0 {
+        return Err(format!(
+            "behind `unlock` the next one ended with {end}: {}",
+            crew.said(last, "error")
+        )
+        .into());
+    }
+    crew.journal.no_overlap()?;
+    verify(&nodes, VERSIONS).await?;
+    Ok(format!(
+        "6 waiters on the other nodes: no takeover; each says \"{told}\"; the holder ended with {code} ({holder_told}); \
+         row then {:?}; each version once",
+        row[0]
+    ))
+}

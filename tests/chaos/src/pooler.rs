@@ -1,0 +1,202 @@
+//! Through PgBouncer: storms, a killed holder, and files that change their session.
+
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, Row};
+
+use crate::bench::{Context, Outcome};
+use crate::bouncer::{Bouncer, Mode};
+use crate::crew::{Crew, Gate};
+use crate::files;
+use crate::harness::{self, Database, Error};
+use crate::storm::storm;
+
+/// What PgBouncer may be told about startup parameters: what our connections send, what sqlx's
+/// pools send, nothing.
+const IGNORED: [&str; 3] = ["extra_float_digits,options", "extra_float_digits", ""];
+
+/// All settings: how connections are shared, and what is ignored.
+fn settings() -> impl Iterator<Item = (Mode, &'static str)> {
+    let modes = [Mode::Transaction, Mode::Session];
+    modes.into_iter().flat_map(|mode| IGNORED.into_iter().map(move |ignored| (mode, ignored)))
+}
+
+/// A setting in words.
+fn shown((mode, ignored): (Mode, &str)) -> String {
+    let ignored = if ignored.is_empty() { "nothing" } else { ignored };
+    format!("{} pooling, {ignored} ignored", mode.name())
+}
+
+/// 20 processes from an empty database, half of them with pools.
+pub(crate) async fn storms(ctx: Context) -> Outcome {
+    let (processes, rounds) = (ctx.size.pick(20, 8), ctx.size.pick(5, 1));
+    let mut slowest = Duration::ZERO;
+    for setting in settings() {
+        let wrong = |error: Error| format!("{}: {error}", shown(setting));
+        for round in 0..rounds {
+            let db = ctx.fresh().await?;
+            let (mode, ignored) = setting;
+            // In session pooling a client keeps its connection, and each process may have two.
+            let size = if mode == Mode::Session { 2 * processes } else { 6 };
+            let bouncer = Bouncer::start(&db, mode, ignored, size).await?;
+            // A pool of sqlx cannot connect at all where its own parameter is refused.
+            let words: &[&str] =
+                if ignored.is_empty() || round % 2 == 0 { &[] } else { &["pool=yes"] };
+            let (all, _) = storm(&bouncer.before(&db)?, processes, words).await.map_err(wrong)?;
+            slowest = slowest.max(all);
+            drop(bouncer);
+            files::verify(&db, 8).await.map_err(wrong)?;
+            harness::remove(db).await;
+        }
+    }
+    Ok(format!(
+        "{processes} processes, {rounds} rounds in each of 6 settings; a round at most {slowest:.1?}"
+    ))
+}
+
+/// How a killed holder is recovered from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Recovery {
+    /// By a way past the pooler.
+    Direct,
+    /// By the clock of those who wait.
+    Timed,
+}
+
+/// The holder is killed; with a direct URL the next one goes on at once.
+pub(crate) async fn direct(ctx: Context) -> Outcome {
+    let mut told = Vec::new();
+    for setting in settings() {
+        let wrong = |error: Error| format!("{}: {error}", shown(setting));
+        let (time, class) = killed(&ctx, setting, Recovery::Direct).await.map_err(wrong)?;
+        if class != "01" || time > Duration::from_secs(5) {
+            return Err(
+                wrong(format!("class {class}, {time:.1?} to the next holder").into()).into()
+            );
+        }
+        told.push(time);
+    }
+    let most = told.iter().max().copied().unwrap_or_default();
+    Ok(format!(
+        "6 settings: at most {most:.1?} from the kill to the next holder, each version once"
+    ))
+}
+
+/// The holder is killed; without a direct URL the others wait for thirty seconds of silence.
+pub(crate) async fn timed(ctx: Context) -> Outcome {
+    let mut told = Vec::new();
+    let few = settings().filter(|(_, ignored)| *ignored != "extra_float_digits");
+    for setting in few {
+        let wrong = |error: Error| format!("{}: {error}", shown(setting));
+        let (time, class) = killed(&ctx, setting, Recovery::Timed).await.map_err(wrong)?;
+        if class != "04" || !(29..45).contains(&time.as_secs()) {
+            return Err(
+                wrong(format!("class {class}, {time:.1?} to the next holder").into()).into()
+            );
+        }
+        told.push(format!("{time:.1?}"));
+    }
+    Ok(format!("from the kill to the next holder {}, each version once", told.join(", ")))
+}
+
+/// Kills the holder in the second file; returns the time to the next holder, and the first one's class.
+async fn killed(
+    ctx: &Context,
+    setting: (Mode, &str),
+    recovery: Recovery,
+) -> Result<(Duration, String), Error> {
+    let db = ctx.fresh().await?;
+    let bouncer = Bouncer::start(&db, setting.0, setting.1, 10).await?;
+    let mut crew = Crew::new(&bouncer.before(&db)?, &files::effects(db.kind, 5, 1000))?;
+    let direct = format!("direct={}", db.url);
+    let words: Vec<&str> = if recovery == Recovery::Direct { vec![&direct] } else { vec![] };
+    for _ in 0..4 {
+        crew.start(&words, Gate::Open)?;
+    }
+    let second = |it: &crate::journal::Entry| it.what == "started" && it.rest.starts_with("V2__");
+    let holder = crew.until(Duration::from_secs(30), second).await?.pid;
+    let id = db.value("SELECT process_id FROM jetbase_lock").await?.unwrap_or_default();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    crew.kill(holder).await?;
+    let begun = Instant::now();
+    let next = |it: &crate::journal::Entry| it.what == "acquired" && it.pid != holder;
+    crew.until(Duration::from_secs(60), next).await?;
+    let time = begun.elapsed();
+    crew.finish(Duration::from_secs(60)).await?;
+    crew.journal.no_errors()?;
+    crew.journal.no_overlap()?;
+    drop(bouncer);
+    files::verify(&db, 5).await?;
+    harness::remove(db).await;
+    Ok((time, id.get(6..8).unwrap_or_default().to_owned()))
+}
+
+/// What a dump sets at its beginning, for the whole session.
+const DUMP: &str = "SET statement_timeout = 1234;
+SET lock_timeout = 2345;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET client_min_messages = error;
+SET row_security = off;
+SET default_table_access_method = heap;
+SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE;
+SET ROLE pg_monitor;
+RESET ROLE;
+CREATE TABLE public.dumped (id INTEGER);
+";
+
+/// What another client sees of its session.
+const SEEN: &str = "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings
+WHERE name IN ('statement_timeout', 'lock_timeout', 'search_path', 'check_function_bodies', 'role',
+  'client_min_messages', 'row_security', 'default_transaction_isolation', 'application_name',
+  'idle_session_timeout', 'idle_in_transaction_session_timeout')";
+
+/// A file like a dump changes its session; nothing of it reaches the pooler's other clients.
+pub(crate) async fn dump(ctx: Context) -> Outcome {
+    for setting in settings() {
+        let db = ctx.fresh().await?;
+        // All clients share one connection to the server.
+        let bouncer = Bouncer::start(&db, setting.0, setting.1, 1).await?;
+        let seen = bouncer.before(&db)?;
+        let before = look(&seen).await?;
+        let own = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let broken = format!("{DUMP}SELECT 1 / 0;\n");
+        let files = [own("V1__dump.sql", DUMP), own("V2__broken.sql", &broken)];
+        let mut crew = Crew::new(&seen, &files[..1])?;
+        for (count, code) in [(1, 0), (2, 1)] {
+            crew.write(&files[..count])?;
+            let pid = crew.start(&[], Gate::Open)?;
+            let found = crew.code(pid, Duration::from_secs(30)).await?;
+            let told = crew.said(pid, "error");
+            let after = look(&seen).await?;
+            if found != code || after != before {
+                let setting = shown(setting);
+                return Err(format!(
+                    "{setting}: file {count} ended with {found} ({told}); before {before}, behind it {after}"
+                )
+                .into());
+            }
+        }
+        drop(bouncer);
+        files::expect(&db, "SELECT count(*) FROM jetbase_migrations", 1, "versions recorded")
+            .await?;
+        files::free(&db).await?;
+        harness::remove(db).await;
+    }
+    Ok("6 settings, one shared connection: a file that sets 9 things for its session, and one that fails behind \
+        them, leave other clients as they were"
+        .to_owned())
+}
+
+/// What another client sees, one that sends no parameter of sqlx's own.
+async fn look(seen: &Database) -> Result<String, Error> {
+    let options: PgConnectOptions = seen.url.parse()?;
+    let mut connection = options.extra_float_digits(None).connect().await?;
+    let row = sqlx::raw_sql(SEEN).fetch_one(&mut connection).await?;
+    let text = row.try_get_unchecked::<String, _>(0)?;
+    connection.close().await?;
+    Ok(text)
+}

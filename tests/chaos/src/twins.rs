@@ -1,0 +1,145 @@
+//! Second servers: a standby of PostgreSQL, and a MariaDB made of another one's data.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::mariadb::Mariadb;
+use super::postgres::Postgres;
+use super::private::{Engine, Private};
+use super::process::{self, Account};
+use super::{Database, Error, Kind, at};
+
+/// A second server; dropping it ends it.
+pub(crate) struct Twin {
+    server: Private,
+    kind: Kind,
+}
+
+impl Twin {
+    /// A standby of the server that a database is on.
+    pub(crate) async fn standby(port: u16) -> Result<Twin, Error> {
+        let base = Postgres::find()?;
+        let account = Account::choose("postgres", base.user())?;
+        let engine = Standby { base, port };
+        Ok(Twin { server: Private::start(Box::new(engine), account).await?, kind: Kind::Postgres })
+    }
+
+    /// A MariaDB with a copy of another one's data, and another identity.
+    pub(crate) async fn copy(from: &Path) -> Result<Twin, Error> {
+        Twin::mariadb(Some(from.to_owned()), &["--server-id=77"]).await
+    }
+
+    /// A fresh MariaDB that can be replicated.
+    pub(crate) async fn replicated(id: u32) -> Result<Twin, Error> {
+        let id = format!("--server-id={id}");
+        Twin::mariadb(None, &[&id, "--log-bin=binlog", "--binlog-format=ROW"]).await
+    }
+
+    async fn mariadb(from: Option<PathBuf>, words: &[&str]) -> Result<Twin, Error> {
+        let base = Mariadb::find()?;
+        let account = Account::choose("mysql", base.user())?;
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        let engine = Copied { base, from, words };
+        Ok(Twin { server: Private::start(Box::new(engine), account).await?, kind: Kind::Mysql })
+    }
+
+    /// A database on it.
+    pub(crate) fn database(&self, name: &str) -> Result<Database, Error> {
+        let url = self.server.url();
+        let (server, _) = url.rsplit_once('/').ok_or("a URL has slashes")?;
+        at(self.kind, &format!("{server}/{name}"))
+    }
+
+    /// Ends it at once.
+    pub(crate) fn crash(&self) -> Result<(), Error> {
+        self.server.crash()
+    }
+}
+
+impl Drop for Twin {
+    fn drop(&mut self) {
+        self.server.stop();
+    }
+}
+
+/// A standby of the PostgreSQL on a port.
+#[derive(Debug)]
+struct Standby {
+    base: Postgres,
+    port: u16,
+}
+
+impl Engine for Standby {
+    fn user(&self) -> &'static str {
+        self.base.user()
+    }
+
+    fn prepare(&self, folder: &Path) -> Command {
+        // The programs of one version lie together.
+        let serve = self.base.serve(folder, 0);
+        let words = std::iter::once(serve.get_program()).chain(serve.get_args());
+        let program = words
+            .map(Path::new)
+            .find(|word| word.file_name().is_some_and(|name| name == "postgres"))
+            .map_or("pg_basebackup".into(), |server| server.with_file_name("pg_basebackup"));
+        let mut command = process::command(program);
+        command.args(["-h", "127.0.0.1", "-U", "postgres", "-R", "-X", "stream", "-c", "fast"]);
+        command.args(["-p", &self.port.to_string()]).arg("-D").arg(folder.join("data"));
+        command
+    }
+
+    fn settle(&self, folder: &Path) -> std::io::Result<()> {
+        self.base.settle(folder)
+    }
+
+    fn serve(&self, folder: &Path, port: u16) -> Command {
+        self.base.serve(folder, port)
+    }
+
+    fn kill_signal(&self) -> &'static str {
+        self.base.kill_signal()
+    }
+
+    fn url(&self, port: u16) -> String {
+        self.base.url(port)
+    }
+}
+
+/// A MariaDB with more options, perhaps on a copy of another one's data.
+#[derive(Debug)]
+struct Copied {
+    base: Mariadb,
+    from: Option<PathBuf>,
+    words: Vec<String>,
+}
+
+impl Engine for Copied {
+    fn user(&self) -> &'static str {
+        self.base.user()
+    }
+
+    fn prepare(&self, folder: &Path) -> Command {
+        let Some(from) = &self.from else { return self.base.prepare(folder) };
+        let mut command = process::command("cp");
+        command.arg("-a").arg(from).arg(folder.join("data"));
+        command
+    }
+
+    fn settle(&self, folder: &Path) -> std::io::Result<()> {
+        self.base.settle(folder)
+    }
+
+    fn serve(&self, folder: &Path, port: u16) -> Command {
+        let mut command = self.base.serve(folder, port);
+        command.args(&self.words);
+        command
+    }
+
+    fn kill_signal(&self) -> &'static str {
+        self.base.kill_signal()
+    }
+
+    fn url(&self, port: u16) -> String {
+        self.base.url(port)
+    }
+}
