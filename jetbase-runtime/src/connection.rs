@@ -50,6 +50,22 @@ pub(crate) struct Failure {
     pub(crate) cause: Cause,
 }
 
+impl Failure {
+    /// Whether a server that replicates is busy for the moment: it may say so to readers too.
+    pub(crate) fn is_momentary(&self) -> bool {
+        self.cause.kind == CauseKind::Database
+            && matches!(self.cause.code.as_str(), "1213" | "1047" | "40001")
+    }
+}
+
+/// How often a question is asked again that was refused for a moment.
+pub(crate) const QUESTIONS: u32 = 10;
+
+/// The pause before a question is asked again for the `n`th time.
+pub(crate) async fn moment(n: u32) {
+    tokio::time::sleep(std::time::Duration::from_millis(20) * n).await;
+}
+
 /// Why a database refused something.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cause {

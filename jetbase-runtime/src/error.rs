@@ -15,6 +15,8 @@ use crate::connection::{Cause, CauseKind};
 pub struct Error {
     kind: Box<ErrorKind>,
     report: Box<Report>,
+    /// Whether the connection was lost, or never made.
+    unreachable: bool,
 }
 
 /// What went wrong.
@@ -108,7 +110,7 @@ pub struct StatementError {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Error { kind: Box::new(kind), report: Box::default() }
+        Error { kind: Box::new(kind), report: Box::default(), unreachable: false }
     }
 
     pub(crate) fn place(message: impl Into<String>) -> Self {
@@ -116,12 +118,19 @@ impl Error {
     }
 
     pub(crate) fn database(doing: impl Into<String>, cause: &Cause) -> Self {
-        Error::new(ErrorKind::Database {
+        let unreachable = cause.kind == CauseKind::Lost || cause.code == "57P03";
+        let kind = ErrorKind::Database {
             doing: doing.into(),
             message: cause.message.clone(),
             code: cause.code.clone(),
             help: cure(cause),
-        })
+        };
+        Error { unreachable, ..Error::new(kind) }
+    }
+
+    /// Whether the server could not be reached, or went away; no file was at work.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.unreachable
     }
 
     pub(crate) fn reporting(self, report: Report) -> Self {

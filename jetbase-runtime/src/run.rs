@@ -277,6 +277,7 @@ async fn perform(request: &mut Request, origin: &mut dyn Open) -> Result<Report,
     }
 }
 
+/// Tries until the server stays: one that goes away before the first file is waited for, as by a new process.
 async fn attempt(
     request: &mut Request,
     origin: &mut dyn Open,
@@ -285,6 +286,35 @@ async fn attempt(
     if let Some(warning) = crate::stale::warning(&request.set) {
         warn(request, report, warning);
     }
+    let mut gone: Option<Instant> = None;
+    loop {
+        let mut reached = false;
+        let error = match once(request, origin, report, &mut reached).await {
+            Err(error) if error.is_unreachable() && report.applied.is_empty() => error,
+            result => return result,
+        };
+        // A server that was never there is not waited for: the address may be wrong.
+        if reached {
+            gone = Some(Instant::now());
+        }
+        match gone {
+            Some(since) if since.elapsed() < request.wait.connecting() => {}
+            _ => return Err(error),
+        }
+        request.cancel.sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64())).await;
+        if request.cancel.is_asked() {
+            return Err(error);
+        }
+    }
+}
+
+/// One try; `reached` says whether there was a session of our own.
+async fn once(
+    request: &mut Request,
+    origin: &mut dyn Open,
+    report: &mut Report,
+    reached: &mut bool,
+) -> Result<(), Error> {
     let first = look_within(origin, &request.wish, request.wait.connecting()).await?;
     let history = first.history.as_deref().unwrap_or_default();
     let mut planned = plan(&request.set, history, &request.goal, &request.policy)?;
@@ -313,6 +343,7 @@ async fn attempt(
     };
     let nonce = format!("{:016x}", fastrand::u64(..));
     let mut session = Session::open(origin, &first, &nonce, request.wait.connecting()).await?;
+    *reached = session.owner == Owner::Run;
     if let (Published::Refuse, [publication, ..]) =
         (request.published, session.published.as_slice())
     {

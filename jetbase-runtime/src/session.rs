@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use jetbase_core::{Dialect, Kind, Record, Syntax};
 
-use crate::connection::{Cause, CauseKind, Connection, End, Failure, ResultSet, Row, Rows};
+use crate::connection::{
+    Cause, CauseKind, Connection, End, Failure, QUESTIONS, ResultSet, Row, Rows, moment,
+};
 use crate::dialect::{Fill, Sql, sql};
 use crate::error::{Error, ErrorKind};
 use crate::lock::{Claim, Proof};
@@ -52,7 +54,7 @@ pub(crate) async fn look(
     }
     let sql = sql(dialect);
     let fill = looking(Fill::new(dialect, wish.schema.as_deref()), dialect, wish.schema.as_deref());
-    let (sets, history) = match connection.send(&fill.fill(sql.look), Rows::Keep).await {
+    let (sets, history) = match ask(connection, &fill.fill(sql.look)).await {
         Ok(mut sets) => {
             let history = sets.pop().unwrap_or_default();
             (sets, Some(history.rows.iter().map(record).collect()))
@@ -88,6 +90,18 @@ pub(crate) async fn look(
         let _ = connection.send(&restore, Rows::Drop).await;
     }
     Ok(Look { place: settle(dialect, &facts, history.is_some(), wish)?, history })
+}
+
+/// Asks a question, and asks it again while the server is busy for the moment.
+async fn ask(connection: &mut dyn Connection, sql: &str) -> Result<Vec<ResultSet>, Failure> {
+    let mut again = 0;
+    loop {
+        match connection.send(sql, Rows::Keep).await {
+            Err(failure) if failure.is_momentary() && again < QUESTIONS => again += 1,
+            answer => return answer,
+        }
+        moment(again).await;
+    }
 }
 
 /// Gives a caller's transaction back what the look has set in it.
@@ -504,7 +518,14 @@ UNION ALL SELECT 'role', current_setting('role')";
 
     /// Sends a template of ours that reads, whatever the session's timeouts are.
     pub(crate) async fn send(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
-        self.send_behind(self.sql.reading, template).await
+        let mut again = 0;
+        loop {
+            match self.send_behind(self.sql.reading, template).await {
+                Err(failure) if failure.is_momentary() && again < QUESTIONS => again += 1,
+                answer => return answer,
+            }
+            moment(again).await;
+        }
     }
 
     /// Sends a template of ours that writes, whatever the session's defaults are.

@@ -346,7 +346,7 @@ async fn lock_between_files(ctx: Context) -> TestResult {
     assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
     let error =
         jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
-    assert!(error.to_string().contains("which is alive"), "{error}");
+    assert!(error.to_string().contains("it is alive: wait for it, or end it"), "{error}");
 
     halt.go_on()?;
     assert_eq!(run.await??.applied.len(), 3);

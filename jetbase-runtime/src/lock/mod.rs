@@ -261,6 +261,8 @@ async fn attempt(
             return Ok(Seen::NoTables);
         }
         Err(failure) => {
+            // The proof may be ours although the row is not: kept, it would look like a holder's.
+            let_go(session, side_file).await;
             passing::<()>(session, failure, "taking the migration lock")?;
             return Ok(Seen::Refused);
         }
@@ -272,12 +274,19 @@ async fn attempt(
         return Ok(Seen::Won(before.opt(2).map(str::to_owned)));
     }
     if answer.is_true(1) {
+        let_go(session, side_file).await;
+    }
+    Ok(Seen::Refused)
+}
+
+/// Gives the proof of life back, because the row is not ours.
+async fn let_go(session: &mut Session<'_>, side_file: &mut Option<SideFile>) {
+    if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
         let _ = session.send(session.sql.release_proof).await;
     }
     if let Some(file) = side_file {
         file.unlock();
     }
-    Ok(Seen::Refused)
 }
 
 /// Reads the row, without a lock and without a transaction; `alive` is known only of those whose life we can judge.

@@ -173,18 +173,19 @@ pub(crate) async fn replica(_: Context) -> Outcome {
         "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={port}, MASTER_USER='copy', MASTER_PASSWORD='copy',
          MASTER_USE_GTID=slave_pos"
     );
-    copy.execute(&source).await?;
-    copy.execute("START SLAVE").await?;
     root.execute("CREATE USER copy@'127.0.0.1' IDENTIFIED BY 'copy'").await?;
     root.execute("GRANT REPLICATION SLAVE ON *.* TO copy@'127.0.0.1'").await?;
     root.execute("CREATE DATABASE app").await?;
+    copy.execute(&source).await?;
+    copy.execute("START SLAVE").await?;
     let (db, new) = (primary.database("app")?, twin.database("app")?);
     let (mut crew, holder) = scene(&db, &db, 0).await?;
     let deadline = Instant::now() + Duration::from_secs(20);
     let state = "SELECT COUNT(*) FROM jetbase_migrations, jetbase_lock WHERE is_locked";
     while !new.value(state).await.is_ok_and(|count| count.as_deref() == Some("2")) {
         if Instant::now() > deadline {
-            return Err("the replica did not catch up".into());
+            let told = copy.rows("SHOW SLAVE STATUS").await?;
+            return Err(format!("the replica did not catch up: {told:?}").into());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

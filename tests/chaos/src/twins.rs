@@ -75,13 +75,13 @@ impl Engine for Standby {
     }
 
     fn prepare(&self, folder: &Path) -> Command {
-        // The programs of one version lie together.
+        // The programs of one version lie together, often behind links.
         let serve = self.base.serve(folder, 0);
-        let words = std::iter::once(serve.get_program()).chain(serve.get_args());
-        let program = words
-            .map(Path::new)
-            .find(|word| word.file_name().is_some_and(|name| name == "postgres"))
-            .map_or("pg_basebackup".into(), |server| server.with_file_name("pg_basebackup"));
+        let words = std::iter::once(serve.get_program()).chain(serve.get_args()).map(Path::new);
+        let server = words.filter(|word| word.ends_with("postgres")).find_map(|it| it.canonicalize().ok());
+        let beside = server.map(|server| server.with_file_name("pg_basebackup"));
+        let program = beside.filter(|file| file.is_file());
+        let program = program.or_else(|| process::find(&["pg_basebackup"])).unwrap_or_default();
         let mut command = process::command(program);
         command.args(["-h", "127.0.0.1", "-U", "postgres", "-R", "-X", "stream", "-c", "fast"]);
         command.args(["-p", &self.port.to_string()]).arg("-D").arg(folder.join("data"));

@@ -216,8 +216,9 @@ impl World {
             Id::Python => return true,
         };
         let phase = self.clients[run].phase;
-        // Who was stopped by a fence only gives back.
-        if let Phase::Release(Outcome::LockLost) | Phase::ReleaseProof(Outcome::LockLost) = phase {
+        // Whose file has given the session lock back comes to its release at the latest fence.
+        let gives_back = matches!(phase, Phase::Release(_) | Phase::ReleaseProof(_));
+        if self.marks.dropped && gives_back {
             return false;
         }
         let runs = !matches!(phase, Phase::Dead | Phase::Done(_) | Phase::Idle);
