@@ -1,5 +1,7 @@
 //! The golden data of the Python tool 0.18.1: what it says of names, texts and orders, we say too.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::fs;
 use std::path::Path;
 

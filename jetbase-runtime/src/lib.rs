@@ -17,6 +17,7 @@ mod error;
 mod event;
 mod execute;
 mod lock;
+mod look;
 mod query;
 mod report;
 mod run;

@@ -1,5 +1,13 @@
 //! The integration tests: every body runs on SQLite, PostgreSQL and MariaDB/MySQL.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
 /// Applying, rolling back, reporting.
 mod apply;
 /// Wrong URLs, missing rights, broken files.

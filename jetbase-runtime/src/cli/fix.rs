@@ -8,7 +8,7 @@ use super::options::Patience;
 use super::place::{Depth, Intent, Origin, Place};
 use super::repair::{Matter, Plea, Repair, repair};
 use crate::event::{Event, Listener};
-use crate::session::Wish;
+use crate::look::Wish;
 
 pub(crate) async fn fix(
     mut place: Place<'_>,

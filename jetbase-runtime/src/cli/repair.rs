@@ -10,8 +10,9 @@ use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::lock::{self, Release, Wait, Work};
+use crate::look::Wish;
 use crate::run::first_look;
-use crate::session::{Session, Wish};
+use crate::session::Session;
 use crate::target::{Open, Source, Way};
 
 /// What a correction is about.

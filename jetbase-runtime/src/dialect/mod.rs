@@ -36,8 +36,11 @@ pub(crate) struct Sql {
     pub(crate) acquire_proven: &'static str,
     /// One row: locked, owner, since, whether the owner's session lives, a mark of the history.
     pub(crate) poll: &'static str,
-    /// One row: whether the lock of `{dead}` is ours now; never waits for its row.
+    /// One row: whether the lock of `{dead}` is ours now, whether the session lock is; never
+    /// waits for the row.
     pub(crate) take_over: &'static str,
+    /// The same with a session lock.
+    pub(crate) take_over_proven: &'static str,
     /// Sets the row free if it is ours; must be the first statement.
     pub(crate) release: &'static str,
     /// Gives the session lock back.
@@ -152,6 +155,12 @@ impl Fill {
     /// Adds a number.
     pub(crate) fn number(self, name: &'static str, number: i64) -> Self {
         self.raw(name, number.to_string())
+    }
+
+    /// Adds an SQL expression of ours that has placeholders itself.
+    pub(crate) fn nested(self, name: &'static str, template: &str) -> Self {
+        let text = self.fill(template);
+        self.raw(name, text)
     }
 
     /// Adds an SQL expression of ours.

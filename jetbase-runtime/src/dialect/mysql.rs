@@ -47,6 +47,7 @@ UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id
 SELECT ROW_COUNT() = 1, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0)",
     poll: "SELECT is_locked, process_id, locked_at, IS_USED_LOCK({key}) IS NOT NULL FROM {lock} WHERE id = 1",
     take_over: "",
+    take_over_proven: "",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
   WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT RELEASE_LOCK({key})",

@@ -73,7 +73,12 @@ SELECT EXISTS (SELECT 1 FROM u), s.ok, (SELECT process_id FROM {lock} WHERE id =
     take_over: "WITH u AS (UPDATE {lock} SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone},
     process_id = {me} WHERE id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {dead}
     FOR UPDATE SKIP LOCKED) RETURNING id)
-SELECT EXISTS (SELECT 1 FROM u)",
+SELECT EXISTS (SELECT 1 FROM u), FALSE",
+    take_over_proven: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
+  u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
+    FROM s WHERE s.ok AND t.id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {dead}
+    FOR UPDATE SKIP LOCKED) RETURNING t.id)
+SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
   WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT pg_advisory_unlock(1784835700, {key})",

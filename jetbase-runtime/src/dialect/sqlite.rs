@@ -49,6 +49,7 @@ UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'
 SELECT changes() = 1, 1",
     poll: "SELECT is_locked, process_id, locked_at, NULL FROM {lock} WHERE id = 1",
     take_over: "",
+    take_over_proven: "",
     release: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT 1",
     unlock: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1",

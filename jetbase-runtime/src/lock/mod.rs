@@ -4,24 +4,24 @@ mod identity;
 #[cfg(test)]
 mod model;
 mod protocol;
+mod release;
 mod side_file;
 
 use std::time::{Duration, Instant};
 
-use jetbase_core::{Dialect, Record};
+use jetbase_core::Dialect;
 
 use crate::cancel::Cancel;
-use crate::connection::{Cause, CauseKind, Failure, ResultSet};
+use crate::connection::{CauseKind, Failure, ResultSet};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
-use crate::run::first_look;
-use crate::session::{Session, Wish, Writers};
-use crate::target::Open;
+use crate::session::{Session, Writers};
 
 use identity::ProcessId;
 pub(crate) use identity::is_ours;
 use protocol::{Action, Claimant, Patience, Seen, next};
 pub(crate) use protocol::{LockRow, Owner, Proof, judge};
+pub(crate) use release::{Release, release, release_afresh};
 use side_file::SideFile;
 
 /// How long a run waits while somebody else holds the lock.
@@ -128,11 +128,13 @@ pub(crate) async fn acquire(
     let mut seen =
         if session.has_tables { attempt(session, &mut side_file).await? } else { Seen::NoTables };
     loop {
-        if cancel.is_asked() {
+        let waited = started.elapsed();
+        let action = next(&claimant, &seen, waited, wait.patience());
+        // What is held must be released, so it is held first.
+        if cancel.is_asked() && action != Action::Hold {
             return Err(Error::new(ErrorKind::Cancelled));
         }
-        let waited = started.elapsed();
-        match next(&claimant, &seen, waited, wait.patience()) {
+        match action {
             Action::CreateTables => {
                 create_tables(session).await?;
                 seen = attempt(session, &mut side_file).await?;
@@ -232,17 +234,25 @@ impl Silence {
 /// Takes the lock from an owner whose steps are all fenced, unless it is at one.
 async fn take_over(session: &mut Session<'_>, dead: &str) -> Result<Seen, Error> {
     session.fill = session.fill.clone().literal("dead", dead);
-    match session.write(session.sql.take_over).await {
-        Ok(sets) => {
-            let won =
-                sets.last().and_then(|set| set.rows.first()).is_some_and(|row| row.is_true(0));
-            Ok(if won { Seen::Won(Some(dead.to_owned())) } else { Seen::Refused })
-        }
+    let sql = match session.proof.is_proof() {
+        true => session.sql.take_over_proven,
+        false => session.sql.take_over,
+    };
+    let answer = match session.write(sql).await {
+        Ok(sets) => sets.last().and_then(|set| set.rows.first()).cloned().unwrap_or_default(),
         Err(failure) => {
+            let_go(session, &mut None).await;
             passing::<()>(session, failure, "taking the migration lock over")?;
-            Ok(Seen::Refused)
+            return Ok(Seen::Refused);
         }
+    };
+    if answer.is_true(0) {
+        return Ok(Seen::Won(Some(dead.to_owned())));
     }
+    if answer.is_true(1) {
+        let_go(session, &mut None).await;
+    }
+    Ok(Seen::Refused)
 }
 
 /// Tries to take the lock: one atomic UPDATE, committed at once.
@@ -367,81 +377,16 @@ fn passing<T: Default>(session: &Session<'_>, failure: Failure, doing: &str) -> 
     Err(Error::database(doing, &failure.cause))
 }
 
-/// What became of the lock at the end of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Release {
-    Done,
-    /// The row is not ours any more.
-    NotOurs,
-}
-
-/// Gives the lock back: compare-and-set on our own id, the row first, then the proof.
-pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Release, Cause> {
-    let mut tries = 0;
-    let sets = loop {
-        match session.write(session.sql.release).await {
-            Ok(sets) => break sets,
-            Err(failure) => {
-                tries += 1;
-                let passes = session.sql.passing.contains(&failure.cause.code.as_str());
-                if !passes || tries > 10 {
-                    return Err(failure.cause);
-                }
-                tokio::time::sleep(Duration::from_millis(20) * tries).await;
-            }
-        }
-    };
-    if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
-        let _ = session.send(session.sql.release_proof).await;
-    }
-    let freed = sets.first().is_some_and(|set| set.affected == 1);
-    Ok(if freed { Release::Done } else { Release::NotOurs })
-}
-
-/// Frees the lock of a session of ours that was lost, from a fresh one, and reads the history.
-///
-/// With a proof, only once the old session is provably gone; without one, only
-/// where the fence keeps the old session from working on (PostgreSQL).
-pub(crate) async fn release_afresh(
-    origin: &mut dyn Open,
-    wish: &Wish,
-    claim: &Claim,
-) -> Result<Vec<Record>, Error> {
-    let found = first_look(origin, wish).await?;
-    let nonce = format!("{:016x}", fastrand::u64(..));
-    let mut session = Session::open(origin, &found, &nonce, Duration::ZERO).await?;
-    let heir = ProcessId::new(session.proof, &session.server);
-    session.fill = session.fill.clone().literal("heirloom", &claim.id);
-    if claim.proof.is_proof() && session.proof == claim.proof {
-        session.fill = session.fill.clone().literal("me", heir.as_str());
-        for _ in 0..25 {
-            if let Seen::Won(_) = attempt(&mut session, &mut None).await? {
-                session
-                    .write(session.sql.release)
-                    .await
-                    .map_err(|it| Error::database("releasing the lock", &it.cause))?;
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    } else if session.dialect == Dialect::Postgres {
-        session.fill = session.fill.clone().literal("me", &claim.id);
-        let sql = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '5s'; {}; COMMIT",
-            session.sql.release
-        );
-        let _ = session.send(&sql).await;
-    }
-    let history = session.history().await;
-    session.close().await;
-    history
-}
-
 /// The holder of the lock in words.
 pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String {
     let Some(owner) = &row.owner else { return "an unknown process".to_owned() };
     if !is_ours(owner) {
         return format!("the Python tool (process {owner})");
+    }
+    let here = kin(session, session.proof);
+    let elsewhere = session.proof.is_proof() && !owner.starts_with(&here);
+    if session.writers == Writers::Several && elsewhere {
+        return format!("process {owner} on another node of the cluster");
     }
     let asked =
         if row.alive == Some(true) { session.send(session.sql.holder).await.ok() } else { None };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::bench::{Context, Outcome};
+use crate::bench::{Context, Outcome, Size};
 use crate::bouncer::port_of;
 use crate::crew::{Crew, Gate};
 use crate::files;
@@ -14,19 +14,24 @@ use crate::worker::INTERRUPTED;
 
 const VERSIONS: usize = 5;
 
-/// How long one file works.
-const WORK: u32 = 1500;
+/// Longer than a lease.
+const LIMIT: &str = "limit=600";
 
 /// A holder in the middle of its third file, seen through `seen`, and waiters that see `db`.
-async fn scene(seen: &Database, db: &Database, waiters: usize) -> Result<(Crew, u32), Error> {
-    let mut crew = Crew::new(db, &files::effects(db.kind, VERSIONS, WORK))?;
-    let holder = crew.start(&[&format!("url={}", seen.url)], Gate::Open)?;
+async fn scene(
+    size: Size,
+    seen: &Database,
+    db: &Database,
+    waiters: usize,
+) -> Result<(Crew, u32), Error> {
+    let mut crew = Crew::new(db, &files::effects(db.kind, VERSIONS, size.pick(1500, 700)))?;
+    let holder = crew.start(&[&format!("url={}", seen.url), LIMIT], Gate::Open)?;
     let third = |it: &Entry| it.what == "started" && it.rest.starts_with("V3__");
     crew.until(Duration::from_secs(60), third).await?;
     for _ in 0..waiters {
-        crew.start(&[], Gate::Open)?;
+        crew.start(&[LIMIT], Gate::Open)?;
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_millis(size.pick(500, 200))).await;
     Ok((crew, holder))
 }
 
@@ -57,7 +62,7 @@ async fn settled(mut crew: Crew, db: &Database) -> Result<(), Error> {
 /// The server's operator ends the holder's session.
 pub(crate) async fn terminated(ctx: Context) -> Outcome {
     let db = ctx.fresh().await?;
-    let (mut crew, holder) = scene(&db, &db, 4).await?;
+    let (mut crew, holder) = scene(ctx.size, &db, &db, 4).await?;
     let end = match db.kind {
         Kind::Postgres => "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE application_name LIKE 'jetbase V3%' AND datname = current_database()"
@@ -79,7 +84,7 @@ pub(crate) async fn terminated(ctx: Context) -> Outcome {
 pub(crate) async fn cut(ctx: Context) -> Outcome {
     let db = ctx.fresh().await?;
     let relay = Relay::start(&db).await?;
-    let (mut crew, holder) = scene(&relay.before(&db)?, &db, 4).await?;
+    let (mut crew, holder) = scene(ctx.size, &relay.before(&db)?, &db, 4).await?;
     relay.cut();
     let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
     let told = interrupted(&mut crew, holder).await?;
@@ -92,7 +97,9 @@ pub(crate) async fn cut(ctx: Context) -> Outcome {
 pub(crate) async fn silent(ctx: Context) -> Outcome {
     let db = ctx.fresh().await?;
     let relay = Relay::start(&db).await?;
-    let (mut crew, holder) = scene(&relay.before(&db)?, &db, 4).await?;
+    let (mut crew, holder) = scene(ctx.size, &relay.before(&db)?, &db, 4).await?;
+    // From here on the holder only believes that it holds the lock: what counts is what the server does.
+    crew.pen.note(holder, "silenced", "");
     relay.silence();
     let time = next(&mut crew, holder, Duration::from_secs(330)).await?;
     relay.resume();
@@ -103,10 +110,10 @@ pub(crate) async fn silent(ctx: Context) -> Outcome {
 }
 
 /// The server crashes under a holder and starts again.
-pub(crate) async fn restarted(kind: Kind) -> Outcome {
+pub(crate) async fn restarted(kind: Kind, ctx: Context) -> Outcome {
     let server = std::sync::Arc::new(Server::start(kind).await?);
     let db = harness::fresh(Some(&server)).await?;
-    let (mut crew, holder) = scene(&db, &db, 4).await?;
+    let (mut crew, holder) = scene(ctx.size, &db, &db, 4).await?;
     let begun = Instant::now();
     server.restart().await?;
     let down = begun.elapsed();
@@ -120,7 +127,7 @@ pub(crate) async fn restarted(kind: Kind) -> Outcome {
 }
 
 /// A synchronous standby is promoted under a holder on the old primary.
-pub(crate) async fn promoted(_: Context) -> Outcome {
+pub(crate) async fn promoted(ctx: Context) -> Outcome {
     let server = std::sync::Arc::new(Server::start(Kind::Postgres).await?);
     let db = harness::fresh(Some(&server)).await?;
     let standby = Twin::standby(port_of(&db.url)?).await?;
@@ -128,7 +135,7 @@ pub(crate) async fn promoted(_: Context) -> Outcome {
     db.execute("SELECT pg_reload_conf()").await?;
     let relay = Relay::start(&db).await?;
     let seen = relay.before(&db)?;
-    let (mut crew, holder) = scene(&seen, &seen, 0).await?;
+    let (mut crew, holder) = scene(ctx.size, &seen, &seen, 0).await?;
     let new = standby.database(&db.name)?;
     new.execute("SELECT pg_promote()").await?;
     relay.lead_to(&new)?;
@@ -153,10 +160,10 @@ pub(crate) async fn promoted(_: Context) -> Outcome {
 }
 
 /// A MariaDB is made anew of the data of one that died with a holder.
-pub(crate) async fn recreated(_: Context) -> Outcome {
+pub(crate) async fn recreated(ctx: Context) -> Outcome {
     let server = std::sync::Arc::new(Server::start(Kind::Mysql).await?);
     let db = harness::fresh(Some(&server)).await?;
-    let (mut crew, holder) = scene(&db, &db, 0).await?;
+    let (mut crew, holder) = scene(ctx.size, &db, &db, 0).await?;
     let data = db.value("SELECT @@datadir").await?.map(PathBuf::from).ok_or("no data folder")?;
     server.crash()?;
     let twin = Twin::copy(&data).await?;
@@ -165,7 +172,7 @@ pub(crate) async fn recreated(_: Context) -> Outcome {
 }
 
 /// A replica is promoted when its primary died with a holder.
-pub(crate) async fn replica(_: Context) -> Outcome {
+pub(crate) async fn replica(ctx: Context) -> Outcome {
     let (primary, twin) = (Twin::replicated(1).await?, Twin::replicated(2).await?);
     let (root, copy) = (primary.database("mysql")?, twin.database("mysql")?);
     let port = port_of(&root.url)?;
@@ -179,7 +186,7 @@ pub(crate) async fn replica(_: Context) -> Outcome {
     copy.execute(&source).await?;
     copy.execute("START SLAVE").await?;
     let (db, new) = (primary.database("app")?, twin.database("app")?);
-    let (mut crew, holder) = scene(&db, &db, 0).await?;
+    let (mut crew, holder) = scene(ctx.size, &db, &db, 0).await?;
     let deadline = Instant::now() + Duration::from_secs(20);
     let state = "SELECT COUNT(*) FROM jetbase_migrations, jetbase_lock WHERE is_locked";
     while !new.value(state).await.is_ok_and(|count| count.as_deref() == Some("2")) {

@@ -120,7 +120,7 @@ impl Journal {
                         (held.1, held.2) = (entry.at, entry.what == "started");
                     }
                 }
-                "released" | "killed" | "error" => {
+                "released" | "killed" | "silenced" | "error" => {
                     let Some((from, last, sure)) = open.remove(&entry.pid) else { continue };
                     let killed = entry.what == "killed" && sure;
                     let to = if killed { entry.at } else { last };

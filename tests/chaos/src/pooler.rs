@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
 use crate::bench::{Context, Outcome};
 use crate::bouncer::{Bouncer, Mode};
@@ -67,7 +67,8 @@ enum Recovery {
 /// The holder is killed; with a direct URL the next one goes on at once.
 pub(crate) async fn direct(ctx: Context) -> Outcome {
     let mut told = Vec::new();
-    for setting in settings() {
+    let few = settings().step_by(ctx.size.pick(1, 5));
+    for setting in few {
         let wrong = |error: Error| format!("{}: {error}", shown(setting));
         let (time, class) = killed(&ctx, setting, Recovery::Direct).await.map_err(wrong)?;
         if class != "01" || time > Duration::from_secs(5) {
@@ -77,9 +78,9 @@ pub(crate) async fn direct(ctx: Context) -> Outcome {
         }
         told.push(time);
     }
-    let most = told.iter().max().copied().unwrap_or_default();
+    let (count, most) = (told.len(), told.iter().max().copied().unwrap_or_default());
     Ok(format!(
-        "6 settings: at most {most:.1?} from the kill to the next holder, each version once"
+        "{count} settings: at most {most:.1?} from the kill to the next holder, each version once"
     ))
 }
 
@@ -108,7 +109,8 @@ async fn killed(
 ) -> Result<(Duration, String), Error> {
     let db = ctx.fresh().await?;
     let bouncer = Bouncer::start(&db, setting.0, setting.1, 10).await?;
-    let mut crew = Crew::new(&bouncer.before(&db)?, &files::effects(db.kind, 5, 1000))?;
+    let mut crew =
+        Crew::new(&bouncer.before(&db)?, &files::effects(db.kind, 5, ctx.size.pick(1000, 500)))?;
     let direct = format!("direct={}", db.url);
     let words: Vec<&str> = if recovery == Recovery::Direct { vec![&direct] } else { vec![] };
     for _ in 0..4 {
@@ -151,7 +153,7 @@ CREATE TABLE public.dumped (id INTEGER);
 /// What another client sees of its session.
 const SEEN: &str = "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings
 WHERE name IN ('statement_timeout', 'lock_timeout', 'search_path', 'check_function_bodies', 'role',
-  'client_min_messages', 'row_security', 'default_transaction_isolation', 'application_name',
+  'client_min_messages', 'row_security', 'default_transaction_isolation',
   'idle_session_timeout', 'idle_in_transaction_session_timeout')";
 
 /// A file like a dump changes its session; nothing of it reaches the pooler's other clients.
@@ -191,10 +193,90 @@ pub(crate) async fn dump(ctx: Context) -> Outcome {
         .to_owned())
 }
 
+/// What a file sets that works outside a transaction, statement by statement.
+const OFF: &str = "-- jetbase: transaction=off
+SET statement_timeout = 4321;
+SELECT pg_catalog.set_config('search_path', '', false);
+CREATE INDEX CONCURRENTLY dumped_id ON public.dumped (id);
+";
+
+/// The same with a file outside transactions, while other clients are at work: the pooler may send
+/// each of its statements to another session, so it is refused, unless there is a way past the pooler.
+pub(crate) async fn off(ctx: Context) -> Outcome {
+    let rounds = ctx.size.pick(5, 1);
+    let mut told = String::new();
+    for _ in 0..rounds {
+        let db = ctx.fresh().await?;
+        let bouncer = Bouncer::start(&db, Mode::Transaction, IGNORED[0], 3).await?;
+        let seen = bouncer.before(&db)?;
+        let mut sessions = Vec::new();
+        for _ in 0..3 {
+            sessions.push(connect(&seen).await?);
+        }
+        let before = pinned(&mut sessions).await?;
+        let own = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let plain = "-- jetbase: transaction=off\nCREATE INDEX CONCURRENTLY d ON dumped (id);\n";
+        let files =
+            [own("V1__dump.sql", DUMP), own("V2__plain.sql", plain), own("V3__off.sql", OFF)];
+        let mut crew = Crew::new(&seen, &files)?;
+        let direct = format!("direct={}", db.url);
+        for (words, wanted) in [(vec![], 1), (vec![direct.as_str()], 0)] {
+            let pid = crew.start(&words, Gate::Open)?;
+            loop {
+                // Short transactions, in turn, of clients that know nothing of it.
+                for session in &mut sessions {
+                    sqlx::raw_sql("BEGIN; SELECT pg_sleep(0.002); COMMIT").execute(session).await?;
+                }
+                crew.journal.refresh()?;
+                if crew.journal.all("end").any(|it| it.pid == pid) {
+                    break;
+                }
+            }
+            let code = crew.code(pid, Duration::from_secs(10)).await?;
+            let (error, after) = (crew.said(pid, "error"), pinned(&mut sessions).await?);
+            if code != wanted || after != before || (wanted == 1 && !error.contains("direct_url")) {
+                return Err(
+                    format!("ended with {code} ({error}); {before:?} became {after:?}").into()
+                );
+            }
+            if wanted == 1 {
+                told = error;
+            }
+        }
+        files::expect(&db, "SELECT count(*) FROM jetbase_migrations", 3, "versions recorded")
+            .await?;
+        drop((sessions, bouncer));
+        harness::remove(db).await;
+    }
+    Ok(format!(
+        "{rounds} rounds, 3 sessions, other clients unharmed: \"{told}\"; with a direct URL it runs"
+    ))
+}
+
+/// What all sessions of the pooler show, each held for a moment.
+async fn pinned(clients: &mut [PgConnection]) -> Result<Vec<String>, Error> {
+    for client in &mut *clients {
+        sqlx::raw_sql("BEGIN").execute(client).await?;
+    }
+    let mut told = Vec::new();
+    for client in &mut *clients {
+        let row = sqlx::raw_sql(SEEN).fetch_one(client).await?;
+        told.push(row.try_get_unchecked::<String, _>(0)?);
+    }
+    for client in &mut *clients {
+        sqlx::raw_sql("COMMIT").execute(client).await?;
+    }
+    Ok(told)
+}
+
+async fn connect(seen: &Database) -> Result<PgConnection, Error> {
+    let options: PgConnectOptions = seen.url.parse()?;
+    Ok(options.extra_float_digits(None).connect().await?)
+}
+
 /// What another client sees, one that sends no parameter of sqlx's own.
 async fn look(seen: &Database) -> Result<String, Error> {
-    let options: PgConnectOptions = seen.url.parse()?;
-    let mut connection = options.extra_float_digits(None).connect().await?;
+    let mut connection = connect(seen).await?;
     let row = sqlx::raw_sql(SEEN).fetch_one(&mut connection).await?;
     let text = row.try_get_unchecked::<String, _>(0)?;
     connection.close().await?;

@@ -8,7 +8,11 @@ use crate::files::{self, expect};
 use crate::harness::{self, Database, Error, Kind, Project};
 use crate::worker::{HELD, LOST};
 
-const VERSIONS: usize = 40;
+/// So many files leave time for both tools.
+const VERSIONS: usize = 30;
+
+/// How often more it is tried when the Python tool has never got the lock.
+const MORE: usize = 5;
 
 /// A Python project with the same files as a crew.
 fn project(files: &[(String, String)]) -> Result<Project, Error> {
@@ -54,9 +58,11 @@ async fn owners(db: &Database) -> Result<(usize, usize), Error> {
 pub(crate) async fn among(ctx: Context) -> Outcome {
     let rounds = ctx.size.pick(5, 1);
     let (mut python, mut ours, mut refused) = (0, 0, 0);
-    for round in 1..=rounds {
+    let mut round = 0;
+    while round < rounds || (python == 0 && round < rounds + MORE) {
+        round += 1;
         let db = ctx.fresh().await?;
-        let all = files::effects(db.kind, VERSIONS, 40);
+        let all = files::effects(db.kind, VERSIONS, 50);
         let mut crew = Crew::new(&db, &all[..1])?;
         let first = crew.start(&[], Gate::Open)?;
         crew.code(first, Duration::from_secs(30)).await?;
@@ -100,7 +106,7 @@ pub(crate) async fn among(ctx: Context) -> Outcome {
         return Err("the Python tool never got the lock: nothing is shown".into());
     }
     Ok(format!(
-        "{rounds} rounds, 8 processes and 2 of the Python tool: it held the lock {python} times, we {ours} times; \
+        "{round} rounds, 8 processes and 2 of the Python tool: it held the lock {python} times, we {ours} times; \
          never robbed, no overlap, each version once; it was refused {refused} times"
     ))
 }
@@ -108,7 +114,7 @@ pub(crate) async fn among(ctx: Context) -> Outcome {
 /// The Python tool is killed while it holds the lock: nobody takes it away.
 pub(crate) async fn dead(ctx: Context) -> Outcome {
     let db = ctx.fresh().await?;
-    let all = [files::first(db.kind), files::effect(db.kind, 2, 3000)];
+    let all = [files::first(db.kind), files::effect(db.kind, 2, ctx.size.pick(3000, 1500))];
     let mut crew = Crew::new(&db, &all[..1])?;
     let first = crew.start(&[], Gate::Open)?;
     crew.code(first, Duration::from_secs(60)).await?;
@@ -122,7 +128,7 @@ pub(crate) async fn dead(ctx: Context) -> Outcome {
         id = held_by_python(&db) => id?,
     };
     let begun = Instant::now();
-    let waiters = (0..4).map(|_| crew.start(&["wait=8"], Gate::Open));
+    let waiters = (0..4).map(|_| crew.start(&[ctx.size.pick("wait=8", "wait=3")], Gate::Open));
     let mut told = String::new();
     for pid in waiters.collect::<Result<Vec<_>, _>>()? {
         let code = crew.code(pid, Duration::from_secs(30)).await?;
@@ -157,16 +163,16 @@ async fn held_by_python(db: &Database) -> Result<String, Error> {
 
 /// The Python tool's `unlock` in the middle of our run, while others wait.
 pub(crate) async fn unlock(ctx: Context) -> Outcome {
-    let rounds = ctx.size.pick(10, 2);
+    let rounds = ctx.size.pick(10, 1);
     let (mut lost, mut refused) = (0, 0);
     for round in 1..=rounds {
         let db = ctx.fresh().await?;
         let versions = 14;
-        let all = files::effects(db.kind, versions, 250);
+        let all = files::effects(db.kind, versions, ctx.size.pick(250, 150));
         let mut crew = Crew::new(&db, &all)?;
         let project = project(&all)?;
         // Half of the time the lock is also held between the files for a while.
-        let holder = crew.start(&[["pause=0.2", "pause=0"][round % 2]], Gate::Open)?;
+        let holder = crew.start(&[["pause=0", "pause=0.2"][round % 2]], Gate::Open)?;
         let start = format!("V{}__effect.sql", fastrand::usize(2..5));
         crew.until(Duration::from_secs(30), |it| it.what == "started" && it.rest == start).await?;
         for _ in 0..4 {

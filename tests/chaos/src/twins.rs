@@ -78,7 +78,8 @@ impl Engine for Standby {
         // The programs of one version lie together, often behind links.
         let serve = self.base.serve(folder, 0);
         let words = std::iter::once(serve.get_program()).chain(serve.get_args()).map(Path::new);
-        let server = words.filter(|word| word.ends_with("postgres")).find_map(|it| it.canonicalize().ok());
+        let server =
+            words.filter(|word| word.ends_with("postgres")).find_map(|it| it.canonicalize().ok());
         let beside = server.map(|server| server.with_file_name("pg_basebackup"));
         let program = beside.filter(|file| file.is_file());
         let program = program.or_else(|| process::find(&["pg_basebackup"])).unwrap_or_default();

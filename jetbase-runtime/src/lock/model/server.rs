@@ -37,6 +37,7 @@ impl World {
     pub(super) fn serve(&mut self, setup: &Setup, session: usize) -> Option<()> {
         let job = self.sessions[session].job?;
         let holds = self.fence_holds(setup, job.run, session);
+        let sees_a_snapshot = setup.fence == Fence::Back && setup.flaw == Flaw::PlainFence;
         if job.kind == Kind::Statement {
             self.effects[job.version] += 1;
             self.answer(session, Ok(Phase::Recording(job.version)));
@@ -49,7 +50,7 @@ impl World {
                 true => self.sessions[session].job = Some(Job { fenced: true, ..job }),
                 false => self.answer(session, Err(Outcome::LockLost)),
             }
-        } else if !holds && !(setup.fence == Fence::Back && setup.flaw == Flaw::PlainFence) {
+        } else if !holds && !sees_a_snapshot {
             self.answer(session, Err(Outcome::LockLost));
         } else if setup.index && self.history[job.version] > 0 {
             self.answer(session, Err(Outcome::Failed));

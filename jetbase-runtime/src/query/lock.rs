@@ -1,0 +1,226 @@
+//! The lock from outside: who holds it, and how to set it free by hand.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use jetbase_core::Migrations;
+
+use super::Query;
+use crate::error::{Error, ErrorKind};
+use crate::lock;
+use crate::look::{Look, Wish, look};
+use crate::run::first_look;
+use crate::session::Session;
+use crate::target::{Dedicated, Open, Owner, Source, Target, Way};
+
+/// Whether somebody holds the migration lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LockStatus {
+    /// Whether the lock is held.
+    pub locked: bool,
+    /// Since when, as the database prints it.
+    pub locked_at: Option<String>,
+    /// The holder's process id.
+    pub process_id: Option<String>,
+    /// Who that is, in words.
+    pub holder: Option<String>,
+    /// Whether the holder is provably alive, or dead; `None` where nobody can know.
+    pub alive: Option<bool>,
+}
+
+impl fmt::Display for LockStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.locked {
+            return f.write_str("Status: UNLOCKED");
+        }
+        write!(f, "Status: LOCKED\nLocked At: {}", self.locked_at.as_deref().unwrap_or("None"))?;
+        if let Some(holder) = &self.holder {
+            write!(f, "\nHeld By: {holder}")?;
+        }
+        f.write_str(match self.alive {
+            Some(true) => "\nAlive: yes",
+            Some(false) => "\nAlive: no, the next run takes the lock over",
+            None => "\nAlive: nobody can know from here; if you are sure that it is dead, unlock",
+        })
+    }
+}
+
+/// Who holds the migration lock, since when, and whether that holder lives.
+pub fn lock_status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, LockStatus> {
+    Query::new(set, target.source(), |question, origin| {
+        Box::pin(async move {
+            let (mut session, _) = over_look(origin, &question.wish).await?;
+            let status = read_lock(&mut session).await;
+            session.close().await;
+            status
+        })
+    })
+}
+
+async fn read_lock(session: &mut Session<'_>) -> Result<LockStatus, Error> {
+    let free =
+        LockStatus { locked: false, locked_at: None, process_id: None, holder: None, alive: None };
+    let Some(row) = lock::inspect(session).await?.filter(|row| row.locked) else { return Ok(free) };
+    let holder = lock::describe(session, &row).await;
+    Ok(LockStatus {
+        locked: true,
+        locked_at: row.since.as_deref().map(|since| stamp(since, session)),
+        process_id: row.owner,
+        holder: Some(holder),
+        alive: row.alive,
+    })
+}
+
+/// A time stamp as the Python tool prints it: no fraction, or six digits; SQLite's text as it is.
+fn stamp(since: &str, session: &Session<'_>) -> String {
+    match since.split_once('.') {
+        Some((seconds, fraction))
+            if session.file.is_none() && fraction.trim_matches('0').is_empty() =>
+        {
+            seconds.to_owned()
+        }
+        Some((seconds, fraction)) if session.dialect != jetbase_core::Dialect::Sqlite => {
+            format!("{seconds}.{fraction:0<6}")
+        }
+        _ => since.to_owned(),
+    }
+}
+
+/// A session over the connection of a look: enough to ask, not to run.
+async fn over_look<'c>(
+    origin: &'c mut dyn Open,
+    wish: &Wish,
+) -> Result<(Session<'c>, Look), Error> {
+    let dialect = origin.dialect();
+    let mut connection =
+        origin.look(Duration::ZERO).await.map_err(|cause| Error::database("connecting", &cause))?;
+    let found = look(connection.as_mut(), dialect, wish).await?;
+    let session =
+        Session::over(Dedicated { connection, owner: Owner::Pool }, dialect, &found, "").await?;
+    Ok((session, found))
+}
+
+/// Sets the lock free by hand: `.await` it.
+///
+/// # Errors
+///
+/// When the holder is provably alive, unless forced, and when the row is
+/// locked by a transaction in work.
+#[derive(Debug)]
+#[must_use = "nothing is unlocked until it is awaited"]
+pub struct Unlock<'t> {
+    source: Source<'t>,
+    pub(crate) wish: Wish,
+    force: Force,
+}
+
+/// Whether a living holder is respected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Force {
+    No,
+    Yes,
+}
+
+/// What an unlock has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unlocked {
+    /// The holder before; `None` when nobody held the lock.
+    pub holder: Option<String>,
+}
+
+impl fmt::Display for Unlocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.holder {
+            Some(holder) => write!(f, "unlocked; it was held by {holder}"),
+            None => f.write_str("the lock was free"),
+        }
+    }
+}
+
+/// Sets the migration lock free by hand.
+pub fn unlock<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Unlock<'t> {
+    let wish = Wish { schema: set.options().schema.map(str::to_owned), role: None };
+    Unlock { source: target.source(), wish, force: Force::No }
+}
+
+impl Unlock<'_> {
+    /// Unlocks even under a holder that is provably alive: its run will stop with "lock lost".
+    pub fn force(mut self) -> Self {
+        self.force = Force::Yes;
+        self
+    }
+
+    /// The schema (MySQL: the database) to work in, instead of the connection's own.
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.wish.schema = Some(schema.into());
+        self
+    }
+}
+
+impl<'t> IntoFuture for Unlock<'t> {
+    type Output = Result<Unlocked, Error>;
+    type IntoFuture = BoxFuture<'t, Result<Unlocked, Error>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            match self.source.0 {
+                Way::Shared(mut origin) => set_free(origin.as_mut(), &self.wish, self.force).await,
+                Way::Borrowed(mut origin) => {
+                    set_free(origin.as_mut(), &self.wish, self.force).await
+                }
+                Way::Broken(why) => Err(Error::place(why)),
+            }
+        })
+    }
+}
+
+async fn set_free(origin: &mut dyn Open, wish: &Wish, force: Force) -> Result<Unlocked, Error> {
+    let found = first_look(origin, wish).await?;
+    let mut session = Session::open(origin, &found, "", Duration::ZERO).await?;
+    let result = set_row_free(&mut session, force).await;
+    session.close().await;
+    result
+}
+
+async fn set_row_free(session: &mut Session<'_>, force: Force) -> Result<Unlocked, Error> {
+    let status = read_lock(session).await?;
+    if !status.locked {
+        return Ok(Unlocked { holder: None });
+    }
+    let holder = status.holder.unwrap_or_default();
+    if status.alive == Some(true) && force == Force::No {
+        let (since, waited) = (status.locked_at, Duration::ZERO);
+        return Err(Error::new(ErrorKind::Held { holder, since, alive: status.alive, waited }));
+    }
+    let sql = session.sql.unlock;
+    let sql = session
+        .sql
+        .briefly
+        .iter()
+        .chain([&sql])
+        .map(|part| session.fill.fill(part))
+        .collect::<Vec<_>>();
+    let result = session.raw(&sql.join(";\n")).await;
+    if result.is_ok() {
+        session.reset().await;
+    }
+    match result {
+        Ok(_) => Ok(Unlocked { holder: Some(holder) }),
+        Err(failure) => {
+            let _ = session.raw("ROLLBACK").await;
+            session.reset().await;
+            let busy = session.sql.passing.contains(&failure.cause.code.as_str());
+            Err(if busy {
+                Error::place(format!(
+                    "the lock cannot be set free now: {holder} is executing a migration under it"
+                ))
+            } else {
+                Error::database("unlocking", &failure.cause)
+            })
+        }
+    }
+}

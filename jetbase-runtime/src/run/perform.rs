@@ -1,0 +1,390 @@
+//! The path of a run: look, plan, lock, plan again, execute, release.
+
+use std::time::{Duration, Instant};
+
+use futures_core::future::BoxFuture;
+use jetbase_core::{Action, Dialect, Goal, Kind, Migrations, Plan, Record, SkipReason, Step, plan};
+use tracing::Instrument;
+
+use super::{Effort, Published, Request};
+use crate::cancel::AskOnDrop;
+use crate::error::{Error, ErrorKind, Outcome};
+use crate::event::Event;
+use crate::execute::{Job, prepare};
+use crate::lock::{self, Held, Proof, Release, Work};
+use crate::look::{Look, Wish, look};
+use crate::report::{Applied, Planned, Report};
+use crate::session::Session;
+use crate::target::{Dedicated, Open, Owner, Source, Way, source_of_url};
+
+/// Starts a run: in a task of its own where that is possible.
+pub(super) fn start(
+    source: Source<'_>,
+    mut request: Request,
+) -> BoxFuture<'_, Result<Report, Error>> {
+    let name = match request.goal {
+        Goal::Upgrade(_) => "upgrade",
+        Goal::Rollback(_) => "rollback",
+    };
+    let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal = name);
+    match source.0 {
+        Way::Shared(mut origin) => Box::pin(async move {
+            let guard = AskOnDrop(request.cancel.clone());
+            let work = async move { perform(&mut request, origin.as_mut()).await };
+            let result = tokio::spawn(work.instrument(span)).await;
+            drop(guard);
+            result.unwrap_or_else(|failure| match failure.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::new(ErrorKind::Cancelled)),
+            })
+        }),
+        Way::Borrowed(mut origin) => {
+            Box::pin(async move { perform(&mut request, origin.as_mut()).await }.instrument(span))
+        }
+        Way::Broken(why) => Box::pin(async move { Err(Error::place(why)) }),
+    }
+}
+
+/// Runs a request, and puts what was done into its answer, good or bad.
+async fn perform(request: &mut Request, origin: &mut dyn Open) -> Result<Report, Error> {
+    let started = Instant::now();
+    let mut report = Report::default();
+    let result = attempt(request, origin, &mut report).await;
+    report.elapsed = started.elapsed();
+    match result {
+        Ok(()) => Ok(report),
+        Err(error) => Err(error.reporting(report)),
+    }
+}
+
+/// Tries until the server stays: one that goes away before the first file is waited for, as by a new process.
+async fn attempt(
+    request: &mut Request,
+    origin: &mut dyn Open,
+    report: &mut Report,
+) -> Result<(), Error> {
+    if let Some(warning) = crate::stale::warning(&request.set) {
+        warn(request, report, warning);
+    }
+    let mut gone: Option<Instant> = None;
+    loop {
+        let mut reached = false;
+        let error = match once(request, origin, report, &mut reached).await {
+            Err(error) if error.is_unreachable() && report.applied.is_empty() => error,
+            result => return result,
+        };
+        // A server that was never there is not waited for: the address may be wrong.
+        if reached {
+            gone = Some(Instant::now());
+        }
+        match gone {
+            Some(since) if since.elapsed() < request.wait.connecting() => {}
+            _ => return Err(error),
+        }
+        request.cancel.sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64())).await;
+        if request.cancel.is_asked() {
+            return Err(error);
+        }
+    }
+}
+
+/// One try; `reached` says whether there was a session of our own.
+async fn once(
+    request: &mut Request,
+    origin: &mut dyn Open,
+    report: &mut Report,
+    reached: &mut bool,
+) -> Result<(), Error> {
+    let first = look_within(origin, &request.wish, request.wait.connecting()).await?;
+    let history = first.history.as_deref().unwrap_or_default();
+    let mut planned = plan(&request.set, history, &request.goal, &request.policy)?;
+    if replaces(&request.set, &planned) {
+        request.policy.superseded = superseded(origin, &first).await?;
+        planned = plan(&request.set, history, &request.goal, &request.policy)?;
+    }
+    note(request, report, &planned);
+    let syntax = first.place.syntax.unwrap_or(jetbase_core::Syntax::of(origin.dialect()));
+    let set = request.set.clone();
+    let jobs = prepare(&set, &planned, syntax)?;
+    if request.effort == Effort::Dry {
+        report.planned = jobs.iter().map(planned_job).collect();
+        return Ok(());
+    }
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let work = work_of(&jobs, origin.dialect());
+    drop(jobs);
+
+    let mut direct = direct(request, origin.dialect())?;
+    let origin = match &mut direct {
+        Some(direct) => direct.as_mut(),
+        None => origin,
+    };
+    let nonce = format!("{:016x}", fastrand::u64(..));
+    let mut session = Session::open(origin, &first, &nonce, request.wait.connecting()).await?;
+    *reached = session.owner == Owner::Run;
+    if let (Published::Refuse, [publication, ..]) =
+        (request.published, session.published.as_slice())
+    {
+        let refusal = Error::place(format!(
+            "the publication {publication} carries jetbase's tables to its subscribers, which would then claim \
+             migrations that they have not: ALTER PUBLICATION \"{publication}\" DROP TABLE jetbase_lock, \
+             jetbase_migrations (one FOR ALL TABLES must be made anew with a list), or allow it with `Published::Allow`"
+        ));
+        session.close().await;
+        return Err(refusal);
+    }
+    let result = under_lock(request, &mut session, report, work).await;
+    let Err(error) = result else {
+        session.close().await;
+        return Ok(());
+    };
+    let gone = error.is_lost() || session.is_gone().await;
+    let claim = session.claim.take().filter(|_| gone);
+    session.close().await;
+    match claim {
+        Some(claim) if error.is_lost() => Err(aftermath(request, origin, error, &claim).await),
+        Some(claim) => {
+            // The answer to an attempt may have been lost on its way: the row may be ours.
+            let _ = lock::release_afresh(origin, &request.wish, &claim).await;
+            Err(error)
+        }
+        None => Err(error),
+    }
+}
+
+/// Whether the fence guards all that these jobs do.
+fn work_of(jobs: &[Job<'_>], dialect: Dialect) -> Work {
+    if jobs.iter().all(|job| job.work(dialect) == Work::Fenced) { Work::Fenced } else { Work::Open }
+}
+
+/// The way past the pooler, where there is one.
+fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Open>>, Error> {
+    let Some(url) = &request.direct else { return Ok(None) };
+    match source_of_url(url).0 {
+        Way::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
+        Way::Shared(_) | Way::Borrowed(_) => Err(Error::place(format!(
+            "the direct URL leads to another kind of database than {dialect}"
+        ))),
+        Way::Broken(why) => Err(Error::place(format!("the direct URL is of no use: {why}"))),
+    }
+}
+
+/// Whether a plan puts a text in the place of an older one.
+fn replaces(set: &Migrations, planned: &Plan) -> bool {
+    let replaced = |step: &Step| {
+        let kind = set.get(step.index).map(|migration| migration.kind());
+        step.action == Action::Reapply && kind == Some(Kind::RunsOnChange)
+    };
+    planned.steps.iter().any(replaced)
+}
+
+/// The texts that newer ones have replaced, read without the lock.
+async fn superseded(origin: &mut dyn Open, first: &Look) -> Result<Vec<(String, String)>, Error> {
+    let dialect = origin.dialect();
+    let connection = origin.look(Duration::ZERO).await;
+    let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
+    let dedicated = Dedicated { connection, owner: Owner::Pool };
+    let mut session = Session::over(dedicated, dialect, first, "").await?;
+    let superseded = session.superseded().await;
+    session.close().await;
+    Ok(superseded)
+}
+
+/// The first look, over the caller's own connection or one of its pool.
+pub(crate) async fn first_look(origin: &mut dyn Open, wish: &Wish) -> Result<Look, Error> {
+    look_within(origin, wish, Duration::ZERO).await
+}
+
+/// The same, with some patience for a server that is starting, or full.
+async fn look_within(
+    origin: &mut dyn Open,
+    wish: &Wish,
+    patience: Duration,
+) -> Result<Look, Error> {
+    let dialect = origin.dialect();
+    let connection = origin.look(patience).await;
+    let mut connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
+    let found = look(connection.as_mut(), dialect, wish).await;
+    connection.finish(crate::connection::End::Reuse).await;
+    found
+}
+
+/// Takes the lock, works, and gives the lock back on every path.
+async fn under_lock(
+    request: &mut Request,
+    session: &mut Session<'_>,
+    report: &mut Report,
+    expected: Work,
+) -> Result<(), Error> {
+    let held =
+        lock::acquire(session, request.wait, &mut request.listener, &request.cancel, expected)
+            .await?;
+    report.waited = held.waited;
+    report.recovered.clone_from(&held.recovered);
+    let result = work(request, session, report).await;
+    if result.as_ref().is_err_and(Error::is_lost) {
+        return result;
+    }
+    if matches!(result.as_ref().map_err(Error::kind), Err(ErrorKind::LockLost { .. })) {
+        request.listener.tell(&Event::LockLost);
+    }
+    give_back(request, session, held, report, result).await
+}
+
+async fn give_back(
+    request: &mut Request,
+    session: &mut Session<'_>,
+    held: Held,
+    report: &mut Report,
+    result: Result<(), Error>,
+) -> Result<(), Error> {
+    match lock::release(session, held).await {
+        Ok(Release::Done) => request.listener.tell(&Event::Released),
+        Ok(Release::NotOurs) if result.is_ok() => {
+            warn(
+                request,
+                report,
+                "the lock was taken away during the run; all of the work was done before"
+                    .to_owned(),
+            );
+        }
+        Ok(Release::NotOurs) => {}
+        Err(cause) => {
+            let error = Error::database("releasing the migration lock", &cause);
+            warn(request, report, format!("{error}; run `jetbase unlock` when nobody migrates"));
+        }
+    }
+    result
+}
+
+/// Plans again, under the lock, and executes that plan.
+async fn work(
+    request: &mut Request,
+    session: &mut Session<'_>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let history: Vec<Record> = session.history().await?;
+    let mut planned = plan(&request.set, &history, &request.goal, &request.policy)?;
+    if replaces(&request.set, &planned) {
+        request.policy.superseded = session.superseded().await;
+        planned = plan(&request.set, &history, &request.goal, &request.policy)?;
+    }
+    report.skipped.clone_from(&planned.skipped);
+    let set = request.set.clone();
+    let syntax = session.place.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
+    let jobs = prepare(&set, &planned, syntax)?;
+    if session.proof == Proof::Fenced && work_of(&jobs, session.dialect) == Work::Open {
+        return Err(Error::place(
+            "while this run waited, files became pending that commit by themselves; run again",
+        ));
+    }
+    if let Some(job) = jobs.iter().find(|job| session.pooled && job.sets_session()) {
+        return Err(Error::place(format!(
+            "{} sets something for its session and runs outside a transaction, but a pooler may give each of its \
+             statements another session, and the settings to other programs; name a way past the pooler with \
+             `direct_url` or JETBASE_DIRECT_URL",
+            job.migration.path()
+        )));
+    }
+    session.count_orphans().await;
+    if jobs.iter().any(Job::replaces) {
+        // Without the right to make the table, old programs go on as the Python tool does.
+        session.keeps_superseded = session.write(session.sql.create_superseded).await.is_ok();
+    }
+    for (index, job) in jobs.iter().enumerate() {
+        if request.cancel.is_asked() {
+            break;
+        }
+        let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
+        execute(request, session, report, job, (index + 1, jobs.len())).instrument(span).await?;
+    }
+    Ok(())
+}
+
+async fn execute(
+    request: &mut Request,
+    session: &mut Session<'_>,
+    report: &mut Report,
+    job: &Job<'_>,
+    (number, of): (usize, usize),
+) -> Result<(), Error> {
+    let file = job.migration.file().to_owned();
+    let action = job.action;
+    request.listener.tell(&Event::Started { file: file.clone(), number, of, action });
+    let started = Instant::now();
+    let label = format!("jetbase {file} {number}/{of}");
+    let listener = &mut request.listener;
+    job.run(session, &label, |attempt, reason| {
+        listener.tell(&Event::Retrying { file: file.clone(), attempt, reason: reason.to_owned() });
+    })
+    .await?;
+    let elapsed = started.elapsed();
+    report.applied.push(Applied {
+        file: file.clone(),
+        version: job.migration.version().map(str::to_owned),
+        kind: job.migration.kind(),
+        action,
+        elapsed,
+    });
+    request.listener.tell(&Event::Finished { file, elapsed, action });
+    Ok(())
+}
+
+/// After a lost connection: learns from the history what became of the file,
+/// and frees the lock where that is safe.
+async fn aftermath(
+    request: &mut Request,
+    origin: &mut dyn Open,
+    error: Error,
+    claim: &lock::Claim,
+) -> Error {
+    let ErrorKind::Interrupted { file, outcome, message } = error.kind().clone() else {
+        return error;
+    };
+    let versioned = request.set.iter().any(|it| it.path() == file && !it.kind().is_repeatable());
+    let rolling_back = matches!(request.goal, Goal::Rollback(_));
+    // A server that restarts needs a moment; one that is gone is not waited for.
+    for _ in 0..10 {
+        let Ok(history) = lock::release_afresh(origin, &request.wish, claim).await else {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            continue;
+        };
+        let name = file.rsplit('/').next().unwrap_or(&file);
+        let recorded = history.iter().any(|it| it.file == name);
+        let outcome = match outcome {
+            _ if !versioned => Outcome::Unknown,
+            _ if recorded != rolling_back => Outcome::Committed,
+            Outcome::InDoubt => Outcome::InDoubt,
+            _ => Outcome::RolledBack,
+        };
+        return Error::new(ErrorKind::Interrupted { file, outcome, message });
+    }
+    error
+}
+
+/// Reports what a plan leaves alone.
+fn note(request: &mut Request, report: &mut Report, planned: &Plan) {
+    report.skipped.clone_from(&planned.skipped);
+    let ahead: Vec<_> =
+        planned.skipped.iter().filter(|it| it.reason == SkipReason::Ahead).collect();
+    if let Some(last) = ahead.last() {
+        let message = format!(
+            "the database is ahead of this program: {} ({} in all) was applied by a newer one; nothing is executed",
+            last.file,
+            ahead.len()
+        );
+        warn(request, report, message);
+    }
+}
+
+fn warn(request: &mut Request, report: &mut Report, message: String) {
+    request.listener.tell(&Event::Warning { message: message.clone() });
+    report.warnings.push(message);
+}
+
+fn planned_job(job: &Job<'_>) -> Planned {
+    let action: Action = job.action;
+    Planned { file: job.migration.file().to_owned(), action, statements: job.statements() }
+}
