@@ -12,6 +12,8 @@
 mod apply;
 /// Wrong URLs, missing rights, broken files.
 mod bad_input;
+/// The command line inside a program of somebody's own.
+mod cli;
 /// The examples run, and say what they should.
 mod examples;
 /// Private servers, databases, the Python tool, and the glue to the test runner.
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     trips::register(&mut suite);
     examples::register(&mut suite);
     tool::register(&mut suite);
+    cli::register(&mut suite);
     python::register(&mut suite);
     place::register(&mut suite);
     bad_input::register(&mut suite);

@@ -3,8 +3,8 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use jetbase::{
-    Action, DatabaseUrl, ErrorKind, Event, Folder, Migrations, Options, Readiness, Repeat, Report,
-    Wait,
+    Action, DatabaseUrl, ErrorKind, Event, Folder, Migrations, Options, Readiness, Reading, Repeat,
+    Report, Wait,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection, MySqlConnection, PgConnection};
@@ -21,6 +21,7 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("we_roll_back_what_python_applied", all, python, we_roll_back);
     suite.each("both_tools_share_repeatables", all, python, repeatables);
     suite.each("python_finds_an_edit_as_we_do", all, python, drift);
+    suite.each("both_tools_send_an_escaped_colon_alike", all, python, colon);
     suite.each("python_sees_our_lock_between_two_files", all, python, lock_between_files);
     suite.each("python_sees_our_lock_inside_a_file", all, python, lock_inside_a_file);
     suite.each("we_never_rob_python_of_its_lock", all, python, never_robbed);
@@ -770,5 +771,19 @@ async fn recorded_once(ctx: Context) -> TestResult {
     ours(&project, &other).await?;
     other.execute(&format!("{again} WHERE version = '1'")).await?;
     assert_eq!(count(&other, "jetbase_migrations").await?, "3");
+    Ok(())
+}
+
+async fn colon(ctx: Context) -> TestResult {
+    let text = "CREATE TABLE t (body VARCHAR(40));\nINSERT INTO t (body) VALUES ('{\"a\"\\:1} \\:name');\n";
+    let project = Project::with(&[("V1__t.sql", text)])?;
+    let folder = Folder::read(&project.migrations());
+    let options = Options { reading: Reading::Python, ..Options::default() };
+    jetbase::run(&Migrations::load(folder.files, options), DatabaseUrl(&ctx.db.url)).await?;
+    let other = ctx.another().await?;
+    project.python(&other, &["upgrade"]).await?.succeeded()?;
+    let body = ctx.db.value("SELECT body FROM t").await?;
+    assert_eq!(body.as_deref(), Some("{\"a\":1} :name"));
+    assert_eq!(body, other.value("SELECT body FROM t").await?);
     Ok(())
 }

@@ -1,0 +1,35 @@
+use jetbase::DatabaseUrl;
+
+use crate::harness::{Context, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    suite.each(
+        "commands_work_inside_the_programs_own_binary",
+        Kind::ALL,
+        Needs::NOTHING,
+        own_binary,
+    );
+}
+
+jetbase::embed! {
+    mod sample = "migrations"
+}
+
+async fn own_binary(ctx: Context) -> TestResult {
+    let cli = sample::cli();
+    let program = || jetbase::clap::Command::new("app").subcommand(cli.command());
+    let done = format!("{:?}", std::process::ExitCode::SUCCESS);
+    for words in [
+        ["app", "migrate", "upgrade"],
+        ["app", "migrate", "lock-status"],
+        ["app", "migrate", "check"],
+    ] {
+        let matches = program().try_get_matches_from(words)?;
+        let (_, matches) = matches.subcommand().ok_or("no subcommand")?;
+        let code = cli.handle(matches, DatabaseUrl(&ctx.db.url)).await;
+        assert_eq!(format!("{code:?}"), done, "{words:?}");
+    }
+    assert!(sample::check(DatabaseUrl(&ctx.db.url)).await?.is_ready());
+    assert_eq!(sample::versions::LATEST, Some(sample::versions::V3__FIRST_USER));
+    Ok(())
+}
