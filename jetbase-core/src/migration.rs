@@ -47,6 +47,12 @@ pub struct Options {
     pub folder: Option<&'static str>,
 }
 
+impl Options {
+    /// A call without options.
+    pub const NONE: Options =
+        Options { dialect: None, schema: None, reading: Reading::Plain, folder: None };
+}
+
 impl Migrations {
     /// The table that the macro generates.
     #[doc(hidden)]

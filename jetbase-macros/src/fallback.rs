@@ -22,11 +22,7 @@ pub(crate) fn module(call: &Call, files: &[SourceFile], report: &Report) -> Toke
         /// The embedded set.
         pub static MIGRATIONS: #krate::Migrations = #krate::Migrations::embedded(
             #krate::__private::Table::new(&[], &[], ""),
-            #krate::__private::Options {
-                dialect: ::core::option::Option::None,
-                schema: ::core::option::Option::None,
-                folder: ::core::option::Option::None,
-            },
+            #krate::__private::Options::NONE,
         );
 
         #functions

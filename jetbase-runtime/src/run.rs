@@ -93,6 +93,10 @@ pub fn rollback<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Rollback<
 
 /// A run that applies what is pending: set options, then `.await` it.
 ///
+/// `tracing` sees a span `jetbase.run` with the field `goal`, in it a span
+/// `jetbase.migration` with the field `file` for each file, and every
+/// [`Event`] as an event; their target is `jetbase`.
+///
 /// With a pool, or a URL, the work is done in a task of its own: when the
 /// future is dropped, the file in work is finished, and the lock is released.
 /// With `&mut` a connection the work ends where the future is dropped: the
