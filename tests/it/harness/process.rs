@@ -35,6 +35,8 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
         }
     }
     command.env("TZ", "UTC").stdin(Stdio::null());
+    // A server under another user may not write where we may.
+    command.env_remove("TMPDIR");
     command
 }
 
