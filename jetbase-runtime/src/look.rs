@@ -31,6 +31,8 @@ pub(crate) struct Look {
     pub(crate) place: Place,
     /// `None` where there is no history table yet.
     pub(crate) history: Option<Vec<Record>>,
+    /// Who holds the lock, or left it behind.
+    pub(crate) left: Option<String>,
 }
 
 /// Takes the first look: one message, no lock, no change.
@@ -47,8 +49,20 @@ pub(crate) async fn look(
     }
     let sql = sql(dialect);
     let fill = looking(Fill::new(dialect, wish.schema.as_deref()), dialect, wish.schema.as_deref());
-    let (sets, history) = match ask(connection, &looking_as(&fill, sql, wish)).await {
+    let question = looking_as(&fill, sql, wish);
+    // One answer a statement, and the history's is the last of these.
+    let answers = question.matches(";\n").count() + 1;
+    let whole = format!("{question};\n{}", fill.fill(sql.left));
+    let mut left = None;
+    let (sets, history) = match ask(connection, &whole).await {
         Ok(mut sets) => {
+            let row = sets.pop().and_then(|set| set.rows.into_iter().next());
+            left = row.and_then(|row| row.opt(0).map(str::to_owned));
+            let history = sets.pop().unwrap_or_default();
+            (sets, Some(history.rows.iter().map(record).collect()))
+        }
+        // The history is known; who has the lock is no business of this user, or there is none.
+        Err(Failure { completed: mut sets, .. }) if sets.len() == answers => {
             let history = sets.pop().unwrap_or_default();
             (sets, Some(history.rows.iter().map(record).collect()))
         }
@@ -93,7 +107,7 @@ pub(crate) async fn look(
         // A transaction that is aborted has nothing to lose.
         let _ = connection.send(&restore, Rows::Drop).await;
     }
-    Ok(Look { place: settle(dialect, &facts, history.is_some(), wish)?, history })
+    Ok(Look { place: settle(dialect, &facts, history.is_some(), wish)?, history, left })
 }
 
 /// Asks a question, and asks it again while the server is busy for the moment.

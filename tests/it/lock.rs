@@ -12,6 +12,7 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("goes_on_when_the_lock_comes_free", all, nothing, waits);
     suite.each("stops_when_the_lock_is_taken_away", all, nothing, loses);
     suite.each("takes_over_from_the_dead", all, nothing, recovers);
+    suite.each("frees_what_the_dead_left_with_nothing_to_do", all, nothing, tidies);
     suite.each("sees_a_living_holder", all, nothing, sees_the_living);
     suite.each("starts_sixteen_times_from_nothing", all, nothing, storm);
     suite.each("frees_the_lock_behind_a_failure", all, nothing, frees);
@@ -156,6 +157,19 @@ async fn recovers(ctx: Context) -> TestResult {
     let report = jetbase::run_url(&more, &ctx.db.url).wait(Wait::Never).await?;
     assert_eq!(report.recovered.as_deref(), Some(id.as_str()));
     assert_eq!(report.applied.len(), 1);
+    Ok(())
+}
+
+async fn tidies(ctx: Context) -> TestResult {
+    let id = leave_behind(&ctx).await?;
+    let report = jetbase::run_url(&one(), &ctx.db.url).wait(Wait::Never).await?;
+    assert!(report.is_up_to_date());
+    assert_eq!(report.recovered.as_deref(), Some(id.as_str()));
+    assert_eq!(ctx.db.value("SELECT is_locked FROM jetbase_lock").await?.as_deref(), Some("0"));
+    // The lock of somebody of whom nobody can know is left alone.
+    ctx.db.execute(PYTHON).await?;
+    assert_eq!(jetbase::run_url(&one(), &ctx.db.url).await?.recovered, None);
+    assert_eq!(ctx.db.value("SELECT is_locked FROM jetbase_lock").await?.as_deref(), Some("1"));
     Ok(())
 }
 

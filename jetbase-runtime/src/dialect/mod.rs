@@ -4,6 +4,8 @@ mod mysql;
 mod postgres;
 mod sqlite;
 
+use std::time::Duration;
+
 use jetbase_core::Dialect;
 
 /// The SQL texts of one dialect.
@@ -15,6 +17,8 @@ pub(crate) struct Sql {
     /// One row: schema, user, search path, in a transaction, read only, schema
     /// that the history was found in, quoting settings, server; then the history.
     pub(crate) look: &'static str,
+    /// Behind the history, in the same message: who holds the lock.
+    pub(crate) left: &'static str,
     /// The codes of "there is no such table".
     pub(crate) no_table: &'static [&'static str],
     /// One row: user, search path, nonce, key of the session lock, both tables are
@@ -85,7 +89,7 @@ pub(crate) struct Sql {
     pub(crate) delete: &'static str,
     /// Takes back the session's settings behind a file.
     pub(crate) reset: &'static [&'static str],
-    /// Lets the server end our session when nothing is heard of us for five minutes.
+    /// Lets the server end our session when nothing is heard of us for `{lease}` seconds.
     pub(crate) lease: &'static str,
     /// One row: who holds the lock, in words.
     pub(crate) holder: &'static str,
@@ -124,6 +128,7 @@ impl Fill {
             ("migrations", table("jetbase_migrations")),
             ("lock", table("jetbase_lock")),
             ("superseded", table("jetbase_superseded")),
+            ("lease", lease().as_secs().max(1).to_string()),
         ];
         let fill = Fill { dialect, words };
         match schema {
@@ -193,6 +198,12 @@ impl Fill {
         text.push_str(rest);
         text
     }
+}
+
+/// How long the server lets our session idle: what `JETBASE_LEASE` says, else five minutes.
+fn lease() -> Duration {
+    let told = std::env::var("JETBASE_LEASE").ok().and_then(|text| jetbase_core::duration(&text));
+    told.filter(|lease| !lease.is_zero()).unwrap_or(Duration::from_secs(300))
 }
 
 /// A string literal that means the same under every setting of the server.

@@ -7,6 +7,7 @@ pub(super) static SQL: Sql = Sql {
   CONCAT(VERSION(), ' ', @@version_comment);
 SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM {migrations} ORDER BY order_executed",
+    left: "SELECT process_id FROM {lock} WHERE id = 1 AND is_locked",
     no_table: &["1146", "1049"],
     probe: "SELECT CURRENT_USER(), '', {nonce} IS NOT NULL, CONCAT('jetbase:', SHA1({schema_name})),
   (SELECT COUNT(*) = 2 FROM information_schema.tables
@@ -96,7 +97,7 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     reset: &[],
-    lease: "SET SESSION wait_timeout = 300",
+    lease: "SET SESSION wait_timeout = {lease}",
     holder: "SELECT ID, USER, HOST, '', COMMAND, TIME FROM information_schema.PROCESSLIST
   WHERE ID = IS_USED_LOCK({key})",
     fence_codes: &["1242"],

@@ -12,6 +12,7 @@ SELECT {look_schema}, current_user, current_setting('search_path'), now() <> sta
   current_database();
 SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM {migrations} ORDER BY order_executed",
+    left: "SELECT process_id FROM {lock} WHERE id = 1 AND is_locked",
     no_table: &["42P01", "3F000"],
     probe: "SELECT current_user, current_setting('search_path'),
   current_setting('jetbase.session', true) IS NOT DISTINCT FROM {nonce},
@@ -136,8 +137,8 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SELECT set_config('role', {session_role}, false)"],
-    lease: "SELECT set_config('idle_in_transaction_session_timeout', '5min', false),
-  set_config('idle_session_timeout', '5min', false)",
+    lease: "SELECT set_config('idle_in_transaction_session_timeout', '{lease}s', false),
+  set_config('idle_session_timeout', '{lease}s', false)",
     holder: "SELECT a.pid, a.usename, a.client_addr, a.application_name, a.state, now() - a.xact_start
   FROM pg_catalog.pg_locks p JOIN pg_catalog.pg_stat_activity a USING (pid)
   WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2

@@ -9,6 +9,7 @@ ROLLBACK;
 SELECT 'main', '', '', 0, 0, 'main', '', sqlite_version();
 SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM {migrations} ORDER BY order_executed",
+    left: "SELECT process_id FROM {lock} WHERE id = 1 AND is_locked",
     no_table: &["1"],
     probe: "SELECT '', '', {nonce} IS NOT NULL, COALESCE((SELECT file FROM pragma_database_list WHERE name = 'main'), ''),
   (SELECT count(*) = 2 FROM sqlite_master WHERE type = 'table' AND name IN ('jetbase_lock', 'jetbase_migrations')),

@@ -11,7 +11,7 @@ use crate::cancel::AskOnDrop;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::event::Event;
 use crate::execute::{Job, prepare};
-use crate::lock::{self, Held, Proof, Release, Work};
+use crate::lock::{self, Held, Proof, Release, Wait, Work};
 use crate::look::{Look, Wish, look};
 use crate::report::{Applied, Planned, Report};
 use crate::session::Session;
@@ -111,6 +111,10 @@ async fn once(
         return Ok(());
     }
     if jobs.is_empty() {
+        drop(jobs);
+        if first.left.as_deref().is_some_and(lock::is_ours) {
+            tidy(request, origin, &first, report).await;
+        }
         return Ok(());
     }
     let work = work_of(&jobs, origin.dialect());
@@ -152,6 +156,29 @@ async fn once(
         }
         None => Err(error),
     }
+}
+
+/// With nothing to do, frees the lock that a dead run has left behind: nobody else may come for long,
+/// and the Python tool would refuse to. A living holder is left alone.
+async fn tidy(request: &mut Request, origin: &mut dyn Open, first: &Look, report: &mut Report) {
+    let nonce = format!("{:016x}", fastrand::u64(..));
+    let Ok(mut session) = Session::open(origin, first, &nonce, Duration::ZERO).await else {
+        return;
+    };
+    let held = lock::acquire(
+        &mut session,
+        Wait::Never,
+        &mut request.listener,
+        &request.cancel,
+        Work::Open,
+    )
+    .await;
+    if let Ok(held) = held {
+        report.recovered.clone_from(&held.recovered);
+        // What cannot be freed now, the next run frees.
+        let _ = lock::release(&mut session, held).await;
+    }
+    session.close().await;
 }
 
 /// Whether the fence guards all that these jobs do.

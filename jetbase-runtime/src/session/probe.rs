@@ -135,7 +135,7 @@ impl Session<'_> {
     async fn take_lease(&mut self) {
         if self.send(self.sql.lease).await.is_ok() && self.dialect == Dialect::Postgres {
             // Files are followed by `RESET ALL`, which ends the lease too.
-            self.restore.push(self.sql.lease.to_owned());
+            self.restore.push(self.fill.fill(self.sql.lease));
         }
     }
 
