@@ -60,6 +60,8 @@ fn changes_are_noticed_as_the_table_says() {
             // Whatever the last case has left is embedded anew.
             project.put("src/main.rs", MAIN);
             assert_eq!(project.embedded(), project.held(), "{name}: before");
+            // A file written in the very moment of a build counts as newer than it, once.
+            project.embedded();
             change(&project);
             if net == Net::List {
                 project.record();
