@@ -106,7 +106,9 @@ pub(crate) async fn silent(ctx: Context) -> Outcome {
     let told = interrupted(&mut crew, holder).await?;
     settled(crew, &db).await?;
     harness::remove(db).await;
-    Ok(format!("{time:.1?} to the next holder (the lease is 5 min, or JETBASE_LEASE); the first one: \"{told}\""))
+    Ok(format!(
+        "{time:.1?} to the next holder (the lease is 5 min, or JETBASE_LEASE); the first one: \"{told}\""
+    ))
 }
 
 /// The server crashes under a holder and starts again.
