@@ -240,6 +240,11 @@ impl Cause {
     }
 
     fn lost(message: String) -> Self {
+        // What a driver reads of a connection that ends is of no use to anybody.
+        let message = match message.contains("EOF") {
+            true => "the server closed the connection".to_owned(),
+            false => message,
+        };
         Cause { kind: CauseKind::Lost, message, ..Cause::default() }
     }
 

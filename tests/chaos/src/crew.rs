@@ -56,6 +56,9 @@ impl Crew {
     /// Starts one worker; it waits at the gate until `open` if it is told to.
     pub(crate) fn start(&mut self, words: &[&str], gate: Gate) -> Result<u32, Error> {
         let mut command = process::command(std::env::current_exe()?);
+        if let Some(lease) = std::env::var_os("JETBASE_LEASE") {
+            command.env("JETBASE_LEASE", lease);
+        }
         command
             .arg("worker")
             .args(&self.words)
