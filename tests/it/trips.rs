@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::apply::set;
-use crate::harness::{Context, Kind, Needs, Suite, TestResult};
+use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.each("asks_once_when_nothing_is_pending", Kind::SERVERS, Needs::NOTHING, nothing_pending);
@@ -87,25 +87,32 @@ async fn nothing_pending(ctx: Context) -> TestResult {
 }
 
 async fn one_message(ctx: Context) -> TestResult {
-    let files: Vec<_> = (1..=30)
-        .map(|n| {
-            (
-                format!("V{n}__t.sql"),
-                format!("CREATE TABLE t{n} (id INTEGER);\nINSERT INTO t{n} VALUES (1);\n"),
-            )
-        })
-        .collect();
+    // On a busy machine an attempt that is repeated adds round trips, and nothing ever takes one away:
+    // the least of three counts is the protocol's own.
+    let mut counts = Vec::new();
+    for _ in 0..3 {
+        let [first, ten, twenty] = counted(&ctx.another().await?).await?;
+        if ten == twenty && first <= ten + 2 {
+            return Ok(());
+        }
+        counts.push([first, ten, twenty]);
+    }
+    Err(format!("round trips besides one a migration: {counts:?}").into())
+}
+
+/// What three runs cost besides one round trip a migration: of ten with the tables, of one, of nineteen.
+async fn counted(db: &Database) -> Result<[usize; 3], Error> {
+    let text = |n| format!("CREATE TABLE t{n} (id INTEGER);\nINSERT INTO t{n} VALUES (1);\n");
+    let files: Vec<_> = (1..=30).map(|n| (format!("V{n}__t.sql"), text(n))).collect();
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let relay = Relay::start(&ctx.db.url).await?;
-    let count = async |set: &jetbase::Migrations| -> Result<usize, jetbase::Error> {
+    let relay = Relay::start(&db.url).await?;
+    let mut done = 0;
+    let mut besides = [0; 3];
+    for (count, upto) in besides.iter_mut().zip([10, 11, 30]) {
         relay.take();
-        jetbase::run_url(set, &relay.url).await?;
-        Ok(relay.take())
-    };
-    let ten = count(&set(&files[..10])).await?;
-    let overhead = count(&set(&files[..11])).await? - 1;
-    let twenty = count(&set(&files[..30])).await? - 19;
-    assert_eq!(overhead, twenty, "each migration costs one round trip");
-    assert!(ten - 10 <= overhead + 2, "{ten} round trips for ten migrations and the tables");
-    Ok(())
+        jetbase::run_url(&set(&files[..upto]), &relay.url).await?;
+        *count = relay.take() - (upto - done);
+        done = upto;
+    }
+    Ok(besides)
 }
