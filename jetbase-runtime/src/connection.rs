@@ -53,8 +53,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// Whether a server that replicates is busy for the moment: it may say so to readers too.
     pub(crate) fn is_momentary(&self) -> bool {
-        self.cause.kind == CauseKind::Database
-            && matches!(self.cause.code.as_str(), "1213" | "1047" | "40001")
+        matches!(self.cause.code.as_str(), "1213" | "1047" | "40001")
     }
 }
 
@@ -86,6 +85,8 @@ pub(crate) enum CauseKind {
     Database,
     /// The connection is gone, or was never made.
     Lost,
+    /// Nobody listens at the address: the server may be starting.
+    Absent,
     /// The client refused before anything was sent.
     Client,
 }
@@ -223,6 +224,9 @@ impl Cause {
     pub(crate) fn of(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => Cause::of_database(error.as_ref()),
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                Cause { kind: CauseKind::Absent, ..Cause::lost(plain(&error.to_string())) }
+            }
             sqlx::Error::Io(error) => Cause::lost(plain(&error.to_string())),
             sqlx::Error::PoolTimedOut => {
                 Cause::client("every connection of the pool is in use, and none came back in time")
@@ -246,6 +250,25 @@ impl Cause {
             false => message,
         };
         Cause { kind: CauseKind::Lost, message, ..Cause::default() }
+    }
+
+    /// Whether there is no connection to be had for the moment: the server is starting, or full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.kind == CauseKind::Absent
+            || matches!(self.code.as_str(), "53300" | "57P03" | "1040" | "1203" | "1226")
+    }
+
+    /// Whether others stand in the way for the moment: their locks, their transactions, or the
+    /// nodes of a cluster that find together.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.is_contended_server()
+            || matches!(self.code.as_str(), "5" | "6" | "261" | "517" | "262")
+    }
+
+    /// The same, but for a file of SQLite, which the driver has waited for already.
+    pub(crate) fn is_contended_server(&self) -> bool {
+        let postgres = matches!(self.code.as_str(), "55P03" | "40P01" | "40001");
+        postgres || matches!(self.code.as_str(), "1205" | "1213" | "1047" | "1180")
     }
 
     fn of_database(error: &dyn sqlx::error::DatabaseError) -> Self {

@@ -15,8 +15,17 @@ use crate::connection::{Cause, CauseKind};
 pub struct Error {
     kind: Box<ErrorKind>,
     report: Box<Report>,
-    /// Whether the connection was lost, or never made.
-    unreachable: bool,
+    hope: Hope,
+}
+
+/// Whether a run that has done nothing yet may find things better in a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hope {
+    None,
+    /// If the server was there before: the connection was lost, or could not be made.
+    Return,
+    /// The server is starting, full, or busy with others.
+    Soon,
 }
 
 /// What went wrong.
@@ -110,7 +119,7 @@ pub struct StatementError {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Error { kind: Box::new(kind), report: Box::default(), unreachable: false }
+        Error { kind: Box::new(kind), report: Box::default(), hope: Hope::None }
     }
 
     pub(crate) fn place(message: impl Into<String>) -> Self {
@@ -118,19 +127,23 @@ impl Error {
     }
 
     pub(crate) fn database(doing: impl Into<String>, cause: &Cause) -> Self {
-        let unreachable = cause.kind == CauseKind::Lost || cause.code == "57P03";
+        let hope = match cause.kind {
+            _ if cause.is_full() || cause.is_contended_server() => Hope::Soon,
+            CauseKind::Lost => Hope::Return,
+            _ => Hope::None,
+        };
         let kind = ErrorKind::Database {
             doing: doing.into(),
             message: cause.message.clone(),
             code: cause.code.clone(),
             help: cure(cause),
         };
-        Error { unreachable, ..Error::new(kind) }
+        Error { hope, ..Error::new(kind) }
     }
 
-    /// Whether the server could not be reached, or went away; no file was at work.
-    pub(crate) fn is_unreachable(&self) -> bool {
-        self.unreachable
+    /// Whether it may pass; only of errors that no file is at work in.
+    pub(crate) fn hope(&self) -> Hope {
+        self.hope
     }
 
     pub(crate) fn reporting(self, report: Report) -> Self {
@@ -159,7 +172,9 @@ impl From<Refusal> for Error {
 /// What to do about a database's answer.
 fn cure(cause: &Cause) -> String {
     let cure = match (cause.kind, cause.code.as_str()) {
-        (CauseKind::Lost, _) => "check that the server runs, and that host and port are right",
+        (CauseKind::Lost | CauseKind::Absent, _) => {
+            "check that the server runs, and that host and port are right"
+        }
         (_, "28P01" | "28000" | "1045" | "1698") => "check user and password",
         (_, "3D000" | "1049") => "create the database first; jetbase makes tables, not databases",
         (_, "1046") => "name a database in the URL",

@@ -16,6 +16,11 @@ pub enum Event {
         /// Since when, as the database prints it.
         since: Option<String>,
     },
+    /// The server cannot be used for the moment, and is waited for.
+    Unavailable {
+        /// What it says, or what is known of it.
+        reason: String,
+    },
     /// The lock is ours.
     Acquired {
         /// How long that took.
@@ -73,6 +78,7 @@ impl fmt::Display for Event {
                 write!(f, "waiting for {holder}, since {since}")
             }
             Event::Waiting { holder, since: None } => write!(f, "waiting for {holder}"),
+            Event::Unavailable { reason } => write!(f, "waiting for the server: {reason}"),
             Event::Acquired { waited } => write!(f, "lock acquired after {waited:.1?}"),
             Event::Recovered { from } => write!(f, "recovered the lock left by {from}"),
             Event::Started { file, number, of, action: Action::RollBack } => {
@@ -112,7 +118,10 @@ impl Listener {
             Event::Waiting { holder, since } => {
                 tracing::warn!(target: "jetbase", holder, since, "{event}");
             }
-            Event::LockLost | Event::Recovered { .. } | Event::Retrying { .. } => {
+            Event::LockLost
+            | Event::Recovered { .. }
+            | Event::Retrying { .. }
+            | Event::Unavailable { .. } => {
                 tracing::warn!(target: "jetbase", "{event}");
             }
             Event::Finished { file, elapsed, action } => {

@@ -176,8 +176,7 @@ impl<'m> Job<'m> {
                 let orphans = self.orphans(session, &halt).await;
                 let _ = session.raw("ROLLBACK").await;
                 session.reset().await;
-                let passes = session.sql.passing.contains(&halt.cause.code.as_str());
-                if passes && mode != Mode::EachAlone && attempt < TRIES {
+                if halt.cause.is_contended() && mode != Mode::EachAlone && attempt < TRIES {
                     attempt += 1;
                     retrying(attempt, &halt.cause.message);
                     tokio::time::sleep(Duration::from_millis(200).mul_f64(0.5 + fastrand::f64()))

@@ -270,7 +270,7 @@ where
         match cause.code.as_str() {
             // A pooler that refuses startup options: go without, and prove nothing.
             "08P01" if nonce.take().is_some() => continue,
-            "53300" | "57P03" | "1040" | "1203" | "1226" if started.elapsed() < patience => {}
+            _ if !cause.code.is_empty() && cause.is_full() && started.elapsed() < patience => {}
             _ => return Err(cause),
         }
         make_room().await;

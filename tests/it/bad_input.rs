@@ -1,7 +1,7 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use jetbase::{DatabaseUrl, ErrorKind, Migrations, Problem, Report, Version};
+use jetbase::{DatabaseUrl, ErrorKind, Migrations, Problem, Report, Version, Wait};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::apply::set;
@@ -269,7 +269,8 @@ async fn no_database(ctx: Context) -> TestResult {
 async fn server_down(ctx: Context) -> TestResult {
     let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
     let url = format!("{}://someone:hunter2@127.0.0.1:{port}/x", ctx.kind.name());
-    let error = refused(jetbase::run_url(&one(), &url), 5 * SECOND).await?;
+    let run = jetbase::run_url(&one(), &url).wait(Wait::Never);
+    let error = refused(run, 5 * SECOND).await?;
     assert_eq!(
         database(&error)?,
         ("", "check that the server runs, and that host and port are right"),

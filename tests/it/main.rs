@@ -24,6 +24,8 @@ mod lock;
 mod place;
 /// The real Python tool on the same database.
 mod python;
+/// Servers that are starting, or full.
+mod server;
 /// Pools, connections, URLs, tasks.
 mod targets;
 /// The program `jetbase`.
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     apply::register(&mut suite);
     targets::register(&mut suite);
     lock::register(&mut suite);
+    server::register(&mut suite);
     trips::register(&mut suite);
     examples::register(&mut suite);
     tool::register(&mut suite);

@@ -9,7 +9,7 @@ use jetbase_core::{
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
-use crate::lock::{self, Release, Wait, Work};
+use crate::lock::{self, Limit, Release, Wait, Work};
 use crate::look::Wish;
 use crate::run::first_look;
 use crate::session::Session;
@@ -66,7 +66,8 @@ async fn from(plea: &mut Plea, origin: &mut dyn Open) -> Result<Vec<Repair>, Err
 
 async fn under_lock(plea: &mut Plea, session: &mut Session<'_>) -> Result<Vec<Repair>, Error> {
     let cancel = Cancel::default();
-    let held = lock::acquire(session, plea.wait, &mut plea.listener, &cancel, Work::Fenced).await?;
+    let limit = Limit::begin(plea.wait);
+    let held = lock::acquire(session, limit, &mut plea.listener, &cancel, Work::Fenced).await?;
     let result = write(plea, session).await;
     let warning = match lock::release(session, held).await {
         Ok(Release::Done) => return result,

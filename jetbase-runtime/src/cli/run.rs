@@ -133,7 +133,10 @@ fn tell(output: Output, event: &Event, words: &Words) {
     match event {
         Event::Acquired { .. } => output.progress(words.start),
         Event::Finished { file, .. } => output.progress(&format!("{} {file}", words.one)),
-        Event::Waiting { .. } | Event::Recovered { .. } | Event::Retrying { .. } => {
+        Event::Waiting { .. }
+        | Event::Unavailable { .. }
+        | Event::Recovered { .. }
+        | Event::Retrying { .. } => {
             output.progress(&sentence(&event.to_string()));
         }
         Event::Warning { message } => output.warning(&sentence(message)),

@@ -95,8 +95,6 @@ pub(crate) struct Sql {
     pub(crate) holder: &'static str,
     /// The codes with which a fence fails.
     pub(crate) fence_codes: &'static [&'static str],
-    /// The codes of errors that pass by themselves.
-    pub(crate) passing: &'static [&'static str],
 }
 
 /// The texts of a dialect.

@@ -101,5 +101,4 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     holder: "SELECT ID, USER, HOST, '', COMMAND, TIME FROM information_schema.PROCESSLIST
   WHERE ID = IS_USED_LOCK({key})",
     fence_codes: &["1242"],
-    passing: &["1205", "1213", "1047", "1180"],
 };

@@ -144,5 +144,4 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
   WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
     AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
     fence_codes: &["22012"],
-    passing: &["55P03", "40P01", "40001", "57P03"],
 };

@@ -92,5 +92,4 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     lease: "",
     holder: "SELECT NULL, NULL, NULL, NULL, NULL, NULL",
     fence_codes: &["1"],
-    passing: &["5", "6", "261", "517", "262"],
 };

@@ -6,59 +6,26 @@ mod model;
 mod protocol;
 mod release;
 mod side_file;
+mod wait;
 
 use std::time::{Duration, Instant};
 
 use jetbase_core::Dialect;
 
 use crate::cancel::Cancel;
-use crate::connection::{CauseKind, Failure, ResultSet};
+use crate::connection::{Failure, ResultSet};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::session::{Session, Writers};
 
 use identity::ProcessId;
 pub(crate) use identity::is_ours;
-use protocol::{Action, Claimant, Patience, Seen, next};
+use protocol::{Action, Claimant, Seen, next};
 pub(crate) use protocol::{LockRow, Owner, Proof, judge};
 pub(crate) use release::{Release, release, release_afresh};
 use side_file::SideFile;
-
-/// How long a run waits while somebody else holds the lock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wait {
-    /// While the holder is provably alive; 60 seconds where nobody can know.
-    #[default]
-    Patiently,
-    /// This long, whoever it is.
-    UpTo(Duration),
-    /// Not at all.
-    Never,
-}
-
-impl Wait {
-    /// What the variable `JETBASE_WAIT` says: a length of time such as `30s`, or `never`.
-    pub(crate) fn of_environment() -> Self {
-        match std::env::var("JETBASE_WAIT").ok().as_deref().map(str::trim) {
-            Some("never") => Wait::Never,
-            Some(text) => jetbase_core::duration(text).map_or(Wait::Patiently, Wait::UpTo),
-            None => Wait::Patiently,
-        }
-    }
-
-    /// How long a server that is starting, or full, is waited for.
-    pub(crate) fn connecting(self) -> Duration {
-        self.patience().unknown
-    }
-
-    fn patience(self) -> Patience {
-        match self {
-            Wait::Patiently => Patience { living: None, unknown: Duration::from_secs(60) },
-            Wait::UpTo(limit) => Patience { living: Some(limit), unknown: limit },
-            Wait::Never => Patience { living: Some(Duration::ZERO), unknown: Duration::ZERO },
-        }
-    }
-}
+pub(crate) use wait::Limit;
+pub use wait::Wait;
 
 /// The id under which a run holds the lock, or may hold it after a lost answer.
 #[derive(Clone, Debug)]
@@ -91,13 +58,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How often the tables are tried again while others make them too.
 const CREATE_TRIES: u32 = 60;
 /// When a waiter first says for whom, and how often it repeats that.
-const FIRST_WORD: Duration = Duration::from_secs(5);
-const NEXT_WORD: Duration = Duration::from_secs(30);
+pub(crate) const FIRST_WORD: Duration = Duration::from_secs(5);
+pub(crate) const NEXT_WORD: Duration = Duration::from_secs(30);
 
 /// Takes the lock; the session's `{me}` is the process id from now on.
 pub(crate) async fn acquire(
     session: &mut Session<'_>,
-    wait: Wait,
+    limit: Limit,
     listener: &mut Listener,
     cancel: &Cancel,
     work: Work,
@@ -120,7 +87,7 @@ pub(crate) async fn acquire(
         .literal("heirloom", &format!("{}%", claimant.heirloom));
     session.claim = Some(Claim { id: claimant.id.clone(), proof: claimant.proof });
 
-    let started = Instant::now();
+    let (started, patience) = (Instant::now(), limit.patience());
     let mut pause = FIRST_PAUSE;
     let mut word = FIRST_WORD;
     let mut row = LockRow::default();
@@ -129,7 +96,7 @@ pub(crate) async fn acquire(
         if session.has_tables { attempt(session, &mut side_file).await? } else { Seen::NoTables };
     loop {
         let waited = started.elapsed();
-        let action = next(&claimant, &seen, waited, wait.patience());
+        let action = next(&claimant, &seen, waited, patience);
         // What is held must be released, so it is held first.
         if cancel.is_asked() && action != Action::Hold {
             return Err(Error::new(ErrorKind::Cancelled));
@@ -141,10 +108,8 @@ pub(crate) async fn acquire(
             }
             Action::CreateRow => {
                 let sql = session.sql.create_row;
-                session
-                    .write(sql)
-                    .await
-                    .or_else(|failure| passing(session, failure, "creating the lock row"))?;
+                let made = session.write(sql).await;
+                made.map_err(|failure| Error::database("creating the lock row", &failure.cause))?;
                 seen = attempt(session, &mut side_file).await?;
             }
             Action::TryAcquire => seen = attempt(session, &mut side_file).await?,
@@ -242,8 +207,7 @@ async fn take_over(session: &mut Session<'_>, dead: &str) -> Result<Seen, Error>
         Ok(sets) => sets.last().and_then(|set| set.rows.first()).cloned().unwrap_or_default(),
         Err(failure) => {
             let_go(session, &mut None).await;
-            passing::<()>(session, failure, "taking the migration lock over")?;
-            return Ok(Seen::Refused);
+            return refused(&failure, "taking the migration lock over");
         }
     };
     if answer.is_true(0) {
@@ -273,8 +237,7 @@ async fn attempt(
         Err(failure) => {
             // The proof may be ours although the row is not: kept, it would look like a holder's.
             let_go(session, side_file).await;
-            passing::<()>(session, failure, "taking the migration lock")?;
-            return Ok(Seen::Refused);
+            return refused(&failure, "taking the migration lock");
         }
     };
     let first =
@@ -326,8 +289,7 @@ async fn look(
             return Ok(Seen::NoTables);
         }
         Err(failure) => {
-            passing::<()>(session, failure, "looking at the migration lock")?;
-            return Ok(Seen::Refused);
+            return Err(Error::database("looking at the migration lock", &failure.cause));
         }
     };
     let Some(row) = sets.first().and_then(|set| set.rows.first()) else { return Ok(Seen::NoRow) };
@@ -368,13 +330,12 @@ async fn create_tables(session: &mut Session<'_>) -> Result<(), Error> {
     session.find_key().await
 }
 
-/// Lets errors that pass by themselves pass.
-fn passing<T: Default>(session: &Session<'_>, failure: Failure, doing: &str) -> Result<T, Error> {
-    let code = failure.cause.code.as_str();
-    if failure.cause.kind == CauseKind::Database && session.sql.passing.contains(&code) {
-        return Ok(T::default());
+/// An attempt that the database refuses for the moment is one that failed.
+fn refused(failure: &Failure, doing: &str) -> Result<Seen, Error> {
+    match failure.cause.is_contended() {
+        true => Ok(Seen::Refused),
+        false => Err(Error::database(doing, &failure.cause)),
     }
-    Err(Error::database(doing, &failure.cause))
 }
 
 /// The holder of the lock in words.

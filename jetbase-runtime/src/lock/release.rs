@@ -30,8 +30,7 @@ pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Re
             Ok(sets) => break sets,
             Err(failure) => {
                 tries += 1;
-                let passes = session.sql.passing.contains(&failure.cause.code.as_str());
-                if !passes || tries > 10 {
+                if !failure.cause.is_contended() || tries > 10 {
                     return Err(failure.cause);
                 }
                 tokio::time::sleep(Duration::from_millis(20) * tries).await;

@@ -213,8 +213,7 @@ async fn set_row_free(session: &mut Session<'_>, force: Force) -> Result<Unlocke
         Err(failure) => {
             let _ = session.raw("ROLLBACK").await;
             session.reset().await;
-            let busy = session.sql.passing.contains(&failure.cause.code.as_str());
-            Err(if busy {
+            Err(if failure.cause.is_contended() {
                 Error::place(format!(
                     "the lock cannot be set free now: {holder} is executing a migration under it"
                 ))

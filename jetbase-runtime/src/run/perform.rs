@@ -8,10 +8,10 @@ use tracing::Instrument;
 
 use super::{Effort, Published, Request};
 use crate::cancel::AskOnDrop;
-use crate::error::{Error, ErrorKind, Outcome};
+use crate::error::{Error, ErrorKind, Hope, Outcome};
 use crate::event::Event;
 use crate::execute::{Job, prepare};
-use crate::lock::{self, Held, Proof, Release, Wait, Work};
+use crate::lock::{self, Held, Limit, Proof, Release, Wait, Work};
 use crate::look::{Look, Wish, look};
 use crate::report::{Applied, Planned, Report};
 use crate::session::Session;
@@ -57,7 +57,8 @@ async fn perform(request: &mut Request, origin: &mut dyn Open) -> Result<Report,
     }
 }
 
-/// Tries until the server stays: one that goes away before the first file is waited for, as by a new process.
+/// Tries until it works, or the wait is over: a server that is starting, full, or busy with others
+/// is waited for, and one that goes away before the first file, as by a new process.
 async fn attempt(
     request: &mut Request,
     origin: &mut dyn Open,
@@ -66,25 +67,28 @@ async fn attempt(
     if let Some(warning) = crate::stale::warning(&request.set) {
         warn(request, report, warning);
     }
-    let mut gone: Option<Instant> = None;
+    let mut limit = Limit::begin(request.wait);
+    let (mut was_there, mut told) = (false, None);
     loop {
         let mut reached = false;
-        let error = match once(request, origin, report, &mut reached).await {
-            Err(error) if error.is_unreachable() && report.applied.is_empty() => error,
+        let error = match once(request, origin, report, limit, &mut reached).await {
+            Err(error) if report.applied.is_empty() => error,
             result => return result,
         };
-        // A server that was never there is not waited for: the address may be wrong.
+        was_there |= reached;
         if reached {
-            gone = Some(Instant::now());
+            limit.renew();
         }
-        match gone {
-            Some(since) if since.elapsed() < request.wait.connecting() => {}
-            _ => return Err(error),
-        }
-        request.cancel.sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64())).await;
-        if request.cancel.is_asked() {
+        // A server that was never there is not waited for: the address may be wrong.
+        let hope = error.hope() == Hope::Soon || (error.hope() == Hope::Return && was_there);
+        if !hope || limit.left().is_zero() || request.cancel.is_asked() {
             return Err(error);
         }
+        if told.is_none_or(|told: Instant| told.elapsed() > lock::NEXT_WORD) {
+            told = Some(Instant::now());
+            request.listener.tell(&Event::Unavailable { reason: error.to_string() });
+        }
+        request.cancel.sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64())).await;
     }
 }
 
@@ -93,15 +97,14 @@ async fn once(
     request: &mut Request,
     origin: &mut dyn Open,
     report: &mut Report,
+    limit: Limit,
     reached: &mut bool,
 ) -> Result<(), Error> {
-    let first = look_within(origin, &request.wish, request.wait.connecting()).await?;
+    // Whoever waits longer than this for a connection says so.
+    let patience = limit.left().min(lock::FIRST_WORD);
+    let first = look_within(origin, &request.wish, patience).await?;
     let history = first.history.as_deref().unwrap_or_default();
-    let mut planned = plan(&request.set, history, &request.goal, &request.policy)?;
-    if replaces(&request.set, &planned) {
-        request.policy.superseded = superseded(origin, &first).await?;
-        planned = plan(&request.set, history, &request.goal, &request.policy)?;
-    }
+    let planned = planned(request, history, async || superseded(origin, &first).await).await?;
     note(request, report, &planned);
     let syntax = first.place.syntax.unwrap_or(jetbase_core::Syntax::of(origin.dialect()));
     let set = request.set.clone();
@@ -110,6 +113,12 @@ async fn once(
         report.planned = jobs.iter().map(planned_job).collect();
         return Ok(());
     }
+    // A URL that is of no use is better known before it is needed.
+    let mut direct = direct(request, origin.dialect())?;
+    let origin = match &mut direct {
+        Some(direct) => direct.as_mut(),
+        None => origin,
+    };
     if jobs.is_empty() {
         drop(jobs);
         if first.left.as_deref().is_some_and(lock::is_ours) {
@@ -120,13 +129,8 @@ async fn once(
     let work = work_of(&jobs, origin.dialect());
     drop(jobs);
 
-    let mut direct = direct(request, origin.dialect())?;
-    let origin = match &mut direct {
-        Some(direct) => direct.as_mut(),
-        None => origin,
-    };
     let nonce = format!("{:016x}", fastrand::u64(..));
-    let mut session = Session::open(origin, &first, &nonce, request.wait.connecting()).await?;
+    let mut session = Session::open(origin, &first, &nonce, patience).await?;
     *reached = session.owner == Owner::Run;
     if let (Published::Refuse, [publication, ..]) =
         (request.published, session.published.as_slice())
@@ -139,7 +143,7 @@ async fn once(
         session.close().await;
         return Err(refusal);
     }
-    let result = under_lock(request, &mut session, report, work).await;
+    let result = under_lock(request, &mut session, report, limit, work).await;
     let Err(error) = result else {
         session.close().await;
         return Ok(());
@@ -167,7 +171,7 @@ async fn tidy(request: &mut Request, origin: &mut dyn Open, first: &Look, report
     };
     let held = lock::acquire(
         &mut session,
-        Wait::Never,
+        Limit::begin(Wait::Never),
         &mut request.listener,
         &request.cancel,
         Work::Open,
@@ -176,7 +180,9 @@ async fn tidy(request: &mut Request, origin: &mut dyn Open, first: &Look, report
     if let Ok(held) = held {
         report.recovered.clone_from(&held.recovered);
         // What cannot be freed now, the next run frees.
-        let _ = lock::release(&mut session, held).await;
+        if lock::release(&mut session, held).await.is_ok() {
+            request.listener.tell(&Event::Released);
+        }
     }
     session.close().await;
 }
@@ -196,6 +202,20 @@ fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Open>>, 
         ))),
         Way::Broken(why) => Err(Error::place(format!("the direct URL is of no use: {why}"))),
     }
+}
+
+/// The plan; where it puts a text in the place of an older one, newer programs are heard first.
+async fn planned(
+    request: &mut Request,
+    history: &[Record],
+    superseded: impl AsyncFnOnce() -> Result<Vec<(String, String)>, Error>,
+) -> Result<Plan, Error> {
+    let planned = plan(&request.set, history, &request.goal, &request.policy)?;
+    if !replaces(&request.set, &planned) {
+        return Ok(planned);
+    }
+    request.policy.superseded = superseded().await?;
+    Ok(plan(&request.set, history, &request.goal, &request.policy)?)
 }
 
 /// Whether a plan puts a text in the place of an older one.
@@ -243,11 +263,11 @@ async fn under_lock(
     request: &mut Request,
     session: &mut Session<'_>,
     report: &mut Report,
+    limit: Limit,
     expected: Work,
 ) -> Result<(), Error> {
-    let held =
-        lock::acquire(session, request.wait, &mut request.listener, &request.cancel, expected)
-            .await?;
+    let held = lock::acquire(session, limit, &mut request.listener, &request.cancel, expected);
+    let held = held.await?;
     report.waited = held.waited;
     report.recovered.clone_from(&held.recovered);
     let result = work(request, session, report).await;
@@ -292,12 +312,8 @@ async fn work(
     session: &mut Session<'_>,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let history: Vec<Record> = session.history().await?;
-    let mut planned = plan(&request.set, &history, &request.goal, &request.policy)?;
-    if replaces(&request.set, &planned) {
-        request.policy.superseded = session.superseded().await;
-        planned = plan(&request.set, &history, &request.goal, &request.policy)?;
-    }
+    let history = session.history().await?;
+    let planned = planned(request, &history, async || Ok(session.superseded().await)).await?;
     report.skipped.clone_from(&planned.skipped);
     let set = request.set.clone();
     let syntax = session.place.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::bench::{Context, Outcome, Size};
-use crate::bouncer::port_of;
+use crate::bouncer::{Bouncer, Mode, port_of};
 use crate::crew::{Crew, Gate};
 use crate::files;
 use crate::harness::{self, Database, Error, Kind, Server, Twin};
@@ -93,6 +93,23 @@ pub(crate) async fn cut(ctx: Context) -> Outcome {
     Ok(format!("{time:.1?} to the next holder; the first one: \"{told}\""))
 }
 
+/// The same between the holder and a pooler: it frees the lock over a new connection, because the
+/// fence would stop the old one, and nobody has to wait until it counts as dead.
+pub(crate) async fn cut_pooler(ctx: Context) -> Outcome {
+    let db = ctx.fresh().await?;
+    let bouncer = Bouncer::start(&db, Mode::Transaction, "extra_float_digits,options", 10).await?;
+    let pooled = bouncer.before(&db)?;
+    let relay = Relay::start(&pooled).await?;
+    let (mut crew, holder) = scene(ctx.size, &relay.before(&pooled)?, &pooled, 4).await?;
+    relay.cut();
+    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
+    let told = interrupted(&mut crew, holder).await?;
+    settled(crew, &db).await?;
+    drop(bouncer);
+    harness::remove(db).await;
+    Ok(format!("{time:.1?} to the next holder; the first one: \"{told}\""))
+}
+
 /// The network falls silent: the server ends the session when its lease is over.
 pub(crate) async fn silent(ctx: Context) -> Outcome {
     let db = ctx.fresh().await?;
@@ -161,7 +178,7 @@ pub(crate) async fn promoted(ctx: Context) -> Outcome {
     Ok(format!("{time:.1?} to the next holder on the new primary; the first one: \"{told}\""))
 }
 
-/// A MariaDB is made anew of the data of one that died with a holder.
+/// A MariaDB is made anew, on a host of another name, of the data of one that died with a holder.
 pub(crate) async fn recreated(ctx: Context) -> Outcome {
     let server = std::sync::Arc::new(Server::start(Kind::Mysql).await?);
     let db = harness::fresh(Some(&server)).await?;
@@ -170,6 +187,9 @@ pub(crate) async fn recreated(ctx: Context) -> Outcome {
     server.crash()?;
     let twin = Twin::copy(&data).await?;
     let new = twin.database(&db.name)?;
+    if new.value("SELECT @@hostname").await?.as_deref() != Some(Twin::HOST) {
+        return Err("the copy has the host name of the first one".into());
+    }
     second(crew_on(&mut crew, &new)?, &mut crew, holder, &new).await
 }
 

@@ -11,7 +11,7 @@ use crate::crew::{Crew, Gate, signal};
 use crate::files;
 use crate::harness::{Cluster, Database, Error, Kind};
 use crate::journal::spread;
-use crate::worker::HELD;
+use crate::worker::{FAILED, HELD};
 
 const VERSIONS: usize = 6;
 
@@ -143,5 +143,44 @@ async fn lose_node(fate: Fate) -> Outcome {
         "6 waiters on the other nodes: no takeover; each says \"{told}\"; the holder ended with {code} ({holder_told}); \
          row then {:?}; each version once",
         row[0]
+    ))
+}
+
+/// A node that has lost the others answers every statement with a refusal: it is waited for.
+pub(crate) async fn minority(_: Context) -> Outcome {
+    let cluster = Cluster::start().await?;
+    let nodes = cluster.fresh("minority").await?;
+    let mut crew = Crew::new(&nodes[0], &files::effects(Kind::Mysql, VERSIONS, 1))?;
+    cluster.crash(1)?;
+    cluster.crash(2)?;
+    let refused = Instant::now() + Duration::from_secs(30);
+    while nodes[0].rows("SELECT 1 FROM mysql.user LIMIT 1").await.is_ok() {
+        if Instant::now() > refused {
+            return Err("one node of three still answers".into());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let short = crew.start(&["wait=3"], Gate::Open)?;
+    let begun = Instant::now();
+    let code = crew.code(short, Duration::from_secs(30)).await?;
+    let (gave_up, told) = (begun.elapsed(), crew.said(short, "error"));
+    if code != i32::from(FAILED) || !told.contains("1047") || gave_up < Duration::from_secs(3) {
+        return Err(format!("after {gave_up:.1?} it ended with {code}: {told}").into());
+    }
+    let waiter = crew.start(&[], Gate::Open)?;
+    crew.until(Duration::from_secs(20), |it| it.pid == waiter && it.what == "event").await?;
+    let said = crew.said(waiter, "event");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    nodes[0].execute("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'").await?;
+    let begun = Instant::now();
+    let code = crew.code(waiter, Duration::from_secs(60)).await?;
+    if code != 0 {
+        return Err(format!("it ended with {code}: {}", crew.said(waiter, "error")).into());
+    }
+    files::verify(&nodes[0], VERSIONS).await?;
+    Ok(format!(
+        "with a limit of 3 s it gave up after {gave_up:.1?}: \"{told}\"; the other said \"{said}\", and had done \
+         its work {:.1?} after the node had become whole again",
+        begun.elapsed()
     ))
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jetbase::{DatabaseUrl, Folder, Migrations, Options};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
@@ -11,6 +12,7 @@ use crate::crew::{Crew, Gate};
 use crate::files;
 use crate::harness::{self, Database, Error};
 use crate::storm::storm;
+use crate::worker::HELD;
 
 /// What PgBouncer may be told about startup parameters: what our connections send, what sqlx's
 /// pools send, nothing.
@@ -62,6 +64,8 @@ enum Recovery {
     Direct,
     /// By the clock of those who wait.
     Timed,
+    /// Not at all: what it did is not fenced.
+    Nobody,
 }
 
 /// The holder is killed; with a direct URL the next one goes on at once.
@@ -132,6 +136,57 @@ async fn killed(
     files::verify(&db, 5).await?;
     harness::remove(db).await;
     Ok((time, id.get(6..8).unwrap_or_default().to_owned()))
+}
+
+/// The holder is killed behind its last file. Over a way past the pooler, the next process frees the
+/// row, with nothing else to do. Without one, and with a file outside transactions, nobody can know:
+/// the others say so, until somebody unlocks.
+pub(crate) async fn left(ctx: Context) -> Outcome {
+    let mut told = String::new();
+    for recovery in [Recovery::Direct, Recovery::Nobody] {
+        let db = ctx.fresh().await?;
+        let bouncer = Bouncer::start(&db, Mode::Transaction, IGNORED[0], 10).await?;
+        let seen = bouncer.before(&db)?;
+        let index =
+            "-- jetbase: transaction=off\nCREATE INDEX CONCURRENTLY i ON effects (version);\n";
+        let files = [files::first(db.kind), ("V2__index.sql".to_owned(), index.to_owned())];
+        let mut crew = Crew::new(&seen, &files)?;
+        let direct = format!("direct={}", db.url);
+        let words: &[&str] = if recovery == Recovery::Direct { &[&direct] } else { &[] };
+        let holder = crew.start(&[words, &["pause=20"]].concat(), Gate::Open)?;
+        // A slow listener keeps the lock behind each file: behind the last one it is killed.
+        let last = if recovery == Recovery::Direct { "V2__" } else { "V1__" };
+        let done = |it: &crate::journal::Entry| it.what == "finished" && it.rest.starts_with(last);
+        crew.until(Duration::from_secs(60), done).await?;
+        crew.kill(holder).await?;
+        let next = crew.start(&[words, &["wait=3"]].concat(), Gate::Open)?;
+        let code = crew.code(next, Duration::from_secs(30)).await?;
+        let said = crew.said(next, "error");
+        let versions = match recovery {
+            Recovery::Direct if code == 0 => 2,
+            Recovery::Nobody if code == i32::from(HELD) && said.contains("jetbase unlock") => {
+                told = said;
+                let set =
+                    Migrations::load(Folder::read(&crew.migrations()).files, Options::default());
+                jetbase::unlock(&set, DatabaseUrl(&seen.url)).await?;
+                1
+            }
+            _ => return Err(format!("the next one ended with {code}: {said}").into()),
+        };
+        drop(bouncer);
+        files::expect(
+            &db,
+            "SELECT count(*) FROM jetbase_migrations",
+            versions,
+            "versions recorded",
+        )
+        .await?;
+        files::free(&db).await?;
+        harness::remove(db).await;
+    }
+    Ok(format!(
+        "freed by the next process over a direct URL; without one, and outside transactions: \"{told}\", then unlocked"
+    ))
 }
 
 /// What a dump sets at its beginning, for the whole session.

@@ -16,6 +16,9 @@ pub(crate) struct Twin {
 }
 
 impl Twin {
+    /// The host name of a copy.
+    pub(crate) const HOST: &str = "jetbase-elsewhere";
+
     /// A standby of the server that a database is on.
     pub(crate) async fn standby(port: u16) -> Result<Twin, Error> {
         let base = Postgres::find()?;
@@ -24,9 +27,9 @@ impl Twin {
         Ok(Twin { server: Private::start(Box::new(engine), account).await?, kind: Kind::Postgres })
     }
 
-    /// A MariaDB with a copy of another one's data, and another identity.
+    /// A MariaDB with a copy of another one's data, on a host of another name.
     pub(crate) async fn copy(from: &Path) -> Result<Twin, Error> {
-        Twin::mariadb(Some(from.to_owned()), &["--server-id=77"]).await
+        Twin::mariadb(Some(from.to_owned()), &["--server-id=77", "--user=root"]).await
     }
 
     /// A fresh MariaDB that can be replicated.
@@ -132,6 +135,9 @@ impl Engine for Copied {
 
     fn serve(&self, folder: &Path, port: u16) -> Command {
         let mut command = self.base.serve(folder, port);
+        if self.from.is_some() {
+            command = elsewhere(&command);
+        }
         command.args(&self.words);
         command
     }
@@ -143,4 +149,13 @@ impl Engine for Copied {
     fn url(&self, port: u16) -> String {
         self.base.url(port)
     }
+}
+
+/// The command on a host of another name: in a namespace, where it is root in name only.
+fn elsewhere(command: &Command) -> Command {
+    let mut other = process::command("unshare");
+    other.args(["--map-root-user", "--uts", "sh", "-c"]);
+    other.arg(format!("hostname {} && exec \"$0\" \"$@\"", Twin::HOST));
+    other.arg(command.get_program()).args(command.get_args());
+    other
 }
