@@ -10,7 +10,7 @@ use syn::Error;
 use crate::input::Call;
 use crate::place::{Environment, Place};
 use crate::report::Report;
-use crate::{constants, docs, fallback};
+use crate::{constants, destination, docs, fallback};
 
 /// Expands a call into its module, or into the errors and an empty one.
 pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
@@ -25,6 +25,7 @@ pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
             return fallback::module(call, &[], &report);
         }
     };
+    report.refuse(destination::conflict(call, &place, environment));
     let settings = &call.settings;
     let rules = Rules {
         dialect: settings.dialect,

@@ -4,13 +4,15 @@
 //! pins the version: do not depend on this crate.
 //!
 //! A call goes through the files in this order: `input` reads its tokens,
-//! `place` finds the folder, `jetbase-core` proves it, `expand` writes the
-//! module, `fallback` the module of a folder with mistakes, and `report` turns
-//! findings into compile errors and warnings.
+//! `place` finds the folder, `destination` compares it with the calls before,
+//! `jetbase-core` proves it, `expand` writes the module, `fallback` the module
+//! of a folder with mistakes, and `report` turns findings into compile errors
+//! and warnings.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
 mod constants;
+mod destination;
 mod docs;
 mod expand;
 mod fallback;

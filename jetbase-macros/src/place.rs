@@ -9,9 +9,13 @@ use std::path::{Component, Path, PathBuf};
 pub(crate) struct Environment {
     /// The folder of the crate's `Cargo.toml`.
     pub(crate) crate_dir: Option<PathBuf>,
+    /// The crate of the package that is compiled.
+    pub(crate) crate_name: Option<String>,
     /// Where the compiler runs: under cargo the root of the workspace.
     pub(crate) current_dir: PathBuf,
     pub(crate) warnings: Warnings,
+    /// Whether an editor asks, and not a compiler.
+    pub(crate) is_editor: bool,
 }
 
 /// What becomes of warnings.
@@ -28,8 +32,11 @@ impl Environment {
         let deny = env::var_os("JETBASE_WARNINGS").is_some_and(|value| value == "deny");
         Environment {
             crate_dir: env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
+            crate_name: env::var("CARGO_CRATE_NAME").ok(),
             current_dir: env::current_dir().unwrap_or_default(),
             warnings: if deny { Warnings::Deny } else { Warnings::Show },
+            // Macro servers of editors start under this name only.
+            is_editor: env::var_os("RUST_ANALYZER_INTERNALS_DO_NOT_USE").is_some(),
         }
     }
 }
@@ -128,7 +135,7 @@ mod tests {
         let environment = Environment {
             crate_dir: Some(PathBuf::from("/ws/app")),
             current_dir: PathBuf::from("/ws"),
-            warnings: Warnings::Show,
+            ..Environment::default()
         };
         Place::find(name, &environment)
     }

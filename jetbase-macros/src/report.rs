@@ -37,6 +37,11 @@ impl Report {
         self.errors.push(text);
     }
 
+    /// Adds an error of the call itself, if there is one.
+    pub(crate) fn refuse(&mut self, error: Option<syn::Error>) {
+        self.call_errors.extend(error);
+    }
+
     /// Adds findings of a folder, shown with its path in front.
     pub(crate) fn add<'f>(
         &mut self,

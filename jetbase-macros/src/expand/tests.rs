@@ -20,6 +20,7 @@ fn expanded_with(call: TokenStream, files: &[(&str, &str)], warnings: Warnings) 
         crate_dir: Some(dir.path().to_path_buf()),
         current_dir: dir.path().to_path_buf(),
         warnings,
+        ..Environment::default()
     };
     let tokens = expand(&Call::read(quote!([jetbase] #call)), &environment);
     let file = syn::parse2::<syn::File>(tokens.clone());
