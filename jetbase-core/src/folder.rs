@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
@@ -29,17 +30,10 @@ impl SourceFile {
         file_name(&self.path)
     }
 
-    fn read(relative: String, path: &Path) -> Result<Self, Box<Finding>> {
+    /// Reads a file that is a plain one, or a link, or worse.
+    fn read(relative: String, path: &Path, plain: bool) -> Result<Self, Box<Finding>> {
         let name = name(&relative)?;
-        // A link to a folder is walked over, as the Python tool does; any other link is read.
-        let bytes = fs::read(path).map_err(|error| {
-            let (message, help) = match path.is_symlink() && !path.exists() {
-                true => ("this link leads nowhere".to_owned(), "mend the link, or delete it"),
-                false => (
-                    format!("this file cannot be read: {}", reason(&error)),
-                    "make it a readable file",
-                ),
-            };
+        let bytes = contents(path, plain).map_err(|(message, help)| {
             Finding::error("unreadable", &relative, message).help(help)
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
@@ -51,6 +45,34 @@ impl SourceFile {
         let checksum = Script::read(&text).checksum();
         Ok(SourceFile { path: relative, name, text, checksum })
     }
+}
+
+/// Reads a file, or says why it cannot be read, and what to do.
+fn contents(path: &Path, plain: bool) -> Result<Vec<u8>, (String, &'static str)> {
+    if !plain {
+        target(path)?;
+    }
+    fs::read(path).map_err(|error| {
+        (format!("this file cannot be read: {}", reason(&error)), "make it a readable file")
+    })
+}
+
+/// Looks where a link leads: reading a pipe would wait for a writer, for ever.
+fn target(path: &Path) -> Result<(), (String, &'static str)> {
+    let (what, help) = match fs::metadata(path) {
+        Ok(target) if target.is_file() => return Ok(()),
+        Ok(target) if target.is_dir() => {
+            ("this is a link to a folder, not a file", "link to a file, or delete it")
+        }
+        Ok(_) => (
+            "this is a pipe, a socket or a device, not a file",
+            "put a file in its place, or delete it",
+        ),
+        // Reading it says more.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
+        Err(_) => ("this link leads nowhere", "mend the link, or delete it"),
+    };
+    Err((what.to_owned(), help))
 }
 
 /// Reads the name of a file that should be a migration.
@@ -98,7 +120,7 @@ impl Folder {
         for entry in WalkDir::new(root).sort_by_file_name() {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) => folder.add(root, entry.path()),
+                Ok(entry) => folder.add(root, entry.path(), entry.file_type().is_file()),
                 Err(error) => folder.findings.push(unreadable(root, &error)),
             }
         }
@@ -106,7 +128,7 @@ impl Folder {
         folder
     }
 
-    fn add(&mut self, root: &Path, path: &Path) {
+    fn add(&mut self, root: &Path, path: &Path, plain: bool) {
         let Some(relative) = relative(root, path) else {
             let shown = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
             let message = "the name of this file is not UTF-8";
@@ -117,7 +139,7 @@ impl Folder {
             self.foreign.push(relative);
             return;
         }
-        match SourceFile::read(relative, path) {
+        match SourceFile::read(relative, path, plain) {
             Ok(file) => self.files.push(file),
             Err(finding) => self.findings.push(*finding),
         }

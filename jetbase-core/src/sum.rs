@@ -121,7 +121,12 @@ impl List {
                 .help("bring it back from version control")
                 .into()
         };
-        match fs::read(List::path(folder)) {
+        let path = List::path(folder);
+        // Reading a pipe would wait for a writer, for ever.
+        if fs::metadata(&path).is_ok_and(|it| !it.is_file()) {
+            return Err(wrong("the list of recorded migrations is not a file".to_owned()));
+        }
+        match fs::read(path) {
             Ok(bytes) => match String::from_utf8(bytes) {
                 Ok(text) => List::parse(&name, &text).map(Some),
                 Err(_) => Err(wrong("the list of recorded migrations is not UTF-8".to_owned())),

@@ -74,8 +74,21 @@ fn names_and_links_that_cannot_be_committed() {
         symlink("V5__circle.sql", folder.join("V5__circle.sql")).unwrap();
         symlink("V1__fine.sql", folder.join("V6__link.sql")).unwrap();
         symlink("..", folder.join("up")).unwrap();
+        symlink("..", folder.join("V7__folder.sql")).unwrap();
+        symlink("/dev/zero", folder.join("V8__device.sql")).unwrap();
+        // A socket stands for all that is no file: there is no pipe in the standard library.
+        drop(std::os::unix::net::UnixListener::bind(folder.join("V9__socket.sql")).unwrap());
         insta::assert_snapshot!(told(&folder, "m", &Rules::default()));
     }
+}
+
+#[test]
+fn a_list_that_is_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("m");
+    fs::create_dir(&folder).unwrap();
+    fs::create_dir(dir.path().join("m.sum")).unwrap();
+    insta::assert_snapshot!(told(&folder, "m", &Rules::default()));
 }
 
 #[test]
