@@ -3,10 +3,10 @@
 //! They look at tokens only, so they know neither types nor sizes; a table
 //! that the same file creates is empty and never a reason for doubt.
 
+mod seen;
 mod words;
 
-use std::collections::HashSet;
-
+use self::seen::Seen;
 use self::words::{Words, actions, name};
 use crate::statements::Statement;
 use crate::{Dialect, Kind, Syntax, Transaction};
@@ -60,6 +60,12 @@ const INDEX: Doubt = Doubt(
     "building this index blocks all writes to its table",
     "use CREATE INDEX CONCURRENTLY in a file of its own with `-- jetbase: transaction=off` on top",
 );
+const INDEX_OF_CONSTRAINT: Doubt = Doubt(
+    "index-concurrently",
+    "building the index of this constraint blocks its table, for readers too",
+    "use CREATE UNIQUE INDEX CONCURRENTLY in a file of its own with `-- jetbase: transaction=off` on top, and then \
+     ADD CONSTRAINT … USING INDEX",
+);
 const NOT_VALID: Doubt = Doubt(
     "constraint-not-valid",
     "checking the rows of the table blocks all writes to it",
@@ -100,16 +106,17 @@ pub(crate) struct Lints {
 impl Lints {
     /// The doubts about statements that run after each other, by their places.
     pub(crate) fn doubts(&self, statements: &[Statement<'_>]) -> Vec<(usize, Doubt)> {
-        let mut seen = Seen::default();
+        let all: Vec<_> =
+            statements.iter().map(|it| Words::of(it.sql, self.syntax, self.kind)).collect();
+        let all: Vec<Vec<_>> = all.iter().map(|words| words.iter().collect()).collect();
+        let mut seen = Seen::ahead(&all);
         let mut doubts = Vec::new();
-        for (at, statement) in statements.iter().enumerate() {
-            let words = Words::of(statement.sql, self.syntax, self.kind);
-            let words: Vec<_> = words.iter().collect();
-            doubts.extend(self.statement(&words, &seen).into_iter().map(|doubt| (at, doubt)));
-            if self.kind.is_repeatable() && again(&words, &seen) {
+        for (at, words) in all.iter().enumerate() {
+            doubts.extend(self.statement(words, &seen).into_iter().map(|doubt| (at, doubt)));
+            if self.kind.is_repeatable() && again(words, &seen) {
                 doubts.push((at, NOT_IDEMPOTENT));
             }
-            seen.add(&words);
+            seen.add(words);
         }
         doubts
     }
@@ -118,9 +125,10 @@ impl Lints {
         let once = self.kind == Kind::Versioned;
         let postgres = self.dialect == Some(Dialect::Postgres);
         let doubt = match words {
-            ["DROP", "TABLE" | "SCHEMA" | "DATABASE", rest @ ..] if !seen.made(rest) => DROP_TABLE,
-            ["TRUNCATE", "TABLE", rest @ ..] | ["TRUNCATE", rest @ ..]
-                if once && !seen.made(rest) =>
+            ["DROP", "TABLE", rest @ ..] if !seen.may_drop(rest) => DROP_TABLE,
+            ["DROP", "SCHEMA" | "DATABASE", ..] => DROP_TABLE,
+            ["TRUNCATE", rest @ ..]
+                if once && !seen.made_all(rest.strip_prefix(&["TABLE"]).unwrap_or(rest)) =>
             {
                 TRUNCATE
             }
@@ -141,10 +149,12 @@ impl Lints {
                 }
             }
             ["ALTER", "TABLE", rest @ ..] if !seen.made(rest) => return self.alter_table(rest),
-            ["SET", rest @ ..] if self.outlives(rest) => match (postgres, self.transaction) {
-                (true, Transaction::Whole) => SET_LOCAL,
-                _ => SET_BACK,
-            },
+            ["SET", rest @ ..] if self.outlives(rest) && !seen.is_set_back(rest, postgres) => {
+                match (postgres, self.transaction) {
+                    (true, Transaction::Whole) => SET_LOCAL,
+                    _ => SET_BACK,
+                }
+            }
             _ if once && all_rows(words, seen) => NO_WHERE,
             _ => return Vec::new(),
         };
@@ -154,9 +164,7 @@ impl Lints {
     fn alter_table(&self, rest: &[&str]) -> Vec<Doubt> {
         let postgres = self.dialect == Some(Dialect::Postgres);
         let (_, rest) = name(rest);
-        actions(rest)
-            .filter_map(|action| self::action(action, postgres.then_some(NOT_VALID)))
-            .collect()
+        actions(rest).filter_map(|action| self::action(action, postgres)).collect()
     }
 
     /// Whether a `SET` holds longer than its transaction.
@@ -166,14 +174,14 @@ impl Lints {
             // A variable of the user's own, such as `@rows`.
             ["@", next, ..] => *next == "@",
             ["SESSION", "AUTHORIZATION", ..] => true,
-            ["STATEMENT" | "PASSWORD" | "DEFAULT", ..] => false,
+            ["STATEMENT" | "PASSWORD" | "DEFAULT", ..] | [.., "DEFAULT"] => false,
             _ => true,
         }
     }
 }
 
 /// The doubt about one action of an ALTER TABLE.
-fn action(action: &[&str], not_valid: Option<Doubt>) -> Option<Doubt> {
+fn action(action: &[&str], postgres: bool) -> Option<Doubt> {
     let has = |word: &str| action.contains(&word);
     let follows = |words: [&str; 2]| action.windows(2).any(|pair| pair == words);
     let filled = [
@@ -187,6 +195,8 @@ fn action(action: &[&str], not_valid: Option<Doubt>) -> Option<Doubt> {
         "SMALLSERIAL",
     ];
     match action {
+        ["DROP", "PARTITION", ..] => Some(DROP_TABLE),
+        ["TRUNCATE", "PARTITION", ..] => Some(TRUNCATE),
         ["DROP", "COLUMN", ..] => Some(DROP_COLUMN),
         ["DROP", what, ..] if !NO_COLUMN.contains(what) => Some(DROP_COLUMN),
         ["RENAME", what, ..] if !NO_COLUMN.contains(what) => Some(RENAME),
@@ -195,7 +205,10 @@ fn action(action: &[&str], not_valid: Option<Doubt>) -> Option<Doubt> {
         ["ALTER", _, "TYPE", ..] | ["ALTER", "COLUMN", _, "TYPE", ..] => Some(TYPE_CHANGE),
         ["ALTER", ..] if follows(["DATA", "TYPE"]) => Some(TYPE_CHANGE),
         ["ADD", "CONSTRAINT", _, "CHECK" | "FOREIGN", ..] | ["ADD", "CHECK" | "FOREIGN", ..] => {
-            not_valid.filter(|_| !follows(["NOT", "VALID"]))
+            (postgres && !follows(["NOT", "VALID"])).then_some(NOT_VALID)
+        }
+        ["ADD", "CONSTRAINT", _, "UNIQUE" | "PRIMARY", ..] | ["ADD", "UNIQUE" | "PRIMARY", ..] => {
+            (postgres && !follows(["USING", "INDEX"])).then_some(INDEX_OF_CONSTRAINT)
         }
         ["ADD", what, ..] if !NO_COLUMN.contains(what) => {
             (follows(["NOT", "NULL"]) && !filled.iter().any(|word| has(word))).then_some(NOT_NULL)
@@ -237,11 +250,14 @@ fn all_rows(words: &[&str], seen: &Seen) -> bool {
     };
     let words = verb.and_then(|at| words.get(at..)).unwrap_or_default();
     let table = match words {
-        ["UPDATE", "ONLY", table @ ..] | ["UPDATE", table @ ..] => table,
-        ["DELETE", "FROM", "ONLY", table @ ..] | ["DELETE", "FROM", table @ ..] => table,
+        ["UPDATE", "OR", _, table @ ..] | ["UPDATE", table @ ..] => table,
+        ["DELETE", "FROM", table @ ..] => table,
         _ => return false,
     };
-    !words.contains(&"WHERE") && !seen.made(table)
+    let has = |word: &str| words.contains(&word);
+    // MySQL picks rows by a join, and by LIMIT too; an outer join picks none.
+    let some = has("WHERE") || has("LIMIT") || (has("JOIN") && !has("LEFT") && !has("RIGHT"));
+    !some && !seen.made(table)
 }
 
 /// Whether the second run of a statement differs from the first.
@@ -258,34 +274,5 @@ fn again(words: &[&str], seen: &Seen) -> bool {
         }
         ["ALTER", "TABLE", ..] => !exists && words.contains(&"ADD") && !seen.dropped,
         _ => false,
-    }
-}
-
-/// What the statements before have done.
-#[derive(Default)]
-struct Seen {
-    tables: HashSet<String>,
-    dropped: bool,
-    emptied: bool,
-}
-
-impl Seen {
-    /// Whether the table that is named here was created in the same file.
-    fn made(&self, words: &[&str]) -> bool {
-        !self.tables.is_empty() && self.tables.contains(&name(words).0)
-    }
-
-    fn add(&mut self, words: &[&str]) {
-        match words {
-            ["CREATE", rest @ ..] => {
-                if let Some(at) = rest.iter().position(|word| *word == "TABLE").filter(|at| *at < 4)
-                {
-                    self.tables.insert(name(rest.get(at + 1..).unwrap_or_default()).0);
-                }
-            }
-            ["DROP", ..] => self.dropped = true,
-            ["DELETE" | "TRUNCATE", ..] => self.emptied = true,
-            _ => {}
-        }
     }
 }

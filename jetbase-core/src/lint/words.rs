@@ -9,8 +9,8 @@ pub(super) struct Words(Vec<String>);
 /// Whether a lint looks at statements with this first word.
 fn looked_at(first: &str, kind: Kind) -> bool {
     match first {
-        "ALTER" | "CREATE" | "DELETE" | "DROP" | "RENAME" | "SET" | "TRUNCATE" | "UPDATE"
-        | "WITH" => true,
+        "ALTER" | "CREATE" | "DELETE" | "DROP" | "RENAME" | "RESET" | "SET" | "TRUNCATE"
+        | "UPDATE" | "WITH" => true,
         "INSERT" => kind.is_repeatable(),
         _ => false,
     }
@@ -55,12 +55,19 @@ fn unquoted(text: &str) -> String {
     if name.len() == text.len() { "'".to_owned() } else { name.to_uppercase() }
 }
 
+/// The words behind `IF [NOT] EXISTS`, if they begin with it.
+pub(super) fn condition<'w>(words: &'w [&'w str]) -> &'w [&'w str] {
+    match words {
+        ["IF", "NOT", "EXISTS", rest @ ..] | ["IF", "EXISTS", rest @ ..] => rest,
+        words => words,
+    }
+}
+
 /// The name that a list of words begins with, `IF [NOT] EXISTS` and `ONLY` skipped, and the words behind it.
 pub(super) fn name<'w>(words: &'w [&'w str]) -> (String, &'w [&'w str]) {
+    let words = condition(words);
     let words = match words {
-        ["IF", "NOT", "EXISTS", rest @ ..] | ["IF", "EXISTS", rest @ ..] | ["ONLY", rest @ ..] => {
-            rest
-        }
+        ["ONLY", rest @ ..] => rest,
         words => words,
     };
     match words {
