@@ -56,6 +56,7 @@ pub(crate) fn lex(
                 .help("save it as UTF-8 without BOM: a database takes the mark for SQL"),
         );
     }
+    findings.extend(conflict(file, script.text()));
     let directives = match script.directives() {
         Ok(directives) => directives,
         Err(errors) => {
@@ -90,6 +91,23 @@ pub(crate) fn lex(
         }
     }
     findings
+}
+
+/// A merge that was left open: the marks of both sides, each at the beginning of its line.
+fn conflict(file: &str, text: &str) -> Option<Finding> {
+    let mark = |from: usize, mark: &str| {
+        let mut marks = text.get(from..)?.match_indices(mark).map(|(at, _)| from + at);
+        marks.find(|at| {
+            text.get(..*at).is_some_and(|before| before.is_empty() || before.ends_with('\n'))
+        })
+    };
+    let ours = mark(0, "<<<<<<< ")?;
+    mark(mark(ours, "=======\n")?, ">>>>>>> ")?;
+    Some(
+        Finding::error("conflict", file, "a merge conflict is not resolved")
+            .at(text, ours, line_width(text, ours))
+            .help("keep the lines that are meant, and delete the three marks"),
+    )
 }
 
 /// The findings of the first syntax that all others share.

@@ -28,7 +28,7 @@ pub(crate) enum Lints {
 pub(crate) fn is_plain(script: &Script<'_>, question: Question) -> bool {
     let text = script.text();
     script.delimiter() == ";"
-        && !['"', '`', '$', '#', '[', '\\', '@', '\u{feff}'].iter().any(|&c| text.contains(c))
+        && !['"', '`', '$', '#', '[', '\\', '@', '<', '\u{feff}'].iter().any(|&c| text.contains(c))
         && is_plain_section(script.section(Section::Upgrade), question)
         && is_plain_section(
             script.section(Section::Rollback),
@@ -117,7 +117,7 @@ mod tests {
     use crate::{Kind, Syntax};
 
     /// Pieces that SQL files are made of, and that break them.
-    const PIECES: [&str; 44] = [
+    const PIECES: [&str; 47] = [
         "CREATE TABLE a (id INT);\n",
         "INSERT INTO t VALUES ('it''s; -- x');\n",
         "DROP TABLE a;\n",
@@ -162,6 +162,9 @@ mod tests {
         "é",
         "x",
         ":",
+        "<<<<<<< ours\n",
+        "=======\n",
+        ">>>>>>> theirs\n",
     ];
 
     fn found(text: &str, dialect: Option<Dialect>, lints: Lints) -> usize {

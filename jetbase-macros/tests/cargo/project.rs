@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::SystemTime;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime};
 
 use jetbase_core::{Folder, Late, List};
 
@@ -110,7 +111,7 @@ impl Project {
         if !warnings.is_empty() {
             command.env("JETBASE_WARNINGS", warnings);
         }
-        let output = command.output().unwrap();
+        let output = output_within(command, Duration::from_secs(600));
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         (output.status.success(), text(output.stdout), text(output.stderr))
     }
@@ -129,6 +130,24 @@ impl Project {
             .iter()
             .map(|it| format!("{} {:?}\n", it.path, it.text))
             .collect()
+    }
+}
+
+/// Runs a command to its end; one that hangs is ended with all that it has started.
+fn output_within(mut command: Command, limit: Duration) -> Output {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.unwrap();
+    let group = format!("-{}", child.id());
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    match receiver.recv_timeout(limit) {
+        Ok(output) => output.unwrap(),
+        Err(_) => {
+            drop(Command::new("kill").args(["-9", "--", &group]).status());
+            panic!("{command:?} hangs");
+        }
     }
 }
 

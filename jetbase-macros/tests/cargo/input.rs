@@ -1,0 +1,178 @@
+//! Folders that hold something odd: each is told in words or embedded, and none can hang a build.
+
+use std::fs;
+use std::path::Path;
+
+use jetbase_core::List;
+
+use crate::project::{MAIN, Net, Project};
+
+/// A folder: what is odd about it, how it comes about, whether it can be embedded, and what is said.
+type Case = (&'static str, fn(&Project), bool, &'static [&'static str]);
+
+const EVERYWHERE: [Case; 9] = [
+    ("without a file", empty, true, &["the folder holds no migration", "write the first one"]),
+    ("a file in its place", replaced, false, &["this is a file, not a folder of migrations"]),
+    ("vanished", vanished, false, &["there is no such folder", "create it, or name another one"]),
+    ("5 MB", large, true, &[]),
+    ("10 000 files", many, true, &[]),
+    ("CR and CRLF", line_ends, true, &[]),
+    (
+        "a list with a conflict",
+        conflict_in_the_list,
+        false,
+        &["a merge conflict is not resolved", "--> migrations.sum:3:1", "delete the three marks"],
+    ),
+    (
+        "a file with a conflict",
+        |it| it.write("V3__c.sql", "SELECT\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> b\n;\n"),
+        false,
+        &["a merge conflict is not resolved", "--> migrations/V3__c.sql:2:1"],
+    ),
+    (
+        "a list without its folder",
+        |it| {
+            it.record();
+            vanished(it);
+        },
+        false,
+        &["there is no such folder"],
+    ),
+];
+
+fn empty(project: &Project) {
+    project.delete("V1__a.sql");
+    project.delete("V2__b.sql");
+}
+
+fn vanished(project: &Project) {
+    fs::remove_dir_all(project.folder()).unwrap();
+}
+
+fn replaced(project: &Project) {
+    vanished(project);
+    project.put("migrations", "SELECT 1;\n");
+}
+
+fn large(project: &Project) {
+    let row = "INSERT INTO t VALUES (1, 'a text with some length');\n";
+    project.write("V3__large.sql", &row.repeat(5_000_000 / row.len()));
+}
+
+fn many(project: &Project) {
+    for version in 3..=10_000 {
+        project.write(&format!("V{version}__x.sql"), &format!("SELECT {version};\n"));
+    }
+}
+
+fn line_ends(project: &Project) {
+    project.write("V3__crlf.sql", "SELECT 3;\r\n-- rollback\r\nSELECT 'a\r\nb';\r\n");
+    project.write("V4__cr.sql", "SELECT 4;\r-- rollback\rSELECT 5;\r");
+    project.record();
+}
+
+fn conflict_in_the_list(project: &Project) {
+    project.record();
+    let path = List::path(&project.folder());
+    let list = fs::read_to_string(&path).unwrap();
+    let list = list.replacen("V2", "<<<<<<< ours\nV2", 1) + "=======\n>>>>>>> theirs\n";
+    fs::write(path, list).unwrap();
+}
+
+/// Builds each case in its turn.
+fn build(name: &str, cases: &[Case]) {
+    let dir = tempfile::tempdir().unwrap();
+    let project = Project::new(dir.path().to_path_buf(), name, Net::FilesOnly);
+    for (case, prepare, embedded, said) in cases {
+        drop(fs::remove_file(project.folder()));
+        project.reset();
+        prepare(&project);
+        // The folder of the case before is forgotten.
+        project.put("src/main.rs", MAIN);
+        let (success, _, text) = project.cargo(&["build"]);
+        assert_eq!(success, *embedded, "{case}: {text}");
+        for words in *said {
+            assert!(text.contains(words), "{case}: {words}: {text}");
+        }
+        let silent = said.is_empty() == text.is_empty();
+        assert!(silent && !text.contains("panicked"), "{case}: {text}");
+        if success {
+            assert_eq!(project.embedded(), project.held(), "{case}");
+        }
+    }
+}
+
+#[test]
+fn odd_folders_are_told_or_embedded() {
+    build("input", &EVERYWHERE);
+}
+
+#[cfg(unix)]
+#[test]
+fn odd_files_are_told() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::process::Command;
+
+    fn link(project: &Project, to: &str, name: &str) {
+        symlink(to, project.folder().join(name)).unwrap();
+    }
+
+    fn pipe(path: &Path) {
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    }
+
+    /// A file that nobody may read. The superuser may, so there it is one that the kernel does not give out.
+    fn unreadable(project: &Project) {
+        let path = project.folder().join("V3__c.sql");
+        fs::write(&path, "SELECT 3;\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        if cfg!(target_os = "linux") && fs::read(&path).is_ok() {
+            fs::remove_file(&path).unwrap();
+            link(project, "/proc/self/mem", "V3__c.sql");
+        }
+        assert!(fs::read(&path).is_err(), "no file is unreadable to this user");
+    }
+
+    let cases: [Case; 9] = [
+        (
+            "unreadable",
+            unreadable,
+            false,
+            &["this file cannot be read: ", "make it a readable file"],
+        ),
+        ("dangling", |it| link(it, "nowhere", "V3__c.sql"), false, &["this link leads nowhere"]),
+        ("circular", |it| link(it, "V3__c.sql", "V3__c.sql"), false, &["this link leads nowhere"]),
+        ("link to a file", |it| link(it, "../src/../migrations/V1__a.sql", "V3__c.sql"), true, &[]),
+        ("link to the folder itself", |it| link(it, ".", "again"), true, &[]),
+        (
+            "link to a folder",
+            |it| link(it, "..", "V3__c.sql"),
+            false,
+            &["this is a link to a folder, not a file"],
+        ),
+        (
+            "no UTF-8 in a name",
+            |it| {
+                fs::write(it.folder().join(OsStr::from_bytes(b"V3__\xfc.sql")), "SELECT 3;\n")
+                    .unwrap()
+            },
+            false,
+            &["the name of this file is not UTF-8", "rename it"],
+        ),
+        (
+            "pipe",
+            |it| pipe(&it.folder().join("V3__c.sql")),
+            false,
+            &["this is a pipe, a socket or a device, not a file", "--> migrations/V3__c.sql"],
+        ),
+        (
+            "pipe for a list",
+            |it| pipe(&List::path(&it.folder())),
+            false,
+            &["the list of recorded migrations is not a file", "--> migrations.sum"],
+        ),
+    ];
+    build("odd-files", &cases);
+}

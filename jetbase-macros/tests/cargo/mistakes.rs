@@ -1,0 +1,62 @@
+//! How the errors look to the one who builds: all at once, and each at a path that leads to the file.
+
+use crate::project::{Net, Project};
+
+/// A program that uses all of its module.
+const MAIN: &str = r#"
+jetbase::embed! { pub mod migrations = "db/migrations", dialect = postgres }
+
+struct Anything;
+impl jetbase::Target<'_> for Anything {}
+
+fn main() {
+    let _ = migrations::run(Anything);
+    let _ = migrations::status(Anything);
+    let _ = migrations::run_url("postgres://localhost/app");
+    let _ = migrations::versions::V7__X;
+    println!("{:?} {}", migrations::versions::LATEST, migrations::MIGRATIONS.len());
+}
+"#;
+
+#[test]
+fn twenty_five_mistakes_of_a_member_of_a_workspace() {
+    let dir = tempfile::tempdir().unwrap();
+    let project = Project::new(dir.path().join("crates/member"), "member", Net::FilesOnly);
+    let manifest = std::fs::read_to_string(project.root.join("Cargo.toml")).unwrap();
+    project.put("Cargo.toml", &manifest.replace("[workspace]\n", ""));
+    project
+        .put("../../Cargo.toml", "[workspace]\nmembers = [\"crates/member\"]\nresolver = \"3\"\n");
+    std::fs::rename(project.root.join("Cargo.lock"), dir.path().join("Cargo.lock")).unwrap();
+    project.put("src/main.rs", MAIN);
+    for version in 1..=25 {
+        let text = format!("SELECT {version};\n  SELECT 'open;\n");
+        project.put(&format!("db/migrations/V{version}__x.sql"), &text);
+    }
+    let (success, _, text) = project.cargo(&["build"]);
+    assert!(!success);
+
+    let places: Vec<_> =
+        text.lines().filter_map(|line| line.trim_start().strip_prefix("--> ")).collect();
+    let (ours, calls): (Vec<&str>, Vec<&str>) =
+        places.iter().partition(|place| place.contains("/migrations/"));
+    assert_eq!(
+        (ours.len(), calls.len()),
+        (20, 21),
+        "each at the call, and 20 in their files: {text}"
+    );
+    for place in ours {
+        // Cargo runs the compiler in the root of the workspace, and terminals look from there.
+        let mut parts = place.split(':');
+        let file = dir.path().join(parts.next().unwrap());
+        assert!(file.is_file(), "{place}");
+        assert_eq!(parts.collect::<Vec<_>>(), ["2", "10"], "{place}");
+    }
+    assert!(calls.iter().all(|place| place.starts_with("crates/member/src/main.rs:2:")), "{text}");
+    let count = |words: &str| text.matches(words).count();
+    assert_eq!(count("this string is never closed"), 20, "{text}");
+    assert_eq!(count("\n       2 |   SELECT 'open;\n         |          ^\n"), 20, "{text}");
+    assert_eq!(count("= help: close it: all that follows is swallowed"), 20, "{text}");
+    assert_eq!(count("error: and 5 more in the same folder"), 1, "{text}");
+    assert_eq!(count("error: "), 22, "nothing but ours, and cargo's last line: {text}");
+    assert_eq!(count("warning"), 0, "{text}");
+}

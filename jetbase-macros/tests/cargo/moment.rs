@@ -1,0 +1,91 @@
+//! What changes while the compiler works: between the macro, which reads a file, and `include_str!`, which reads it again.
+//!
+//! An attribute on the generated module is expanded exactly there, so the cases
+//! are about one that changes the folder.
+
+use crate::project::{Net, Project};
+
+/// An attribute that puts the files of `later` into the folder, and takes those away that are empty there.
+const CHANGING: &str = r#"
+use proc_macro::TokenStream;
+
+#[proc_macro_attribute]
+pub fn changing(_: TokenStream, item: TokenStream) -> TokenStream {
+    for entry in std::fs::read_dir("later").unwrap() {
+        let path = entry.unwrap().path();
+        let target = std::path::Path::new("migrations").join(path.file_name().unwrap());
+        match std::fs::read(&path).unwrap().is_empty() {
+            true => drop(std::fs::remove_file(target)),
+            false => drop(std::fs::copy(path, target).unwrap()),
+        }
+    }
+    item
+}
+"#;
+
+const MANIFEST: &str = r#"[package]
+name = "moment"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+changing = { path = "changing" }
+jetbase = { path = "facade" }
+
+[workspace]
+"#;
+
+const CHANGING_MANIFEST: &str = r#"[package]
+name = "changing"
+version = "0.0.0"
+edition = "2024"
+
+[lib]
+proc-macro = true
+"#;
+
+/// Prints each file that is not what the macro saw: its text gives another checksum than the recorded one.
+const MAIN: &str = r#"
+jetbase::embed! { #[changing::changing] mod migrations = "migrations" }
+
+fn main() {
+    for migration in migrations::MIGRATIONS.iter() {
+        if migration.script().checksum() != migration.checksum() {
+            println!("{}", migration.path());
+        }
+    }
+}
+"#;
+
+#[test]
+fn a_file_that_changes_while_the_program_is_compiled() {
+    let dir = tempfile::tempdir().unwrap();
+    let project = Project::new(dir.path().to_path_buf(), "moment", Net::FilesOnly);
+    project.put("Cargo.toml", MANIFEST);
+    project.put("changing/Cargo.toml", CHANGING_MANIFEST);
+    project.put("changing/src/lib.rs", CHANGING);
+
+    project.put("later/V2__b.sql", "SELECT 2222;\n");
+    project.put("src/main.rs", MAIN);
+    let (success, _, text) = project.cargo(&["build"]);
+    let told = "a file of migrations has changed while the program was compiled: build again";
+    assert!(!success && text.contains(told), "{text}");
+    let (success, text, errors) = project.cargo(&["run"]);
+    assert!(success && text.is_empty(), "built again: {text}{errors}");
+
+    // Of the same length it gets into the program, which refuses to run it: see the tests of `run`.
+    project.reset();
+    project.put("later/V2__b.sql", "SELECT 3;\n");
+    project.put("src/main.rs", MAIN);
+    let (success, text, errors) = project.cargo(&["run"]);
+    assert!(success && text == "V2__b.sql\n", "{text}{errors}");
+    let (success, text, errors) = project.cargo(&["run"]);
+    assert!(success && text.is_empty(), "cargo sees the change, and builds again: {text}{errors}");
+
+    project.put("later/V2__b.sql", "");
+    project.put("src/main.rs", MAIN);
+    let (success, _, text) = project.cargo(&["build"]);
+    assert!(!success && text.contains("couldn't read `") && text.contains("V2__b.sql"), "{text}");
+    let (success, text, errors) = project.cargo(&["run"]);
+    assert!(success && text.is_empty(), "one file less, built again: {text}{errors}");
+}
