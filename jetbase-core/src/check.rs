@@ -144,7 +144,15 @@ impl Part<'_> {
                 Ok(statements) => statements,
                 Err(error) => {
                     let finding = self.at("unclosed", error.at, 1, error.to_string());
-                    return vec![finding.help("close it: all that follows is swallowed")];
+                    let cut_short = self.section == Section::Upgrade
+                        && self.script.range(Section::Rollback).is_some();
+                    return vec![finding.help(match cut_short {
+                        true => {
+                            "close it: all that follows is swallowed; the line `-- rollback` ends \
+                             this section, even inside of quotes"
+                        }
+                        false => "close it: all that follows is swallowed",
+                    })];
                 }
             };
         let forbidden = statements.iter().filter_map(|statement| {

@@ -180,6 +180,14 @@ impl Lints {
     }
 }
 
+/// The statements whose settings hold when the file is over.
+pub(crate) fn outliving(statements: &[Statement<'_>], syntax: Syntax) -> Vec<usize> {
+    let (kind, transaction) = (Kind::Versioned, Transaction::Whole);
+    let lints = Lints { kind, transaction, syntax, dialect: Some(syntax.dialect) };
+    let doubts = lints.doubts(statements).into_iter();
+    doubts.filter(|(_, Doubt(rule, ..))| *rule == "session-set").map(|(at, _)| at).collect()
+}
+
 /// The doubt about one action of an ALTER TABLE.
 fn action(action: &[&str], postgres: bool) -> Option<Doubt> {
     let has = |word: &str| action.contains(&word);

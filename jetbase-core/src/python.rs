@@ -1,14 +1,21 @@
 //! What the Python tool would run differently.
 //!
 //! It strips lines, drops blank and comment lines, joins the rest by blanks,
-//! ends a statement where a line ends with the delimiter, and lets SQLAlchemy
-//! see `:name` as a parameter. Whether the result means the same is told by
+//! ends a statement where a line ends with the delimiter, lets SQLAlchemy see
+//! `:name` as a parameter, and runs all files in one session. Whether the result means the same is told by
 //! comparing tokens; why it does not, by looking at the text again.
 
+mod colon;
+mod meaning;
+
+use self::colon::{Colon, colons};
+use self::meaning::{deep, is_quoted, meaning};
 use crate::check::MANY;
+use crate::lint::outliving;
+use crate::name::{is_space, trim};
 use crate::statements::{Statement, cut};
-use crate::token::{Token, TokenKind, dollar_tag, tokens};
-use crate::{Finding, Script, Section, Syntax, Transaction};
+use crate::token::{TokenKind, tokens};
+use crate::{Dialect, Finding, Script, Section, Syntax, Transaction};
 
 /// The findings about one file, as one syntax reads it.
 pub(crate) fn differences(file: &str, script: &Script<'_>, syntax: Syntax) -> Vec<Finding> {
@@ -27,7 +34,8 @@ pub(crate) fn differences(file: &str, script: &Script<'_>, syntax: Syntax) -> Ve
         if let Some(range) = script.range(section) {
             let part = Part { file, script, section, start: range.start, syntax };
             findings.extend(part.statements());
-            findings.extend(part.parameters());
+            findings.extend(part.settings());
+            findings.extend(part.colons());
         }
     }
     findings
@@ -58,6 +66,7 @@ impl Part<'_> {
         let before = at.checked_sub(1).and_then(|at| ours.get(at));
         let begin = before.map_or(0, |statement| statement.start + statement.sql.len());
         let reason = before.and_then(|statement| self.end(statement));
+        let reason = reason.or_else(|| self.before(begin, theirs.get(at)?));
         let reason = match ours.get(at) {
             Some(statement) => {
                 reason.or_else(|| self.inside(statement, begin)).or_else(|| self.end(statement))
@@ -72,13 +81,38 @@ impl Part<'_> {
         })))
     }
 
+    /// What the Python tool sends as a statement, and no database takes for one.
+    fn before(&self, begin: usize, theirs: &str) -> Option<Reason> {
+        let rest = self.script.section(self.section).get(begin..)?;
+        let closed = tokens(theirs, self.syntax).all(|token| token.closed);
+        if closed && meaning(theirs, self.syntax).is_empty() {
+            let comment =
+                tokens(rest, self.syntax).find(|token| token.kind == TokenKind::Comment)?;
+            return Some(Reason {
+                at: begin + comment.start,
+                width: first_line(comment.text),
+                message: "the Python tool sends this comment as a statement of its own, which is empty",
+                help: "take the delimiter behind it away",
+            });
+        }
+        let is_command = |line: &str| {
+            let word = line.trim_start().get(.."DELIMITER ".len());
+            word.is_some_and(|word| word.eq_ignore_ascii_case("DELIMITER "))
+        };
+        let (at, line) = lines(rest).find(|(_, line)| is_command(line))?;
+        (self.syntax.dialect == Dialect::MySql && is_command(theirs)).then(|| Reason {
+            at: begin + at,
+            width: first_line(line),
+            message: "the Python tool sends this command of the MySQL client to the server",
+            help: "name the delimiter on top of the file, such as `-- jetbase: delimiter=//`, and delete the command",
+        })
+    }
+
     /// What makes the Python tool read the lines of a statement otherwise.
     fn inside(&self, statement: &Statement<'_>, begin: usize) -> Option<Reason> {
         let Statement { sql, start, .. } = *statement;
         let tokens = deep(sql, self.syntax);
-        let long = tokens
-            .iter()
-            .find(|token| token.kind == TokenKind::Quoted && token.text.contains('\n'));
+        let long = tokens.iter().find(|token| is_quoted(token) && token.text.contains('\n'));
         let long = long.map(|token| Reason {
             at: start + token.start,
             width: first_line(token.text),
@@ -95,6 +129,16 @@ impl Part<'_> {
             message: "the Python tool joins the lines of a statement, so this comment swallows those behind it",
             help: "move it to a line of its own that begins with `--`",
         });
+        let minus = tokens.iter().find(|token| {
+            let twice = sql.get(token.start..).is_some_and(|rest| rest.starts_with("--"));
+            twice && token.text == "-" && begins_line(sql, token.start)
+        });
+        let minus = minus.map(|token| Reason {
+            at: start + token.start,
+            width: 2,
+            message: "the Python tool drops this line, as it drops all that begin with `--`",
+            help: "write a blank between the two signs",
+        });
         let delimiter = self.script.delimiter();
         let region =
             self.script.section(self.section).get(begin..start + sql.len()).unwrap_or_default();
@@ -108,7 +152,15 @@ impl Part<'_> {
             message: "the Python tool ends the statement at the end of this line",
             help: "name another delimiter on top of the file, such as `-- jetbase: delimiter=~`",
         });
-        long.or(note).or(early)
+        let reason = long.or(note).or(minus).or(early);
+        reason.or_else(|| {
+            stripped(region).map(|at| Reason {
+                at: begin + at,
+                width: 1,
+                message: "the Python tool strips this character, which is no blank to the database",
+                help: "write a plain blank, or nothing",
+            })
+        })
     }
 
     /// What stands behind a statement on its last line.
@@ -136,16 +188,40 @@ impl Part<'_> {
         })
     }
 
-    /// Each `:name` that SQLAlchemy would take for a parameter.
-    fn parameters(&self) -> Vec<Finding> {
+    /// Each setting that the Python tool's next file finds as this one has left it.
+    fn settings(&self) -> Vec<Finding> {
+        let text = self.script.section(self.section);
+        let statements = cut(text, self.script.delimiter(), self.syntax).unwrap_or_default();
+        let outliving = outliving(&statements, self.syntax);
+        let statements = outliving.into_iter().filter_map(|at| statements.get(at));
+        let reasons = statements.map(|statement| Reason {
+            at: statement.start,
+            width: first_line(statement.sql),
+            message: "the Python tool runs the next file, and its own statements, under this setting",
+            help: "set it back at the end of the file; on PostgreSQL write SET LOCAL",
+        });
+        reasons.take(MANY).map(|reason| self.finding(&reason)).collect()
+    }
+
+    /// Each `:name` that SQLAlchemy takes for a parameter, and each `\:` that it sends as it is.
+    fn colons(&self) -> Vec<Finding> {
         let text = self.script.section(self.section);
         let code = lines(text).filter(|(_, line)| !line.trim_start().starts_with("--"));
-        let places = code.flat_map(|(start, line)| parameters(line).map(move |at| start + at));
-        let reasons = places.take(MANY).map(|at| Reason {
-            at,
-            width: 1,
-            message: "the Python tool takes this for a parameter, and fails as it has no value",
-            help: "write `\\:` for the colon",
+        let places =
+            code.flat_map(|(start, line)| colons(line).map(move |(at, colon)| (start + at, colon)));
+        let reasons = places.take(MANY).map(|(at, colon)| match colon {
+            Colon::Parameter => Reason {
+                at,
+                width: 1,
+                message: "the Python tool takes this for a parameter, and fails as it has no value",
+                help: "write `\\:` for the colon",
+            },
+            Colon::Kept => Reason {
+                at,
+                width: 2,
+                message: "the Python tool sends this backslash too, as a colon follows the name, or this one",
+                help: "delete the backslash: such a colon begins no parameter",
+            },
         });
         reasons.map(|reason| self.finding(&reason)).collect()
     }
@@ -169,39 +245,6 @@ fn first_line(text: &str) -> usize {
     text.lines().next().unwrap_or_default().chars().count()
 }
 
-/// The tokens that a database sees.
-fn meaning(sql: &str, syntax: Syntax) -> Vec<&str> {
-    let mut words: Vec<_> =
-        deep(sql, syntax).iter().filter(|it| !it.is_trivia()).map(|it| it.text).collect();
-    while words.last() == Some(&";") {
-        words.pop();
-    }
-    words
-}
-
-/// The tokens of a statement, those of the code in dollar quotes in the place of the quotes.
-fn deep(sql: &str, syntax: Syntax) -> Vec<Token<'_>> {
-    let mut all = Vec::new();
-    for token in tokens(sql, syntax) {
-        if token.kind != TokenKind::DollarQuoted {
-            all.push(token);
-            continue;
-        }
-        let tag = dollar_tag(token.text).unwrap_or_default();
-        let inside = token
-            .text
-            .strip_prefix(tag)
-            .and_then(|text| text.strip_suffix(tag))
-            .unwrap_or_default();
-        all.push(Token { kind: TokenKind::Symbol, text: tag, ..token });
-        let start = token.start + tag.len();
-        all.extend(
-            deep(inside, syntax).into_iter().map(|it| Token { start: start + it.start, ..it }),
-        );
-    }
-    all
-}
-
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut start = 0;
     text.split_inclusive('\n').map(move |line| {
@@ -211,19 +254,20 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
+/// The first character at an end of a line that is a blank to Python only.
+fn stripped(text: &str) -> Option<usize> {
+    let is_odd = |c: char| is_space(c) && !c.is_ascii_whitespace() && c != '\x0b';
+    lines(text).find_map(|(start, line)| {
+        let inside = trim(line);
+        let from = line.find(inside)?;
+        let odd = line
+            .char_indices()
+            .find(|(at, c)| is_odd(*c) && !(from..from + inside.len()).contains(at));
+        odd.map(|(at, _)| start + at)
+    })
+}
+
 fn begins_line(text: &str, at: usize) -> bool {
     text.get(..at)
         .is_some_and(|before| before.rsplit('\n').next().unwrap_or_default().trim().is_empty())
-}
-
-/// The places that SQLAlchemy's pattern `(?<![:\w\\]):(\w+)(?!:)` matches.
-fn parameters(line: &str) -> impl Iterator<Item = usize> {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    line.match_indices(':').map(|(at, _)| at).filter(move |at| {
-        let before = line.get(..*at).and_then(|text| text.chars().next_back());
-        let behind = line.get(at + 1..).unwrap_or_default();
-        let length = behind.chars().take_while(|c| word(*c)).count();
-        let closed = behind.chars().nth(length) == Some(':');
-        before.is_none_or(|c| !word(c) && c != ':' && c != '\\') && length > usize::from(closed)
-    })
 }

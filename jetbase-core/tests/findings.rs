@@ -22,6 +22,13 @@ fn rules(fixture: &str) -> Rules {
         "lint-index-concurrently" | "lint-constraint-not-valid" | "lint-session-set" => postgres,
         "no-rollback" => Rules { require_rollback: true, ..Rules::default() },
         "python" => Rules { python_compatible: true, ..postgres },
+        "python-mysql" | "python-sqlite" => {
+            let dialect = match fixture {
+                "python-mysql" => Dialect::MySql,
+                _ => Dialect::Sqlite,
+            };
+            Rules { dialect: Some(dialect), python_compatible: true, ..Rules::default() }
+        }
         "missing-list" | "empty" => Rules { manifest: Manifest::Required, ..Rules::default() },
         "unrecorded" => Rules { manifest: Manifest::Strict, ..Rules::default() },
         _ => Rules::default(),

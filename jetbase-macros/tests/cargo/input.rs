@@ -127,7 +127,7 @@ fn odd_files_are_told() {
     fn unreadable(project: &Project) {
         let path = project.folder().join("V3__c.sql");
         fs::write(&path, "SELECT 3;\n").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         if cfg!(target_os = "linux") && fs::read(&path).is_ok() {
             fs::remove_file(&path).unwrap();
             link(project, "/proc/self/mem", "V3__c.sql");

@@ -7,7 +7,7 @@
 //! - `places`: where a call may stand
 //! - `tracking`: whether cargo notices that the folder has changed
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod input;
 mod mistakes;
