@@ -189,3 +189,6 @@ impl<'m> Job<'m> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

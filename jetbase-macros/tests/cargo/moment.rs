@@ -73,7 +73,7 @@ fn a_file_that_changes_while_the_program_is_compiled() {
     let (success, text, errors) = project.cargo(&["run"]);
     assert!(success && text.is_empty(), "built again: {text}{errors}");
 
-    // Of the same length it gets into the program, which refuses to run it: see the tests of `run`.
+    // Of the same length it gets into the program, which refuses to run it: see the unit tests of `execute` in the runtime.
     project.reset();
     project.put("later/V2__b.sql", "SELECT 3;\n");
     project.put("src/main.rs", MAIN);
