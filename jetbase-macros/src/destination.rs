@@ -69,7 +69,7 @@ impl Claim {
 
     fn error(&self, first: &Claim) -> String {
         format!(
-            "two sets of migrations go to the schema `{schema}`: {here} here, and {there} at {at}; a schema has one \
+            "two sets of migrations go to the schema `{schema}`: `{here}` here, and `{there}` at {at}; a schema has one \
              history, in which each set would take the other's versions for unknown ones\n  \
              = help: name another schema, or put all files into one folder; if the sets go to two databases, take \
              `schema` out of this call and name it at run time: `run(&pool).schema(\"{schema}\")`",
@@ -181,7 +181,7 @@ mod tests {
         let second = Claim { shown: "app/billing".to_owned(), ..claim() };
         assert_eq!(
             second.error(&claim()),
-            "two sets of migrations go to the schema `app`: app/billing here, and app/orders at app/src/lib.rs:3:40; \
+            "two sets of migrations go to the schema `app`: `app/billing` here, and `app/orders` at app/src/lib.rs:3:40; \
              a schema has one history, in which each set would take the other's versions for unknown ones\n  \
              = help: name another schema, or put all files into one folder; if the sets go to two databases, take \
              `schema` out of this call and name it at run time: `run(&pool).schema(\"app\")`"

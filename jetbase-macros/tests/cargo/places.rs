@@ -6,8 +6,16 @@ const LIBRARY: &str = r#"//! A library.
 #![deny(warnings, missing_docs, unreachable_pub, unused, clippy::all, clippy::pedantic)]
 
 //! ```
-//! jb::embed!("migrations");
+//! jb::embed!("migrations", schema = "example");
 //! assert_eq!(migrations::MIGRATIONS.len(), 2);
+//! ```
+//!
+//! Another example is another program, though rustdoc compiles both at once.
+//!
+//! ```
+//! # #![allow(deprecated)]
+//! jb::embed!("../outside", schema = "example");
+//! assert_eq!(migrations::MIGRATIONS.len(), 1);
 //! ```
 
 jb::embed! {
@@ -20,7 +28,7 @@ reexporting::jetbase::embed! {
     pub(crate) mod theirs = "../outside", schema = "theirs"
 }
 
-jb::embed! { #[cfg(target_os = "none")] mod nowhere = "there/is/no/such/folder" }
+jb::embed! { #[cfg(target_os = "none")] mod nowhere = "there/is/no/such/folder", schema = "ours" }
 
 /// What is embedded.
 #[must_use]
@@ -66,4 +74,15 @@ fn a_call_works_wherever_it_stands() {
     assert!(success, "{text}{errors}");
     let (success, text, errors) = project.cargo(&["run", "--example", "show"]);
     assert!(success && text == "2\n", "{text}{errors}");
+
+    // What the library allows: a folder that `cargo package` would leave behind.
+    let outside = "jb::embed!(\"../outside\");\nfn main() {}\n";
+    project.put("src/main.rs", outside);
+    let (success, _, text) = project.cargo(&["build"]);
+    let told = "a published crate would come without this folder\n          --> outside\n";
+    assert!(success && text.contains(told), "{text}");
+    project.put("Cargo.toml", &manifest.replace("edition", "publish = false\nedition"));
+    project.put("src/main.rs", outside);
+    let (success, _, text) = project.cargo(&["build"]);
+    assert!(success && text.is_empty(), "{text}");
 }
