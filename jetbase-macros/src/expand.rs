@@ -1,6 +1,7 @@
 //! The module that a call becomes.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use jetbase_core::{Finding, Packed, Proof, Rules, SourceFile, prove};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
@@ -40,13 +41,15 @@ pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
         return fallback::module(call, &proof.files, &report);
     }
     let list = list(&proof, &report);
+    let manifest = place.manifest.as_deref().and_then(watched);
     let contents = contents(call, &place, &proof.files);
-    frame(call, &docs::table(&call.folder(), &proof.files), &quote!(#report #list #contents))
+    let doc = docs::table(&call.folder(), &proof.files);
+    frame(call, &doc, &quote!(#report #list #manifest #contents))
 }
 
 /// Makes cargo watch the list, and a release tell of files that are not in it.
 fn list(proof: &Proof, report: &Report) -> Option<TokenStream> {
-    let path = proof.list.as_ref()?.to_string_lossy();
+    let list = watched(proof.list.as_ref()?);
     let unrecorded = (proof.unrecorded > 0).then(|| {
         let text = match proof.unrecorded {
             1 => "one migration is not recorded yet".to_owned(),
@@ -58,10 +61,15 @@ fn list(proof: &Proof, report: &Report) -> Option<TokenStream> {
         );
         quote!(#[cfg(not(debug_assertions))] #note)
     });
-    Some(quote! {
+    Some(quote!(#list #unrecorded))
+}
+
+/// Makes cargo watch a file, if it is there.
+fn watched(path: &Path) -> Option<TokenStream> {
+    let path = path.to_str().filter(|_| path.is_file())?;
+    Some(quote!(
         const _: &[u8] = ::core::include_bytes!(#path);
-        #unrecorded
-    })
+    ))
 }
 
 /// What is odd about the folder as a whole.

@@ -50,6 +50,8 @@ pub(crate) struct Place {
     pub(crate) shown: String,
     /// Whether a published crate would come without it.
     pub(crate) left_behind: bool,
+    /// The `Cargo.toml` that decides about that, of a folder outside of the crate.
+    pub(crate) manifest: Option<PathBuf>,
 }
 
 impl Place {
@@ -72,12 +74,12 @@ impl Place {
                 name.replace('\\', "/")
             ));
         }
-        let (folder, left_behind) = match (&environment.crate_dir, Path::new(name)) {
-            (_, absolute) if absolute.is_absolute() => (absolute.to_path_buf(), false),
+        let (folder, manifest) = match (&environment.crate_dir, Path::new(name)) {
+            (_, absolute) if absolute.is_absolute() => (absolute.to_path_buf(), None),
             (Some(crate_dir), relative) => {
                 let folder = crate_dir.join(relative);
                 let outside = !tidy(&folder).starts_with(tidy(crate_dir));
-                (folder, outside && !is_private(crate_dir))
+                (folder, outside.then(|| crate_dir.join("Cargo.toml")))
             }
             (None, _) => {
                 return Err("CARGO_MANIFEST_DIR is not set, so a relative folder leads nowhere: build with cargo, \
@@ -89,7 +91,8 @@ impl Place {
             return Err(format!("the path `{}` is not UTF-8: move the crate", folder.display()));
         }
         let shown = shown(&folder, &environment.current_dir);
-        Ok(Place { folder, shown, left_behind })
+        let left_behind = manifest.as_ref().is_some_and(|manifest| !is_private(manifest));
+        Ok(Place { folder, shown, left_behind, manifest })
     }
 
     /// The path of a file of the folder, or beside it, as the compiler finds it.
@@ -122,8 +125,8 @@ fn tidy(path: &Path) -> PathBuf {
 }
 
 /// Whether the crate says that it is never published.
-fn is_private(crate_dir: &Path) -> bool {
-    let manifest = fs::read_to_string(crate_dir.join("Cargo.toml")).unwrap_or_default();
+fn is_private(manifest: &Path) -> bool {
+    let manifest = fs::read_to_string(manifest).unwrap_or_default();
     manifest.lines().any(|line| line.split_whitespace().collect::<String>() == "publish=false")
 }
 

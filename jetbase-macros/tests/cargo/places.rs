@@ -76,13 +76,11 @@ fn a_call_works_wherever_it_stands() {
     assert!(success && text == "2\n", "{text}{errors}");
 
     // What the library allows: a folder that `cargo package` would leave behind.
-    let outside = "jb::embed!(\"../outside\");\nfn main() {}\n";
-    project.put("src/main.rs", outside);
+    project.put("src/main.rs", "jb::embed!(\"../outside\");\nfn main() {}\n");
     let (success, _, text) = project.cargo(&["build"]);
     let told = "a published crate would come without this folder\n          --> outside\n";
     assert!(success && text.contains(told), "{text}");
     project.put("Cargo.toml", &manifest.replace("edition", "publish = false\nedition"));
-    project.put("src/main.rs", outside);
     let (success, _, text) = project.cargo(&["build"]);
     assert!(success && text.is_empty(), "{text}");
 }
