@@ -7,7 +7,7 @@ mod seen;
 mod words;
 
 use self::seen::Seen;
-use self::words::{Words, actions, name};
+use self::words::{Words, actions, name, parenthesised};
 use crate::statements::Statement;
 use crate::{Dialect, Kind, Syntax, Transaction};
 
@@ -111,8 +111,12 @@ impl Lints {
         let all: Vec<Vec<_>> = all.iter().map(|words| words.iter().collect()).collect();
         let mut seen = Seen::ahead(&all);
         let mut doubts = Vec::new();
-        for (at, words) in all.iter().enumerate() {
-            doubts.extend(self.statement(words, &seen).into_iter().map(|doubt| (at, doubt)));
+        for (at, (words, statement)) in all.iter().zip(statements).enumerate() {
+            let mut found = self.statement(words, &seen);
+            if found.is_empty() && words.first() == Some(&"WITH") {
+                found.extend(self.within(statement.sql, &seen));
+            }
+            doubts.extend(found.into_iter().map(|doubt| (at, doubt)));
             if self.kind.is_repeatable() && again(words, &seen) {
                 doubts.push((at, NOT_IDEMPOTENT));
             }
@@ -159,6 +163,16 @@ impl Lints {
             _ => return Vec::new(),
         };
         vec![doubt]
+    }
+
+    /// The doubt about the parts of a `WITH`, which change rows too on PostgreSQL.
+    fn within(&self, sql: &str, seen: &Seen) -> Option<Doubt> {
+        let mut parts = parenthesised(sql, self.syntax).into_iter();
+        let all = |part| {
+            let words = Words::of(part, self.syntax, self.kind);
+            all_rows(&words.iter().collect::<Vec<_>>(), seen)
+        };
+        (self.kind == Kind::Versioned && parts.any(all)).then_some(NO_WHERE)
     }
 
     fn alter_table(&self, rest: &[&str]) -> Vec<Doubt> {

@@ -106,6 +106,12 @@ const VERSIONED: &[Case] = &[
         &[],
     ),
     ("WITH x AS (SELECT 1) DELETE FROM t;", P, &[(1, "no-where")]),
+    (
+        "WITH x AS (DELETE FROM t RETURNING id) INSERT INTO log SELECT id FROM x;",
+        P,
+        &[(1, "no-where")],
+    ),
+    ("WITH x AS (DELETE FROM t WHERE (a)) SELECT (1);", P, &[]),
     ("UPDATE OR IGNORE t SET a = 1;", S, &[(1, "no-where")]),
     ("UPDATE t JOIN u ON u.id = t.id SET t.a = u.a;", M, &[]),
     ("UPDATE t LEFT JOIN u ON u.id = t.id SET t.a = u.a;", M, &[(1, "no-where")]),

@@ -49,6 +49,29 @@ impl Words {
     }
 }
 
+/// The texts in the outermost parentheses of a statement, such as those of its common table expressions.
+pub(super) fn parenthesised(sql: &str, syntax: Syntax) -> Vec<&str> {
+    let (mut depth, mut start, mut texts) = (0_usize, 0, Vec::new());
+    for token in tokens(sql, syntax).filter(|token| token.kind == TokenKind::Symbol) {
+        match token.text {
+            "(" => {
+                depth += 1;
+                if depth == 1 {
+                    start = token.end();
+                }
+            }
+            ")" => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    texts.extend(sql.get(start..token.start));
+                }
+            }
+            _ => {}
+        }
+    }
+    texts
+}
+
 /// A quoted name as one that is compared like a bare one; strings become no word at all.
 fn unquoted(text: &str) -> String {
     let name = text.trim_matches(['"', '`', '[', ']']);
