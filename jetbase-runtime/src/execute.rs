@@ -176,6 +176,10 @@ impl<'m> Job<'m> {
                 let orphans = self.orphans(session, &halt).await;
                 let _ = session.raw("ROLLBACK").await;
                 session.reset().await;
+                let misdeed = match orphans {
+                    None => self.given_away(session, &halt).await,
+                    orphans => orphans,
+                };
                 if halt.cause.is_contended() && mode != Mode::EachAlone && attempt < TRIES {
                     attempt += 1;
                     retrying(attempt, &halt.cause.message);
@@ -183,7 +187,7 @@ impl<'m> Job<'m> {
                         .await;
                     continue;
                 }
-                return Err(self.explain(session, halt, mode, orphans));
+                return Err(self.explain(session, halt, mode, misdeed));
             }
             return Err(self.explain(session, halt, mode, None));
         }

@@ -11,6 +11,7 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("waits_no_longer_than_allowed", all, nothing, gives_up);
     suite.each("goes_on_when_the_lock_comes_free", all, nothing, waits);
     suite.each("stops_when_the_lock_is_taken_away", all, nothing, loses);
+    suite.each("refuses_a_file_that_gives_the_lock_away", Kind::SERVERS, nothing, gives_away);
     suite.each("takes_over_from_the_dead", all, nothing, recovers);
     suite.each("frees_what_the_dead_left_with_nothing_to_do", all, nothing, tidies);
     suite.each("sees_a_living_holder", all, nothing, sees_the_living);
@@ -144,6 +145,27 @@ async fn leave_behind(ctx: &Context) -> Result<String, crate::harness::Error> {
     let id = seen.lock().expect("no panic before").clone().ok_or("nobody held the lock")?;
     ctx.db.execute(&PYTHON.replace("7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0", &id)).await?;
     Ok(id)
+}
+
+/// A file that gives back all locks of its session is not recorded, and told what it does.
+async fn gives_away(ctx: Context) -> TestResult {
+    let gives = match ctx.kind {
+        Kind::Postgres => "SELECT 1 FROM (SELECT pg_advisory_unlock_all()) AS gone;\n",
+        _ => "DO RELEASE_ALL_LOCKS();\n",
+    };
+    let files = [("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"), ("V2__gives.sql", gives)];
+    let error = jetbase::run_url(&set(&files), &ctx.db.url).await.expect_err("refused");
+    assert_eq!(
+        error.to_string(),
+        "V2__gives.sql: it gives back all locks of its session, jetbase's own among them\n   \
+         = hint: release only the file's own locks, not all of them: without pg_advisory_unlock_all(), \
+         RELEASE_ALL_LOCKS() and DISCARD ALL\nnothing of this file was kept; mend it and run again\n\
+         done before that, and kept: V1__a.sql"
+    );
+    assert!(!jetbase::lock_status(&one(), DatabaseUrl(&ctx.db.url)).await?.locked);
+    let mended = [files[0], ("V2__gives.sql", "CREATE TABLE b (id INTEGER);\n")];
+    assert_eq!(jetbase::run_url(&set(&mended), &ctx.db.url).await?.applied.len(), 1);
+    Ok(())
 }
 
 async fn recovers(ctx: Context) -> TestResult {

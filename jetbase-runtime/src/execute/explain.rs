@@ -8,6 +8,12 @@ use crate::connection::CauseKind;
 use crate::error::{Error, ErrorKind, Outcome, StatementError};
 use crate::session::Session;
 
+/// What to do about rows without parents.
+const NO_ORPHANS: &str = "delete those rows in the file, or mend their references";
+/// What to do about a file that gives our lock back.
+const GIVE_LESS: &str = "release only the file's own locks, not all of them: without pg_advisory_unlock_all(), \
+                         RELEASE_ALL_LOCKS() and DISCARD ALL";
+
 impl Job<'_> {
     /// The rows that lost their parents, in words, when that is what stopped the file.
     pub(super) async fn orphans(&self, session: &mut Session<'_>, halt: &Halt) -> Option<String> {
@@ -29,12 +35,29 @@ impl Job<'_> {
         Some(format!("it leaves {count}: {}{more}", words.join(", ")))
     }
 
+    /// Whether a file that its fence stopped had given the lock back itself, in words: its row is
+    /// still ours, what proves our life is not.
+    pub(super) async fn given_away(
+        &self,
+        session: &mut Session<'_>,
+        halt: &Halt,
+    ) -> Option<String> {
+        if halt.role != Role::Fence || halt.executed == 0 || !session.proof.is_proof() {
+            return None;
+        }
+        let sets = session.send(session.sql.poll).await.ok()?;
+        let row = sets.first()?.rows.first()?;
+        let ours = session.claim.as_ref().is_some_and(|claim| row.opt(1) == Some(claim.id()));
+        let given = row.is_true(0) && ours && !row.is_true(3);
+        given.then(|| "it gives back all locks of its session, jetbase's own among them".to_owned())
+    }
+
     pub(super) fn explain(
         &self,
         session: &Session<'_>,
         halt: Halt,
         mode: Mode,
-        orphans: Option<String>,
+        misdeed: Option<String>,
     ) -> Error {
         let file = self.migration.path();
         let alone = mode == Mode::EachAlone;
@@ -50,24 +73,19 @@ impl Job<'_> {
         let permanent = if alone { self.permanent(halt.executed) } else { 0 };
         match halt.role {
             Role::Fence if session.sql.fence_codes.contains(&halt.cause.code.as_str()) => {
-                Error::new(ErrorKind::LockLost { file: Some(file.to_owned()) })
+                match misdeed {
+                    Some(misdeed) => self.misdeed(misdeed, GIVE_LESS, permanent),
+                    None => Error::new(ErrorKind::LockLost { file: Some(file.to_owned()) }),
+                }
             }
             Role::Statement(index) => self.statement_error(&halt, Some(index), permanent),
             Role::Commit => self.statement_error(&halt, None, permanent),
             Role::StillOpen => Error::place(format!(
                 "{file} ended its transaction itself, with a COMMIT inside a statement; take it out: nothing was recorded"
             )),
-            Role::ForeignKeys => Error::new(ErrorKind::Statement(Box::new(StatementError {
-                file: file.to_owned(),
-                position: None,
-                snippet: String::new(),
-                message: orphans.unwrap_or(halt.cause.message),
-                code: String::new(),
-                detail: None,
-                hint: Some("delete those rows in the file, or mend their references".to_owned()),
-                statement: None,
-                permanent: 0,
-            }))),
+            Role::ForeignKeys => {
+                self.misdeed(misdeed.unwrap_or(halt.cause.message), NO_ORPHANS, permanent)
+            }
             Role::Record if halt.cause.code == "23505" && halt.cause.message.contains("_pkey") => {
                 let (schema, table) = (&session.place.schema, "jetbase_migrations");
                 Error::place(format!(
@@ -81,6 +99,21 @@ impl Job<'_> {
                 Error::database(format!("preparing {file}"), &halt.cause)
             }
         }
+    }
+
+    /// What a file has done that none of its statements failed with.
+    fn misdeed(&self, message: String, hint: &str, permanent: usize) -> Error {
+        Error::new(ErrorKind::Statement(Box::new(StatementError {
+            file: self.migration.path().to_owned(),
+            position: None,
+            snippet: String::new(),
+            message,
+            code: String::new(),
+            detail: None,
+            hint: Some(hint.to_owned()),
+            statement: None,
+            permanent,
+        })))
     }
 
     /// How many statements cannot be undone once `executed` of them ran.

@@ -34,6 +34,12 @@ pub(crate) struct Claim {
     proof: Proof,
 }
 
+impl Claim {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 /// Whether everything a run does is guarded by the fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
