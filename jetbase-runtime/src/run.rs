@@ -7,8 +7,7 @@ use std::future::IntoFuture;
 use futures_core::future::BoxFuture;
 use jetbase_core::{Ahead, Goal, Migrations, Policy, Repeat, Until, Validation, Version};
 
-pub(crate) use self::perform::first_look;
-use self::perform::start;
+pub(crate) use self::perform::{first_look, start};
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::{Event, Listener};
@@ -19,17 +18,17 @@ use crate::target::{Source, Target, source_of_url};
 
 /// What is asked for; the builders below fill it in.
 #[derive(Debug)]
-struct Request {
-    set: Migrations,
-    goal: Goal,
-    policy: Policy,
-    wait: Wait,
-    wish: Wish,
-    direct: Option<String>,
-    published: Published,
-    effort: Effort,
-    listener: Listener,
-    cancel: Cancel,
+pub(crate) struct Request {
+    pub(crate) set: Migrations,
+    pub(crate) goal: Goal,
+    pub(crate) policy: Policy,
+    pub(crate) wait: Wait,
+    pub(crate) wish: Wish,
+    pub(crate) direct: Option<String>,
+    pub(crate) published: Published,
+    pub(crate) effort: Effort,
+    pub(crate) listener: Listener,
+    pub(crate) cancel: Cancel,
 }
 
 /// What to do when a publication carries jetbase's tables to subscribers.
@@ -46,13 +45,13 @@ pub enum Published {
 
 /// Whether anything is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Effort {
+pub(crate) enum Effort {
     Real,
     Dry,
 }
 
 impl Request {
-    fn new(set: &Migrations, goal: Goal) -> Self {
+    pub(crate) fn new(set: &Migrations, goal: Goal) -> Self {
         let wish = Wish { schema: set.options().schema.map(str::to_owned), role: None };
         Request {
             set: set.clone(),
@@ -161,12 +160,6 @@ macro_rules! options {
             pub fn on_event(mut self, listen: impl FnMut(&Event) + Send + 'static) -> Self {
                 self.request.listener = Listener::new(listen);
                 self
-            }
-
-            /// The wish to stop, for the command line, which hears signals.
-            #[cfg(feature = "cli")]
-            pub(crate) fn cancel(&self) -> Cancel {
-                self.request.cancel.clone()
             }
 
             /// Reports what would be done, and takes no lock.

@@ -186,12 +186,12 @@ mod tests {
     fn options_of_the_python_tool_are_taken() {
         let tool = parse("jetbase upgrade -c 2 -d --skip-validation --wait 5min").unwrap();
         let ToolCommand::Set(SetCommand::Upgrade(upgrade)) = tool.command else { panic!() };
-        assert_eq!(upgrade.count, Some(2));
-        assert!(upgrade.dry_run && upgrade.skip_validation);
-        assert_eq!(upgrade.locking.patience.wait, Some(Duration::from_secs(300)));
+        assert_eq!(upgrade.reach.count, Some(2));
+        assert!(upgrade.reach.dry_run && upgrade.skip_validation);
+        assert_eq!(upgrade.reach.locking.patience.wait, Some(Duration::from_secs(300)));
         let tool = parse("jetbase rollback --to-version 1_2").unwrap();
         let ToolCommand::Set(SetCommand::Rollback(rollback)) = tool.command else { panic!() };
-        assert_eq!(rollback.to_version.unwrap().as_str(), "1.2");
+        assert_eq!(rollback.reach.to_version.unwrap().as_str(), "1.2");
         assert!(parse("jetbase new words -v 3").is_ok());
     }
 

@@ -6,19 +6,29 @@ use std::time::Duration;
 use clap::Args;
 use jetbase_core::{Dialect, Version, duration};
 
+/// How far a run goes, and how.
 #[derive(Debug, Args)]
-pub(crate) struct Upgrade {
-    /// Apply at most this many versions
+pub(crate) struct Reach {
+    /// This many versions at most
     #[arg(short, long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) count: Option<usize>,
 
-    /// Apply the versions up to and with this one
+    /// The version to come to: an upgrade applies it, a rollback keeps it
     #[arg(short, long, value_name = "VERSION", value_parser = Version::parse)]
     pub(crate) to_version: Option<Version>,
 
     /// Show the SQL, execute nothing
     #[arg(short, long)]
     pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) locking: Locking,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Upgrade {
+    #[command(flatten)]
+    pub(crate) reach: Reach,
 
     /// Compare neither checksums nor files with the history
     #[arg(long)]
@@ -31,27 +41,12 @@ pub(crate) struct Upgrade {
     /// Do not look for missing files, or for files that sort too low
     #[arg(long)]
     pub(crate) skip_file_validation: bool,
-
-    #[command(flatten)]
-    pub(crate) locking: Locking,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
-    /// Roll back this many versions
-    #[arg(short, long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
-    pub(crate) count: Option<usize>,
-
-    /// Roll back every version above this one
-    #[arg(short, long, value_name = "VERSION", value_parser = Version::parse)]
-    pub(crate) to_version: Option<Version>,
-
-    /// Show the SQL, execute nothing
-    #[arg(short, long)]
-    pub(crate) dry_run: bool,
-
     #[command(flatten)]
-    pub(crate) locking: Locking,
+    pub(crate) reach: Reach,
 }
 
 /// How long a command waits for the lock.

@@ -1,71 +1,60 @@
 //! `upgrade` and `rollback`.
 
-use jetbase_core::{Ahead, Repeat, Validation, Version};
+use jetbase_core::{Ahead, Goal, Repeat, Until, Validation};
 
 use super::answer::{Answer, Object, sentence};
 use super::failure::{Failure, millis};
 use super::interrupt;
-use super::options::{Rollback, Upgrade};
+use super::options::{Reach, Rollback, Upgrade};
 use super::output::Output;
 use super::place::{Depth, Intent, Origin, Place};
 use super::record::{action, skipped};
-use crate::event::Event;
+use crate::event::{Event, Listener};
 use crate::report::{Applied, Planned, Report};
+use crate::run::{Effort, Request, start};
 
-pub(crate) async fn upgrade(mut place: Place<'_>, wanted: Upgrade) -> Result<Answer, Failure> {
-    only_one(&wanted.count, &wanted.to_version, "upgrade", "run all pending migrations")?;
+pub(crate) async fn upgrade(place: Place<'_>, wanted: Upgrade) -> Result<Answer, Failure> {
+    let until = wanted.reach.until("upgrade", "run all pending migrations")?;
     let set = place.set(Depth::List)?;
-    let wait = place.wait(&wanted.locking.patience)?;
-    let direct = place.direct_url(&wanted.locking)?;
-    let intent = if wanted.dry_run { Intent::Ask } else { Intent::Write };
-    let (schema, database) = (place.schema()?, place.database(intent)?);
-    let mut run = crate::run::run(&set, database).wait(wait).repeat(Repeat::Always);
-    run = run.published(Place::published(&wanted.locking));
+    let mut request = Request::new(&set, Goal::Upgrade(until.unwrap_or(Until::End)));
+    request.policy.repeat = Repeat::Always;
     if matches!(place.origin, Origin::Folder(_)) {
-        run = run.ahead(Ahead::Refuse);
+        request.policy.ahead = Ahead::Refuse;
     }
-    for validation in wanted.skipped().into_iter().chain(place.skipped()?) {
-        run = run.skip(validation);
-    }
-    run = schema.into_iter().fold(run, |run, schema| run.schema(schema));
-    run = place.common.role.iter().fold(run, |run, role| run.role(role));
-    run = direct.into_iter().fold(run, |run, url| run.direct_url(url));
-    run = wanted.count.into_iter().fold(run, |run, count| run.count(count));
-    run = wanted.to_version.into_iter().fold(run, |run, version| run.to_version(version));
-    if wanted.dry_run {
-        let report = run.dry_run().await.map_err(|error| place.failed(&error))?;
-        return Ok(preview(&report, ""));
-    }
-    let output = place.output;
-    let run = run.on_event(teller(output, &UPGRADE));
-    let cancel = run.cancel();
-    let report = interrupt::watch(run.into_future(), cancel, output).await;
-    finished(&place, report, &UPGRADE)
+    request.policy.skip.extend(wanted.skipped());
+    request.policy.skip.extend(place.skipped()?);
+    carry_out(place, request, &wanted.reach, &UPGRADE).await
 }
 
-pub(crate) async fn rollback(mut place: Place<'_>, wanted: Rollback) -> Result<Answer, Failure> {
-    only_one(&wanted.count, &wanted.to_version, "rollback", "rollback the last migration")?;
+pub(crate) async fn rollback(place: Place<'_>, wanted: Rollback) -> Result<Answer, Failure> {
+    let until = wanted.reach.until("rollback", "rollback the last migration")?;
     let set = place.set(Depth::List)?;
-    let wait = place.wait(&wanted.locking.patience)?;
-    let direct = place.direct_url(&wanted.locking)?;
-    let intent = if wanted.dry_run { Intent::Ask } else { Intent::Write };
-    let (schema, database) = (place.schema()?, place.database(intent)?);
-    let mut run = crate::run::rollback(&set, database).wait(wait);
-    run = run.published(Place::published(&wanted.locking));
-    run = schema.into_iter().fold(run, |run, schema| run.schema(schema));
-    run = place.common.role.iter().fold(run, |run, role| run.role(role));
-    run = direct.into_iter().fold(run, |run, url| run.direct_url(url));
-    run = wanted.count.into_iter().fold(run, |run, count| run.count(count));
-    run = wanted.to_version.into_iter().fold(run, |run, version| run.to_version(version));
+    let request = Request::new(&set, Goal::Rollback(until.unwrap_or(Until::Count(1))));
+    carry_out(place, request, &wanted.reach, &ROLLBACK).await
+}
+
+/// The one way of both directions.
+async fn carry_out(
+    mut place: Place<'_>,
+    mut request: Request,
+    wanted: &Reach,
+    words: &'static Words,
+) -> Result<Answer, Failure> {
+    request.wait = place.wait(&wanted.locking.patience)?;
+    request.direct = place.direct_url(&wanted.locking)?;
+    request.published = Place::published(&wanted.locking);
+    request.wish.schema = place.schema()?.or(request.wish.schema);
+    request.wish.role = place.common.role.clone();
     if wanted.dry_run {
-        let report = run.dry_run().await.map_err(|error| place.failed(&error))?;
-        return Ok(preview(&report, ROLLBACK.nothing));
+        request.effort = Effort::Dry;
+        let report = start(place.database(Intent::Ask)?, request).await;
+        return Ok(preview(&report.map_err(|error| place.failed(&error))?, words.preview));
     }
     let output = place.output;
-    let run = run.on_event(teller(output, &ROLLBACK));
-    let cancel = run.cancel();
-    let report = interrupt::watch(run.into_future(), cancel, output).await;
-    finished(&place, report, &ROLLBACK)
+    request.listener = Listener::new(teller(output, words));
+    let cancel = request.cancel.clone();
+    let run = start(place.database(Intent::Write)?, request);
+    finished(&place, interrupt::watch(run, cancel, output).await, words)
 }
 
 /// The Python tool's words for one direction.
@@ -74,6 +63,8 @@ struct Words {
     one: &'static str,
     end: &'static str,
     nothing: &'static str,
+    /// Of a dry run with nothing to do.
+    preview: &'static str,
 }
 
 const UPGRADE: Words = Words {
@@ -81,6 +72,7 @@ const UPGRADE: Words = Words {
     one: "Migration applied successfully:",
     end: "Migrations completed successfully.",
     nothing: "Migrations are up to date.",
+    preview: "",
 };
 
 const ROLLBACK: Words = Words {
@@ -88,20 +80,20 @@ const ROLLBACK: Words = Words {
     one: "Rollback applied successfully:",
     end: "Rollbacks completed successfully.",
     nothing: "Nothing to rollback.",
+    preview: "Nothing to rollback.",
 };
 
-fn only_one(
-    count: &Option<usize>,
-    version: &Option<Version>,
-    command: &str,
-    default: &str,
-) -> Result<(), Failure> {
-    match (count, version) {
-        (Some(_), Some(_)) => Err(Failure::usage(format!(
-            "Cannot specify both 'count' and 'to_version' for {command}. \
-             Select only one, or do not specify either to {default}."
-        ))),
-        _ => Ok(()),
+impl Reach {
+    /// How far to go; `None` where nothing is said.
+    fn until(&self, command: &str, default: &str) -> Result<Option<Until>, Failure> {
+        match (&self.count, &self.to_version) {
+            (Some(_), Some(_)) => Err(Failure::usage(format!(
+                "Cannot specify both 'count' and 'to_version' for {command}. \
+                 Select only one, or do not specify either to {default}."
+            ))),
+            (Some(count), None) => Ok(Some(Until::Count(*count))),
+            (None, version) => Ok(version.clone().map(Until::Version)),
+        }
     }
 }
 

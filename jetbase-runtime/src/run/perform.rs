@@ -18,7 +18,7 @@ use crate::session::Session;
 use crate::target::{Dedicated, Open, Owner, Source, Way, source_of_url};
 
 /// Starts a run: in a task of its own where that is possible.
-pub(super) fn start(
+pub(crate) fn start(
     source: Source<'_>,
     mut request: Request,
 ) -> BoxFuture<'_, Result<Report, Error>> {
