@@ -18,6 +18,7 @@ mod migration;
 mod name;
 mod plain;
 mod plan;
+mod policy;
 mod position;
 mod prove;
 mod python;
@@ -41,10 +42,8 @@ pub use folder::{Folder, SourceFile};
 pub use lint::LINTS;
 pub use migration::{Migration, Migrations, Options, Reading};
 pub use name::{Kind, Name, NameError};
-pub use plan::{
-    Action, Ahead, Goal, Plan, Policy, Record, Repeat, SkipReason, Skipped, Step, Until,
-    Validation, plan, validate,
-};
+pub use plan::{Action, Plan, Record, SkipReason, Skipped, Step, plan, validate};
+pub use policy::{Ahead, Goal, Policy, Repeat, Until, Validation};
 pub use position::{Position, snippet};
 pub use prove::{Proof, Rules, prove};
 pub use refusal::{Problem, Refusal};
