@@ -11,7 +11,7 @@ use syn::Error;
 use crate::input::Call;
 use crate::place::{Environment, Place};
 use crate::report::Report;
-use crate::{constants, destination, docs, fallback};
+use crate::{destination, docs, fallback, versions};
 
 /// Expands a call into its module, or into the errors and an empty one.
 pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
@@ -122,7 +122,7 @@ fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
     );
     let options = options(call, place);
     let functions = functions(krate);
-    let versions = constants::module(krate, files);
+    let versions = versions::module(krate, files);
     quote! {
         static __TEXTS: [&str; #count] = [#texts];
 
@@ -162,6 +162,10 @@ fn texts(place: &Place, files: &[SourceFile]) -> TokenStream {
 
 /// The tokens of generated text, which has no mistakes.
 pub(crate) fn tokens(text: &str) -> TokenStream {
+    // `proc_macro2` would cut the text itself first, to see whether the compiler can.
+    if proc_macro::is_available() {
+        return text.parse::<proc_macro::TokenStream>().unwrap_or_default().into();
+    }
     text.parse().unwrap_or_else(|error| Error::from(error).to_compile_error())
 }
 

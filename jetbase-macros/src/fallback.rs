@@ -9,13 +9,13 @@ use quote::quote;
 
 use crate::input::Call;
 use crate::report::Report;
-use crate::{constants, expand};
+use crate::{expand, versions};
 
 /// The errors, beside everything that the program may use of the module.
 pub(crate) fn module(call: &Call, files: &[SourceFile], report: &Report) -> TokenStream {
     let krate = &call.krate;
     let functions = expand::functions(krate);
-    let versions = constants::module(krate, files);
+    let versions = versions::module(krate, files);
     let contents = quote! {
         #report
 

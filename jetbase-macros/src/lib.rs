@@ -11,7 +11,6 @@
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
-mod constants;
 mod destination;
 mod docs;
 mod expand;
@@ -19,6 +18,7 @@ mod fallback;
 mod input;
 mod place;
 mod report;
+mod versions;
 
 use proc_macro::TokenStream;
 

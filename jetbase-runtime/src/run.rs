@@ -185,8 +185,10 @@ options!(Rollback);
 
 impl Run<'_> {
     /// Applies versions up to and with this one; repeatables run as ever.
-    pub fn to_version(mut self, version: Version) -> Self {
-        self.request.goal = Goal::Upgrade(Until::Version(version));
+    ///
+    /// It is one of the generated `versions`, or a [`Version`].
+    pub fn to_version(mut self, version: impl Into<Version>) -> Self {
+        self.request.goal = Goal::Upgrade(Until::Version(version.into()));
         self
     }
 
@@ -223,8 +225,10 @@ impl Rollback<'_> {
     }
 
     /// Rolls back every version above this one, which must be applied.
-    pub fn to_version(mut self, version: Version) -> Self {
-        self.request.goal = Goal::Rollback(Until::Version(version));
+    ///
+    /// It is one of the generated `versions`, or a [`Version`].
+    pub fn to_version(mut self, version: impl Into<Version>) -> Self {
+        self.request.goal = Goal::Rollback(Until::Version(version.into()));
         self
     }
 

@@ -33,7 +33,7 @@ jb::embed! { #[cfg(target_os = "none")] mod nowhere = "there/is/no/such/folder",
 /// What is embedded.
 #[must_use]
 pub fn versions() -> [Option<jb::Version>; 2] {
-    [ours::versions::LATEST, theirs::versions::LATEST]
+    [ours::versions::LATEST.map(Into::into), theirs::versions::LATEST.map(Into::into)]
 }
 "#;
 
@@ -43,6 +43,8 @@ jb::embed!();
 fn a_test_embeds_too() {
     assert_eq!(migrations::versions::LATEST.unwrap().as_str(), "2");
     assert_eq!(migrations::versions::V1__A.as_str(), "1");
+    assert_eq!(format!("{0} {0:?}", migrations::versions::V1__A), "1 1");
+    assert!(migrations::versions::V1__A < migrations::versions::Known::V2__B);
 }
 "#;
 

@@ -1,0 +1,93 @@
+//! The module `versions`: an enum with a variant for each version of the set.
+//!
+//! The rule for the names: the file's name without `.sql`, in upper case, with
+//! `_` for everything but ASCII letters and digits, so `V2.1__add-email.sql` is
+//! `V2_1__ADD_EMAIL`. A name that an earlier file of the running order has
+//! already gets `_2` behind it, the next one `_3`. A set without errors never
+//! needs that, as its versions differ; it keeps the compiler's own words out
+//! of the errors about two files with one version.
+
+use std::collections::HashSet;
+
+use jetbase_core::SourceFile;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+
+use crate::expand::tokens;
+
+/// The variants of a set, in running order: the versioned files come first in it.
+pub(crate) fn variants(files: &[SourceFile]) -> Vec<String> {
+    let mut taken = HashSet::with_capacity(files.len());
+    let versioned = files.iter().filter(|file| file.name.version.is_some());
+    versioned.map(|file| unused(name(&file.path), &mut taken)).collect()
+}
+
+fn name(path: &str) -> String {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let stem = file.strip_suffix(".sql").unwrap_or(file);
+    stem.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect()
+}
+
+fn unused(name: String, taken: &mut HashSet<String>) -> String {
+    let numbered = (2..).map(|number: u64| format!("{name}_{number}"));
+    let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name));
+    let name = free.unwrap_or(name);
+    taken.insert(name.clone());
+    name
+}
+
+/// The module `versions`, where `krate` leads to the facade.
+pub(crate) fn module(krate: &TokenStream, files: &[SourceFile]) -> TokenStream {
+    let variants = variants(files);
+    let latest = match variants.last() {
+        Some(name) => {
+            let name = Ident::new(name, Span::call_site());
+            quote!(::core::option::Option::Some(Known::#name))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    let variants = tokens(&variants.join(","));
+    quote! {
+        /// The versions of the set: `V1__CREATE_USERS` is that of `V1__create_users.sql`.
+        pub mod versions {
+            /// A version of the set: one variant a file, in ascending order.
+            #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+            #[allow(missing_docs, non_camel_case_types)]
+            pub enum Known { #variants }
+
+            pub use self::Known::*;
+
+            /// The highest version of the set.
+            pub const LATEST: ::core::option::Option<Known> = #latest;
+
+            impl Known {
+                /// The version as written in the file's name, with dots.
+                #[must_use]
+                pub fn as_str(self) -> &'static str {
+                    let migration = super::MIGRATIONS.get(self as usize);
+                    migration.and_then(|migration| migration.version()).unwrap_or_default()
+                }
+            }
+
+            impl ::core::convert::From<Known> for #krate::Version {
+                fn from(known: Known) -> Self {
+                    #krate::Version::embedded(known.as_str())
+                }
+            }
+
+            impl ::core::fmt::Display for Known {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    f.write_str(self.as_str())
+                }
+            }
+
+            impl ::core::fmt::Debug for Known {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    ::core::fmt::Display::fmt(self, f)
+                }
+            }
+        }
+    }
+}
