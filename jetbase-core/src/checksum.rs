@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
+use crate::sha256::digest;
 
 /// SHA-256, shown as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,20 +12,14 @@ impl Checksum {
     /// The checksum of statements as the Python tool computes it: joined by line breaks, in UTF-8.
     #[must_use]
     pub fn of_statements<S: AsRef<str>>(statements: &[S]) -> Self {
-        let mut hasher = Sha256::new();
-        for (n, statement) in statements.iter().enumerate() {
-            if n > 0 {
-                hasher.update(b"\n");
-            }
-            hasher.update(statement.as_ref().as_bytes());
-        }
-        Checksum(hasher.finalize().into())
+        let statements: Vec<&str> = statements.iter().map(AsRef::as_ref).collect();
+        Checksum::of_text(&statements.join("\n"))
     }
 
     /// The plain SHA-256 of a text.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
-        Checksum(Sha256::digest(text.as_bytes()).into())
+        Checksum(digest(text.as_bytes()))
     }
 
     /// The checksum with these bytes.
