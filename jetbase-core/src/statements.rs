@@ -185,7 +185,8 @@ impl<'t> Cutter<'t> {
 
     /// The part of a word before the delimiter that sticks to it, as in `END$$`.
     fn before_delimiter(&mut self, token: Token<'t>) -> Token<'t> {
-        if !matches!(token.kind, TokenKind::Word | TokenKind::Number) {
+        let is_word = matches!(token.kind, TokenKind::Word | TokenKind::Number);
+        if !is_word || self.delimiter == Delimiter::Semicolon {
             return token;
         }
         let hit = self

@@ -36,11 +36,11 @@ impl Delimiter {
     /// Where the delimiter at this place ends, with the blanks behind it when
     /// it must end a line.
     pub(super) fn end_at(&self, text: &str, at: usize) -> Option<usize> {
+        if matches!(self, Delimiter::Semicolon) {
+            return matches!(text.as_bytes().get(at), Some(b';')).then_some(at + 1);
+        }
         let (before, here) = text.split_at_checked(at)?;
         let after = here.strip_prefix(self.name())?;
-        if matches!(self, Delimiter::Semicolon) {
-            return Some(at + 1);
-        }
         let stuck_before = self.name().starts_with(is_word) && before.ends_with(is_word);
         let stuck_behind = self.name().ends_with(is_word) && after.starts_with(is_word);
         if stuck_before || stuck_behind {

@@ -1,6 +1,6 @@
 //! Where quotes and nested comments end.
 
-use super::{is_blank, is_word, is_word_start, run};
+use super::{blanks, line};
 
 /// A kind of quotes: the length of what opens it, what closes it, what escapes in it.
 pub(super) struct Quote {
@@ -12,27 +12,30 @@ pub(super) struct Quote {
 impl Quote {
     /// Where the quotes end that are open at `from`.
     pub(super) fn end(&self, text: &str, from: usize) -> Option<usize> {
-        let mut bytes = text.bytes().enumerate().skip(from).peekable();
-        while let Some((at, byte)) = bytes.next() {
-            if byte == b'\\' && self.backslash {
-                bytes.next();
-            } else if byte == self.close
-                && (byte == b']' || bytes.next_if(|&(_, next)| next == byte).is_none())
-            {
-                return Some(at + 1);
-            }
+        let mut rest = text.as_bytes().get(from..)?;
+        loop {
+            rest = match rest {
+                [] => return None,
+                [b'\\', _, after @ ..] if self.backslash => after,
+                [byte, after @ ..] if *byte == self.close => match after {
+                    [next, after @ ..] if next == byte && *byte != b']' => after,
+                    _ => return Some(text.len() - after.len()),
+                },
+                [_, after @ ..] => after,
+            };
         }
-        None
     }
 }
 
 /// The dollar quote that opens at the start of `text`, such as `$$` or `$fn$`.
 pub(crate) fn dollar_tag(text: &str) -> Option<&str> {
     let name = text.strip_prefix('$')?;
-    let length = run(name, |c| is_word(c) && c != '$');
+    let length = match name.as_bytes() {
+        [b'0'..=b'9', ..] => return None,
+        _ => run!(name, word_start!() | b'0'..=b'9'),
+    };
     let closes = name.get(length..)?.starts_with('$');
-    let named = name.chars().next().is_some_and(|c| c == '$' || is_word_start(c));
-    if closes && named { text.get(..length + 2) } else { None }
+    if closes { text.get(..length + 2) } else { None }
 }
 
 /// Where a string of PostgreSQL that ended at `end` goes on: `'a'⏎'b'` is one
@@ -42,30 +45,33 @@ pub(super) fn continuation(text: &str, end: usize) -> Option<usize> {
     let mut rest = after;
     let mut lines = 0;
     loop {
-        let blank = run(rest, is_blank);
-        let (blanks, next) = rest.split_at_checked(blank)?;
-        lines += blanks.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count();
+        let (blank, next) = rest.split_at_checked(blanks(rest))?;
+        lines += blank.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count();
         if !next.starts_with("--") {
             let quoted = next.strip_prefix('\'')?;
             return (lines > 0).then_some(text.len() - quoted.len());
         }
-        rest = next.get(run(next, |c| c != '\n' && c != '\r')..)?;
+        rest = next.get(line(next)..)?;
     }
 }
 
 /// The length of a comment that may hold comments.
 pub(super) fn nested_comment(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
-    let mut bytes = text.bytes().enumerate().peekable();
-    while let Some((at, byte)) = bytes.next() {
-        if byte == b'/' && bytes.next_if(|&(_, next)| next == b'*').is_some() {
-            depth += 1;
-        } else if byte == b'*' && bytes.next_if(|&(_, next)| next == b'/').is_some() {
-            depth -= 1;
-            if depth == 0 {
-                return Some(at + 2);
+    let mut rest = text.as_bytes();
+    loop {
+        rest = match rest {
+            [b'/', b'*', after @ ..] => {
+                depth += 1;
+                after
             }
-        }
+            [b'*', b'/', after @ ..] if depth == 1 => return Some(text.len() - after.len()),
+            [b'*', b'/', after @ ..] => {
+                depth -= 1;
+                after
+            }
+            [_, after @ ..] => after,
+            [] => return None,
+        };
     }
-    None
 }
