@@ -9,13 +9,6 @@ use crate::sha256::digest;
 pub struct Checksum([u8; 32]);
 
 impl Checksum {
-    /// The checksum of statements as the Python tool computes it: joined by line breaks, in UTF-8.
-    #[must_use]
-    pub fn of_statements<S: AsRef<str>>(statements: &[S]) -> Self {
-        let statements: Vec<&str> = statements.iter().map(AsRef::as_ref).collect();
-        Checksum::of_text(&statements.join("\n"))
-    }
-
     /// The plain SHA-256 of a text.
     #[must_use]
     pub fn of_text(text: &str) -> Self {

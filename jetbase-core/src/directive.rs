@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::name::trim;
+use crate::name::{trim, trim_start};
 
 /// The keys, in the order of the documentation.
 const KEYS: [&str; 5] = ["delimiter", "transaction", "lock_timeout", "statement_timeout", "allow"];
@@ -95,10 +95,6 @@ pub(crate) fn read(line: &str) -> Option<Result<Directive, DirectiveError>> {
 fn after_prefix(line: &str) -> Option<&str> {
     let rest = strip_folded(trim_start(line.strip_prefix("--")?), "jetbase:")?;
     Some(trim_start(rest))
-}
-
-fn trim_start(text: &str) -> &str {
-    text.trim_start_matches(crate::name::is_space)
 }
 
 /// Strips a lower-case ASCII prefix, letters compared as Python's `re.IGNORECASE` compares them.

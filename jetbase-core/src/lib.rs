@@ -6,6 +6,7 @@
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+mod bytes;
 mod check;
 mod checksum;
 mod dialect;

@@ -88,7 +88,21 @@ impl Name {
 
 /// Trims what Python's `str.strip` trims: `char::is_whitespace` and four control characters.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches(is_space)
+    let text = text.trim_ascii();
+    match text.as_bytes() {
+        // Nothing else is at the ends of most lines.
+        [] | [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim_matches(is_space),
+    }
+}
+
+/// Trims the start of a text only.
+pub(crate) fn trim_start(text: &str) -> &str {
+    let text = text.trim_ascii_start();
+    match text.as_bytes() {
+        [] | [b'!'..=b'~', ..] => text,
+        _ => text.trim_start_matches(is_space),
+    }
 }
 
 /// Python's idea of white space, measured over all code points.

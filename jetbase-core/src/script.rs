@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::name::{is_space, trim};
+use crate::name::{trim, trim_start};
 use crate::{Checksum, Directive, DirectiveError, Directives, directive};
 
 /// The two halves of a migration file.
@@ -101,30 +101,45 @@ impl<'t> Script<'t> {
     #[must_use]
     pub fn python_statements(&self, section: Section) -> Vec<String> {
         let mut statements = Vec::new();
-        let mut open: Vec<&str> = Vec::new();
+        self.each_python_statement(section, |statement| statements.push(statement.to_owned()));
+        statements
+    }
+
+    /// The checksum of the upgrade section, as the history table holds it: of its statements as
+    /// the Python tool makes them, joined by line breaks.
+    #[must_use]
+    pub fn checksum(&self) -> Checksum {
+        let mut text = String::with_capacity(self.upgrade.len());
+        self.each_python_statement(Section::Upgrade, |statement| {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(statement);
+        });
+        Checksum::of_text(&text)
+    }
+
+    fn each_python_statement(&self, section: Section, mut each: impl FnMut(&str)) {
+        let mut joined = String::new();
         for line in lines(self.section(section)) {
             let line = trim(line.text);
             if line.is_empty() || line.starts_with("--") {
                 continue;
             }
-            open.push(line);
+            if !joined.is_empty() {
+                joined.push(' ');
+            }
+            joined.push_str(line);
             if line.ends_with(&self.delimiter) {
-                let joined = open.join(" ");
-                open.clear();
                 // The Python tool strips the delimiter's characters, in any order and number.
-                let statement = trim(joined.trim_end_matches(|c| self.delimiter.contains(c)));
-                if !statement.is_empty() {
-                    statements.push(statement.to_owned());
+                let statement = joined.trim_end_matches(|c| self.delimiter.contains(c));
+                match trim(statement) {
+                    "" => {}
+                    statement => each(statement),
                 }
+                joined.clear();
             }
         }
-        statements
-    }
-
-    /// The checksum of the upgrade section, as the history table holds it.
-    #[must_use]
-    pub fn checksum(&self) -> Checksum {
-        Checksum::of_statements(&self.python_statements(Section::Upgrade))
     }
 }
 
@@ -145,13 +160,29 @@ struct Line<'t> {
     end: usize,
 }
 
-fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
-    let mut start = 0;
-    text.split_inclusive('\n').map(move |line| {
-        let from = start;
-        start += line.len();
-        Line { text: line.strip_suffix('\n').unwrap_or(line), start: from, end: start }
-    })
+fn lines(text: &str) -> Lines<'_> {
+    Lines { text, at: 0 }
+}
+
+/// The iterator over the lines of a text.
+struct Lines<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Iterator for Lines<'t> {
+    type Item = Line<'t>;
+
+    fn next(&mut self) -> Option<Line<'t>> {
+        let start = self.at;
+        let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
+        let (text, length) = match rest.find('\n') {
+            Some(end) => (rest.get(..end)?, end + 1),
+            None => (rest, rest.len()),
+        };
+        self.at = start + length;
+        Some(Line { text, start, end: self.at })
+    }
 }
 
 /// The blank and comment lines before the first SQL.
@@ -163,7 +194,7 @@ fn header(text: &str) -> impl Iterator<Item = Line<'_>> {
 }
 
 fn is_rollback_marker(line: &str) -> bool {
-    let Some(comment) = line.trim_start_matches(is_space).strip_prefix("--") else { return false };
+    let Some(comment) = trim_start(line).strip_prefix("--") else { return false };
     let word = trim(comment);
     // `len` keeps ordinary comments away from the allocation below; the Kelvin sign has three bytes.
     (8..=10).contains(&word.len()) && word.to_lowercase() == "rollback"

@@ -2,21 +2,8 @@
 //!
 //! The tokens tile the text: joined, they are the text again, byte for byte.
 //!
-//! It walks over bytes by slice patterns, and not over characters by closures:
-//! the macro is compiled without optimisation in its user's build, where that
-//! is a tenth of the work. All that means something is ASCII, and a byte of any
+//! It walks over bytes, as all that means something is ASCII: a byte of any
 //! other character is a part of a word.
-
-/// The length of the start of a text, of which every byte fits a pattern.
-macro_rules! run {
-    ($text:expr, $part:pat) => {{
-        let mut rest = $text.as_bytes();
-        while let [$part, after @ ..] = rest {
-            rest = after;
-        }
-        $text.len() - rest.len()
-    }};
-}
 
 /// The bytes that a word can begin with.
 macro_rules! word_start {
@@ -28,6 +15,7 @@ macro_rules! word_start {
 mod quote;
 
 use self::quote::{Quote, continuation, nested_comment};
+use crate::bytes::run;
 use crate::dialect::{Dialect, Syntax};
 
 pub(crate) use self::quote::dollar_tag;

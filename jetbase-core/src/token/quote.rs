@@ -1,6 +1,7 @@
 //! Where quotes and nested comments end.
 
 use super::{blanks, line};
+use crate::bytes::run;
 
 /// A kind of quotes: the length of what opens it, what closes it, what escapes in it.
 pub(super) struct Quote {
