@@ -197,9 +197,11 @@ fn file_name(path: &str) -> &str {
 
 /// The path below the root with `/`; `None` when it is not UTF-8.
 fn relative(root: &Path, path: &Path) -> Option<String> {
-    let parts: Option<Vec<_>> =
-        path.strip_prefix(root).unwrap_or(path).iter().map(|part| part.to_str()).collect();
-    parts.map(|parts| parts.join("/"))
+    let path = path.strip_prefix(root).unwrap_or(path).to_str()?;
+    match std::path::MAIN_SEPARATOR {
+        '/' => Some(path.to_owned()),
+        separator => Some(path.replace(separator, "/")),
+    }
 }
 
 /// A file that nobody takes for a migration, such as `README.md` or an editor's backup.

@@ -72,7 +72,7 @@ impl Name {
         if description.is_empty() {
             return error(Fault::Description);
         }
-        if file.chars().count() > LONGEST {
+        if file.len() > LONGEST && file.chars().count() > LONGEST {
             return error(Fault::Length);
         }
         let version = match kind {

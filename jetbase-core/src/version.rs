@@ -47,6 +47,9 @@ impl Version {
 /// Compares two versions as releases; see [`Version`].
 #[must_use]
 pub fn compare(left: &str, right: &str) -> Ordering {
+    if is_one_number(left) && is_one_number(right) {
+        return left.len().cmp(&right.len()).then_with(|| left.cmp(right));
+    }
     let mut left = numbers(left);
     let mut right = numbers(right);
     loop {
@@ -61,6 +64,11 @@ pub fn compare(left: &str, right: &str) -> Ordering {
             return order;
         }
     }
+}
+
+/// Whether a version is a number without leading zeros, as most are: compared without a walk.
+fn is_one_number(version: &str) -> bool {
+    !version.starts_with('0') && !version.contains('.')
 }
 
 /// The components without leading zeros: zero is the empty string.
@@ -165,6 +173,8 @@ mod tests {
         );
         assert!(version("1.10") > version("1.9"));
         assert!(version("2") > version("1.99.99"));
+        assert!(version("10") > version("9") && version("10") < version("010.1"));
+        assert!(version("09") < version("10") && version("0") < version("1"));
     }
 
     #[test]
