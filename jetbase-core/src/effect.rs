@@ -26,6 +26,9 @@ pub enum Effect {
 /// SQLite, and as one that commits in MySQL and MariaDB.
 #[must_use]
 pub fn effect(sql: &str, syntax: Syntax) -> Effect {
+    if is_about_rows(sql) {
+        return Effect::Transactional;
+    }
     let words = Words { sql, syntax };
     let head = words.iter().take(HEAD).map(upper).collect::<Vec<_>>();
     let head = head.iter().map(String::as_str).collect::<Vec<_>>();
@@ -34,6 +37,13 @@ pub fn effect(sql: &str, syntax: Syntax) -> Effect {
         Dialect::MySql => mysql(&head, &words),
         Dialect::Sqlite => sqlite(&head),
     }
+}
+
+/// Whether a statement begins with a word that means one thing in every dialect; most in a file do.
+fn is_about_rows(sql: &str) -> bool {
+    let Some((word, rest)) = sql.split_at_checked("SELECT".len()) else { return false };
+    rest.starts_with(' ')
+        && ["INSERT", "UPDATE", "DELETE", "SELECT"].iter().any(|it| it.eq_ignore_ascii_case(word))
 }
 
 /// How many tokens decide, where not all of them have to be looked at.
