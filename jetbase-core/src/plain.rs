@@ -257,6 +257,97 @@ mod tests {
         }
     }
 
+    /// How statements begin that may be plain.
+    const HEADS: [&str; 12] = [
+        "INSERT INTO t",
+        "CREATE TABLE t",
+        "CREATE VIEW v AS",
+        "CREATE INDEX i ON t",
+        "COMMENT ON TABLE t IS",
+        "DROP TABLE t",
+        "DROP VIEW v",
+        "UPDATE t SET",
+        "DELETE FROM t",
+        "ALTER TABLE t",
+        "create view",
+        "-- rollback\nDROP TABLE",
+    ];
+
+    /// How they may go on.
+    const WORDS: [&str; 48] = [
+        "(a)",
+        "(",
+        ")",
+        "'a'",
+        "'it''s; -- /* $$'",
+        "''",
+        "\"A b\"",
+        "\"a\"\"b\"",
+        "\"a;b\"",
+        "BEGIN",
+        "END",
+        "CASE",
+        "TRIGGER",
+        "FUNCTION",
+        "PROCEDURE",
+        "EVENT",
+        "ATOMIC",
+        "CONCURRENTLY",
+        "a.b",
+        "1.5e3",
+        "-1",
+        "- 1",
+        "*",
+        "= 1",
+        "::int",
+        ":x",
+        "E'a'",
+        "N'a'",
+        "X'00'",
+        "é",
+        "é'x'",
+        "\t",
+        "\n   ",
+        "\n-- a note's \"end\n",
+        "'a'\n'b'",
+        ",",
+        "<>",
+        "||",
+        "WHERE",
+        "NOT NULL",
+        "FROM STDIN",
+        "AS",
+        "DETACH PARTITION p",
+        "OR REPLACE",
+        "DELIMITER",
+        "EACH ROW",
+        "DO",
+        "PACKAGE BODY",
+    ];
+
+    fn statement() -> impl Strategy<Value = String> {
+        let words = prop::collection::vec(prop::sample::select(&WORDS[..]), 0..6);
+        (prop::sample::select(&HEADS[..]), words)
+            .prop_map(|(head, words)| format!("{head} {};\n", words.join(" ")))
+    }
+
+    // Half of these texts are plain; of those above, next to none.
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn statements_that_are_plain_have_no_finding(statements in prop::collection::vec(statement(), 1..4)) {
+            let text = statements.concat();
+            for dialect in [None, Some(Dialect::Postgres), Some(Dialect::MySql), Some(Dialect::Sqlite)] {
+                for lints in [Lints::None, Lints::Versioned] {
+                    if is_plain(&Script::read(&text), Question { dialect, lints }) {
+                        prop_assert_eq!(found(&text, dialect, lints), 0, "{:?} {:?}", dialect, lints);
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn everyday_files_are_plain() {
         let text = "-- Users.\nCREATE TABLE users (\n    id INT,\n    -- the name\n    name TEXT DEFAULT '(a; b -- c)'\n);\n\n\
