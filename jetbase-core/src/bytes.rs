@@ -1,8 +1,7 @@
 //! Walks over the bytes of a text.
 //!
-//! The macro is compiled without optimisation in its user's build. There a
-//! slice pattern is a few instructions, and an iterator over characters with a
-//! closure a few hundred for each of them.
+//! The macro is compiled without optimisation in its user's build, where every
+//! call of an iterator and of its closure is one. A slice pattern is none.
 
 /// The length of the start of a text, of which every byte fits a pattern.
 macro_rules! run {
