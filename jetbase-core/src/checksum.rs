@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::sha256::digest;
+use sha2::{Digest, Sha256};
 
 /// SHA-256, shown as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,7 +12,7 @@ impl Checksum {
     /// The plain SHA-256 of a text.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
-        Checksum(digest(text.as_bytes()))
+        Checksum(Sha256::digest(text.as_bytes()).into())
     }
 
     /// The checksum with these bytes.

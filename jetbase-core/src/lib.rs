@@ -26,7 +26,6 @@ mod python;
 mod refusal;
 mod renumber;
 mod script;
-mod sha256;
 mod stale;
 mod statements;
 mod sum;
