@@ -1,9 +1,10 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use jetbase::{DatabaseUrl, ErrorKind, Event, Migrations, Wait};
+use jetbase::{DatabaseUrl, ErrorKind, Event, Migrations, Report, Wait};
+use tokio::task::JoinHandle;
 
 use crate::apply::set;
-use crate::harness::{Context, Database, Kind, Needs, Suite, TestResult};
+use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     let all = Kind::ALL;
@@ -15,6 +16,7 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("takes_over_from_the_dead", all, nothing, recovers);
     suite.each("frees_what_the_dead_left_with_nothing_to_do", all, nothing, tidies);
     suite.each("sees_a_living_holder", all, nothing, sees_the_living);
+    suite.each("a_forced_unlock_does_not_hang", all, nothing, forces);
     suite.each("starts_sixteen_times_from_nothing", all, nothing, storm);
     suite.each("frees_the_lock_behind_a_failure", all, nothing, frees);
     suite.each("brings_a_missing_lock_row_back", all, nothing, missing_row);
@@ -195,30 +197,62 @@ async fn tidies(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn sees_the_living(ctx: Context) -> TestResult {
-    let slow = match ctx.kind {
-        Kind::Sqlite => {
-            "CREATE TABLE slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000000) SELECT max(i) AS i FROM n;\n"
-        }
-        Kind::Postgres => "SELECT pg_sleep(2);\n",
-        Kind::Mysql => "DO SLEEP(2);\n",
+/// A run in the middle of its only file, which takes some seconds.
+async fn in_the_middle(
+    db: &Database,
+    seconds: u32,
+) -> Result<(Migrations, JoinHandle<Result<Report, jetbase::Error>>), Error> {
+    let slow = match db.kind {
+        Kind::Sqlite => format!(
+            "CREATE TABLE slow AS WITH RECURSIVE n(i) AS \
+             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT max(i) AS i FROM n;\n",
+            seconds * 2_000_000
+        ),
+        Kind::Postgres => format!("SELECT pg_sleep({seconds});\n"),
+        Kind::Mysql => format!("DO SLEEP({seconds});\n"),
     };
-    let set = set(&[("V1__slow.sql", slow)]);
-    let (url, working) = (ctx.db.url.clone(), set.clone());
+    let set = set(&[("V1__slow.sql", &slow)]);
     let (tell, told) = tokio::sync::oneshot::channel();
     let mut tell = Some(tell);
-    let run = tokio::spawn(async move {
-        let run = jetbase::run_url(&working, &url).on_event(move |event| {
-            if matches!(event, Event::Started { .. }) {
-                tell.take().map(|tell| tell.send(()));
-            }
-        });
-        run.await
+    let run = jetbase::run_url(&set, &db.url).on_event(move |event| {
+        if matches!(event, Event::Started { .. }) {
+            tell.take().map(|tell| tell.send(()));
+        }
     });
+    let run = tokio::spawn(run.into_future());
     told.await?;
     tokio::time::sleep(Duration::from_millis(100)).await;
+    Ok((set, run))
+}
+
+/// A file in work holds the row, but on MySQL, where the fence behind it stops the run.
+async fn forces(ctx: Context) -> TestResult {
+    let (set, run) = in_the_middle(&ctx.db, 6).await?;
+    let began = Instant::now();
+    let unlocked = jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).force().await;
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    let end = run.await?;
+    if ctx.kind == Kind::Mysql {
+        assert!(unlocked?.holder.is_some());
+        let error = end.expect_err("lost");
+        assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error}");
+    } else {
+        let told = unlocked.expect_err("busy").to_string();
+        assert!(told.starts_with("the lock cannot be set free now: process 6a6250"), "{told}");
+        assert!(told.ends_with("is executing a migration under it"), "{told}");
+        assert_eq!(end?.applied.len(), 1);
+    }
+    Ok(())
+}
+
+async fn sees_the_living(ctx: Context) -> TestResult {
+    let (set, run) = in_the_middle(&ctx.db, 2).await?;
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).await?;
     assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
+    if ctx.kind == Kind::Postgres {
+        let holder = status.holder.as_deref().unwrap_or_default();
+        assert!(holder.contains(", jetbase V1__slow.sql 1/1, active"), "{status}");
+    }
     let error =
         jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
     assert!(error.to_string().contains("; it is alive: wait for it, or end it"), "{error}");
