@@ -160,9 +160,9 @@ impl<'m> Job<'m> {
         let mode = self.mode(session.dialect);
         let words = self.words(session, label, mode);
         let messages = self.messages(session, &words, mode);
-        let mut attempt = 1;
+        let (mut attempt, mut from) = (1, 0);
         loop {
-            let halt = match deliver(session, &messages).await {
+            let halt = match deliver(session, &messages, from).await {
                 Ok(()) => return Ok(()),
                 Err(halt) => halt,
             };
@@ -180,7 +180,9 @@ impl<'m> Job<'m> {
                     None => self.given_away(session, &halt).await,
                     orphans => orphans,
                 };
-                if halt.cause.is_contended() && mode != Mode::EachAlone && attempt < TRIES {
+                let passes = halt.cause.is_contended() && attempt < TRIES;
+                if let Some(again) = halt.again.filter(|_| passes) {
+                    from = again;
                     attempt += 1;
                     retrying(attempt, &halt.cause.message);
                     tokio::time::sleep(Duration::from_millis(200).mul_f64(0.5 + fastrand::f64()))

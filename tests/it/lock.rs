@@ -1,3 +1,5 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use jetbase::{DatabaseUrl, ErrorKind, Event, Migrations, Report, Wait};
@@ -13,6 +15,7 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("goes_on_when_the_lock_comes_free", all, nothing, waits);
     suite.each("stops_when_the_lock_is_taken_away", all, nothing, loses);
     suite.each("refuses_a_file_that_gives_the_lock_away", Kind::SERVERS, nothing, gives_away);
+    suite.each("a_statement_that_stays_is_recorded_in_the_end", &[Kind::Mysql], nothing, insists);
     suite.each("takes_over_from_the_dead", all, nothing, recovers);
     suite.each("frees_what_the_dead_left_with_nothing_to_do", all, nothing, tidies);
     suite.each("sees_a_living_holder", all, nothing, sees_the_living);
@@ -147,6 +150,38 @@ async fn leave_behind(ctx: &Context) -> Result<String, crate::harness::Error> {
     let id = seen.lock().expect("no panic before").clone().ok_or("nobody held the lock")?;
     ctx.db.execute(&PYTHON.replace("7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0", &id)).await?;
     Ok(id)
+}
+
+/// What commits by itself is done; its row is tried again when somebody stands in the way.
+async fn insists(ctx: Context) -> TestResult {
+    let text = "-- jetbase: lock_timeout=1s\nCREATE TABLE a (id INTEGER);\nINSERT INTO a VALUES (1);\n\
+                CREATE TABLE b (id INTEGER);\nINSERT INTO b VALUES (2);\n";
+    let set = set(&[("V1__a.sql", text)]);
+    let (tries, heard) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (count, db) = (Arc::clone(&tries), ctx.db.clone());
+    let held = Arc::clone(&heard);
+    let run = jetbase::run_url(&set, &ctx.db.url).on_event(move |event| match event {
+        Event::Started { .. } => {
+            let (db, held) = (db.clone(), Arc::clone(&held));
+            tokio::spawn(async move {
+                let hold = "START TRANSACTION; SELECT id FROM jetbase_lock WHERE id = 1 FOR UPDATE; \
+                            DO SLEEP(2.5); COMMIT";
+                held.fetch_add(u32::from(db.execute(hold).await.is_ok()), Ordering::SeqCst);
+            });
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        Event::Retrying { .. } => {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        _ => {}
+    });
+    assert_eq!(run.await?.applied.len(), 1);
+    assert_eq!(heard.load(Ordering::SeqCst), 1);
+    assert!(tries.load(Ordering::SeqCst) > 0, "nobody stood in the way");
+    let sums = "SELECT (SELECT count(*) FROM a), (SELECT sum(id) FROM b), count(*) FROM jetbase_migrations";
+    let one = |text: &str| Some(text.to_owned());
+    assert_eq!(ctx.db.rows(sums).await?, [[one("1"), one("2"), one("1")]]);
+    Ok(())
 }
 
 /// A file that gives back all locks of its session is not recorded, and told what it does.

@@ -19,6 +19,21 @@ pub(super) struct Part {
     results: usize,
 }
 
+/// What travels together.
+pub(super) struct Message {
+    parts: Vec<Part>,
+    /// Where to begin again when it fails for the moment: the message that its transaction begins
+    /// with. `None` where something may have taken effect.
+    again: Option<usize>,
+}
+
+impl Message {
+    /// How many statements of the file it holds.
+    fn statements(&self) -> usize {
+        self.parts.iter().filter(|it| matches!(it.role, Role::Statement(_))).count()
+    }
+}
+
 /// What a part of a message is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -47,6 +62,8 @@ pub(super) struct Halt {
     pub(super) offset: Option<usize>,
     /// How many statements of the file were executed before.
     pub(super) executed: usize,
+    /// The message to begin again with, where that is safe.
+    pub(super) again: Option<usize>,
 }
 
 impl Job<'_> {
@@ -82,12 +99,7 @@ impl Job<'_> {
             .literal("checksum", &self.migration.checksum().to_string())
     }
 
-    pub(super) fn messages(
-        &self,
-        session: &Session<'_>,
-        fill: &Fill,
-        mode: Mode,
-    ) -> Vec<Vec<Part>> {
+    pub(super) fn messages(&self, session: &Session<'_>, fill: &Fill, mode: Mode) -> Vec<Message> {
         let sql = session.sql;
         let own = |role: Role, template: &str| Part { sql: fill.fill(template), role, results: 1 };
         let owns =
@@ -138,9 +150,10 @@ impl Job<'_> {
                 all.extend(fences(front));
                 all.extend(statements.map(|(index, (range, _))| statement(index, range)));
                 all.append(&mut closing);
+                let whole = |parts| Message { parts, again: Some(0) };
                 match mode {
-                    Mode::OneMessage => vec![all],
-                    _ => all.into_iter().map(|part| vec![part]).collect(),
+                    Mode::OneMessage => vec![whole(all)],
+                    _ => all.into_iter().map(|part| whole(vec![part])).collect(),
                 }
             }
             Mode::EachAlone => {
@@ -149,33 +162,36 @@ impl Job<'_> {
                 if session.proof.is_proof() || session.owner != Owner::Run {
                     frame.extend(owns(Role::Frame, sql.alone));
                 }
-                let mut messages: Vec<_> = frame.into_iter().map(|part| vec![part]).collect();
-                let mut in_transaction = false;
+                let once = |parts| Message { parts, again: None };
+                let mut messages: Vec<_> = frame.into_iter().map(|part| once(vec![part])).collect();
+                // The message that the open transaction begins with.
+                let mut open = None;
                 for (index, (range, effect)) in statements {
-                    let mut message = Vec::new();
+                    let mut parts = Vec::new();
                     let undoable =
                         *effect == Effect::Transactional && self.transaction == Transaction::Whole;
-                    if undoable && !in_transaction {
-                        message.extend(owns(Role::Frame, sql.open));
+                    if undoable && open.is_none() {
+                        parts.extend(owns(Role::Frame, sql.open));
                     }
-                    in_transaction = undoable;
-                    message.extend(fences(sql.fence));
+                    open = undoable.then(|| open.unwrap_or(messages.len()));
+                    parts.extend(fences(sql.fence));
                     match session.dialect {
                         // The statement must be alone in its message, so the fence goes in front of it.
                         Dialect::Postgres | Dialect::Sqlite => {
-                            messages.extend([message, vec![statement(index, range)]])
+                            messages.extend([once(parts), once(vec![statement(index, range)])])
                         }
                         Dialect::MySql => {
-                            message.push(statement(index, range));
-                            messages.push(message);
+                            parts.push(statement(index, range));
+                            messages.push(Message { parts, again: open });
                         }
                     }
                 }
-                if !in_transaction {
+                if open.is_none() {
                     opening.append(&mut closing);
                     closing = opening;
                 }
-                messages.push(closing);
+                let again = open.or(Some(messages.len()));
+                messages.push(Message { parts: closing, again });
                 messages
             }
         }
@@ -193,22 +209,24 @@ impl Job<'_> {
     }
 }
 
-/// Sends the messages one after the other.
-pub(super) async fn deliver(session: &mut Session<'_>, messages: &[Vec<Part>]) -> Result<(), Halt> {
-    let mut executed = 0;
-    for message in messages {
-        let texts: Vec<_> = message.iter().map(|part| part.sql.as_str()).collect();
+/// Sends the messages one after the other, from one of them on.
+pub(super) async fn deliver(
+    session: &mut Session<'_>,
+    messages: &[Message],
+    from: usize,
+) -> Result<(), Halt> {
+    let mut executed = messages.iter().take(from).map(Message::statements).sum();
+    for message in messages.iter().skip(from) {
+        let Message { parts, again } = message;
+        let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
         if let Err(failure) = session.execute(&texts.join(";\n")).await {
-            let (part, offset) = locate(message, &failure);
-            let role = message.get(part).map_or(Role::Frame, |part| part.role);
-            let before = message
-                .iter()
-                .take(part)
-                .filter(|it| matches!(it.role, Role::Statement(_)))
-                .count();
-            return Err(Halt { role, cause: failure.cause, offset, executed: executed + before });
+            let (part, offset) = locate(parts, &failure);
+            let role = parts.get(part).map_or(Role::Frame, |part| part.role);
+            let before = parts.iter().take(part);
+            executed += before.filter(|it| matches!(it.role, Role::Statement(_))).count();
+            return Err(Halt { role, cause: failure.cause, offset, executed, again: *again });
         }
-        executed += message.iter().filter(|it| matches!(it.role, Role::Statement(_))).count();
+        executed += message.statements();
     }
     Ok(())
 }
