@@ -57,6 +57,8 @@ pub(crate) fn module(krate: &TokenStream, files: &[SourceFile]) -> TokenStream {
             #[allow(missing_docs, non_camel_case_types)]
             pub enum Known { #variants }
 
+            // There may be none.
+            #[allow(unused_imports)]
             pub use self::Known::*;
 
             /// The highest version of the set.
