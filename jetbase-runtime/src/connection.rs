@@ -254,8 +254,7 @@ impl Cause {
 
     /// Whether there is no connection to be had for the moment: the server is starting, or full.
     pub(crate) fn is_full(&self) -> bool {
-        self.kind == CauseKind::Absent
-            || matches!(self.code.as_str(), "53300" | "57P03" | "1040" | "1203" | "1226")
+        matches!(self.code.as_str(), "53300" | "57P03" | "1040" | "1203" | "1226")
     }
 
     /// Whether others stand in the way for the moment: their locks, their transactions, or the

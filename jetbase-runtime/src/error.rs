@@ -129,6 +129,7 @@ impl Error {
     pub(crate) fn database(doing: impl Into<String>, cause: &Cause) -> Self {
         let hope = match cause.kind {
             _ if cause.is_full() || cause.is_contended_server() => Hope::Soon,
+            CauseKind::Absent => Hope::Soon,
             CauseKind::Lost => Hope::Return,
             _ => Hope::None,
         };

@@ -47,6 +47,11 @@ pub(crate) struct Session<'c> {
     restore: Vec<String>,
 }
 
+/// What marks a session as ours alone: a pooler does not pass it on.
+pub(crate) fn nonce() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
 impl<'c> Session<'c> {
     /// Opens the run's own connection, and makes sure that it is in the look's place.
     pub(crate) async fn open(

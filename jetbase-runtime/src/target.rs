@@ -270,7 +270,7 @@ where
         match cause.code.as_str() {
             // A pooler that refuses startup options: go without, and prove nothing.
             "08P01" if nonce.take().is_some() => continue,
-            _ if !cause.code.is_empty() && cause.is_full() && started.elapsed() < patience => {}
+            _ if cause.is_full() && started.elapsed() < patience => {}
             _ => return Err(cause),
         }
         make_room().await;

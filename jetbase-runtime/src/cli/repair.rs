@@ -12,7 +12,7 @@ use crate::event::{Event, Listener};
 use crate::lock::{self, Limit, Release, Wait, Work};
 use crate::look::Wish;
 use crate::run::first_look;
-use crate::session::Session;
+use crate::session::{Session, nonce};
 use crate::target::{Open, Source, Way};
 
 /// What a correction is about.
@@ -57,7 +57,7 @@ async fn from(plea: &mut Plea, origin: &mut dyn Open) -> Result<Vec<Repair>, Err
     if plea.repairs(history)?.is_empty() {
         return Ok(Vec::new());
     }
-    let nonce = format!("{:016x}", fastrand::u64(..));
+    let nonce = nonce();
     let mut session = Session::open(origin, &first, &nonce, Duration::ZERO).await?;
     let result = under_lock(plea, &mut session).await;
     session.close().await;

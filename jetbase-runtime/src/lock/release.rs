@@ -11,7 +11,7 @@ use crate::connection::Cause;
 use crate::error::Error;
 use crate::look::Wish;
 use crate::run::first_look;
-use crate::session::Session;
+use crate::session::{Session, nonce};
 use crate::target::Open;
 
 /// What became of the lock at the end of a run.
@@ -54,7 +54,7 @@ pub(crate) async fn release_afresh(
     claim: &Claim,
 ) -> Result<Vec<Record>, Error> {
     let found = first_look(origin, wish).await?;
-    let nonce = format!("{:016x}", fastrand::u64(..));
+    let nonce = nonce();
     let mut session = Session::open(origin, &found, &nonce, Duration::ZERO).await?;
     let heir = ProcessId::new(session.proof, &session.server);
     session.fill = session.fill.clone().literal("heirloom", &claim.id);

@@ -14,7 +14,7 @@ use crate::execute::{Job, prepare};
 use crate::lock::{self, Held, Limit, Proof, Release, Wait, Work};
 use crate::look::{Look, Wish, look};
 use crate::report::{Applied, Planned, Report};
-use crate::session::Session;
+use crate::session::{Session, nonce};
 use crate::target::{Dedicated, Open, Owner, Source, Way, source_of_url};
 
 /// Starts a run: in a task of its own where that is possible.
@@ -129,7 +129,7 @@ async fn once(
     let work = work_of(&jobs, origin.dialect());
     drop(jobs);
 
-    let nonce = format!("{:016x}", fastrand::u64(..));
+    let nonce = nonce();
     let mut session = Session::open(origin, &first, &nonce, patience).await?;
     *reached = session.owner == Owner::Run;
     if let (Published::Refuse, [publication, ..]) =
@@ -165,7 +165,7 @@ async fn once(
 /// With nothing to do, frees the lock that a dead run has left behind: nobody else may come for long,
 /// and the Python tool would refuse to. A living holder is left alone.
 async fn tidy(request: &mut Request, origin: &mut dyn Open, first: &Look, report: &mut Report) {
-    let nonce = format!("{:016x}", fastrand::u64(..));
+    let nonce = nonce();
     let Ok(mut session) = Session::open(origin, first, &nonce, Duration::ZERO).await else {
         return;
     };

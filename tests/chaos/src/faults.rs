@@ -59,10 +59,18 @@ async fn settled(mut crew: Crew, db: &Database) -> Result<(), Error> {
     files::verify(db, VERSIONS).await
 }
 
+/// The end of a scene in which the holder's session is over at once.
+async fn taken_over(mut crew: Crew, holder: u32, db: &Database) -> Outcome {
+    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
+    let told = interrupted(&mut crew, holder).await?;
+    settled(crew, db).await?;
+    Ok(format!("{time:.1?} to the next holder; the first one: \"{told}\""))
+}
+
 /// The server's operator ends the holder's session.
 pub(crate) async fn terminated(ctx: Context) -> Outcome {
     let db = ctx.fresh().await?;
-    let (mut crew, holder) = scene(ctx.size, &db, &db, 4).await?;
+    let (crew, holder) = scene(ctx.size, &db, &db, 4).await?;
     let end = match db.kind {
         Kind::Postgres => "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE application_name LIKE 'jetbase V3%' AND datname = current_database()"
@@ -73,24 +81,20 @@ pub(crate) async fn terminated(ctx: Context) -> Outcome {
         }
     };
     db.execute(&end).await?;
-    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
-    let told = interrupted(&mut crew, holder).await?;
-    settled(crew, &db).await?;
+    let told = taken_over(crew, holder, &db).await?;
     harness::remove(db).await;
-    Ok(format!("{time:.1?} to the next holder; the first one: \"{told}\""))
+    Ok(told)
 }
 
 /// The connections of the holder are cut, and both sides are told.
 pub(crate) async fn cut(ctx: Context) -> Outcome {
     let db = ctx.fresh().await?;
     let relay = Relay::start(&db).await?;
-    let (mut crew, holder) = scene(ctx.size, &relay.before(&db)?, &db, 4).await?;
+    let (crew, holder) = scene(ctx.size, &relay.before(&db)?, &db, 4).await?;
     relay.cut();
-    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
-    let told = interrupted(&mut crew, holder).await?;
-    settled(crew, &db).await?;
+    let told = taken_over(crew, holder, &db).await?;
     harness::remove(db).await;
-    Ok(format!("{time:.1?} to the next holder; the first one: \"{told}\""))
+    Ok(told)
 }
 
 /// The same between the holder and a pooler: it frees the lock over a new connection, because the
@@ -100,14 +104,12 @@ pub(crate) async fn cut_pooler(ctx: Context) -> Outcome {
     let bouncer = Bouncer::start(&db, Mode::Transaction, "extra_float_digits,options", 10).await?;
     let pooled = bouncer.before(&db)?;
     let relay = Relay::start(&pooled).await?;
-    let (mut crew, holder) = scene(ctx.size, &relay.before(&pooled)?, &pooled, 4).await?;
+    let (crew, holder) = scene(ctx.size, &relay.before(&pooled)?, &pooled, 4).await?;
     relay.cut();
-    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
-    let told = interrupted(&mut crew, holder).await?;
-    settled(crew, &db).await?;
+    let told = taken_over(crew, holder, &db).await?;
     drop(bouncer);
     harness::remove(db).await;
-    Ok(format!("{time:.1?} to the next holder; the first one: \"{told}\""))
+    Ok(told)
 }
 
 /// The network falls silent: the server ends the session when its lease is over.
