@@ -1,7 +1,7 @@
 //! What a statement does to the transaction it runs in.
 
 use crate::dialect::{Dialect, Syntax};
-use crate::token::{Token, TokenKind, tokens};
+use crate::token::{Token, TokenKind, code, upper};
 
 /// What a statement does to the transaction it runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,13 +49,6 @@ fn is_about_rows(sql: &str) -> bool {
 /// How many tokens decide, where not all of them have to be looked at.
 const HEAD: usize = 8;
 
-/// Longer tokens are no keywords.
-const LONGEST: usize = 64;
-
-fn upper(token: Token<'_>) -> String {
-    token.text.get(..token.text.len().min(LONGEST)).unwrap_or_default().to_ascii_uppercase()
-}
-
 /// The tokens of a statement that count.
 struct Words<'t> {
     sql: &'t str,
@@ -64,8 +57,7 @@ struct Words<'t> {
 
 impl<'t> Words<'t> {
     fn iter(&self) -> impl Iterator<Item = Token<'t>> {
-        tokens(self.sql, self.syntax)
-            .filter(|token| !token.is_trivia() && !token.opens_code() && !token.is_symbol("*/"))
+        code(self.sql, self.syntax)
     }
 
     /// Whether these words follow each other outside parentheses.

@@ -90,6 +90,17 @@ pub fn cut<'t>(
     Ok(pieces.into_iter().filter_map(|piece| piece.statement).collect())
 }
 
+/// The statements in a text that another delimiter than `;` may have cut out.
+pub(crate) fn parts(sql: &str, syntax: Syntax) -> Vec<&str> {
+    if !sql.contains(';') {
+        return vec![sql];
+    }
+    match cut(sql, ";", syntax) {
+        Ok(statements) => statements.into_iter().map(|statement| statement.sql).collect(),
+        Err(_) => vec![sql],
+    }
+}
+
 /// Cuts a text into pieces, each with one statement or none.
 ///
 /// The delimiter `;` ends a statement wherever it stands outside quotes,

@@ -85,6 +85,20 @@ impl Token<'_> {
     }
 }
 
+/// The tokens of a statement that its server reads: no blanks, no comments, no marks around code.
+pub(crate) fn code(sql: &str, syntax: Syntax) -> impl Iterator<Item = Token<'_>> {
+    tokens(sql, syntax)
+        .filter(|token| !token.is_trivia() && !token.opens_code() && !token.is_symbol("*/"))
+}
+
+/// Longer tokens are no keywords.
+const LONGEST: usize = 64;
+
+/// The text of a token that may be a keyword, in upper case.
+pub(crate) fn upper(token: Token<'_>) -> String {
+    token.text.get(..token.text.len().min(LONGEST)).unwrap_or_default().to_ascii_uppercase()
+}
+
 /// Cuts a text into tokens.
 #[must_use]
 pub fn tokens(text: &str, syntax: Syntax) -> Tokens<'_> {
