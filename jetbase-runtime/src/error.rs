@@ -49,10 +49,19 @@ pub enum ErrorKind {
         /// How long the run waited.
         waited: Duration,
     },
+    /// Nobody holds the lock, and yet it could not be taken for as long as the run may wait.
+    Blocked {
+        /// What stands in the way, in words.
+        obstacle: String,
+        /// How long the run waited.
+        waited: Duration,
+    },
     /// Somebody took the lock away during the run.
     LockLost {
-        /// The file that was not executed.
+        /// The file that was not recorded.
         file: Option<String>,
+        /// What of it stays.
+        kept: Kept,
     },
     /// A statement of a file failed.
     Statement(Box<StatementError>),
@@ -75,9 +84,24 @@ pub enum ErrorKind {
         code: String,
         /// What to do about it.
         help: String,
+        /// What stays of the file that was in work.
+        kept: Kept,
     },
     /// The run was asked to stop.
     Cancelled,
+}
+
+/// What stays of a file that was not recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing: its transaction was rolled back, or was never begun.
+    #[default]
+    Nothing,
+    /// Its first statements, as many: they committed by themselves.
+    Statements(usize),
+    /// Perhaps some of its first statements, at most as many: something in the file ended its
+    /// transaction, or wrote to a table without transactions.
+    Perhaps(usize),
 }
 
 /// Whether an interrupted file was committed.
@@ -113,8 +137,8 @@ pub struct StatementError {
     pub hint: Option<String>,
     /// Which statement of how many, from 1; `None` when the commit failed.
     pub statement: Option<(usize, usize)>,
-    /// How many statements of the file cannot be undone.
-    pub permanent: usize,
+    /// What stays of the file.
+    pub kept: Kept,
 }
 
 impl Error {
@@ -128,18 +152,42 @@ impl Error {
 
     pub(crate) fn database(doing: impl Into<String>, cause: &Cause) -> Self {
         let hope = match cause.kind {
-            _ if cause.is_full() || cause.is_contended_server() => Hope::Soon,
+            _ if cause.is_full() || cause.is_contended() => Hope::Soon,
             CauseKind::Absent => Hope::Soon,
             CauseKind::Lost => Hope::Return,
             _ => Hope::None,
         };
+        if cause.kind == CauseKind::Untrusted {
+            return Error::place(cause.message.clone());
+        }
         let kind = ErrorKind::Database {
             doing: doing.into(),
             message: cause.message.clone(),
             code: cause.code.clone(),
             help: cure(cause),
+            kept: Kept::Nothing,
         };
         Error { hope, ..Error::new(kind) }
+    }
+
+    /// Whether others stood in the way for the moment.
+    pub(crate) fn is_contended(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Database { code, .. } => {
+                Cause { code: code.clone(), ..Cause::default() }.is_contended()
+            }
+            _ => false,
+        }
+    }
+
+    /// Says what stays of the file that was in work.
+    pub(crate) fn keeping(mut self, file_kept: Kept) -> Self {
+        if let ErrorKind::Database { kept, .. } | ErrorKind::LockLost { kept, .. } =
+            self.kind.as_mut()
+        {
+            *kept = file_kept;
+        }
+        self
     }
 
     /// Whether it may pass; only of errors that no file is at work in.
@@ -196,7 +244,7 @@ fn cure(cause: &Cause) -> String {
         (_, "26") => "check the path: the file is no SQLite database",
         (_, "13" | "53100" | "1021" | "1114") => "free space on the disk",
         (CauseKind::Client, _) => "check the URL and the pool's settings",
-        (CauseKind::Database, _) => "",
+        (CauseKind::Database | CauseKind::Untrusted, _) => "",
     };
     cure.to_owned()
 }
@@ -247,13 +295,22 @@ impl fmt::Display for ErrorKind {
                     _ => f.write_str("; if you are sure that it is dead, run `jetbase unlock`"),
                 }
             }
-            ErrorKind::LockLost { file } => {
-                f.write_str("the migration lock was taken away during the run")?;
-                match file {
-                    Some(file) => {
-                        write!(f, "; {file} was not executed: run again when nobody else migrates")
+            ErrorKind::Blocked { obstacle, waited } => write!(
+                f,
+                "the migration lock is free, and could not be taken within {waited:.1?}; what is in the way: \
+                 {obstacle}; end that, or wait for it, and run again"
+            ),
+            ErrorKind::LockLost { file, kept } => {
+                f.write_str("the migration lock was taken away during the run; ")?;
+                match (file, kept) {
+                    (Some(file), Kept::Nothing) => {
+                        write!(
+                            f,
+                            "{file} is not recorded, and nothing of it was kept: run again when nobody else migrates"
+                        )
                     }
-                    None => f.write_str("; run again when nobody else migrates"),
+                    (Some(file), kept) => write!(f, "{file} is not recorded, {kept}"),
+                    (None, _) => f.write_str("run again when nobody else migrates"),
                 }
             }
             ErrorKind::Statement(error) => error.fmt(f),
@@ -268,7 +325,7 @@ impl fmt::Display for ErrorKind {
                     Outcome::Unknown => "whether it was applied, the history will tell: run again",
                 })
             }
-            ErrorKind::Database { doing, message, code, help } => {
+            ErrorKind::Database { doing, message, code, help, kept } => {
                 write!(f, "{doing}: {message}")?;
                 if !code.is_empty() {
                     write!(f, " ({code})")?;
@@ -276,7 +333,10 @@ impl fmt::Display for ErrorKind {
                 if !help.is_empty() {
                     write!(f, "; {help}")?;
                 }
-                Ok(())
+                match kept {
+                    Kept::Nothing => Ok(()),
+                    kept => write!(f, "; {kept}"),
+                }
             }
             ErrorKind::Cancelled => f.write_str("the run was stopped before it began"),
         }
@@ -309,12 +369,33 @@ impl fmt::Display for StatementError {
         if let Some(hint) = &self.hint {
             write!(f, "\n   = hint: {hint}")?;
         }
-        match self.permanent {
-            0 => f.write_str("\nnothing of this file was kept; mend it and run again"),
-            1 => f.write_str("\nits first statement is permanent: undo it, or take it out of the file, and run again"),
-            n => write!(
+        match self.kept {
+            Kept::Nothing => f.write_str("\nnothing of this file was kept; mend it and run again"),
+            kept => write!(f, "\n{kept}"),
+        }
+    }
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let statements = |n: usize| match n {
+            1 => "its first statement".to_owned(),
+            n => format!("its first {n} statements"),
+        };
+        match self {
+            Kept::Nothing => f.write_str("nothing of it was kept"),
+            Kept::Statements(1) => f.write_str(
+                "its first statement is permanent: undo it, or take it out of the file, and run again",
+            ),
+            Kept::Statements(n) => write!(
                 f,
-                "\nits first {n} statements are permanent: undo them, or take them out of the file, and run again"
+                "its first {n} statements are permanent: undo them, or take them out of the file, and run again"
+            ),
+            Kept::Perhaps(n) => write!(
+                f,
+                "what {} did may be permanent, because its transaction had ended before, or because a table has no \
+                 transactions: look at the database before you run again",
+                statements(*n)
             ),
         }
     }

@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jetbase_core::{
-    Action, Dialect, Effect, Kind, Migration, Migrations, Plan, Reading, Script, Section, Syntax,
-    Transaction, check, cut, effect,
+    Action, Dialect, Effect, Kind, Migration, Migrations, Plan, Reading, Script, Section,
+    SessionEffect, Syntax, Transaction, check, cut, effect, reads_session, session_effect,
 };
 
 use self::message::{Role, deliver};
@@ -26,6 +26,10 @@ pub(crate) struct Job<'m> {
     /// Where the statements stand in the script's text, and what each does to a transaction.
     statements: Vec<(Range<usize>, Effect)>,
     transaction: Transaction,
+    /// What the file may leave in its session.
+    pub(crate) effect: SessionEffect,
+    /// Whether it reads what other statements may have left there.
+    pub(crate) reads_session: bool,
     lock_timeout: Option<Duration>,
     statement_timeout: Option<Duration>,
 }
@@ -55,6 +59,9 @@ pub(crate) fn prepare<'m>(
         let base = script.range(section).map_or(0, |range| range.start);
         let statements =
             cut(script.section(section), script.delimiter(), syntax).unwrap_or_default();
+        let effects = statements.iter().map(|it| session_effect(it.sql, syntax));
+        let session_effect = effects.max().unwrap_or(SessionEffect::Nothing);
+        let reads_session = statements.iter().any(|it| reads_session(it.sql, syntax));
         let statements = statements
             .iter()
             .map(|it| (base + it.start..base + it.start + it.sql.len(), effect(it.sql, syntax)))
@@ -67,6 +74,8 @@ pub(crate) fn prepare<'m>(
             script,
             statements,
             transaction: directives.transaction,
+            effect: session_effect,
+            reads_session,
             lock_timeout: directives.lock_timeout,
             statement_timeout: directives.statement_timeout,
         });
@@ -84,6 +93,9 @@ enum Mode {
     /// Each statement in a message of its own, for some commit by themselves.
     EachAlone,
 }
+
+/// What a message holds besides the statements of its file, at most.
+const OVERHEAD: usize = 16 * 1024;
 
 /// How often a file is tried that could not get a lock on a table.
 const TRIES: u32 = 10;
@@ -123,16 +135,20 @@ impl<'m> Job<'m> {
         if self.mode(dialect) == Mode::OneMessage { Work::Fenced } else { Work::Open }
     }
 
-    /// Whether the file sets something for its session and runs outside a transaction: then all of
-    /// its statements need the same session, and a pooler gives them different ones.
-    pub(crate) fn sets_session(&self) -> bool {
-        let sets = |sql: &str| {
+    /// Whether something of the file outlives its transactions: its statements need one session, and
+    /// a pooler gives them several, and what they leave to other programs.
+    pub(crate) fn needs_session(&self) -> bool {
+        let off = self.transaction == Transaction::Off;
+        let leaves = |sql: &str| {
             let sql = behind_comments(sql).to_ascii_lowercase();
-            let first = sql.split(|c: char| !c.is_ascii_alphanumeric()).next();
-            matches!(first, Some("set" | "reset" | "discard")) || sql.contains("set_config")
+            match sql.split(|c: char| !c.is_ascii_alphanumeric()).next() {
+                Some("set" | "reset" | "discard") => off,
+                Some("prepare" | "listen" | "load") => true,
+                _ if sql.contains("set_config") => off,
+                _ => sql.contains("pg_advisory_lock") || sql.contains("pg_try_advisory_lock"),
+            }
         };
-        let mut texts = self.statements.iter().map(|(range, _)| self.text(range));
-        self.transaction == Transaction::Off && texts.any(sets)
+        self.statements.iter().any(|(range, _)| leaves(self.text(range)))
     }
 
     /// Whether the file's text takes the place of an older one.
@@ -150,6 +166,16 @@ impl<'m> Job<'m> {
         }
     }
 
+    /// The mode, as far as the server takes messages of that size.
+    fn mode_of(&self, session: &Session<'_>) -> Mode {
+        let mode = self.mode(session.dialect);
+        let length: usize = self.statements.iter().map(|(range, _)| range.len() + 2).sum();
+        match mode {
+            Mode::OneMessage if length + OVERHEAD > session.largest_message => Mode::OneTransaction,
+            mode => mode,
+        }
+    }
+
     /// Executes the file and records it; `label` names it to the server's operator.
     pub(crate) async fn run(
         &self,
@@ -157,41 +183,35 @@ impl<'m> Job<'m> {
         label: &str,
         mut retrying: impl FnMut(u32, &str),
     ) -> Result<(), Error> {
-        let mode = self.mode(session.dialect);
-        let words = self.words(session, label, mode);
-        let messages = self.messages(session, &words, mode);
+        let mode = self.mode_of(session);
         let (mut attempt, mut from) = (1, 0);
         loop {
+            // A fresh session has another session lock.
+            let words = self.words(session, label, mode);
+            let messages = self.messages(session, &words, mode);
             let halt = match deliver(session, &messages, from).await {
                 Ok(()) => return Ok(()),
                 Err(halt) => halt,
             };
             if halt.role == Role::Reset && halt.cause.kind != CauseKind::Lost {
-                // The file is committed: what is left to do is to tidy up.
+                // The file is committed: what is left to do is to take its settings back.
                 session.reset().await;
                 return Ok(());
             }
-            if halt.cause.kind != CauseKind::Lost {
-                // What failed is undone before anybody is told.
-                let orphans = self.orphans(session, &halt).await;
-                let _ = session.raw("ROLLBACK").await;
-                session.reset().await;
-                let misdeed = match orphans {
-                    None => self.given_away(session, &halt).await,
-                    orphans => orphans,
-                };
-                let passes = halt.cause.is_contended() && attempt < TRIES;
-                if let Some(again) = halt.again.filter(|_| passes) {
-                    from = again;
-                    attempt += 1;
-                    retrying(attempt, &halt.cause.message);
-                    tokio::time::sleep(Duration::from_millis(200).mul_f64(0.5 + fastrand::f64()))
-                        .await;
-                    continue;
-                }
-                return Err(self.explain(session, halt, mode, misdeed));
+            if halt.cause.kind == CauseKind::Lost {
+                return Err(self.interrupted(halt, mode));
             }
-            return Err(self.explain(session, halt, mode, None));
+            // What failed is undone before anybody is told.
+            let found = self.look_after(session, &halt, mode).await;
+            let again = halt.again.filter(|_| halt.cause.is_contended() && attempt < TRIES);
+            let Some(again) = again else { return Err(self.explain(session, halt, found)) };
+            if again == 0 {
+                session.refresh(self.effect).await?;
+            }
+            from = again;
+            attempt += 1;
+            retrying(attempt, &halt.cause.message);
+            tokio::time::sleep(Duration::from_millis(200).mul_f64(0.5 + fastrand::f64())).await;
         }
     }
 }

@@ -13,6 +13,7 @@ mod cancel;
 pub mod cli;
 mod connection;
 mod dialect;
+mod environment;
 mod error;
 mod event;
 mod execute;
@@ -25,7 +26,7 @@ mod session;
 mod stale;
 mod target;
 
-pub use error::{Error, ErrorKind, Outcome, StatementError};
+pub use error::{Error, ErrorKind, Kept, Outcome, StatementError};
 pub use event::Event;
 pub use lock::Wait;
 pub use query::{

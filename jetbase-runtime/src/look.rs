@@ -1,10 +1,13 @@
 //! The first look: where a command works, as whom, and what has been applied there.
 
-use jetbase_core::{Dialect, Kind, Record, Syntax};
+use jetbase_core::{Dialect, Kind, Migrations, Record, Syntax};
 
-use crate::connection::{Cause, Connection, Failure, QUESTIONS, ResultSet, Row, Rows, moment};
+use crate::connection::{
+    Cause, Connection, Failure, QUESTIONS, ResultSet, Row, Rows, moment, send_within,
+};
 use crate::dialect::{Fill, Sql, sql};
 use crate::error::Error;
+use crate::lock::Limit;
 
 /// Where a command works, and as whom; settled once, by the first look.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,8 @@ pub(crate) struct Place {
     /// The database, where a schema is not one.
     pub(crate) database: String,
     pub(crate) syntax: Option<Syntax>,
+    /// The roles that the caller trusts.
+    pub(crate) trusted: Vec<String>,
 }
 
 /// What the caller fixes about the place.
@@ -23,6 +28,8 @@ pub(crate) struct Place {
 pub(crate) struct Wish {
     pub(crate) schema: Option<String>,
     pub(crate) role: Option<String>,
+    /// The roles whose tables may run code, besides those that are trusted anyway.
+    pub(crate) trusted: Vec<String>,
 }
 
 /// What the first look shows.
@@ -35,11 +42,12 @@ pub(crate) struct Look {
     pub(crate) left: Option<String>,
 }
 
-/// Takes the first look: one message, no lock, no change.
+/// Reads the state of the database: one message, no lock, no change.
 pub(crate) async fn look(
     connection: &mut dyn Connection,
     dialect: Dialect,
     wish: &Wish,
+    limit: Limit,
 ) -> Result<Look, Error> {
     if connection.is_in_transaction() {
         return Err(in_transaction());
@@ -47,74 +55,211 @@ pub(crate) async fn look(
     if let Some(fault) = wish.fault(dialect) {
         return Err(Error::place(fault));
     }
-    let sql = sql(dialect);
-    let fill = looking(Fill::new(dialect, wish.schema.as_deref()), dialect, wish.schema.as_deref());
-    let question = looking_as(&fill, sql, wish);
-    // One answer a statement, and the history's is the last of these.
-    let answers = question.matches(";\n").count() + 1;
-    let whole = format!("{question};\n{}", fill.fill(sql.left));
-    let mut left = None;
-    let (sets, history) = match ask(connection, &whole).await {
-        Ok(mut sets) => {
-            let row = sets.pop().and_then(|set| set.rows.into_iter().next());
-            left = row.and_then(|row| row.opt(0).map(str::to_owned));
-            let history = sets.pop().unwrap_or_default();
-            (sets, Some(history.rows.iter().map(record).collect()))
-        }
-        // The history is known; who has the lock is no business of this user, or there is none.
-        Err(Failure { completed: mut sets, .. }) if sets.len() == answers => {
-            let history = sets.pop().unwrap_or_default();
-            (sets, Some(history.rows.iter().map(record).collect()))
-        }
-        Err(Failure { completed, cause }) if is_missing(sql, &cause) => (completed, None),
-        Err(Failure { cause, .. }) if is_filtered(&cause) => {
-            return Err(Error::place(
+    let patience = shorten_busy_timeout(connection, dialect).await;
+    let found = Message::new(dialect, wish).look(connection, wish, limit).await;
+    if let Some(patience) = patience {
+        let _ = connection.send(&format!("PRAGMA busy_timeout = {patience}"), Rows::Drop).await;
+    }
+    found
+}
+
+/// Lets SQLite wait for other connections as long as one try of ours may take; what it was before.
+async fn shorten_busy_timeout(connection: &mut dyn Connection, dialect: Dialect) -> Option<String> {
+    if dialect != Dialect::Sqlite {
+        return None;
+    }
+    let sets = connection.send("PRAGMA busy_timeout; PRAGMA busy_timeout = 1000", Rows::Keep).await;
+    let sets = sets.ok()?;
+    let before = sets.first().and_then(|set| set.rows.first())?.text(0).to_owned();
+    (before != "1000").then_some(before)
+}
+
+/// The first message, and what its answer means.
+struct Message {
+    dialect: Dialect,
+    sql: &'static Sql,
+    fill: Fill,
+    /// The statements, in their order.
+    parts: Vec<String>,
+    /// Which of them answers with the facts, and which with the history.
+    facts: usize,
+    history: usize,
+}
+
+impl Message {
+    fn new(dialect: Dialect, wish: &Wish) -> Self {
+        let sql = sql(dialect);
+        let schema = wish.schema.as_deref();
+        let fill = looking(Fill::new(dialect, schema), dialect, schema);
+        let fill = fill.literals("trusted", &wish.trusted);
+        let guarding = |table: &'static str| {
+            let name = format!(
+                "to_regclass(concat(quote_ident(current_setting('jetbase.schema')), '.{table}'))"
+            );
+            fill.clone().expression("guarded", &name).nested("untrusted", sql.untrusted)
+        };
+        let role = wish
+            .role
+            .iter()
+            .map(|role| fill.clone().identifier("name", role).fill("SET LOCAL ROLE {name}"));
+        let mut parts: Vec<_> = role.collect();
+        let before = parts.len();
+        let migrations = guarding("jetbase_migrations");
+        parts.extend(sql.look.iter().map(|part| migrations.fill(part)));
+        let history = parts.len().saturating_sub(1);
+        let lock = guarding("jetbase_lock");
+        parts.extend(sql.look_lock.iter().map(|part| lock.fill(part)));
+        Message { dialect, sql, fill, parts, facts: before + sql.look_facts, history }
+    }
+
+    async fn look(
+        &self,
+        connection: &mut dyn Connection,
+        wish: &Wish,
+        limit: Limit,
+    ) -> Result<Look, Error> {
+        let (sets, cause) = match ask(connection, &self.parts.join(";\n"), limit).await {
+            Ok(sets) => (sets, None),
+            Err(Failure { completed, cause }) => (completed, Some(cause)),
+        };
+        let row = |at: usize| sets.get(at).and_then(|set| set.rows.first()).cloned();
+        let facts = row(self.facts).unwrap_or_default();
+        let history = match (&cause, sets.get(self.history)) {
+            (Some(cause), None) if is_missing(self.sql, cause) => None,
+            (Some(cause), _) if self.is_untrusted(cause, sets.len()) => {
+                let untrusted = self.untrusted(connection, facts.text(5), limit).await;
+                return Err(untrusted.unwrap_or_else(|| {
+                    Error::database("checking the owners of jetbase's tables", cause)
+                }));
+            }
+            (Some(cause), None) => return Err(self.explain(connection, wish, cause, limit).await),
+            // Who has the lock is no business of this user, or there is no such table.
+            (_, Some(set)) => Some(records(&set.rows)?),
+            (None, None) => Some(Vec::new()),
+        };
+        let lock = row(self.parts.len().saturating_sub(1)).filter(|_| cause.is_none());
+        let left = lock.filter(|row| row.is_true(0)).and_then(|row| row.opt(1).map(str::to_owned));
+        self.leave(connection, &facts, row(self.facts.saturating_sub(1))).await;
+        Ok(Look { place: settle(self.dialect, &facts, history.is_some(), wish)?, history, left })
+    }
+
+    /// Whether a check of a table's owner has failed.
+    fn is_untrusted(&self, cause: &Cause, failed: usize) -> bool {
+        !self.sql.untrusted.is_empty()
+            && self.sql.fence_codes.contains(&cause.code.as_str())
+            && self.parts.get(failed).is_some_and(|part| part.contains("fault IS NOT NULL"))
+    }
+
+    /// Which table could run whose code.
+    async fn untrusted(
+        &self,
+        connection: &mut dyn Connection,
+        schema: &str,
+        limit: Limit,
+    ) -> Option<Error> {
+        let table =
+            |name: &str| self.fill.clone().identifier("s", schema).fill(&format!("{{s}}.{name}"));
+        let fill = self
+            .fill
+            .clone()
+            .literal("lock_name", &table("jetbase_lock"))
+            .literal("migrations_name", &table("jetbase_migrations"));
+        let question = untrusted_tables(self.sql, fill);
+        let sets = ask(connection, &question, limit).await.ok()?;
+        untrusted(sets.last()?)
+    }
+
+    /// Gives a caller's transaction back what the message has set in it.
+    async fn leave(&self, connection: &mut dyn Connection, facts: &Row, before: Option<Row>) {
+        let sql = match self.dialect {
+            Dialect::Postgres if facts.is_true(3) => {
+                let before = before.unwrap_or_default();
+                let settings = [
+                    ("row_security", 0),
+                    ("statement_timeout", 1),
+                    ("lock_timeout", 2),
+                    ("search_path", 3),
+                    ("transaction_timeout", 4),
+                ];
+                let known = settings.iter().filter_map(|(name, at)| Some((name, before.opt(*at)?)));
+                let set = known.map(|(name, value)| {
+                    let fill = self.fill.clone().literal("name", name).literal("value", value);
+                    fill.fill("SELECT pg_catalog.set_config({name}, {value}, true)")
+                });
+                set.collect::<Vec<_>>().join(";\n")
+            }
+            // Without `autocommit`, a question opens a transaction.
+            Dialect::MySql if facts.text(9) == "0" && !facts.is_true(3) => "ROLLBACK".to_owned(),
+            _ => return,
+        };
+        // A transaction that is aborted has nothing to lose.
+        let _ = connection.send(&sql, Rows::Drop).await;
+    }
+
+    /// What a failure means that is none of the expected ones.
+    async fn explain(
+        &self,
+        connection: &mut dyn Connection,
+        wish: &Wish,
+        cause: &Cause,
+        limit: Limit,
+    ) -> Error {
+        if is_filtered(cause) {
+            return Error::place(
                 "row-level security hides rows of jetbase_migrations from this user, so that nothing would look \
                  applied; run as the tables' owner, grant BYPASSRLS, or disable row-level security on them",
-            ));
+            );
         }
-        Err(Failure { cause, .. }) if cause.message.contains("to set role") => {
-            let user = ask(connection, "SELECT current_user").await.unwrap_or_default();
+        if cause.message.contains("to set role") {
+            let user = ask(connection, "SELECT current_user", limit).await.unwrap_or_default();
             let user = user.iter().find_map(|set| set.rows.first()).cloned().unwrap_or_default();
-            return Err(Error::place(format!(
+            return Error::place(format!(
                 "the connection works as `{0}`, which may not take the role `{1}` ({2}); grant `{1}` to `{0}`, or give \
                  the URL the right user",
                 user.text(0),
                 wish.role.as_deref().unwrap_or_default(),
                 cause.code
-            )));
+            ));
         }
-        Err(Failure { cause, .. }) if cause.code == "1046" => {
-            return Err(Error::place("the URL names no database; append `/name` to it"));
+        match cause.code.as_str() {
+            "1046" => Error::place("the URL names no database; append `/name` to it"),
+            // SQLite begins with a transaction of its own, only to learn that it can.
+            _ if cause.message.ends_with("within a transaction") => in_transaction(),
+            _ => Error::database("reading the migration history", cause),
         }
-        // SQLite begins the look with a transaction of its own, only to learn that it can.
-        Err(Failure { cause, .. }) if cause.message.ends_with("within a transaction") => {
-            return Err(in_transaction());
-        }
-        Err(Failure { cause, .. }) => {
-            return Err(Error::database("reading the migration history", &cause));
-        }
-    };
-    let facts = sets.iter().rev().find_map(|set| set.rows.first()).cloned().unwrap_or_default();
-    if dialect == Dialect::Postgres && facts.is_true(3) {
-        // What the look has set lasts as long as the caller's transaction: it gets its own back.
-        let before = sets.iter().find_map(|set| set.rows.first()).cloned().unwrap_or_default();
-        let restore = fill
-            .literal("row_security", before.text(0))
-            .literal("statement_timeout", before.text(1))
-            .literal("lock_timeout", before.text(2))
-            .fill(RESTORE_LOOK);
-        // A transaction that is aborted has nothing to lose.
-        let _ = connection.send(&restore, Rows::Drop).await;
     }
-    Ok(Look { place: settle(dialect, &facts, history.is_some(), wish)?, history, left })
+}
+
+/// Asks which of our tables could run code of others; `{lock_name}` and `{migrations_name}` are set.
+pub(crate) fn untrusted_tables(sql: &Sql, fill: Fill) -> String {
+    let guarded = fill.fill("to_regclass({lock_name}), to_regclass({migrations_name})");
+    let fill = fill.expression("guarded", &guarded).nested("untrusted", sql.untrusted);
+    let question =
+        "SELECT relname, owner, fault FROM {untrusted} AS tables WHERE fault IS NOT NULL LIMIT 1";
+    let parts = sql.reading.iter().chain([&question]);
+    parts.map(|part| fill.fill(part)).collect::<Vec<_>>().join(";\n")
+}
+
+/// The answer to [`untrusted_tables`] as an error.
+pub(crate) fn untrusted(answer: &ResultSet) -> Option<Error> {
+    let row = answer.rows.first()?;
+    let (table, owner, fault) = (row.text(0), row.text(1), row.text(2));
+    Some(Error::place(format!(
+        "the table {table} belongs to `{owner}` and {fault}, so it could run code of `{owner}` with the rights of \
+         this user; make this user, a superuser or the database's owner the owner of the table, drop what is \
+         named, or trust `{owner}` with `trust_owner`"
+    )))
 }
 
 /// Asks a question, and asks it again while the server is busy for the moment.
-async fn ask(connection: &mut dyn Connection, sql: &str) -> Result<Vec<ResultSet>, Failure> {
+async fn ask(
+    connection: &mut dyn Connection,
+    sql: &str,
+    limit: Limit,
+) -> Result<Vec<ResultSet>, Failure> {
     let mut again = 0;
     loop {
-        match connection.send(sql, Rows::Keep).await {
+        match send_within(connection, sql, Rows::Keep, Some(limit.of_answer())).await {
             Err(failure) if failure.is_momentary() && again < QUESTIONS => again += 1,
             answer => return answer,
         }
@@ -122,11 +267,12 @@ async fn ask(connection: &mut dyn Connection, sql: &str) -> Result<Vec<ResultSet
     }
 }
 
-/// Gives a caller's transaction back what the look has set in it.
-const RESTORE_LOOK: &str = "SELECT set_config('row_security', {row_security}, true),
-  set_config('statement_timeout', {statement_timeout}, true), set_config('lock_timeout', {lock_timeout}, true)";
-
 impl Wish {
+    /// What a set asks for.
+    pub(crate) fn of(set: &Migrations) -> Self {
+        Wish { schema: set.options().schema.map(str::to_owned), ..Wish::default() }
+    }
+
     /// What this dialect cannot fulfil.
     fn fault(&self, dialect: Dialect) -> Option<String> {
         match (dialect, &self.schema, &self.role) {
@@ -145,35 +291,30 @@ impl Wish {
 /// The words that the look's template has and no other.
 fn looking(fill: Fill, dialect: Dialect, schema: Option<&str>) -> Fill {
     let table = fill.fill("{migrations}");
-    let fill = fill.literal("look_table", &table);
+    let fill = fill.literal("look_table", &table).nested("look_found", FOUND);
     match (schema, dialect) {
         // NULL where there is no such schema.
         (Some(schema), Dialect::Postgres) => fill.literal("wanted", schema).nested(
             "look_schema",
-            "(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = {wanted})",
+            "(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {wanted}::pg_catalog.name)",
         ),
         (Some(schema), Dialect::MySql) => fill.literal("wanted", schema).nested(
             "look_schema",
             "(SELECT schema_name FROM information_schema.schemata WHERE schema_name = {wanted})",
         ),
         (Some(schema), Dialect::Sqlite) => fill.literal("look_schema", schema),
-        (None, Dialect::Postgres) => fill.expression("look_schema", "current_schema()"),
+        (None, Dialect::Postgres) => {
+            fill.expression("look_schema", "pg_catalog.current_schema()")
+        }
         (None, Dialect::MySql) => fill.expression("look_schema", "DATABASE()"),
         (None, Dialect::Sqlite) => fill.expression("look_schema", "'main'"),
     }
 }
 
-/// The message of a look, in the wished role.
-fn looking_as(fill: &Fill, sql: &Sql, wish: &Wish) -> String {
-    let look = fill.fill(sql.look);
-    match &wish.role {
-        Some(role) => format!(
-            "{};\n{look}",
-            fill.clone().identifier("name", role).fill("SET LOCAL ROLE {name}")
-        ),
-        None => look,
-    }
-}
+/// The schema in which PostgreSQL finds the history.
+const FOUND: &str = "(SELECT n.nspname FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({look_table}))";
 
 /// Whether the cause is that the history table is not there yet.
 fn is_missing(sql: &Sql, cause: &Cause) -> bool {
@@ -242,18 +383,34 @@ fn settle(dialect: Dialect, facts: &Row, has_history: bool, wish: &Wish) -> Resu
         },
         database: facts.text(8).to_owned(),
         syntax: Some(syntax),
+        trusted: wish.trusted.clone(),
     })
 }
 
-/// Reads a row of `jetbase_migrations`.
-pub(crate) fn record(row: &Row) -> Record {
+/// Reads the rows of `jetbase_migrations`, each behind the number of all rows.
+pub(crate) fn records(rows: &[Row]) -> Result<Vec<Record>, Error> {
+    let count: usize = rows.first().and_then(|row| row.text(0).parse().ok()).unwrap_or(rows.len());
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if count != rows.len() {
+        return Err(Error::place(format!(
+            "the server sent {} of the {count} rows of jetbase_migrations; a setting of the server or of this user \
+             limits or hides rows",
+            rows.len()
+        )));
+    }
+    Ok(rows.iter().map(record).collect())
+}
+
+fn record(row: &Row) -> Record {
     Record {
-        order: row.text(0).parse().unwrap_or_default(),
-        version: row.opt(1).map(str::to_owned),
-        description: row.text(2).to_owned(),
-        file: row.text(3).to_owned(),
-        kind: Kind::from_column(row.text(4)).unwrap_or(Kind::Versioned),
-        applied_at: row.text(5).to_owned(),
-        checksum: row.text(6).to_owned(),
+        order: row.text(1).parse().unwrap_or_default(),
+        version: row.opt(2).map(str::to_owned),
+        description: row.text(3).to_owned(),
+        file: row.text(4).to_owned(),
+        kind: Kind::from_column(row.text(5)).unwrap_or(Kind::Versioned),
+        applied_at: row.text(6).to_owned(),
+        checksum: row.text(7).to_owned(),
     }
 }

@@ -49,13 +49,20 @@ impl<T> fmt::Debug for Query<'_, T> {
 
 impl<'t, T> Query<'t, T> {
     fn new(set: &Migrations, source: Source<'t>, ask: Ask<T>) -> Self {
-        let wish = Wish { schema: set.options().schema.map(str::to_owned), role: None };
+        let wish = Wish::of(set);
         Query { source, set: set.clone(), wish, policy: Policy::default(), ask }
     }
 
     /// The schema (MySQL: the database) to look in, instead of the connection's own.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.wish.schema = Some(schema.into());
+        self
+    }
+
+    /// Trusts a PostgreSQL role that owns jetbase's tables, or their schema: see
+    /// [`Run::trust_owner`](crate::Run::trust_owner).
+    pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
+        self.wish.trusted.push(role.into());
         self
     }
 

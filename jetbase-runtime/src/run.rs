@@ -9,6 +9,7 @@ use jetbase_core::{Ahead, Goal, Migrations, Policy, Repeat, Until, Validation, V
 
 pub(crate) use self::perform::{first_look, start};
 use crate::cancel::Cancel;
+use crate::environment;
 use crate::error::Error;
 use crate::event::{Event, Listener};
 use crate::lock::Wait;
@@ -22,7 +23,8 @@ pub(crate) struct Request {
     pub(crate) set: Migrations,
     pub(crate) goal: Goal,
     pub(crate) policy: Policy,
-    pub(crate) wait: Wait,
+    /// How long to wait, or what is wrong with what the environment says about it.
+    pub(crate) wait: Result<Wait, String>,
     pub(crate) wish: Wish,
     pub(crate) direct: Option<String>,
     pub(crate) published: Published,
@@ -52,14 +54,14 @@ pub(crate) enum Effort {
 
 impl Request {
     pub(crate) fn new(set: &Migrations, goal: Goal) -> Self {
-        let wish = Wish { schema: set.options().schema.map(str::to_owned), role: None };
+        let wish = Wish::of(set);
         Request {
             set: set.clone(),
             goal,
             policy: Policy::default(),
             wait: Wait::of_environment(),
             wish,
-            direct: std::env::var("JETBASE_DIRECT_URL").ok().filter(|url| !url.is_empty()),
+            direct: environment::direct_url(),
             published: Published::default(),
             effort: Effort::Real,
             listener: Listener::default(),
@@ -127,7 +129,7 @@ macro_rules! options {
             /// How long to wait while somebody else holds the lock; without it, what the
             /// environment's `JETBASE_WAIT` says (`30s`, `never`), else [`Wait::Patiently`].
             pub fn wait(mut self, wait: Wait) -> Self {
-                self.request.wait = wait;
+                self.request.wait = Ok(wait);
                 self
             }
 
@@ -140,6 +142,16 @@ macro_rules! options {
             /// The PostgreSQL role to work as, as `SET ROLE` would.
             pub fn role(mut self, role: impl Into<String>) -> Self {
                 self.request.wish.role = Some(role.into());
+                self
+            }
+
+            /// Trusts a PostgreSQL role that owns jetbase's tables, or their schema.
+            ///
+            /// Trusted without it: the role that migrates, superusers, and the owner of the database. A
+            /// table of anybody else is refused if a trigger, a rule, a policy, a default or anything
+            /// else of it could run code of its owner with the rights of the role that migrates.
+            pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
+                self.request.wish.trusted.push(role.into());
                 self
             }
 

@@ -1,17 +1,19 @@
 //! One connection that does a whole run, and every message that it sends.
 
+mod isolation;
 mod probe;
 
-use std::time::Duration;
+use jetbase_core::{Dialect, Record, SessionEffect};
 
-use jetbase_core::{Dialect, Record};
-
-use crate::connection::{CauseKind, Connection, End, Failure, QUESTIONS, ResultSet, Rows, moment};
+use self::isolation::Snapshot;
+use crate::connection::{
+    Cause, CauseKind, Connection, End, Failure, QUESTIONS, ResultSet, Rows, moment, send_within,
+};
 use crate::dialect::{Fill, Sql, sql};
 use crate::error::{Error, ErrorKind};
-use crate::lock::{Claim, Proof};
-use crate::look::{Look, Place, record};
-use crate::target::{Dedicated, Open, Owner};
+use crate::lock::{Claim, Limit, Proof};
+use crate::look::{Look, Place, records, untrusted, untrusted_tables};
+use crate::target::{Dedicated, Open, Owner, Reconnect};
 
 /// A run's own connection, with all words of its templates.
 pub(crate) struct Session<'c> {
@@ -43,8 +45,33 @@ pub(crate) struct Session<'c> {
     pub(crate) published: Vec<String>,
     /// What we hold, or may hold, the lock as.
     pub(crate) claim: Option<Claim>,
+    /// Who can change the tables while the run works.
+    pub(crate) ownership: Ownership,
+    /// The largest message that MySQL takes.
+    pub(crate) largest_message: usize,
+    /// Whether rows that a file writes may fire triggers (MySQL).
+    pub(crate) has_triggers: bool,
+    /// How long answers are waited for, while the run works towards the lock.
+    limit: Option<Limit>,
+    /// Opens one more connection like this one.
+    reconnect: Option<Reconnect>,
+    /// What every connection of the run needs at its beginning.
+    setup: Vec<String>,
+    /// What the session held before the first file.
+    snapshot: Option<Snapshot>,
+    /// Whether a file has run in this session.
+    used: bool,
     /// What puts the caller's own settings back.
     restore: Vec<String>,
+}
+
+/// Who can change jetbase's tables while a run works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// Only roles that are trusted.
+    Trusted,
+    /// Others too: each transaction of ours checks the tables first.
+    Shared,
 }
 
 /// What marks a session as ours alone: a pooler does not pass it on.
@@ -58,12 +85,12 @@ impl<'c> Session<'c> {
         origin: &'c mut dyn Open,
         look: &Look,
         nonce: &str,
-        patience: Duration,
+        limit: Limit,
     ) -> Result<Session<'c>, Error> {
         let dialect = origin.dialect();
-        let opened = origin.dedicate(nonce.to_owned(), patience).await;
+        let opened = origin.dedicate(nonce.to_owned(), limit.of_connecting()).await;
         let dedicated = opened.map_err(|cause| Error::database("connecting", &cause))?;
-        Session::over(dedicated, dialect, look, nonce).await
+        Session::over(dedicated, dialect, look, nonce, limit).await
     }
 
     /// Makes a session of a connection that is open already.
@@ -72,15 +99,20 @@ impl<'c> Session<'c> {
         dialect: Dialect,
         look: &Look,
         nonce: &str,
+        limit: Limit,
     ) -> Result<Session<'c>, Error> {
-        let Dedicated { connection, owner } = dedicated;
+        let Dedicated { connection, owner, reconnect } = dedicated;
         let place = look.place.clone();
         let sql = sql(dialect);
         let fill = names(Fill::new(dialect, Some(&place.schema)), &place)
             .literal("nonce", nonce)
             .literal("path", &place.search_path)
             .literal("role", "none")
-            .literal("session_role", "none");
+            .literal("session_role", "none")
+            .literals("trusted", &place.trusted);
+        let guarded = fill.fill("to_regclass({lock_name}), to_regclass({migrations_name})");
+        let fill = fill.expression("guarded", &guarded).nested("untrusted", sql.untrusted);
+        let fill = fill.literal("user", &place.user).nested("owners_trusted", sql.owners_trusted);
         let mut session = Session {
             connection,
             owner,
@@ -99,17 +131,46 @@ impl<'c> Session<'c> {
             keeps_superseded: false,
             published: Vec::new(),
             claim: None,
+            ownership: Ownership::Shared,
+            largest_message: usize::MAX,
+            has_triggers: false,
+            limit: Some(limit),
+            reconnect,
+            setup: Vec::new(),
+            snapshot: None,
+            used: false,
             restore: Vec::new(),
         };
         session.probe().await?;
         Ok(session)
     }
 
+    /// Settings while the run waits for the lock, or gives it back: each statement waits a second
+    /// at most for the locks of others, and no answer is waited for longer than the limit.
+    pub(crate) async fn wait_within(&mut self, limit: Limit) {
+        self.limit = Some(limit);
+        if !self.sql.waiting.is_empty() {
+            let settings = self.sql.waiting.join(";\n");
+            // Each is our own to set: where one is refused, the answers are limited all the same.
+            let _ = self.raw(&settings).await;
+        }
+    }
+
+    /// Settings while the run works: files may take their time.
+    pub(crate) async fn work_without_limit(&mut self) {
+        self.limit = None;
+        if self.dialect == Dialect::Sqlite {
+            let restore = self.restore.join(";\n");
+            let _ = self.raw(&restore).await;
+        }
+    }
+
     /// Sends a template of ours that reads, whatever the session's timeouts are.
     pub(crate) async fn send(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
+        let guard = self.guard(self.sql.guard_reading);
         let mut again = 0;
         loop {
-            match self.send_behind(self.sql.reading, template).await {
+            match self.send_behind(self.sql.reading, guard, template).await {
                 Err(failure) if failure.is_momentary() && again < QUESTIONS => again += 1,
                 answer => return answer,
             }
@@ -117,33 +178,69 @@ impl<'c> Session<'c> {
         }
     }
 
+    /// Sends a template of ours that reads no table of ours.
+    pub(crate) async fn ask(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
+        self.send_behind(self.sql.reading, &[], template).await
+    }
+
     /// Sends a template of ours that writes, whatever the session's defaults are.
     pub(crate) async fn write(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
-        self.send_behind(self.sql.writing, template).await
+        let guard = self.guard(self.sql.guard_writing);
+        self.send_behind(self.sql.writing, guard, template).await
+    }
+
+    /// The check of the tables, where others can change them.
+    pub(crate) fn guard(&self, guard: &'static [&'static str]) -> &'static [&'static str] {
+        match self.ownership {
+            Ownership::Shared => guard,
+            Ownership::Trusted => &[],
+        }
     }
 
     async fn send_behind(
         &mut self,
         settings: &[&str],
+        guard: &[&str],
         template: &str,
     ) -> Result<Vec<ResultSet>, Failure> {
-        let own = |mut sets: Vec<ResultSet>| sets.split_off(settings.len().min(sets.len()));
-        let parts = settings.iter().chain([&template]);
+        let before = settings.len() + guard.len();
+        let own = |mut sets: Vec<ResultSet>| sets.split_off(before.min(sets.len()));
+        let parts = settings.iter().chain(guard).chain([&template]);
         let sql = parts.map(|part| self.fill.fill(part)).collect::<Vec<_>>().join(";\n");
-        self.raw(&sql)
-            .await
-            .map(own)
-            .map_err(|failure| Failure { completed: own(failure.completed), cause: failure.cause })
+        let failure = match self.raw(&sql).await {
+            Ok(sets) => return Ok(own(sets)),
+            Err(failure) => failure,
+        };
+        let checked = !guard.is_empty() && failure.completed.len() + 1 == before;
+        let cause = match checked {
+            true => self.untrusted_or(failure.cause).await,
+            false => failure.cause,
+        };
+        Err(Failure { completed: own(failure.completed), cause })
+    }
+
+    /// The failure of a check, in words.
+    pub(crate) async fn untrusted_or(&mut self, cause: Cause) -> Cause {
+        let question = untrusted_tables(self.sql, self.fill.clone());
+        let answer = self.raw(&question).await.unwrap_or_default();
+        match answer.last().and_then(untrusted) {
+            Some(error) => {
+                Cause { kind: CauseKind::Untrusted, message: error.to_string(), ..Cause::default() }
+            }
+            None => cause,
+        }
     }
 
     /// Sends a text as it is, and keeps its rows.
     pub(crate) async fn raw(&mut self, sql: &str) -> Result<Vec<ResultSet>, Failure> {
-        self.connection.send(sql, Rows::Keep).await
+        let limit = self.limit.map(|limit| limit.of_answer());
+        send_within(self.connection.as_mut(), sql, Rows::Keep, limit).await
     }
 
     /// Sends a text as it is, and forgets its rows.
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<Vec<ResultSet>, Failure> {
-        self.connection.send(sql, Rows::Drop).await
+        let limit = self.limit.map(|limit| limit.of_answer());
+        send_within(self.connection.as_mut(), sql, Rows::Drop, limit).await
     }
 
     /// Whether the connection is gone.
@@ -153,43 +250,83 @@ impl<'c> Session<'c> {
 
     /// Reads which texts of `ROC__` files were replaced by newer ones; none without the table.
     pub(crate) async fn superseded(&mut self) -> Vec<(String, String)> {
+        if !self.trusts_superseded().await {
+            return Vec::new();
+        }
         let sets = self.send(self.sql.superseded).await.unwrap_or_default();
         let rows = sets.into_iter().flat_map(|set| set.rows);
         rows.map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect()
     }
 
-    /// Reads the history again.
-    pub(crate) async fn history(&mut self) -> Result<Vec<Record>, Error> {
-        let sql = "SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
-FROM {migrations} ORDER BY order_executed";
-        let sets = self
-            .send(sql)
-            .await
-            .map_err(|failure| Error::database("reading the migration history", &failure.cause))?;
-        Ok(sets.first().map(|set| set.rows.iter().map(record).collect()).unwrap_or_default())
+    /// Makes the table for replaced texts, and says whether it can be used.
+    pub(crate) async fn create_superseded(&mut self) -> bool {
+        let created = self.write(self.sql.create_superseded).await.is_ok();
+        created && self.trusts_superseded().await
     }
 
-    /// Takes back what a file may have left in the session: nothing may reach the next file, or the caller.
+    /// Whether only trusted roles own the table for replaced texts: without it a run does what the
+    /// Python tool does, so that a check for each transaction is not worth its price.
+    async fn trusts_superseded(&mut self) -> bool {
+        if self.dialect != Dialect::Postgres {
+            return true;
+        }
+        if self.ownership == Ownership::Shared {
+            return false;
+        }
+        let name = self.fill.fill("{superseded}");
+        self.fill = self.fill.clone().literal("superseded_name", &name);
+        let sets = self.ask(TRUSTS_SUPERSEDED).await.unwrap_or_default();
+        sets.first().and_then(|set| set.rows.first()).is_some_and(|row| row.is_true(0))
+    }
+
+    /// Reads the history again.
+    pub(crate) async fn history(&mut self) -> Result<Vec<Record>, Error> {
+        let sets = self
+            .send(self.sql.history)
+            .await
+            .map_err(|failure| Error::database("reading the migration history", &failure.cause))?;
+        sets.first().map_or(Ok(Vec::new()), |set| records(&set.rows))
+    }
+
+    /// Takes back what a failed file may have left in the session: nothing may reach the release of
+    /// the lock, the next try, or the caller.
     pub(crate) async fn reset(&mut self) {
-        let parts: Vec<String> = self.resetting().collect();
+        let mut parts: Vec<String> = self.resetting(SessionEffect::Object).collect();
+        if self.dialect == Dialect::MySql {
+            parts.push("UNLOCK TABLES".to_owned());
+            parts.push(self.fill.fill("USE {schema}"));
+            parts.extend(self.sql.waiting.iter().map(|part| (*part).to_owned()));
+        }
+        if self.dialect == Dialect::Sqlite {
+            parts.extend(self.sql.resume.iter().map(|part| (*part).to_owned()));
+        }
         if !parts.is_empty() {
             // Each setting is the session's own: there is nothing to undo when one is refused.
             let _ = self.raw(&parts.join(";\n")).await;
         }
     }
 
-    /// What a message appends behind its COMMIT.
-    pub(crate) fn resetting(&self) -> impl Iterator<Item = String> {
-        // The caller's own settings, also those that no list shows, stay.
+    /// What a message appends behind its COMMIT, for a file with that effect.
+    pub(crate) fn resetting(&self, effect: SessionEffect) -> impl Iterator<Item = String> {
         let own = self.owner == Owner::Caller;
         let part = move |part: &&'static str| match *part {
+            // The caller's own settings, also those that no list shows, stay.
             "RESET ALL" if own => RESET_BUT_THE_CALLERS,
             part => part,
         };
+        let pooled = self.pooled;
+        // Through a pooler, other clients have prepared statements in the same session.
+        let ours = move |part: &&&'static str| !own && !(pooled && SHARED_IN_POOL.contains(*part));
         // MySQL's are the caller's again when the session is closed: until then `settle` decides.
-        let restore = if self.dialect == Dialect::MySql { &[] } else { self.restore.as_slice() };
-        let reset = self.sql.reset.iter().map(part).map(|part| self.fill.fill(part));
-        reset.chain(restore.iter().cloned())
+        let restore = match self.dialect {
+            Dialect::Postgres => self.restore.as_slice(),
+            Dialect::MySql | Dialect::Sqlite => &[],
+        };
+        let reset = self.sql.reset.iter().map(part);
+        let discard = self.sql.discard.iter().filter(ours).copied();
+        let all =
+            reset.chain(discard).map(|part| self.fill.fill(part)).chain(restore.iter().cloned());
+        all.filter(move |_| effect > SessionEffect::Nothing)
     }
 
     /// Counts the rows without parents that were there before us: only new ones are refused.
@@ -215,7 +352,11 @@ FROM {migrations} ORDER BY order_executed";
         if self.dialect == Dialect::Sqlite && self.foreign_keys {
             let _ = self.raw("PRAGMA foreign_keys = ON").await;
         }
-        if self.dialect == Dialect::MySql {
+        if self.owner == Owner::Caller {
+            // The caller's settings, whatever the run has needed instead.
+            let _ = self.restore_snapshot().await;
+        }
+        if self.dialect != Dialect::Postgres {
             for part in std::mem::take(&mut self.restore) {
                 let _ = self.raw(&part).await;
             }
@@ -226,10 +367,21 @@ FROM {migrations} ORDER BY order_executed";
     }
 }
 
+/// Whether a trusted role owns the table for replaced texts.
+const TRUSTS_SUPERSEDED: &str =
+    "SELECT EXISTS (SELECT 1 FROM pg_class AS c JOIN pg_roles AS o ON o.oid = c.relowner
+  WHERE c.oid = to_regclass({superseded_name}) AND c.relkind = 'r'
+    AND (o.rolsuper OR o.rolname = current_user OR o.rolname IN ({trusted})
+      OR o.oid = (SELECT datdba FROM pg_database WHERE datname = current_database())))";
+
 /// Takes back what a file has set on the caller's connection; what the caller has set follows.
 const RESET_BUT_THE_CALLERS: &str =
-    "SELECT set_config(name, reset_val, false) FROM pg_catalog.pg_settings
-  WHERE source = 'session' AND name NOT LIKE 'transaction%' AND name <> 'seed'";
+    "SELECT pg_catalog.set_config(name, reset_val, false) FROM pg_catalog.pg_settings
+  WHERE source OPERATOR(pg_catalog.=) 'session' AND name OPERATOR(pg_catalog.!~~) 'transaction%'
+    AND name OPERATOR(pg_catalog.<>) 'seed'";
+
+/// What several clients share in a session behind a pooler.
+const SHARED_IN_POOL: &[&str] = &["DEALLOCATE ALL", "UNLISTEN *"];
 
 /// Who writes to the tables of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

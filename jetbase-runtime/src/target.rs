@@ -1,13 +1,14 @@
 //! What a command can work on: pools, connections and URLs of three databases.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
 use jetbase_core::Dialect;
 use sqlx::ConnectOptions;
 
-use crate::connection::{Cause, Connection, Guard};
+use crate::connection::{Abandon, Cause, Connection, Guard, Held};
 
 /// A database that jetbase can migrate: a reference to a pool, or a mutable
 /// reference to one connection.
@@ -57,7 +58,13 @@ impl fmt::Debug for Source<'_> {
 pub(crate) struct Dedicated<'c> {
     pub(crate) connection: Box<dyn Connection + 'c>,
     pub(crate) owner: Owner,
+    /// Opens one more connection of the same kind; none where the run did not open this one.
+    pub(crate) reconnect: Option<Reconnect>,
 }
+
+/// Opens one more connection of a run's own, and waits no longer than the limit.
+pub(crate) type Reconnect =
+    Arc<dyn Fn(Duration) -> BoxFuture<'static, Result<Box<dyn Connection>, Cause>> + Send + Sync>;
 
 /// Whose connection a run works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,15 +117,16 @@ macro_rules! target {
 
                 fn look(
                     &mut self,
-                    _: Duration,
+                    patience: Duration,
                 ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
                     Box::pin(async move {
                         // An idle connection needs no ping: the look itself is one.
                         let connection = match self.try_acquire() {
                             Some(connection) => connection,
-                            None => self.acquire().await.map_err(|error| Cause::of(&error))?,
+                            None => acquire(self, patience).await?,
                         };
-                        Ok(Box::new(Guard::<$DB>::Pooled(connection)) as Box<dyn Connection>)
+                        let guard = Guard::<$DB>::new(Held::Pooled(connection));
+                        Ok(Box::new(guard) as Box<dyn Connection>)
                     })
                 }
 
@@ -129,7 +137,7 @@ macro_rules! target {
                 ) -> BoxFuture<'_, Result<Dedicated<'_>, Cause>> {
                     Box::pin(async move {
                         let owner: Owner = $owner;
-                        let guard = match owner {
+                        let (held, reconnect) = match owner {
                             Owner::Run => {
                                 let options = Options::clone(&self.connect_options());
                                 // Where connections are scarce, our own idle one makes room.
@@ -141,15 +149,14 @@ macro_rules! target {
                                         }
                                     })
                                 };
-                                Guard::<$DB>::Owned(
-                                    connect::<$DB>(options, &nonce, patience, &make_room).await?,
-                                )
+                                let reconnect = reconnect::<$DB>(options.clone(), &nonce);
+                                let opened = connect::<$DB>(options, &nonce, patience, &make_room);
+                                (Held::<$DB>::Owned(opened.await?), Some(reconnect))
                             }
-                            _ => Guard::Pooled(
-                                self.acquire().await.map_err(|error| Cause::of(&error))?,
-                            ),
+                            _ => (Held::Pooled(acquire(self, patience).await?), None),
                         };
-                        Ok(Dedicated { connection: Box::new(guard), owner })
+                        let connection = Box::new(Guard::new(held));
+                        Ok(Dedicated { connection, owner, reconnect })
                     })
                 }
             }
@@ -164,7 +171,8 @@ macro_rules! target {
                     _: Duration,
                 ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
                     Box::pin(async move {
-                        Ok(Box::new(Guard::<$DB>::Borrowed(self)) as Box<dyn Connection + '_>)
+                        let guard = Guard::<$DB>::new(Held::Borrowed(&mut **self));
+                        Ok(Box::new(guard) as Box<dyn Connection + '_>)
                     })
                 }
 
@@ -174,8 +182,8 @@ macro_rules! target {
                     _: Duration,
                 ) -> BoxFuture<'_, Result<Dedicated<'_>, Cause>> {
                     Box::pin(async move {
-                        let connection = Box::new(Guard::<$DB>::Borrowed(self));
-                        Ok(Dedicated { connection, owner: Owner::Caller })
+                        let connection = Box::new(Guard::<$DB>::new(Held::Borrowed(&mut **self)));
+                        Ok(Dedicated { connection, owner: Owner::Caller, reconnect: None })
                     })
                 }
             }
@@ -196,8 +204,8 @@ macro_rules! target {
                                 connect::<$DB>(self.options.clone(), "", patience, &nothing).await?
                             }
                         };
-                        let connection = self.connection.insert(connection);
-                        Ok(Box::new(Guard::<$DB>::Borrowed(connection)) as Box<dyn Connection + '_>)
+                        let guard = Guard::<$DB>::new(Held::Kept(&mut self.connection, connection));
+                        Ok(Box::new(guard) as Box<dyn Connection + '_>)
                     })
                 }
 
@@ -216,9 +224,11 @@ macro_rules! target {
                                     .await?
                             }
                         };
+                        let guard = Guard::<$DB>::new(Held::Owned(connection));
                         Ok(Dedicated {
-                            connection: Box::new(Guard::<$DB>::Owned(connection)),
+                            connection: Box::new(guard),
                             owner: Owner::Run,
+                            reconnect: Some(reconnect::<$DB>(self.options.clone(), &nonce)),
                         })
                     })
                 }
@@ -249,11 +259,28 @@ target!("postgres", Dialect::Postgres, sqlx::Postgres, sqlx::PgConnection, Owner
 target!("mysql", Dialect::MySql, sqlx::MySql, sqlx::MySqlConnection, Owner::Run);
 target!("sqlite", Dialect::Sqlite, sqlx::Sqlite, sqlx::SqliteConnection, Owner::Pool);
 
-/// Connects; tries again while the server is starting or full, as long as the patience lasts.
+/// Takes a connection of a pool, and waits no longer than the limit.
+async fn acquire<DB: sqlx::Database>(
+    pool: &sqlx::Pool<DB>,
+    limit: Duration,
+) -> Result<sqlx::pool::PoolConnection<DB>, Cause> {
+    match tokio::time::timeout(limit.max(SHORTEST), pool.acquire()).await {
+        Ok(answer) => answer.map_err(|error| Cause::of(&error)),
+        Err(_) => Err(Cause::absent(format!(
+            "the pool had no connection to give within {:.1?}: all are in use, or the server does not answer",
+            limit.max(SHORTEST)
+        ))),
+    }
+}
+
+/// How long one try may take even where nothing is left of the limit.
+pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
+
+/// Connects; tries again while the server is starting or full, as long as the limit lasts.
 async fn connect<DB: sqlx::Database>(
     options: <DB::Connection as sqlx::Connection>::Options,
     nonce: &str,
-    patience: Duration,
+    limit: Duration,
     make_room: &(dyn Fn() -> BoxFuture<'static, ()> + Sync),
 ) -> Result<Box<DB::Connection>, Cause>
 where
@@ -263,19 +290,42 @@ where
     let mut nonce = Some(nonce);
     loop {
         let options = options.clone().own(nonce).disable_statement_logging();
-        let cause = match options.connect().await {
-            Ok(connection) => return Ok(Box::new(connection)),
-            Err(error) => Cause::of(&error),
+        let left = limit.saturating_sub(started.elapsed()).max(SHORTEST);
+        let cause = match tokio::time::timeout(left, options.connect()).await {
+            Ok(Ok(connection)) => return Ok(Box::new(connection)),
+            Ok(Err(error)) => Cause::of(&error),
+            Err(_) => {
+                return Err(Cause::absent(format!("the server did not answer within {left:.1?}")));
+            }
         };
         match cause.code.as_str() {
-            // A pooler that refuses startup options: go without, and prove nothing.
+            // A pooler that refuses startup options: connect without them, and prove nothing.
             "08P01" if nonce.take().is_some() => continue,
-            _ if cause.is_full() && started.elapsed() < patience => {}
+            _ if cause.is_full() && started.elapsed() < limit => {}
             _ => return Err(cause),
         }
         make_room().await;
         tokio::time::sleep(Duration::from_millis(100).mul_f64(0.5 + fastrand::f64())).await;
     }
+}
+
+/// Remembers how to open one more connection.
+fn reconnect<DB: Abandon>(
+    options: <DB::Connection as sqlx::Connection>::Options,
+    nonce: &str,
+) -> Reconnect
+where
+    <DB::Connection as sqlx::Connection>::Options: Own,
+    Guard<'static, DB>: Connection,
+{
+    let nonce = nonce.to_owned();
+    Arc::new(move |limit| {
+        let (options, nonce) = (options.clone(), nonce.clone());
+        Box::pin(async move {
+            let connection = connect::<DB>(options, &nonce, limit, &nothing).await?;
+            Ok(Box::new(Guard::<DB>::new(Held::Owned(connection))) as Box<dyn Connection>)
+        })
+    })
 }
 
 /// There is no other connection of ours to close.

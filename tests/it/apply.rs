@@ -1,6 +1,6 @@
 use jetbase::{
-    Action, Ahead, DatabaseUrl, ErrorKind, Folder, Migrations, Options, Problem, Repeat, Report,
-    SkipReason, Validation, Version,
+    Action, Ahead, DatabaseUrl, ErrorKind, Folder, Kept, Migrations, Options, Problem, Repeat,
+    Report, SkipReason, Validation, Version,
 };
 
 use crate::harness::{Context, Kind, Needs, Project, Suite, TestResult};
@@ -285,7 +285,7 @@ async fn transaction_off(ctx: Context) -> TestResult {
     let broken = set(&[V1, ("V2__off.sql", &text), ("V3__broken.sql", broken)]);
     let error = jetbase::run(&broken, target).await.expect_err("no such table");
     let ErrorKind::Statement(failed) = error.kind() else { panic!("{error}") };
-    assert_eq!((failed.statement, failed.permanent), (Some((2, 2)), 1), "{error}");
+    assert_eq!((failed.statement, failed.kept), (Some((2, 2)), Kept::Statements(1)), "{error}");
     assert_eq!(failed.position.map(|it| it.line), Some(3), "{error}");
     assert_eq!(ctx.db.value("SELECT count(*) FROM a WHERE id = 7").await?.as_deref(), Some("1"));
     Ok(())

@@ -1,7 +1,7 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use jetbase::{DatabaseUrl, ErrorKind, Migrations, Problem, Report, Version, Wait};
+use jetbase::{DatabaseUrl, ErrorKind, Kept, Migrations, Problem, Report, Version, Wait};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::apply::set;
@@ -400,7 +400,8 @@ async fn fails_in_the_middle(ctx: Context) -> TestResult {
     assert!(text.ends_with("done before that, and kept: V1__a.sql"), "{text}");
     let applied: Vec<_> = error.report().applied.iter().map(|it| it.file.as_str()).collect();
     assert_eq!(applied, ["V1__a.sql"]);
-    assert_eq!(failed.permanent, usize::from(ctx.kind == Kind::Mysql), "{text}");
+    let kept = if ctx.kind == Kind::Mysql { Kept::Statements(1) } else { Kept::Nothing };
+    assert_eq!(failed.kept, kept, "{text}");
 
     let recorded = db.rows("SELECT version FROM jetbase_migrations ORDER BY 1").await?;
     assert_eq!(recorded, [[Some("1".to_owned())]]);
@@ -606,7 +607,9 @@ async fn odd_texts(ctx: Context) -> TestResult {
 async fn locked_file(ctx: Context) -> TestResult {
     let mut other = SqliteConnection::connect(&ctx.db.url).await?;
     sqlx::raw_sql("CREATE TABLE mine (id INTEGER); BEGIN EXCLUSIVE").execute(&mut other).await?;
-    let error = refused(jetbase::run_url(&one(), &ctx.db.url), 30 * SECOND).await?;
+    let (set, url) = (one(), ctx.db.url.clone());
+    let run = jetbase::run_url(&set, &url).wait(Wait::UpTo(2 * SECOND));
+    let error = refused(run, 6 * SECOND).await?;
     let (code, help) = database(&error)?;
     assert_eq!(
         (code, help),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use jetbase::{DatabaseUrl, ErrorKind, Event, Migrations, Report, Wait};
+use jetbase::{DatabaseUrl, ErrorKind, Event, Kept, Migrations, Report, Wait};
 use tokio::task::JoinHandle;
 
 use crate::apply::set;
@@ -123,7 +123,7 @@ async fn loses(ctx: Context) -> TestResult {
     });
     let error = run.await.expect_err("lost");
     assert!(
-        matches!(error.kind(), ErrorKind::LockLost { file: Some(file) } if file == "V3__b.sql"),
+        matches!(error.kind(), ErrorKind::LockLost { file: Some(file), .. } if file == "V3__b.sql"),
         "{error}"
     );
     assert_eq!(error.report().applied.len(), 2);
@@ -273,7 +273,7 @@ async fn forces(ctx: Context) -> TestResult {
         assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error}");
     } else {
         let told = unlocked.expect_err("busy").to_string();
-        assert!(told.starts_with("the lock cannot be set free now: process 6a6250"), "{told}");
+        assert!(told.starts_with("the lock cannot be released now: process 6a6250"), "{told}");
         assert!(told.ends_with("is executing a migration under it"), "{told}");
         assert_eq!(end?.applied.len(), 1);
     }
@@ -331,7 +331,7 @@ async fn frees(ctx: Context) -> TestResult {
     assert_eq!(failed.file, "V2__broken.sql");
     assert_eq!(failed.position.map(|it| it.line), Some(2), "{error}");
     assert_eq!(failed.statement, Some((2, 2)), "{error}");
-    assert_eq!(failed.permanent, 0, "{error}");
+    assert_eq!(failed.kept, Kept::Nothing, "{error}");
     assert!(error.to_string().contains("INSERT INTO nowhere (id) VALUES (2);"), "{error}");
     assert!(error.to_string().ends_with("done before that, and kept: V1__a.sql"), "{error}");
     assert_eq!(ctx.db.value("SELECT count(*) FROM a").await?.as_deref(), Some("0"));

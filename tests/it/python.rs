@@ -561,7 +561,7 @@ async fn python_takes_over(ctx: Context) -> TestResult {
     halt.go_on()?;
 
     let error = run.await?.expect_err("the lock was taken away");
-    let ErrorKind::LockLost { file } = error.kind() else { return Err(error.into()) };
+    let ErrorKind::LockLost { file, .. } = error.kind() else { return Err(error.into()) };
     assert_eq!(file.as_deref(), Some("V2__make_b.sql"));
     assert_eq!(files(error.report()), ["V1__make_a.sql", "V1_1__fill_a.sql"]);
     assert!(

@@ -94,14 +94,24 @@ async fn full(ctx: Context) -> TestResult {
     Ok(())
 }
 
-/// Takes the user's only connection, for a while.
+/// Takes the user's only connection, for a while; the server may need a moment to see that the
+/// connection before has ended.
 async fn take(kind: Kind, url: &str, length: Duration) -> Result<JoinHandle<()>, Error> {
-    if kind == Kind::Postgres {
-        let taken = sqlx::PgConnection::connect(url).await?;
-        return Ok(tokio::spawn(hold(taken, length)));
+    for _ in 0..50 {
+        let taken = match kind {
+            Kind::Postgres => sqlx::PgConnection::connect(url)
+                .await
+                .map(|taken| tokio::spawn(hold(taken, length))),
+            _ => sqlx::MySqlConnection::connect(url)
+                .await
+                .map(|taken| tokio::spawn(hold(taken, length))),
+        };
+        match taken {
+            Err(sqlx::Error::Database(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+            taken => return Ok(taken?),
+        }
     }
-    let taken = sqlx::MySqlConnection::connect(url).await?;
-    Ok(tokio::spawn(hold(taken, length)))
+    Err("the user's only connection did not come free".into())
 }
 
 async fn hold(connection: impl Connection, length: Duration) {

@@ -52,6 +52,10 @@ pub(crate) struct Common {
     #[arg(long, global = true, help_heading = OPTIONS)]
     pub(crate) role: Option<String>,
 
+    /// Trust a PostgreSQL role that owns jetbase's tables, or their schema; for each role once more
+    #[arg(long, global = true, value_name = "ROLE", help_heading = OPTIONS)]
+    pub(crate) trust_owner: Vec<String>,
+
     /// Print one JSON object
     #[arg(long, global = true, help_heading = OPTIONS)]
     pub(crate) json: bool,

@@ -198,6 +198,7 @@ impl<'t> Place<'t> {
         let mut query =
             self.schema()?.into_iter().fold(query, |query, schema| query.schema(schema));
         query.wish.role.clone_from(&self.common.role);
+        query.wish.trusted.clone_from(&self.common.trust_owner);
         Ok(query)
     }
 }

@@ -6,7 +6,7 @@ use jetbase_core::{Finding, Problem, Refusal};
 
 use super::answer::{Code, Object, sentence};
 use super::record::{finding, problem};
-use crate::error::{Error, ErrorKind, Outcome, StatementError};
+use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError};
 
 /// A failed command.
 #[derive(Debug)]
@@ -120,6 +120,7 @@ fn class(kind: &ErrorKind) -> (&'static str, Code) {
         ErrorKind::Findings(_) => ("folder", Code::Failed),
         ErrorKind::Place(_) => ("place", Code::Failed),
         ErrorKind::Held { .. } => ("held", Code::Locked),
+        ErrorKind::Blocked { .. } => ("blocked", Code::Locked),
         ErrorKind::LockLost { .. } => ("lock_lost", Code::Locked),
         ErrorKind::Statement(_) => ("statement", Code::Failed),
         ErrorKind::Interrupted { .. } => ("connection_lost", Code::Failed),
@@ -138,12 +139,19 @@ fn details(kind: &ErrorKind) -> Object {
             .field("since", since.clone())
             .field("alive", *alive)
             .field("waited_ms", millis(*waited)),
-        ErrorKind::LockLost { file } => none.field("file", file.clone()),
+        ErrorKind::Blocked { obstacle, waited } => {
+            none.field("obstacle", obstacle.as_str()).field("waited_ms", millis(*waited))
+        }
+        ErrorKind::LockLost { file, kept } => {
+            none.field("file", file.clone()).field("permanent", permanent(*kept))
+        }
         ErrorKind::Statement(error) => statement(error),
         ErrorKind::Interrupted { file, outcome, .. } => {
             none.field("file", file.as_str()).field("outcome", word(*outcome))
         }
-        ErrorKind::Database { code, .. } => none.field("code", code.as_str()),
+        ErrorKind::Database { code, kept, .. } => {
+            none.field("code", code.as_str()).field("permanent", permanent(*kept))
+        }
         ErrorKind::Findings(_) | ErrorKind::Place(_) | ErrorKind::Cancelled => none,
     }
 }
@@ -159,7 +167,16 @@ fn statement(error: &StatementError) -> Object {
         .field("database_message", error.message.as_str())
         .field("detail", error.detail.clone())
         .field("hint", error.hint.clone())
-        .field("permanent", error.permanent)
+        .field("permanent", permanent(error.kept))
+}
+
+/// How many statements are permanent; null where nobody can know.
+fn permanent(kept: Kept) -> Option<usize> {
+    match kept {
+        Kept::Nothing => Some(0),
+        Kept::Statements(count) => Some(count),
+        Kept::Perhaps(_) => None,
+    }
 }
 
 fn word(outcome: Outcome) -> &'static str {

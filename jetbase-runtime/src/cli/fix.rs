@@ -30,7 +30,11 @@ pub(crate) async fn fix(
     });
     let mut plea = Plea {
         set,
-        wish: Wish { schema: place.schema()?, role: place.common.role.clone() },
+        wish: Wish {
+            schema: place.schema()?,
+            role: place.common.role.clone(),
+            trusted: place.common.trust_owner.clone(),
+        },
         wait: place.wait(patience)?,
         matters: matters.to_vec(),
         // What is newer than a program is not its to forget.

@@ -24,6 +24,7 @@ pub(crate) async fn unlock(mut place: Place<'_>, wanted: Unlock) -> Result<Answe
     let mut unlock = crate::query::unlock(&set, database);
     unlock = place.schema()?.into_iter().fold(unlock, |unlock, schema| unlock.schema(schema));
     unlock.wish.role.clone_from(&place.common.role);
+    unlock.wish.trusted.clone_from(&place.common.trust_owner);
     let unlocked = if wanted.force { unlock.force() } else { unlock }.await?;
     let answer = Answer::new(
         "Unlock successful.",

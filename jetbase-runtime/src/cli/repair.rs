@@ -1,13 +1,11 @@
 //! Corrections of the history, under the lock and behind the fence, as a migration is recorded.
 
-use std::time::Duration;
-
 use jetbase_core::{
     Ahead, Dialect, Kind, Migrations, Policy, Problem, Record, Refusal, Validation, validate,
 };
 
 use crate::cancel::Cancel;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Kept};
 use crate::event::{Event, Listener};
 use crate::lock::{self, Limit, Release, Wait, Work};
 use crate::look::Wish;
@@ -58,15 +56,19 @@ async fn from(plea: &mut Plea, origin: &mut dyn Open) -> Result<Vec<Repair>, Err
         return Ok(Vec::new());
     }
     let nonce = nonce();
-    let mut session = Session::open(origin, &first, &nonce, Duration::ZERO).await?;
-    let result = under_lock(plea, &mut session).await;
+    let limit = Limit::begin(plea.wait);
+    let mut session = Session::open(origin, &first, &nonce, limit).await?;
+    let result = under_lock(plea, &mut session, limit).await;
     session.close().await;
     result
 }
 
-async fn under_lock(plea: &mut Plea, session: &mut Session<'_>) -> Result<Vec<Repair>, Error> {
+async fn under_lock(
+    plea: &mut Plea,
+    session: &mut Session<'_>,
+    limit: Limit,
+) -> Result<Vec<Repair>, Error> {
     let cancel = Cancel::default();
-    let limit = Limit::begin(plea.wait);
     let held = lock::acquire(session, limit, &mut plea.listener, &cancel, Work::Fenced).await?;
     let result = write(plea, session).await;
     let warning = match lock::release(session, held).await {
@@ -87,48 +89,67 @@ async fn write(plea: &Plea, session: &mut Session<'_>) -> Result<Vec<Repair>, Er
     let fill = session.fill.clone();
     let fill = fill.literal("statement_timeout", "0").literal("lock_timeout", "5000");
     let fill = fill.literal("label", "jetbase fix").literal("tx", "fix");
-    let mut parts: Vec<String> = session.sql.open.iter().map(|part| fill.fill(part)).collect();
-    let opened = parts.len();
-    parts.push(fill.fill(session.sql.fence_locking));
+    let sql = session.sql;
+    let mut templates: Vec<&str> = session.guard(sql.guard_writing).to_vec();
+    let guarded = templates.len();
+    templates.push(sql.fence_locking);
     if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
-        parts.push(fill.fill(session.sql.fence_proof));
+        templates.push(sql.fence_proof);
     }
-    let fenced = opened..parts.len();
+    let opened = sql.open.len();
+    let mut parts: Vec<String> =
+        sql.open.iter().chain(&templates).map(|part| fill.fill(part)).collect();
+    let checked = opened..opened + guarded;
+    let fenced = checked.end..parts.len();
     for repair in &repairs {
         let (template, fill) = match repair {
             Repair::Checksum { version, to, .. } => {
-                (REPAIR, fill.clone().literal("version", version).literal("checksum", to))
+                (sql.repair, fill.clone().literal("version", version).literal("checksum", to))
             }
             Repair::Version { version, .. } => {
-                (session.sql.delete, fill.clone().literal("version", version))
+                (sql.delete, fill.clone().literal("version", version))
             }
-            Repair::Repeatable { file, .. } => (FORGET, fill.clone().literal("file", file)),
+            Repair::Repeatable { file, .. } => (sql.forget, fill.clone().literal("file", file)),
         };
         let kind = match repair {
             Repair::Repeatable { kind, .. } => *kind,
             _ => Kind::Versioned,
         };
-        parts.push(fill.literal("kind", kind.as_str()).fill(template));
+        let fill = fill.literal("kind", kind.as_str());
+        parts.extend([template].iter().chain(sql.changed).map(|part| fill.fill(part)));
     }
+    let written = fenced.end..parts.len();
+    parts.extend(sql.still_open.iter().map(|part| fill.fill(part)));
     parts.push("COMMIT".to_owned());
-    let result = session.execute(&parts.join(";\n")).await;
-    let result = result.map_err(|failure| {
-        let code = failure.cause.code.as_str();
-        match fenced.contains(&failure.completed.len()) && session.sql.fence_codes.contains(&code) {
-            true => Error::new(ErrorKind::LockLost { file: None }),
-            false => Error::database("correcting the migration history", &failure.cause),
+    let result = match session.execute(&parts.join(";\n")).await {
+        Ok(_) => Ok(()),
+        Err(failure) => {
+            let (at, code) = (failure.completed.len(), failure.cause.code.as_str());
+            let fails_check = sql.fence_codes.contains(&code);
+            Err(if fails_check && fenced.contains(&at) {
+                Error::new(ErrorKind::LockLost { file: None, kept: Kept::Nothing })
+            } else if fails_check && checked.contains(&at) {
+                let _ = session.raw("ROLLBACK").await;
+                Error::database(
+                    "checking jetbase's tables",
+                    &session.untrusted_or(failure.cause).await,
+                )
+            } else if fails_check && written.contains(&at) {
+                Error::place(
+                    "the history could not be corrected: the database accepted the change of jetbase_migrations and \
+                     did not make it; look for a trigger, a rule or a policy on the table",
+                )
+            } else {
+                Error::database("correcting the migration history", &failure.cause)
+            })
         }
-    });
+    };
     if result.is_err() {
         let _ = session.raw("ROLLBACK").await;
     }
     session.reset().await;
     result.map(|_| repairs)
 }
-
-/// The checksum alone: when it was applied stays true.
-const REPAIR: &str = "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}";
-const FORGET: &str = "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}";
 
 impl Plea {
     /// What differs and can be corrected; what differs otherwise is refused.

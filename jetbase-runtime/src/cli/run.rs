@@ -40,11 +40,12 @@ async fn carry_out(
     wanted: &Reach,
     words: &'static Words,
 ) -> Result<Answer, Failure> {
-    request.wait = place.wait(&wanted.locking.patience)?;
+    request.wait = Ok(place.wait(&wanted.locking.patience)?);
     request.direct = place.direct_url(&wanted.locking)?;
     request.published = Place::published(&wanted.locking);
     request.wish.schema = place.schema()?.or(request.wish.schema);
     request.wish.role = place.common.role.clone();
+    request.wish.trusted.clone_from(&place.common.trust_owner);
     if wanted.dry_run {
         request.effort = Effort::Dry;
         let report = start(place.database(Intent::Ask)?, request).await;

@@ -4,8 +4,6 @@ mod mysql;
 mod postgres;
 mod sqlite;
 
-use std::time::Duration;
-
 use jetbase_core::Dialect;
 
 /// The SQL texts of one dialect.
@@ -14,16 +12,22 @@ use jetbase_core::Dialect;
 /// every other placeholder is a literal, an identifier or a number made by [`Fill`].
 #[derive(Debug)]
 pub(crate) struct Sql {
-    /// One row: schema, user, search path, in a transaction, read only, schema
-    /// that the history was found in, quoting settings, server; then the history.
-    pub(crate) look: &'static str,
-    /// Behind the history, in the same message: who holds the lock.
-    pub(crate) left: &'static str,
+    /// The first message. One row with the facts: schema, user, search path, in a transaction, read
+    /// only, schema that the history was found in, quoting settings, server, database, `autocommit`;
+    /// then the history, each row behind the number of all rows.
+    pub(crate) look: &'static [&'static str],
+    /// Which statement of the first message answers with the facts.
+    pub(crate) look_facts: usize,
+    /// The history alone, each row behind the number of all rows.
+    pub(crate) history: &'static str,
+    /// Behind the history, in the same message: whether the lock is held, and by whom.
+    pub(crate) look_lock: &'static [&'static str],
     /// The codes of "there is no such table".
     pub(crate) no_table: &'static [&'static str],
-    /// One row: user, search path, nonce, key of the session lock, both tables are
-    /// there, backend, time zone, server, role, version, database, whether a subscription
-    /// writes to them; then the server's identity.
+    /// One row. PostgreSQL: user, search path, nonce, key of the session lock, both tables are there,
+    /// backend, time zone, server, role, version, database, a subscription writes to them. MySQL: user,
+    /// nothing, nonce, largest packet, both tables are there, backend, tables without transactions,
+    /// server, the schema has triggers. Then the server's identity.
     pub(crate) probe: &'static str,
     /// Makes both tables, the row and our index, whoever else does.
     pub(crate) create: &'static [&'static str],
@@ -49,20 +53,37 @@ pub(crate) struct Sql {
     pub(crate) release: &'static str,
     /// Gives the session lock back.
     pub(crate) release_proof: &'static str,
+    /// One row: whether the second session lock is ours too; the first is released afterwards.
+    pub(crate) move_proof: &'static str,
     /// Sets the row free, whoever has it.
     pub(crate) unlock: &'static str,
     /// Goes before what we read: no default of the session may decide.
     pub(crate) reading: &'static [&'static str],
     /// Goes before what we write.
     pub(crate) writing: &'static [&'static str],
-    /// Keeps one statement of ours from waiting long for a lock.
-    pub(crate) briefly: &'static [&'static str],
+    /// Goes before what we read where others own the tables, or their schema: fails if a table could
+    /// run their code, and keeps it from changing until the end of the transaction.
+    pub(crate) guard_reading: &'static [&'static str],
+    /// Goes before what we write there.
+    pub(crate) guard_writing: &'static [&'static str],
+    /// The tables of `{guarded}` that could run code of others: name, owner, fault.
+    pub(crate) untrusted: &'static str,
+    /// Whether trusted roles alone own the tables of `{guarded}`, and their schema.
+    pub(crate) owners_trusted: &'static str,
+    /// Settings of the session while the run waits for the lock, or gives it back.
+    pub(crate) waiting: &'static [&'static str],
     /// Settings of the session between two files.
     pub(crate) settle: &'static [&'static str],
     /// Settings of the session for statements outside a transaction.
     pub(crate) alone: &'static [&'static str],
+    /// Goes before a fence outside a transaction.
+    pub(crate) beside: &'static [&'static str],
+    /// Lets us be read again after a file has changed the client's character set.
+    pub(crate) encoding: &'static [&'static str],
     /// Opens the transaction of a file.
     pub(crate) open: &'static [&'static str],
+    /// The settings that a file sees in its transaction.
+    pub(crate) file_settings: &'static [&'static str],
     /// Fails unless the row is ours.
     pub(crate) fence: &'static str,
     /// Fails unless the row is ours, and keeps it ours until the end of the transaction.
@@ -71,14 +92,23 @@ pub(crate) struct Sql {
     pub(crate) fence_proof: &'static str,
     /// Fails when the file has ended the transaction itself.
     pub(crate) still_open: &'static [&'static str],
-    /// Takes back what a file has changed about who we are.
+    /// Asked after a failure: the server refuses it if the transaction of the file had ended before
+    /// (PostgreSQL: only if it had not).
+    pub(crate) ask_ended: &'static str,
+    /// Takes back what a file has changed and our own statements depend on.
     pub(crate) resume: &'static [&'static str],
     /// Fails when rows without parents have come about.
     pub(crate) foreign_keys: &'static str,
     /// Records an upgrade.
     pub(crate) insert: &'static str,
+    /// Fails unless the row is there as it was inserted.
+    pub(crate) inserted: &'static [&'static str],
     /// Records that a repeatable ran again.
     pub(crate) update: &'static str,
+    /// Replaces the checksum of a version, and nothing else.
+    pub(crate) repair: &'static str,
+    /// Fails unless the statement before it has changed a row.
+    pub(crate) changed: &'static [&'static str],
     /// The texts of `ROC__` files that newer ones have replaced.
     pub(crate) superseded: &'static str,
     /// Makes the table for them.
@@ -87,8 +117,12 @@ pub(crate) struct Sql {
     pub(crate) supersede: &'static [&'static str],
     /// Forgets a version.
     pub(crate) delete: &'static str,
+    /// Forgets a repeatable.
+    pub(crate) forget: &'static str,
     /// Takes back the session's settings behind a file.
     pub(crate) reset: &'static [&'static str],
+    /// Ends what else a file can leave in a session that is the run's own.
+    pub(crate) discard: &'static [&'static str],
     /// Lets the server end our session when nothing is heard of us for `{lease}` seconds.
     pub(crate) lease: &'static str,
     /// One row: who holds the lock, in words.
@@ -126,7 +160,6 @@ impl Fill {
             ("migrations", table("jetbase_migrations")),
             ("lock", table("jetbase_lock")),
             ("superseded", table("jetbase_superseded")),
-            ("lease", lease().as_secs().max(1).to_string()),
         ];
         let fill = Fill { dialect, words };
         match schema {
@@ -149,6 +182,13 @@ impl Fill {
         }
     }
 
+    /// Adds a list of texts; NULL for none.
+    pub(crate) fn literals(self, name: &'static str, texts: &[String]) -> Self {
+        let list: Vec<_> = texts.iter().map(|text| literal(self.dialect, text)).collect();
+        let list = if list.is_empty() { "NULL".to_owned() } else { list.join(", ") };
+        self.raw(name, list)
+    }
+
     /// Adds a name, quoted.
     pub(crate) fn identifier(self, name: &'static str, text: &str) -> Self {
         let text = identifier(self.dialect, text);
@@ -169,6 +209,17 @@ impl Fill {
     /// Adds an SQL expression of ours.
     pub(crate) fn expression(self, name: &'static str, text: &str) -> Self {
         self.raw(name, text.to_owned())
+    }
+
+    /// Exchanges the texts of two placeholders.
+    pub(crate) fn swapped(self, one: &'static str, other: &'static str) -> Self {
+        let text = |name| {
+            self.words.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone())
+        };
+        match (text(one), text(other)) {
+            (Some(first), Some(second)) => self.raw(one, second).raw(other, first),
+            _ => self,
+        }
     }
 
     fn raw(mut self, name: &'static str, text: String) -> Self {
@@ -198,12 +249,6 @@ impl Fill {
     }
 }
 
-/// How long the server lets our session idle: what `JETBASE_LEASE` says, else five minutes.
-fn lease() -> Duration {
-    let told = std::env::var("JETBASE_LEASE").ok().and_then(|text| jetbase_core::duration(&text));
-    told.filter(|lease| !lease.is_zero()).unwrap_or(Duration::from_secs(300))
-}
-
 /// A string literal that means the same under every setting of the server.
 fn literal(dialect: Dialect, text: &str) -> String {
     let text = text.replace('\0', "");
@@ -211,8 +256,9 @@ fn literal(dialect: Dialect, text: &str) -> String {
         Dialect::Postgres if text.contains('\\') => {
             format!(" E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
         }
-        // `sql_mode` decides what a backslash is; hexadecimal digits need no decision.
-        Dialect::MySql if text.contains('\\') => {
+        // `sql_mode` decides what a backslash is, and the character set what other bytes are;
+        // hexadecimal digits need no decision.
+        Dialect::MySql if text.contains('\\') || !text.is_ascii() => {
             let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
             format!("_utf8mb4 0x{digits}")
         }

@@ -3,17 +3,33 @@
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
-    look: "SELECT {look_schema}, CURRENT_USER(), '', 0, @@read_only, {look_schema}, @@GLOBAL.sql_mode,
-  CONCAT(VERSION(), ' ', @@version_comment);
-SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
-  FROM {migrations} ORDER BY order_executed",
-    left: "SELECT process_id FROM {lock} WHERE id = 1 AND is_locked",
+    // `LIMIT` stands above `sql_select_limit`, which a server or a role can set.
+    look: &[
+        "SELECT {look_schema}, CURRENT_USER(), '', 0 /*M!100000 + @@in_transaction */, @@read_only, {look_schema},
+  @@GLOBAL.sql_mode, CONCAT(VERSION(), ' ', @@version_comment), '', @@autocommit LIMIT 1",
+        "/*M!100100 SET STATEMENT lock_wait_timeout = 1 FOR */ SELECT /*+ SET_VAR(lock_wait_timeout = 1) */
+  counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+  FROM (SELECT COUNT(*) AS n FROM {migrations}) AS counted
+  LEFT JOIN {migrations} ON TRUE ORDER BY order_executed LIMIT 18446744073709551615",
+    ],
+    look_facts: 0,
+    history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
+  LEFT JOIN {migrations} ON true ORDER BY order_executed LIMIT 18446744073709551615",
+    look_lock: &[
+        "/*M!100100 SET STATEMENT lock_wait_timeout = 1 FOR */ SELECT /*+ SET_VAR(lock_wait_timeout = 1) */
+  is_locked, process_id FROM {lock} WHERE id = 1 LIMIT 1",
+    ],
     no_table: &["1146", "1049"],
-    probe: "SELECT CURRENT_USER(), '', {nonce} IS NOT NULL, CONCAT('jetbase:', SHA1({schema_name})),
+    probe: "SELECT CURRENT_USER(), '', {nonce} IS NOT NULL, @@max_allowed_packet,
   (SELECT COUNT(*) = 2 FROM information_schema.tables
     WHERE table_schema = {schema_name} AND table_name IN ('jetbase_lock', 'jetbase_migrations')),
-  CONNECTION_ID(), '', VERSION();
-SELECT CONCAT(@@hostname, ',', @@port, ',', @@server_id, ',', @@datadir);
+  CONNECTION_ID(), (SELECT GROUP_CONCAT(t.table_name SEPARATOR ', ') FROM information_schema.tables AS t
+    LEFT JOIN information_schema.engines AS e ON e.engine = t.engine
+    WHERE t.table_schema = {schema_name} AND t.table_name IN ('jetbase_lock', 'jetbase_migrations')
+      AND COALESCE(e.transactions, 'NO') <> 'YES'), VERSION(),
+  EXISTS (SELECT 1 FROM information_schema.triggers WHERE event_object_schema = {schema_name}) LIMIT 1;
+SELECT CONCAT(@@hostname, ',', @@port, ',', @@server_id, ',', @@datadir) LIMIT 1;
 SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'in_transaction', 'pxc_strict_mode',
   'group_replication_group_name');
 SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
@@ -26,13 +42,13 @@ SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     migration_type VARCHAR(32) NOT NULL,
     applied_at TIMESTAMP(6) DEFAULT CURRENT_TIMESTAMP(6) NOT NULL,
     checksum VARCHAR(64) NOT NULL{index}
-) CHARACTER SET utf8mb4",
+) ENGINE = InnoDB CHARACTER SET utf8mb4",
         "CREATE TABLE IF NOT EXISTS {lock} (
     id INT PRIMARY KEY CHECK (id = 1),
     is_locked BOOLEAN NOT NULL DEFAULT FALSE,
     locked_at TIMESTAMP(6) NULL,
     process_id VARCHAR(36)
-)",
+) ENGINE = InnoDB CHARACTER SET utf8mb4",
         "INSERT IGNORE INTO {lock} (id, is_locked) VALUES (1, FALSE)",
     ],
     index: ",
@@ -41,64 +57,88 @@ SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     create_row: "INSERT IGNORE INTO {lock} (id, is_locked) VALUES (1, FALSE)",
     acquire: "UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND is_locked = FALSE;
-SELECT ROW_COUNT() = 1, 0",
-    acquire_proven: "SELECT GET_LOCK({key}, 0), NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked);
+SELECT ROW_COUNT() = 1, 0 LIMIT 1",
+    // A run may hold one of two session locks, and holds both while it changes its connection.
+    acquire_proven: "SELECT GET_LOCK({key}, 0), NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) LIMIT 1;
 UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
-  WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {heirloom}) AND IS_USED_LOCK({key}) = CONNECTION_ID();
-SELECT ROW_COUNT() = 1, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0)",
-    poll: "SELECT is_locked, process_id, locked_at, IS_USED_LOCK({key}) IS NOT NULL FROM {lock} WHERE id = 1",
+  WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {heirloom}) AND IS_USED_LOCK({key}) = CONNECTION_ID()
+    AND IS_USED_LOCK({other_key}) IS NULL;
+SELECT ROW_COUNT() = 1, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0) LIMIT 1",
+    poll: "SELECT CASE WHEN is_locked = FALSE THEN 0 ELSE 1 END, process_id, locked_at,
+  COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) IS NOT NULL FROM {lock} WHERE id = 1 LIMIT 1",
     take_over: "",
     take_over_proven: "",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
   WHERE id = 1 AND process_id = {me}",
-    release_proof: "SELECT RELEASE_LOCK({key})",
+    release_proof: "SELECT RELEASE_LOCK({key}) LIMIT 1",
+    move_proof: "SELECT GET_LOCK({other_key}, 10) LIMIT 1",
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
     reading: &[],
     writing: &[],
-    briefly: &["SET SESSION innodb_lock_wait_timeout = 2"],
+    guard_reading: &[],
+    guard_writing: &[],
+    untrusted: "",
+    owners_trusted: "",
+    waiting: &[
+        "SET SESSION autocommit = 1, completion_type = 0, sql_safe_updates = 0, lock_wait_timeout = 1,
+  innodb_lock_wait_timeout = 1 /*M!100100 , tx_read_only = 0 */ /*!50720 , transaction_read_only = 0 */",
+        "SET NAMES utf8mb4",
+    ],
     settle: &[
         "USE {schema}",
-        "SET SESSION sql_mode = DEFAULT, time_zone = DEFAULT, autocommit = 1, foreign_key_checks = 1,
-  unique_checks = 1, sql_safe_updates = DEFAULT, lock_wait_timeout = {lock_timeout},
+        "SET SESSION sql_mode = DEFAULT, time_zone = DEFAULT, autocommit = 1, completion_type = 0,
+  foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = DEFAULT, lock_wait_timeout = {lock_timeout},
   innodb_lock_wait_timeout = {lock_timeout} /*M!100100 , max_statement_time = {statement_timeout} */
   /*M!100100 , tx_read_only = 0, tx_isolation = DEFAULT */
   /*!50720 , transaction_read_only = 0, transaction_isolation = DEFAULT */",
         "SET NAMES utf8mb4",
     ],
     alone: &[],
-    open: &["START TRANSACTION READ WRITE"],
+    beside: &[],
+    encoding: &[],
+    open: &["START TRANSACTION READ WRITE", "SAVEPOINT jetbase_file"],
+    file_settings: &[],
     fence: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {lock}
-  WHERE id = 1 AND is_locked AND process_id = {me}) AS q WHERE q.c <> 1)",
+  WHERE id = 1 AND is_locked AND process_id = {me}) AS q WHERE q.c <> 1) LIMIT 1",
     fence_locking: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {lock}
-  WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS q WHERE q.c <> 1)",
+  WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS q WHERE q.c <> 1) LIMIT 1",
     fence_proof: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT IS_USED_LOCK({key}) <=> CONNECTION_ID() AS c) AS q
-  WHERE q.c <> 1)",
-    still_open: &[],
-    resume: &["SET SESSION time_zone = DEFAULT"],
+  WHERE q.c <> 1) LIMIT 1",
+    // A transaction that has ended has taken the savepoint along.
+    still_open: &["RELEASE SAVEPOINT jetbase_file"],
+    ask_ended: "RELEASE SAVEPOINT jetbase_file",
+    resume: &["SET SESSION time_zone = DEFAULT, completion_type = 0, sql_safe_updates = 0", "SET NAMES utf8mb4"],
     foreign_keys: "",
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_TIMESTAMP(6),
   COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
   CURRENT_TIMESTAMP(6))))",
+    inserted: &["SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
+  WHERE order_executed = LAST_INSERT_ID() AND version <=> {version} AND filename = {file} AND checksum = {checksum})
+  AS q WHERE q.c <> 1) LIMIT 1"],
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(CURRENT_TIMESTAMP(6),
   COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
   CURRENT_TIMESTAMP(6)))
 WHERE filename = {file} AND migration_type = {kind}",
-    superseded: "SELECT filename, checksum FROM {superseded}",
+    repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
+    changed: &["SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT ROW_COUNT() AS c) AS q WHERE q.c < 1) LIMIT 1"],
+    superseded: "SELECT filename, checksum FROM {superseded} LIMIT 18446744073709551615",
     create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
     filename VARCHAR(512) NOT NULL,
     checksum VARCHAR(64) NOT NULL,
     PRIMARY KEY (filename, checksum)
-) CHARACTER SET utf8mb4",
+) ENGINE = InnoDB CHARACTER SET utf8mb4",
     supersede: &[
         "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
         "INSERT IGNORE INTO {superseded} (filename, checksum)
 SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum}",
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
+    forget: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     reset: &[],
+    discard: &[],
     lease: "SET SESSION wait_timeout = {lease}",
     holder: "SELECT ID, USER, HOST, '', COMMAND, TIME FROM information_schema.PROCESSLIST
-  WHERE ID = IS_USED_LOCK({key})",
+  WHERE ID = COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) LIMIT 1",
     fence_codes: &["1242"],
 };

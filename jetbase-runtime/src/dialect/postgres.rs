@@ -3,16 +3,43 @@
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
-    look: "SELECT current_setting('row_security'), current_setting('statement_timeout'), current_setting('lock_timeout'),
-  set_config('row_security', 'off', true), set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true);
-SELECT {look_schema}, current_user, current_setting('search_path'), now() <> statement_timestamp(),
-  pg_is_in_recovery(), (SELECT n.nspname FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = pg_catalog.to_regclass({look_table})), current_setting('standard_conforming_strings'), version(),
-  current_database();
-SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
-  FROM {migrations} ORDER BY order_executed",
-    left: "SELECT process_id FROM {lock} WHERE id = 1 AND is_locked",
+    // Until the schema of the tables is known, the path is the caller's: no operator, no bare name
+    // of a function. Then the path holds that schema alone while a table is named, and
+    // `pg_catalog` while anything else is.
+    look: &[
+        "SELECT pg_catalog.current_setting('row_security'), pg_catalog.current_setting('statement_timeout'),
+  pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('search_path'),
+  pg_catalog.current_setting('transaction_timeout', true)",
+        "SELECT {look_schema}, current_user, pg_catalog.current_setting('search_path'),
+  pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp(),
+  pg_catalog.pg_is_in_recovery(), {look_found}, pg_catalog.current_setting('standard_conforming_strings'),
+  pg_catalog.version(), pg_catalog.current_database()",
+        "SET LOCAL statement_timeout = 0",
+        "SELECT pg_catalog.set_config('jetbase.schema', COALESCE({look_found}, 'pg_catalog'), true),
+  pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('lock_timeout', '1s', true),
+  CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
+    THEN pg_catalog.set_config('transaction_timeout', '0', true) END",
+        CATALOG,
+        TABLES,
+        "LOCK TABLE jetbase_migrations IN ACCESS SHARE MODE",
+        CATALOG,
+        CHECK,
+        TABLES,
+        "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+  FROM (SELECT pg_catalog.count(*) AS n FROM jetbase_migrations) AS counted
+  LEFT JOIN jetbase_migrations ON true ORDER BY order_executed",
+    ],
+    look_facts: 1,
+    history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
+  LEFT JOIN {migrations} ON true ORDER BY order_executed",
+    look_lock: &[
+        "LOCK TABLE jetbase_lock IN ACCESS SHARE MODE",
+        CATALOG,
+        CHECK,
+        TABLES,
+        "SELECT is_locked, process_id FROM jetbase_lock",
+    ],
     no_table: &["42P01", "3F000"],
     probe: "SELECT current_user, current_setting('search_path'),
   current_setting('jetbase.session', true) IS NOT DISTINCT FROM {nonce},
@@ -26,15 +53,17 @@ SELECT order_executed, version, description, filename, migration_type, applied_a
     ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), current_setting('log_timezone')), version(),
   current_setting('role'), current_setting('server_version_num'), current_database(),
   EXISTS (SELECT 1 FROM pg_catalog.pg_subscription_rel WHERE srrelid IN
-    (pg_catalog.to_regclass({lock_name}), pg_catalog.to_regclass({migrations_name})));
+    (pg_catalog.to_regclass({lock_name}), pg_catalog.to_regclass({migrations_name}))), {owners_trusted};
 SELECT pubname FROM pg_catalog.pg_publication_tables
   WHERE schemaname = {schema_name} AND tablename IN ('jetbase_lock', 'jetbase_migrations')
   UNION SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables;
 SELECT system_identifier FROM pg_catalog.pg_control_system()",
     create: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        CATALOG,
         "SET LOCAL statement_timeout = 0",
-        "SET LOCAL lock_timeout = 0",
+        "SET LOCAL lock_timeout = '1s'",
+        NO_TRANSACTION_TIMEOUT,
         "SELECT pg_advisory_xact_lock(1784835700, 1)",
         "CREATE TABLE IF NOT EXISTS {migrations} (
     order_executed INT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -52,6 +81,8 @@ SELECT system_identifier FROM pg_catalog.pg_control_system()",
     process_id VARCHAR(36)
 )",
         "{index}",
+        "LOCK TABLE {migrations}, {lock} IN ROW EXCLUSIVE MODE",
+        CHECK,
         "INSERT INTO {lock} (id, is_locked) VALUES (1, FALSE) ON CONFLICT (id) DO NOTHING",
         "COMMIT",
     ],
@@ -60,12 +91,13 @@ SELECT system_identifier FROM pg_catalog.pg_control_system()",
     create_races: &["23505", "42P07", "42710", "XX000"],
     create_row: "INSERT INTO {lock} (id, is_locked) VALUES (1, FALSE) ON CONFLICT (id) DO NOTHING",
     acquire: "WITH u AS (UPDATE {lock} SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone},
-    process_id = {me} WHERE id = 1 AND is_locked = FALSE RETURNING id)
-SELECT EXISTS (SELECT 1 FROM u), FALSE",
+    process_id = {me} WHERE id = 1 AND is_locked = FALSE RETURNING is_locked, process_id)
+SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}), FALSE",
     acquire_proven: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
   u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
-    FROM s WHERE s.ok AND t.id = 1 AND (NOT t.is_locked OR t.process_id LIKE {heirloom}) RETURNING t.id)
-SELECT EXISTS (SELECT 1 FROM u), s.ok, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) FROM s",
+    FROM s WHERE s.ok AND t.id = 1 AND (NOT t.is_locked OR t.process_id LIKE {heirloom})
+    RETURNING t.is_locked, t.process_id)
+SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}), s.ok, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) FROM s",
     poll: "SELECT l.is_locked, l.process_id, l.locked_at, EXISTS (SELECT 1 FROM pg_catalog.pg_locks p
     WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
       AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())),
@@ -83,47 +115,79 @@ SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
   WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT pg_advisory_unlock(1784835700, {key})",
+    move_proof: "",
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
-    reading: &["SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0"],
+    reading: &[CATALOG, "SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = '1s'", NO_TRANSACTION_TIMEOUT],
     writing: &[
         "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
+        CATALOG,
         "SET LOCAL statement_timeout = 0",
-        "SET LOCAL lock_timeout = 0",
+        "SET LOCAL lock_timeout = '1s'",
+        NO_TRANSACTION_TIMEOUT,
     ],
-    briefly: &[
-        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
-        "SET LOCAL statement_timeout = 0",
-        "SET LOCAL lock_timeout = '2s'",
-    ],
+    guard_reading: &["LOCK TABLE {migrations}, {lock} IN ACCESS SHARE MODE", CHECK],
+    guard_writing: &["LOCK TABLE {migrations}, {lock} IN ROW EXCLUSIVE MODE", CHECK],
+    untrusted: UNTRUSTED,
+    owners_trusted: OWNERS_TRUSTED,
+    waiting: &[],
     settle: &[],
     alone: &[
         "SET statement_timeout = 0",
-        "SELECT set_config('statement_timeout', {statement_timeout}, false), set_config('lock_timeout', {lock_timeout}, false),
-  set_config('search_path', {path}, false), set_config('application_name', {label}, false),
-  set_config('default_transaction_read_only', 'off', false),
-  set_config('default_transaction_isolation', 'read committed', false)",
+        "SELECT pg_catalog.set_config('statement_timeout', {statement_timeout}, false),
+  pg_catalog.set_config('lock_timeout', {lock_timeout}, false),
+  pg_catalog.set_config('search_path', {path}, false), pg_catalog.set_config('application_name', {label}, false),
+  pg_catalog.set_config('default_transaction_read_only', 'off', false),
+  pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
+  CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
+    THEN pg_catalog.set_config('transaction_timeout', '0', false) END",
     ],
+    beside: &[CATALOG],
+    encoding: &["SET client_encoding = 'UTF8'"],
     open: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        CATALOG,
         "SET LOCAL statement_timeout = 0",
-        "SELECT set_config('statement_timeout', {statement_timeout}, true), set_config('lock_timeout', {lock_timeout}, true),
-  set_config('search_path', {path}, true), set_config('application_name', {label}, true),
-  set_config('role', {role}, true), set_config('jetbase.tx', {tx}, true)",
+        "SELECT set_config('lock_timeout', {lock_timeout}, true), set_config('role', {role}, true),
+  CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
+    THEN set_config('transaction_timeout', '0', true) END",
+    ],
+    file_settings: &[
+        "SELECT set_config('statement_timeout', {statement_timeout}, true), set_config('application_name', {label}, true),
+  set_config('search_path', {path}, true)",
     ],
     fence: "SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}",
     fence_locking: "SELECT 1 / count(*) FROM
   (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS fence",
     fence_proof: "SELECT 1 / count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted
   AND pid = pg_backend_pid() AND classid = 1784835700 AND objid = {key} AND objsubid = 2",
-    still_open: &["SELECT 1 / (CASE WHEN current_setting('jetbase.tx', true) = {tx} THEN 1 ELSE 0 END)"],
-    resume: &["RESET SESSION AUTHORIZATION", "SELECT set_config('role', {role}, true)"],
+    // The transaction that locked the row at its beginning is the one that is open now.
+    still_open: &["SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND xmax = pg_current_xact_id()::xid"],
+    // Only an aborted transaction refuses this.
+    ask_ended: "SELECT 1",
+    resume: &[
+        CATALOG,
+        "SET LOCAL statement_timeout = 0",
+        "RESET SESSION AUTHORIZATION",
+        "SELECT set_config('role', {role}, true)",
+    ],
     foreign_keys: "",
-    insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
+    insert: "WITH recorded AS (INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(clock_timestamp() AT TIME ZONE {zone},
-  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations})))",
-    update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(clock_timestamp() AT TIME ZONE {zone},
-  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
-WHERE filename = {file} AND migration_type = {kind}",
+  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))) RETURNING version, filename, checksum)
+SELECT 1 / count(*) FROM recorded
+WHERE version IS NOT DISTINCT FROM {version} AND filename = {file} AND checksum = {checksum}",
+    inserted: &["SELECT 1 / count(*) FROM {migrations}
+WHERE order_executed = currval(pg_get_serial_sequence({migrations_name}, 'order_executed'))
+  AND version IS NOT DISTINCT FROM {version} AND filename = {file} AND checksum = {checksum}"],
+    update: "WITH recorded AS (UPDATE {migrations} SET checksum = {checksum},
+  applied_at = GREATEST(clock_timestamp() AT TIME ZONE {zone},
+    (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
+WHERE filename = {file} AND migration_type = {kind} RETURNING checksum)
+SELECT 1 / sign(count(*)) FROM recorded WHERE checksum = {checksum}",
+    repair: "WITH recorded AS (UPDATE {migrations} SET checksum = {checksum}
+WHERE version = {version} AND migration_type = {kind} RETURNING checksum)
+SELECT 1 / sign(count(*)) FROM recorded WHERE checksum = {checksum}",
+    changed: &[],
     superseded: "SELECT filename, checksum FROM {superseded}",
     create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
     filename VARCHAR(512) NOT NULL,
@@ -135,13 +199,77 @@ WHERE filename = {file} AND migration_type = {kind}",
         "INSERT INTO {superseded} (filename, checksum)
 SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum} ON CONFLICT DO NOTHING",
     ],
-    delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
-    reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SELECT set_config('role', {session_role}, false)"],
-    lease: "SELECT set_config('idle_in_transaction_session_timeout', '{lease}s', false),
-  set_config('idle_session_timeout', '{lease}s', false)",
+    delete: "WITH forgotten AS (DELETE FROM {migrations}
+WHERE version = {version} AND migration_type = {kind} RETURNING 1)
+SELECT 1 / sign(count(*)) FROM forgotten",
+    forget: "WITH forgotten AS (DELETE FROM {migrations}
+WHERE filename = {file} AND migration_type = {kind} RETURNING 1)
+SELECT 1 / sign(count(*)) FROM forgotten",
+    reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SELECT pg_catalog.set_config('role', {session_role}, false)"],
+    // What DISCARD ALL does, but for the advisory locks: one of them is the run's session lock.
+    discard: &["CLOSE ALL", "DEALLOCATE ALL", "UNLISTEN *", "DISCARD PLANS", "DISCARD TEMP", "DISCARD SEQUENCES"],
+    lease: "SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '{lease}s', false),
+  pg_catalog.set_config('idle_session_timeout', '{lease}s', false)",
     holder: "SELECT a.pid, a.usename, a.client_addr, a.application_name, a.state, now() - a.xact_start
   FROM pg_catalog.pg_locks p JOIN pg_catalog.pg_stat_activity a USING (pid)
   WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
     AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
     fence_codes: &["22012"],
 };
+
+/// Where operators, functions and types are looked up: nobody but a superuser can add to it.
+const CATALOG: &str = "SET LOCAL search_path = pg_catalog, pg_temp";
+
+/// Where our tables are looked up while their schema is a value that only the server knows.
+const TABLES: &str = "SELECT pg_catalog.set_config('search_path',
+  pg_catalog.concat(pg_catalog.quote_ident(pg_catalog.current_setting('jetbase.schema')), ', pg_temp'), true)";
+
+/// From version 17 on; before, the server does not know the setting.
+const NO_TRANSACTION_TIMEOUT: &str =
+    "SELECT CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
+  THEN set_config('transaction_timeout', '0', true) END";
+
+/// Fails if one of our tables could run code of somebody who is not trusted.
+const CHECK: &str = "SELECT 1 / CASE WHEN EXISTS (SELECT 1 FROM {untrusted} AS tables WHERE fault IS NOT NULL) THEN 0 ELSE 1 END";
+
+/// Which of our tables could run code of somebody who is not trusted, and how.
+///
+/// Trusted are the current role, superusers, the owner of the database, and the roles that the
+/// caller names. A table of anybody else must be one that runs nothing but built-in code.
+const UNTRUSTED: &str = "(SELECT owned.relname, owned.owner, CASE
+    WHEN owned.relkind <> 'r' THEN 'is no plain table'
+    WHEN owned.relispartition OR EXISTS (SELECT 1 FROM pg_inherits AS i WHERE owned.oid IN (i.inhrelid, i.inhparent))
+      THEN 'inherits, or is inherited from'
+    WHEN EXISTS (SELECT 1 FROM pg_trigger AS t WHERE t.tgrelid = owned.oid) THEN 'has a trigger or a foreign key'
+    WHEN EXISTS (SELECT 1 FROM pg_rewrite AS r WHERE r.ev_class = owned.oid) THEN 'has a rule'
+    WHEN owned.relrowsecurity OR EXISTS (SELECT 1 FROM pg_policy AS p WHERE p.polrelid = owned.oid)
+      THEN 'has row-level security'
+    WHEN EXISTS (SELECT 1 FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = owned.oid AND a.attnum > 0
+          AND (t.typtype <> 'b' OR t.typnamespace <> 'pg_catalog'::regnamespace OR a.attcollation >= 16384))
+      THEN 'has a column whose type or collation is not built in'
+    WHEN EXISTS (SELECT 1 FROM pg_attrdef AS d WHERE d.adrelid = owned.oid
+        AND pg_get_expr(d.adbin, d.adrelid) NOT IN ('CURRENT_TIMESTAMP', 'now()', 'false'))
+      THEN 'has a default or a generated column that jetbase does not know'
+    WHEN EXISTS (SELECT 1 FROM pg_constraint AS k WHERE k.conrelid = owned.oid AND k.contype NOT IN ('p', 'u', 'n')
+        AND pg_get_constraintdef(k.oid) <> 'CHECK ((id = 1))')
+      THEN 'has a constraint that jetbase does not know'
+    WHEN EXISTS (SELECT 1 FROM pg_index AS x WHERE x.indrelid = owned.oid
+        AND (x.indexprs IS NOT NULL
+          OR pg_get_expr(x.indpred, x.indrelid) <> '((migration_type)::text = ''VERSIONED''::text)'
+          OR EXISTS (SELECT 1 FROM pg_opclass AS o
+            WHERE o.oid = ANY (x.indclass) AND o.opcnamespace <> 'pg_catalog'::regnamespace)))
+      THEN 'has an index that jetbase does not know'
+  END AS fault
+  FROM (SELECT c.*, pg_get_userbyid(c.relowner) AS owner FROM pg_class AS c
+    WHERE c.oid IN ({guarded}) AND NOT EXISTS (SELECT 1 FROM pg_roles AS o WHERE o.oid = c.relowner
+      AND (o.rolsuper OR o.rolname = current_user OR o.rolname IN ({trusted})
+        OR o.oid = (SELECT datdba FROM pg_database WHERE datname = current_database())))) AS owned)";
+
+/// Whether trusted roles alone can change the tables: they own them, and the schema.
+const OWNERS_TRUSTED: &str = "NOT EXISTS (SELECT 1 FROM (
+    SELECT relowner FROM pg_class WHERE oid IN ({guarded})
+    UNION SELECT nspowner FROM pg_namespace WHERE nspname = {schema_name}) AS owners(owner)
+  WHERE NOT EXISTS (SELECT 1 FROM pg_roles AS o WHERE o.oid = owners.owner
+    AND (o.rolsuper OR o.rolname IN ({user}, 'pg_database_owner') OR o.rolname IN ({trusted})
+      OR o.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()))))";

@@ -4,12 +4,19 @@ use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
     // Where the first statement fails, the connection is in a transaction: nothing else tells.
-    look: "BEGIN;
-ROLLBACK;
-SELECT 'main', '', '', 0, 0, 'main', '', sqlite_version();
-SELECT order_executed, version, description, filename, migration_type, applied_at, checksum
-  FROM {migrations} ORDER BY order_executed",
-    left: "SELECT process_id FROM {lock} WHERE id = 1 AND is_locked",
+    look: &[
+        "BEGIN",
+        "ROLLBACK",
+        "SELECT 'main', '', '', 0, 0, 'main', '', sqlite_version()",
+        "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
+  LEFT JOIN {migrations} ON true ORDER BY order_executed",
+    ],
+    look_facts: 2,
+    history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
+  LEFT JOIN {migrations} ON true ORDER BY order_executed",
+    look_lock: &["SELECT is_locked, process_id FROM {lock} WHERE id = 1"],
     no_table: &["1"],
     probe: "SELECT '', '', {nonce} IS NOT NULL, COALESCE((SELECT file FROM pragma_database_list WHERE name = 'main'), ''),
   (SELECT count(*) = 2 FROM sqlite_master WHERE type = 'table' AND name IN ('jetbase_lock', 'jetbase_migrations')),
@@ -48,34 +55,49 @@ SELECT changes() = 1, 0",
 UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
   WHERE id = 1 AND (is_locked = 0 OR process_id LIKE {heirloom});
 SELECT changes() = 1, 1",
-    poll: "SELECT is_locked, process_id, locked_at, NULL FROM {lock} WHERE id = 1",
+    poll: "SELECT is_locked <> 0, process_id, locked_at, NULL FROM {lock} WHERE id = 1",
     take_over: "",
     take_over_proven: "",
     release: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1 AND process_id = {me}",
     release_proof: "SELECT 1",
+    move_proof: "",
     unlock: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1",
     reading: &[],
     writing: &[],
-    briefly: &["PRAGMA busy_timeout = 2000"],
+    guard_reading: &[],
+    guard_writing: &[],
+    untrusted: "",
+    owners_trusted: "",
+    waiting: &["PRAGMA busy_timeout = 1000"],
     settle: &["PRAGMA foreign_keys = OFF"],
     alone: &[],
-    open: &["BEGIN IMMEDIATE"],
+    beside: &[],
+    encoding: &[],
+    open: &["BEGIN IMMEDIATE", "SAVEPOINT jetbase_file"],
+    file_settings: &[],
     // `json` of a text that is none is the way to raise an error from plain SQL.
     fence: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
   WHEN 1 THEN 1 ELSE json('lock lost') END",
     fence_locking: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
   WHEN 1 THEN 1 ELSE json('lock lost') END",
     fence_proof: "SELECT 1",
-    still_open: &[],
-    resume: &[],
+    // A transaction that has ended has taken the savepoint along.
+    still_open: &["RELEASE jetbase_file"],
+    ask_ended: "RELEASE jetbase_file",
+    resume: &["PRAGMA query_only = OFF", "PRAGMA ignore_check_constraints = OFF"],
     foreign_keys: "SELECT CASE WHEN (SELECT count(*) FROM pragma_foreign_key_check) > {orphans}
   THEN json('foreign keys') ELSE 1 END",
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
   COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), '')))",
+    inserted: &["SELECT CASE (SELECT count(*) FROM {migrations} WHERE order_executed = last_insert_rowid()
+    AND version IS {version} AND filename = {file} AND checksum = {checksum})
+  WHEN 1 THEN 1 ELSE json('not recorded') END"],
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
   COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), ''))
 WHERE filename = {file} AND migration_type = {kind}",
+    repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
+    changed: &["SELECT CASE WHEN changes() >= 1 THEN 1 ELSE json('not recorded') END"],
     superseded: "SELECT filename, checksum FROM {superseded}",
     create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
     filename VARCHAR(512) NOT NULL,
@@ -88,7 +110,9 @@ WHERE filename = {file} AND migration_type = {kind}",
 SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum}",
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
+    forget: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     reset: &[],
+    discard: &[],
     lease: "",
     holder: "SELECT NULL, NULL, NULL, NULL, NULL, NULL",
     fence_codes: &["1"],

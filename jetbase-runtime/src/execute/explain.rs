@@ -1,11 +1,11 @@
 //! A failed message, explained by its place in the file.
 
-use jetbase_core::{Effect, Position, Transaction, snippet};
+use jetbase_core::{Dialect, Effect, Position, Transaction, snippet};
 
 use super::message::{Halt, Role};
 use super::{Job, Mode};
-use crate::connection::CauseKind;
-use crate::error::{Error, ErrorKind, Outcome, StatementError};
+use crate::connection::Cause;
+use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError};
 use crate::session::Session;
 
 /// What to do about rows without parents.
@@ -14,7 +14,62 @@ const NO_ORPHANS: &str = "delete those rows in the file, or mend their reference
 const GIVE_LESS: &str = "release only the file's own locks, not all of them: without pg_advisory_unlock_all(), \
                          RELEASE_ALL_LOCKS() and DISCARD ALL";
 
+/// What a look at the database behind a failure has shown.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// What stays of the file.
+    kept: Kept,
+    /// What the file has done that none of its statements failed with, in words.
+    fault: Option<String>,
+    /// Which table could run code of others, in words.
+    untrusted: Option<Cause>,
+}
+
 impl Job<'_> {
+    /// Undoes what failed, and asks the database what stays of the file.
+    pub(super) async fn look_after(
+        &self,
+        session: &mut Session<'_>,
+        halt: &Halt,
+        mode: Mode,
+    ) -> Found {
+        let mut fault = self.orphans(session, halt).await;
+        let ended = self.transaction_ended(session, halt, mode).await;
+        let unsafe_tables = roll_back(session).await == RolledBack::NotEverything;
+        session.reset().await;
+        let permanent = if mode == Mode::EachAlone { self.permanent(halt.executed) } else { 0 };
+        let kept = match halt.executed {
+            0 => Kept::Nothing,
+            executed if ended || unsafe_tables => Kept::Perhaps(executed),
+            _ if permanent > 0 => Kept::Statements(permanent),
+            _ => Kept::Nothing,
+        };
+        if fault.is_none() {
+            fault = self.given_away(session, halt).await;
+        }
+        let untrusted = match halt.role {
+            Role::Guard => Some(session.untrusted_or(halt.cause.clone()).await),
+            _ => None,
+        };
+        Found { kept, fault, untrusted }
+    }
+
+    /// Whether the transaction of the file had ended before the failure, as the server tells.
+    async fn transaction_ended(&self, session: &mut Session<'_>, halt: &Halt, mode: Mode) -> bool {
+        let has_one = mode != Mode::EachAlone || halt.again.is_some();
+        if !has_one || halt.executed == 0 || halt.found_open {
+            return false;
+        }
+        if halt.role == Role::StillOpen {
+            return true;
+        }
+        let answer = session.raw(session.sql.ask_ended).await;
+        match session.dialect {
+            Dialect::Postgres => answer.is_ok(),
+            Dialect::MySql | Dialect::Sqlite => answer.is_err() && !halt.cause.ended_transaction(),
+        }
+    }
+
     /// The rows that lost their parents, in words, when that is what stopped the file.
     pub(super) async fn orphans(&self, session: &mut Session<'_>, halt: &Halt) -> Option<String> {
         if halt.role != Role::ForeignKeys {
@@ -35,13 +90,9 @@ impl Job<'_> {
         Some(format!("it leaves {count}: {}{more}", words.join(", ")))
     }
 
-    /// Whether a file that its fence stopped had given the lock back itself, in words: its row is
-    /// still ours, what proves our life is not.
-    pub(super) async fn given_away(
-        &self,
-        session: &mut Session<'_>,
-        halt: &Halt,
-    ) -> Option<String> {
+    /// Whether a file that its fence stopped had released the session lock itself, in words: the row
+    /// is still ours, the session lock is not.
+    async fn given_away(&self, session: &mut Session<'_>, halt: &Halt) -> Option<String> {
         if halt.role != Role::Fence || halt.executed == 0 || !session.proof.is_proof() {
             return None;
         }
@@ -52,40 +103,46 @@ impl Job<'_> {
         given.then(|| "it gives back all locks of its session, jetbase's own among them".to_owned())
     }
 
-    pub(super) fn explain(
-        &self,
-        session: &Session<'_>,
-        halt: Halt,
-        mode: Mode,
-        misdeed: Option<String>,
-    ) -> Error {
+    /// The connection was lost: whoever reads the history afterwards may know more.
+    pub(super) fn interrupted(&self, halt: Halt, mode: Mode) -> Error {
+        let outcome = if mode == Mode::EachAlone { Outcome::InDoubt } else { Outcome::Unknown };
+        Error::new(ErrorKind::Interrupted {
+            file: self.migration.path().to_owned(),
+            outcome,
+            message: halt.cause.message,
+        })
+    }
+
+    pub(super) fn explain(&self, session: &Session<'_>, halt: Halt, found: Found) -> Error {
         let file = self.migration.path();
-        let alone = mode == Mode::EachAlone;
-        if halt.cause.kind == CauseKind::Lost {
-            // Who looks at the history afterwards may know better.
-            let outcome = if alone { Outcome::InDoubt } else { Outcome::Unknown };
-            return Error::new(ErrorKind::Interrupted {
-                file: file.to_owned(),
-                outcome,
-                message: halt.cause.message,
-            });
-        }
-        let permanent = if alone { self.permanent(halt.executed) } else { 0 };
+        let Found { kept, fault, untrusted } = found;
+        let fails_check = session.sql.fence_codes.contains(&halt.cause.code.as_str());
         match halt.role {
-            Role::Fence if session.sql.fence_codes.contains(&halt.cause.code.as_str()) => {
-                match misdeed {
-                    Some(misdeed) => self.misdeed(misdeed, GIVE_LESS, permanent),
-                    None => Error::new(ErrorKind::LockLost { file: Some(file.to_owned()) }),
-                }
+            Role::Guard => {
+                let cause = untrusted.unwrap_or(halt.cause);
+                Error::database(format!("preparing {file}"), &cause).keeping(kept)
             }
-            Role::Statement(index) => self.statement_error(&halt, Some(index), permanent),
-            Role::Commit => self.statement_error(&halt, None, permanent),
-            Role::StillOpen => Error::place(format!(
-                "{file} ended its transaction itself, with a COMMIT inside a statement; take it out: nothing was recorded"
-            )),
+            Role::Fence if fails_check => match fault {
+                Some(fault) => self.file_fault(fault, GIVE_LESS, kept),
+                None => Error::new(ErrorKind::LockLost { file: Some(file.to_owned()), kept }),
+            },
+            Role::Statement(index) => self.statement_error(&halt, Some(index), kept),
+            Role::Commit => self.statement_error(&halt, None, kept),
+            Role::StillOpen => self.file_fault(
+                "it ends its transaction itself, with a COMMIT or ROLLBACK inside a statement".to_owned(),
+                "take it out: each file is one transaction, which jetbase begins and ends",
+                kept,
+            ),
             Role::ForeignKeys => {
-                self.misdeed(misdeed.unwrap_or(halt.cause.message), NO_ORPHANS, permanent)
+                self.file_fault(fault.unwrap_or(halt.cause.message), NO_ORPHANS, kept)
             }
+            Role::Record | Role::Recorded if fails_check => self.file_fault(
+                "it could not be recorded: the database accepted the row for jetbase_migrations, and did not keep it \
+                 as it was"
+                    .to_owned(),
+                "look for a trigger, a rule or a policy on jetbase_migrations, and drop it",
+                kept,
+            ),
             Role::Record if halt.cause.code == "23505" && halt.cause.message.contains("_pkey") => {
                 let (schema, table) = (&session.place.schema, "jetbase_migrations");
                 Error::place(format!(
@@ -94,15 +151,17 @@ impl Job<'_> {
                      (SELECT max(order_executed) FROM \"{schema}\".{table})), then run again"
                 ))
             }
-            Role::Record => Error::database(format!("recording {file}"), &halt.cause),
+            Role::Record | Role::Recorded => {
+                Error::database(format!("recording {file}"), &halt.cause).keeping(kept)
+            }
             Role::Frame | Role::Fence | Role::Reset => {
-                Error::database(format!("preparing {file}"), &halt.cause)
+                Error::database(format!("preparing {file}"), &halt.cause).keeping(kept)
             }
         }
     }
 
     /// What a file has done that none of its statements failed with.
-    fn misdeed(&self, message: String, hint: &str, permanent: usize) -> Error {
+    fn file_fault(&self, message: String, hint: &str, kept: Kept) -> Error {
         Error::new(ErrorKind::Statement(Box::new(StatementError {
             file: self.migration.path().to_owned(),
             position: None,
@@ -112,7 +171,7 @@ impl Job<'_> {
             detail: None,
             hint: Some(hint.to_owned()),
             statement: None,
-            permanent,
+            kept,
         })))
     }
 
@@ -125,7 +184,7 @@ impl Job<'_> {
         ran.iter().rposition(|(_, effect)| *effect != Effect::Transactional).map_or(0, |at| at + 1)
     }
 
-    fn statement_error(&self, halt: &Halt, index: Option<usize>, permanent: usize) -> Error {
+    fn statement_error(&self, halt: &Halt, index: Option<usize>, kept: Kept) -> Error {
         let text = self.script.text();
         let range =
             index.and_then(|index| self.statements.get(index)).map(|(range, _)| range.clone());
@@ -151,10 +210,35 @@ impl Job<'_> {
             detail: halt.cause.detail.clone(),
             hint: halt.cause.hint.clone(),
             statement: index.map(|index| (index + 1, self.statements.len())),
-            permanent,
+            kept,
         })))
     }
 }
+
+/// What a ROLLBACK has undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RolledBack {
+    Everything,
+    /// Rows of tables that have no transactions stay (MySQL).
+    NotEverything,
+}
+
+/// Undoes the open transaction, if there is one.
+async fn roll_back(session: &mut Session<'_>) -> RolledBack {
+    if session.dialect != Dialect::MySql {
+        let _ = session.raw("ROLLBACK").await;
+        return RolledBack::Everything;
+    }
+    let sets = session.raw("ROLLBACK; SHOW WARNINGS").await.unwrap_or_default();
+    let mut warnings = sets.iter().flat_map(|set| &set.rows);
+    match warnings.any(|warning| warning.text(1) == NOT_ROLLED_BACK) {
+        true => RolledBack::NotEverything,
+        false => RolledBack::Everything,
+    }
+}
+
+/// "Some non-transactional changed tables couldn't be rolled back".
+const NOT_ROLLED_BACK: &str = "1196";
 
 /// MySQL counts lines inside the failing statement: `… at line 3`.
 fn line_of(message: &str, statement: &str) -> Option<usize> {

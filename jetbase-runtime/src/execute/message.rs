@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use jetbase_core::{Action, Dialect, Effect, Transaction, cut};
+use jetbase_core::{Action, Dialect, Effect, SessionEffect, Transaction, cut};
 
-use super::{Job, Mode};
+use super::{Job, Mode, behind_comments};
 use crate::connection::{Cause, Failure};
 use crate::dialect::Fill;
 use crate::session::Session;
@@ -39,6 +39,8 @@ impl Message {
 pub(super) enum Role {
     /// Settings, and the beginning of the transaction.
     Frame,
+    /// Our tables must run nobody else's code.
+    Guard,
     /// The lock must be ours.
     Fence,
     /// A statement of the file, from 0.
@@ -49,6 +51,8 @@ pub(super) enum Role {
     ForeignKeys,
     /// The history row.
     Record,
+    /// The history row must be there.
+    Recorded,
     Commit,
     /// Behind the commit: what the file set is taken back.
     Reset,
@@ -62,6 +66,8 @@ pub(super) struct Halt {
     pub(super) offset: Option<usize>,
     /// How many statements of the file were executed before.
     pub(super) executed: usize,
+    /// Whether the transaction of the file was found open behind its last statement.
+    pub(super) found_open: bool,
     /// The message to begin again with, where that is safe.
     pub(super) again: Option<usize>,
 }
@@ -100,100 +106,15 @@ impl Job<'_> {
     }
 
     pub(super) fn messages(&self, session: &Session<'_>, fill: &Fill, mode: Mode) -> Vec<Message> {
-        let sql = session.sql;
-        let own = |role: Role, template: &str| Part { sql: fill.fill(template), role, results: 1 };
-        let owns =
-            |role: Role, list: &[&str]| list.iter().map(|it| own(role, it)).collect::<Vec<_>>();
-        let fences = |fence: &str| {
-            let mut parts = vec![own(Role::Fence, fence)];
-            if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
-                parts.push(own(Role::Fence, sql.fence_proof));
-            }
-            parts
-        };
-        let statement = |index: usize, range: &Range<usize>| Part {
-            sql: self.sent(range),
-            role: Role::Statement(index),
-            results: self.results(range, session),
-        };
-        let mut closing =
-            owns(Role::StillOpen, if mode == Mode::EachAlone { &[] } else { sql.still_open });
-        closing.extend(owns(Role::Frame, sql.resume));
-        if session.foreign_keys && !sql.foreign_keys.is_empty() {
-            closing.push(own(Role::ForeignKeys, sql.foreign_keys));
-        }
-        closing.extend(fences(sql.fence_locking));
-        if session.keeps_superseded && self.replaces() {
-            closing.extend(owns(Role::Record, sql.supersede));
-        }
-        closing.push(own(
-            Role::Record,
-            match self.action {
-                Action::Apply => sql.insert,
-                Action::Reapply => sql.update,
-                Action::RollBack => sql.delete,
-            },
-        ));
-        closing.push(own(Role::Commit, "COMMIT"));
-        closing.extend(session.resetting().map(|sql| Part { sql, role: Role::Reset, results: 1 }));
-
-        let statements = self.statements.iter().enumerate();
-        let settle = owns(Role::Frame, sql.settle);
-        let mut opening = owns(Role::Frame, sql.open);
+        let writer = Writer { job: self, session, fill };
         match mode {
-            Mode::OneMessage | Mode::OneTransaction => {
-                // On MySQL a locking fence at the front would make the Python tool hang instead of fail.
-                let front =
-                    if session.dialect == Dialect::MySql { sql.fence } else { sql.fence_locking };
-                let mut all = settle;
-                all.append(&mut opening);
-                all.extend(fences(front));
-                all.extend(statements.map(|(index, (range, _))| statement(index, range)));
-                all.append(&mut closing);
-                let whole = |parts| Message { parts, again: Some(0) };
-                match mode {
-                    Mode::OneMessage => vec![whole(all)],
-                    _ => all.into_iter().map(|part| whole(vec![part])).collect(),
-                }
-            }
-            Mode::EachAlone => {
-                let mut frame = settle;
-                // Through a pooler, a session's setting would reach other clients.
-                if session.proof.is_proof() || session.owner != Owner::Run {
-                    frame.extend(owns(Role::Frame, sql.alone));
-                }
-                let once = |parts| Message { parts, again: None };
-                let mut messages: Vec<_> = frame.into_iter().map(|part| once(vec![part])).collect();
-                // The message that the open transaction begins with.
-                let mut open = None;
-                for (index, (range, effect)) in statements {
-                    let mut parts = Vec::new();
-                    let undoable =
-                        *effect == Effect::Transactional && self.transaction == Transaction::Whole;
-                    if undoable && open.is_none() {
-                        parts.extend(owns(Role::Frame, sql.open));
-                    }
-                    open = undoable.then(|| open.unwrap_or(messages.len()));
-                    parts.extend(fences(sql.fence));
-                    match session.dialect {
-                        // The statement must be alone in its message, so the fence goes in front of it.
-                        Dialect::Postgres | Dialect::Sqlite => {
-                            messages.extend([once(parts), once(vec![statement(index, range)])])
-                        }
-                        Dialect::MySql => {
-                            parts.push(statement(index, range));
-                            messages.push(Message { parts, again: open });
-                        }
-                    }
-                }
-                if open.is_none() {
-                    opening.append(&mut closing);
-                    closing = opening;
-                }
-                let again = open.or(Some(messages.len()));
-                messages.push(Message { parts: closing, again });
-                messages
-            }
+            Mode::OneMessage => vec![Message { parts: writer.transaction(), again: Some(0) }],
+            Mode::OneTransaction => writer
+                .transaction()
+                .into_iter()
+                .map(|part| Message { parts: vec![part], again: Some(0) })
+                .collect(),
+            Mode::EachAlone => writer.each_alone(),
         }
     }
 
@@ -209,6 +130,224 @@ impl Job<'_> {
     }
 }
 
+/// Writes the messages of a job for one session.
+struct Writer<'w, 'j, 'c> {
+    job: &'w Job<'j>,
+    session: &'w Session<'c>,
+    fill: &'w Fill,
+}
+
+impl Writer<'_, '_, '_> {
+    fn part(&self, role: Role, template: &str) -> Part {
+        Part { sql: self.fill.fill(template), role, results: 1 }
+    }
+
+    fn parts(&self, role: Role, templates: &[&str]) -> Vec<Part> {
+        templates.iter().map(|template| self.part(role, template)).collect()
+    }
+
+    fn statement(&self, index: usize, range: &Range<usize>) -> Part {
+        Part {
+            sql: self.job.sent(range),
+            role: Role::Statement(index),
+            results: self.job.results(range, self.session),
+        }
+    }
+
+    fn fences(&self, fence: &str) -> Vec<Part> {
+        let mut parts = vec![self.part(Role::Fence, fence)];
+        parts.extend(self.session_fence());
+        parts
+    }
+
+    /// The fence on the session lock, where the session has one that the server knows.
+    fn session_fence(&self) -> Option<Part> {
+        let server = self.session.dialect != Dialect::Sqlite;
+        (self.session.proof.is_proof() && server)
+            .then(|| self.part(Role::Fence, self.session.sql.fence_proof))
+    }
+
+    fn guard(&self) -> Vec<Part> {
+        self.parts(Role::Guard, self.session.guard(self.session.sql.guard_writing))
+    }
+
+    /// The beginning of the transaction, with all checks in front of the file.
+    fn opening(&self) -> Vec<Part> {
+        let sql = self.session.sql;
+        let mut open = self.parts(Role::Frame, sql.open);
+        open.extend(self.guard());
+        match self.session.dialect {
+            // A locking fence in front would make the Python tool hang instead of fail, and a plain
+            // one inside the transaction would fix what the file can see before it has begun.
+            Dialect::MySql => {
+                let mut parts = self.fences(sql.fence);
+                parts.append(&mut open);
+                parts
+            }
+            Dialect::Postgres | Dialect::Sqlite => {
+                open.extend(self.fences(sql.fence_locking));
+                open
+            }
+        }
+    }
+
+    /// The whole file in one transaction.
+    fn transaction(&self) -> Vec<Part> {
+        let sql = self.session.sql;
+        let mut parts = self.parts(Role::Frame, sql.settle);
+        parts.extend(self.opening());
+        parts.extend(self.parts(Role::Frame, sql.file_settings));
+        let statements = self.job.statements.iter().enumerate();
+        parts.extend(statements.map(|(index, (range, _))| self.statement(index, range)));
+        parts.extend(self.resume());
+        parts.extend(self.parts(Role::StillOpen, sql.still_open));
+        parts.extend(self.closing());
+        parts
+    }
+
+    /// What our own statements need again behind those of the file.
+    fn resume(&self) -> Vec<Part> {
+        let sql = self.session.sql;
+        let untouched = match self.session.dialect {
+            Dialect::Postgres => self.job.effect == SessionEffect::Nothing,
+            Dialect::MySql => false,
+            Dialect::Sqlite => self.job.effect < SessionEffect::Setting,
+        };
+        self.parts(Role::Frame, if untouched { sql.beside } else { sql.resume })
+    }
+
+    /// The last checks, the history row, the commit, and what follows it.
+    fn closing(&self) -> Vec<Part> {
+        let sql = self.session.sql;
+        let mut parts = Vec::new();
+        if self.session.foreign_keys && !sql.foreign_keys.is_empty() {
+            parts.push(self.part(Role::ForeignKeys, sql.foreign_keys));
+        }
+        parts.extend(self.fences(sql.fence_locking));
+        if self.session.keeps_superseded && self.job.replaces() {
+            parts.extend(self.parts(Role::Record, sql.supersede));
+        }
+        let (record, recorded) = match self.job.action {
+            Action::Apply => (sql.insert, sql.inserted),
+            Action::Reapply => (sql.update, sql.changed),
+            Action::RollBack => (sql.delete, sql.changed),
+        };
+        parts.push(self.part(Role::Record, record));
+        parts.extend(self.parts(Role::Recorded, recorded));
+        parts.push(self.part(Role::Commit, "COMMIT"));
+        // Outside a transaction, the settings of the file's frame are the session's.
+        let off = self.job.transaction == Transaction::Off;
+        let effect = if off { SessionEffect::Object } else { self.job.effect };
+        let reset = self.session.resetting(effect);
+        parts.extend(reset.map(|sql| Part { sql, role: Role::Reset, results: 1 }));
+        parts
+    }
+
+    /// Each statement in a message of its own, behind a fence; then the record in a transaction.
+    fn each_alone(&self) -> Vec<Message> {
+        let sql = self.session.sql;
+        let once = |parts| Message { parts, again: None };
+        let mut frame = self.parts(Role::Frame, sql.settle);
+        // Through a pooler, a session's setting would reach other clients.
+        if self.session.proof.is_proof() || self.session.owner != Owner::Run {
+            frame.extend(self.parts(Role::Frame, sql.alone));
+        }
+        let mut messages: Vec<_> = frame.into_iter().map(|part| once(vec![part])).collect();
+        // The message that the open transaction begins with.
+        let mut open = None;
+        let mut tables = Tables::Free;
+        for (index, (range, effect)) in self.job.statements.iter().enumerate() {
+            let mut parts = Vec::new();
+            let undoable = *effect == Effect::Transactional
+                && self.job.transaction == Transaction::Whole
+                && tables == Tables::Free;
+            parts.extend(match tables {
+                Tables::Free => self.beside(sql.fence),
+                // LOCK TABLES hides every other table, so that only the session lock can be checked.
+                Tables::Locked => self.session_fence().into_iter().collect(),
+            });
+            if undoable && open.is_none() {
+                parts.extend(self.parts(Role::Frame, sql.open));
+            }
+            open = undoable.then(|| open.unwrap_or(messages.len()));
+            tables = tables.behind(self.job.text(range));
+            match self.session.dialect {
+                // The statement must be alone in its message, so the fence goes in front of it.
+                Dialect::Postgres | Dialect::Sqlite => {
+                    messages.extend([once(parts), once(vec![self.statement(index, range)])])
+                }
+                Dialect::MySql => {
+                    parts.push(self.statement(index, range));
+                    messages.push(Message { parts, again: open });
+                }
+            }
+        }
+        let mut last = Vec::new();
+        if tables == Tables::Locked {
+            messages.push(once(self.parts(Role::Frame, &["UNLOCK TABLES"])));
+        }
+        // Whatever the text of the last message holds must be read as it was written.
+        messages
+            .extend(self.parts(Role::Frame, sql.encoding).into_iter().map(|part| once(vec![part])));
+        match open {
+            Some(_) => {
+                last.extend(self.resume());
+                last.extend(self.parts(Role::StillOpen, sql.still_open));
+            }
+            None => {
+                last.extend(self.resume_alone());
+                last.extend(self.opening());
+            }
+        }
+        last.extend(self.closing());
+        messages.push(Message { again: open.or(Some(messages.len())), parts: last });
+        messages
+    }
+
+    /// A fence outside a transaction, with what it needs.
+    fn beside(&self, fence: &str) -> Vec<Part> {
+        let mut parts = self.parts(Role::Frame, self.session.sql.beside);
+        parts.extend(self.parts(Role::Guard, self.session.guard(self.session.sql.guard_reading)));
+        parts.extend(self.fences(fence));
+        parts
+    }
+
+    /// What our own statements need again where no transaction is open.
+    fn resume_alone(&self) -> Vec<Part> {
+        match self.session.dialect {
+            // The transaction that follows sets it all.
+            Dialect::Postgres => self.parts(Role::Frame, &["RESET SESSION AUTHORIZATION"]),
+            Dialect::MySql | Dialect::Sqlite => self.resume(),
+        }
+    }
+}
+
+/// Whether the file has locked tables for its session (MySQL).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tables {
+    Free,
+    Locked,
+}
+
+impl Tables {
+    /// How it is behind a statement.
+    fn behind(self, sql: &str) -> Self {
+        let sql = behind_comments(sql);
+        let mut words =
+            sql.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+        let first = words.next().unwrap_or_default().to_ascii_uppercase();
+        let second = words.next().unwrap_or_default().to_ascii_uppercase();
+        match (first.as_str(), second.as_str()) {
+            ("LOCK", "TABLE" | "TABLES") => Tables::Locked,
+            ("UNLOCK", "TABLE" | "TABLES") => Tables::Free,
+            ("FLUSH", "TABLE" | "TABLES") if sql.to_ascii_uppercase().contains("LOCK") => {
+                Tables::Locked
+            }
+            _ => self,
+        }
+    }
+}
+
 /// Sends the messages one after the other, from one of them on.
 pub(super) async fn deliver(
     session: &mut Session<'_>,
@@ -216,17 +355,21 @@ pub(super) async fn deliver(
     from: usize,
 ) -> Result<(), Halt> {
     let mut executed = messages.iter().take(from).map(Message::statements).sum();
+    let mut found_open = false;
     for message in messages.iter().skip(from) {
         let Message { parts, again } = message;
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
         if let Err(failure) = session.execute(&texts.join(";\n")).await {
             let (part, offset) = locate(parts, &failure);
             let role = parts.get(part).map_or(Role::Frame, |part| part.role);
-            let before = parts.iter().take(part);
-            executed += before.filter(|it| matches!(it.role, Role::Statement(_))).count();
-            return Err(Halt { role, cause: failure.cause, offset, executed, again: *again });
+            let before = parts.get(..part).unwrap_or_default();
+            executed += before.iter().filter(|it| matches!(it.role, Role::Statement(_))).count();
+            found_open |= before.iter().any(|it| it.role == Role::StillOpen);
+            let cause = failure.cause;
+            return Err(Halt { role, cause, offset, executed, found_open, again: *again });
         }
         executed += message.statements();
+        found_open |= parts.iter().any(|it| it.role == Role::StillOpen);
     }
     Ok(())
 }

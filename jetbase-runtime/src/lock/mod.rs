@@ -20,7 +20,7 @@ use crate::session::{Session, Writers};
 
 use identity::ProcessId;
 pub(crate) use identity::is_ours;
-use protocol::{Action, Claimant, Seen, next};
+use protocol::{Action, Claimant, Progress, Seen, next};
 pub(crate) use protocol::{LockRow, Owner, Proof, judge};
 pub(crate) use release::{Release, release, release_afresh};
 use side_file::SideFile;
@@ -75,7 +75,8 @@ pub(crate) async fn acquire(
     cancel: &Cancel,
     work: Work,
 ) -> Result<Held, Error> {
-    let mut side_file = session.file.as_deref().and_then(SideFile::open);
+    session.wait_within(limit).await;
+    let side_file = session.file.as_deref().and_then(SideFile::open);
     if let Some(file) = &side_file {
         session.proof = Proof::File;
         session.server = file.identity();
@@ -93,51 +94,75 @@ pub(crate) async fn acquire(
         .literal("heirloom", &format!("{}%", claimant.heirloom));
     session.claim = Some(Claim { id: claimant.id.clone(), proof: claimant.proof });
 
+    let held = contend(session, side_file, &claimant, limit, listener, cancel).await?;
+    session.work_without_limit().await;
+    Ok(held)
+}
+
+/// Tries, looks and waits until the lock is ours, or the limit is reached.
+async fn contend(
+    session: &mut Session<'_>,
+    mut side_file: Option<SideFile>,
+    claimant: &Claimant,
+    limit: Limit,
+    listener: &mut Listener,
+    cancel: &Cancel,
+) -> Result<Held, Error> {
     let (started, patience) = (Instant::now(), limit.patience());
     let mut pause = FIRST_PAUSE;
     let mut word = FIRST_WORD;
     let mut row = LockRow::default();
     let mut silence = Silence::default();
-    let mut seen =
-        if session.has_tables { attempt(session, &mut side_file).await? } else { Seen::NoTables };
+    let mut obstacle = None;
+    let mut progress = Progress::default();
+    let mut seen = match session.has_tables {
+        true => attempt(session, &mut side_file, &mut obstacle).await?,
+        false => Seen::NoTables,
+    };
     loop {
-        let waited = started.elapsed();
-        let action = next(&claimant, &seen, waited, patience);
+        progress.waited = started.elapsed();
+        let action = next(claimant, &seen, progress, patience);
         // What is held must be released, so it is held first.
         if cancel.is_asked() && action != Action::Hold {
             return Err(Error::new(ErrorKind::Cancelled));
         }
+        progress = progress.behind(action);
         match action {
             Action::CreateTables => {
-                create_tables(session).await?;
-                seen = attempt(session, &mut side_file).await?;
+                seen = match create_tables(session, limit, &mut obstacle).await? {
+                    true => attempt(session, &mut side_file, &mut obstacle).await?,
+                    false => Seen::Unreadable,
+                };
             }
             Action::CreateRow => {
                 let sql = session.sql.create_row;
-                let made = session.write(sql).await;
-                made.map_err(|failure| Error::database("creating the lock row", &failure.cause))?;
-                seen = attempt(session, &mut side_file).await?;
+                seen = match session.write(sql).await {
+                    Ok(_) => attempt(session, &mut side_file, &mut obstacle).await?,
+                    Err(failure) => refused(&failure, "creating the lock row", &mut obstacle)?,
+                };
             }
-            Action::TryAcquire => seen = attempt(session, &mut side_file).await?,
+            Action::TryAcquire => seen = attempt(session, &mut side_file, &mut obstacle).await?,
             Action::TakeOver => {
-                seen = take_over(session, row.owner.as_deref().unwrap_or_default()).await?;
+                let owner = row.owner.as_deref().unwrap_or_default();
+                seen = take_over(session, owner, &mut obstacle).await?;
                 silence = Silence::default();
             }
             Action::Look => {
-                seen = look(session, side_file.as_mut(), &mut silence).await?;
+                seen = look(session, side_file.as_mut(), &mut silence, &mut obstacle).await?;
                 if let Seen::Row(found) = &seen {
                     row = found.clone();
                 }
             }
             Action::Sleep => {
-                if waited >= word {
+                if progress.waited >= word {
                     word += NEXT_WORD;
-                    let holder = describe(session, &row).await;
+                    let holder = obstructor(session, &row, obstacle.as_deref()).await;
                     listener.tell(&Event::Waiting { holder, since: row.since.clone() });
                 }
                 let jitter = 0.5 + fastrand::f64();
                 cancel.sleep(pause.mul_f64(jitter)).await;
                 pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
+                progress = Progress { waited: progress.waited, ..Progress::default() };
                 seen = Seen::Refused;
             }
             Action::Hold => {
@@ -153,16 +178,49 @@ pub(crate) async fn acquire(
                 return Ok(Held { waited, recovered, _side_file: side_file });
             }
             Action::GiveUp => {
-                let alive = matches!(judge(&claimant, &row), Owner::Alive).then_some(true);
-                let holder = describe(session, &row).await;
-                return Err(Error::new(ErrorKind::Held {
-                    holder,
-                    since: row.since,
-                    alive,
-                    waited,
-                }));
+                return Err(give_up(session, claimant, row, obstacle, progress.waited).await);
             }
         }
+    }
+}
+
+/// Why a run gives up, in words.
+async fn give_up(
+    session: &mut Session<'_>,
+    claimant: &Claimant,
+    row: LockRow,
+    obstacle: Option<String>,
+    waited: Duration,
+) -> Error {
+    if !row.locked {
+        let obstacle = obstructor(session, &row, obstacle.as_deref()).await;
+        return Error::new(ErrorKind::Blocked { obstacle, waited });
+    }
+    let alive = matches!(judge(claimant, &row), Owner::Alive).then_some(true);
+    let holder = describe(session, &row).await;
+    Error::new(ErrorKind::Held { holder, since: row.since, alive, waited })
+}
+
+/// What stands in the way, in words: the holder, or whatever keeps a free lock from being taken.
+async fn obstructor(session: &mut Session<'_>, row: &LockRow, obstacle: Option<&str>) -> String {
+    if row.locked {
+        return describe(session, row).await;
+    }
+    if row.alive == Some(true) {
+        return match session_of_lock(session).await {
+            Some(session) => {
+                format!("{session}, which has the session lock of jetbase and no migration lock")
+            }
+            None => {
+                "a session that has the session lock of jetbase and no migration lock".to_owned()
+            }
+        };
+    }
+    match obstacle {
+        Some(obstacle) => format!("another connection that locks jetbase's tables ({obstacle})"),
+        None => "something that undoes the change of jetbase_lock: a trigger, a rule, a policy, or a value of \
+                 `is_locked` that is neither true nor false"
+            .to_owned(),
     }
 }
 
@@ -179,8 +237,9 @@ fn claimant(session: &Session<'_>, fenceable: bool) -> Claimant {
 /// What the ids begin with whose owners' lives can be judged from here.
 fn kin(session: &Session<'_>, proof: Proof) -> String {
     match session.writers {
-        Writers::One => identity::class(proof),
-        Writers::Several => identity::prefix(proof, &session.server),
+        // A file of SQLite may have several names, each with a side file of its own.
+        Writers::One if proof != Proof::File => identity::class(proof),
+        Writers::One | Writers::Several => identity::prefix(proof, &session.server),
     }
 }
 
@@ -203,7 +262,11 @@ impl Silence {
 }
 
 /// Takes the lock from an owner whose steps are all fenced, unless it is at one.
-async fn take_over(session: &mut Session<'_>, dead: &str) -> Result<Seen, Error> {
+async fn take_over(
+    session: &mut Session<'_>,
+    dead: &str,
+    obstacle: &mut Option<String>,
+) -> Result<Seen, Error> {
     session.fill = session.fill.clone().literal("dead", dead);
     let sql = match session.proof.is_proof() {
         true => session.sql.take_over_proven,
@@ -213,7 +276,7 @@ async fn take_over(session: &mut Session<'_>, dead: &str) -> Result<Seen, Error>
         Ok(sets) => sets.last().and_then(|set| set.rows.first()).cloned().unwrap_or_default(),
         Err(failure) => {
             let_go(session, &mut None).await;
-            return refused(&failure, "taking the migration lock over");
+            return refused(&failure, "taking the migration lock over", obstacle);
         }
     };
     if answer.is_true(0) {
@@ -229,6 +292,7 @@ async fn take_over(session: &mut Session<'_>, dead: &str) -> Result<Seen, Error>
 async fn attempt(
     session: &mut Session<'_>,
     side_file: &mut Option<SideFile>,
+    obstacle: &mut Option<String>,
 ) -> Result<Seen, Error> {
     if side_file.as_mut().is_some_and(|file| !file.try_lock()) {
         return Ok(Seen::Refused);
@@ -243,9 +307,10 @@ async fn attempt(
         Err(failure) => {
             // The proof may be ours although the row is not: kept, it would look like a holder's.
             let_go(session, side_file).await;
-            return refused(&failure, "taking the migration lock");
+            return refused(&failure, "taking the migration lock", obstacle);
         }
     };
+    *obstacle = None;
     let first =
         |set: Option<&ResultSet>| set.and_then(|set| set.rows.first()).cloned().unwrap_or_default();
     let (before, answer) = (first(sets.first()), first(sets.last()));
@@ -261,7 +326,7 @@ async fn attempt(
 /// Gives the proof of life back, because the row is not ours.
 async fn let_go(session: &mut Session<'_>, side_file: &mut Option<SideFile>) {
     if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
-        let _ = session.send(session.sql.release_proof).await;
+        let _ = session.ask(session.sql.release_proof).await;
     }
     if let Some(file) = side_file {
         file.unlock();
@@ -276,9 +341,21 @@ pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>
         Dialect::MySql => Proof::GetLock,
         Dialect::Sqlite => Proof::File,
     };
+    if let Some(file) = &side_file {
+        session.server = file.identity();
+    }
     let kin = kin(session, proof);
-    let Seen::Row(row) = look(session, side_file.as_mut(), &mut Silence::default()).await? else {
-        return Ok(None);
+    let mut obstacle = None;
+    let silence = &mut Silence::default();
+    let row = match look(session, side_file.as_mut(), silence, &mut obstacle).await? {
+        Seen::Row(row) => row,
+        Seen::Unreadable => {
+            return Err(Error::new(ErrorKind::Blocked {
+                obstacle: obstructor(session, &LockRow::default(), obstacle.as_deref()).await,
+                waited: Duration::ZERO,
+            }));
+        }
+        _ => return Ok(None),
     };
     let known = row.owner.as_ref().is_some_and(|owner| owner.starts_with(&kin));
     Ok(Some(LockRow { alive: row.alive.filter(|_| known), ..row }))
@@ -288,6 +365,7 @@ async fn look(
     session: &mut Session<'_>,
     side_file: Option<&mut SideFile>,
     silence: &mut Silence,
+    obstacle: &mut Option<String>,
 ) -> Result<Seen, Error> {
     let sets = match session.send(session.sql.poll).await {
         Ok(sets) => sets,
@@ -295,7 +373,8 @@ async fn look(
             return Ok(Seen::NoTables);
         }
         Err(failure) => {
-            return Err(Error::database("looking at the migration lock", &failure.cause));
+            refused(&failure, "looking at the migration lock", obstacle)?;
+            return Ok(Seen::Unreadable);
         }
     };
     let Some(row) = sets.first().and_then(|set| set.rows.first()) else { return Ok(Seen::NoRow) };
@@ -312,8 +391,13 @@ async fn look(
     }))
 }
 
-/// Makes what is missing of the two tables; others may be doing the same.
-async fn create_tables(session: &mut Session<'_>) -> Result<(), Error> {
+/// Makes what is missing of the two tables; others may be doing the same. False where something
+/// stands in the way for the moment.
+async fn create_tables(
+    session: &mut Session<'_>,
+    limit: Limit,
+    obstacle: &mut Option<String>,
+) -> Result<bool, Error> {
     let sql = session.sql;
     let mut attempt = 0;
     loop {
@@ -324,24 +408,31 @@ async fn create_tables(session: &mut Session<'_>) -> Result<(), Error> {
             sql.create.iter().map(|part| fill.fill(part)).filter(|part| !part.is_empty()).collect();
         let Err(failure) = session.raw(&parts.join(";\n")).await else { break };
         let _ = session.raw("ROLLBACK").await;
+        if sql.fence_codes.contains(&failure.cause.code.as_str()) && !sql.untrusted.is_empty() {
+            let cause = session.untrusted_or(failure.cause).await;
+            return Err(Error::database("creating the migration tables", &cause));
+        }
         attempt += 1;
         let race = sql.create_races.contains(&failure.cause.code.as_str());
-        if !race || attempt >= CREATE_TRIES {
-            return Err(Error::database("creating the migration tables", &failure.cause));
+        if !race || attempt >= CREATE_TRIES || (limit.left().is_zero() && attempt > 1) {
+            refused(&failure, "creating the migration tables", obstacle)?;
+            return Ok(false);
         }
         let pause = Duration::from_millis(2).mul_f64(fastrand::f64()) * attempt.min(25);
         tokio::time::sleep(pause).await;
     }
     session.has_tables = true;
-    session.find_key().await
+    session.find_tables().await?;
+    Ok(true)
 }
 
 /// An attempt that the database refuses for the moment is one that failed.
-fn refused(failure: &Failure, doing: &str) -> Result<Seen, Error> {
-    match failure.cause.is_contended() {
-        true => Ok(Seen::Refused),
-        false => Err(Error::database(doing, &failure.cause)),
+fn refused(failure: &Failure, doing: &str, obstacle: &mut Option<String>) -> Result<Seen, Error> {
+    if !failure.cause.is_contended() {
+        return Err(Error::database(doing, &failure.cause));
     }
+    *obstacle = Some(format!("{} ({})", failure.cause.message, failure.cause.code));
+    Ok(Seen::Refused)
 }
 
 /// The holder of the lock in words.
@@ -355,17 +446,32 @@ pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String
     if session.writers == Writers::Several && elsewhere {
         return format!("process {owner} on another node of the cluster");
     }
-    let asked =
-        if row.alive == Some(true) { session.send(session.sql.holder).await.ok() } else { None };
-    let found =
-        asked.iter().flatten().find_map(|set| set.rows.first()).filter(|row| row.opt(0).is_some());
-    let Some(found) = found else { return format!("process {owner}") };
-    let mut words = format!("process {owner}, alive as session {}", found.text(0));
+    if session.dialect == Dialect::Sqlite && elsewhere {
+        return format!(
+            "process {owner}, which uses another name or another copy of this database file"
+        );
+    }
+    let living = match row.alive {
+        Some(true) => session_of_lock(session).await,
+        _ => None,
+    };
+    match living {
+        Some(living) => format!("process {owner}, alive as {living}"),
+        None => format!("process {owner}"),
+    }
+}
+
+/// The session that has the session lock, in words.
+async fn session_of_lock(session: &mut Session<'_>) -> Option<String> {
+    let sets = session.ask(session.sql.holder).await.ok()?;
+    let rows = sets.iter().find_map(|set| set.rows.first());
+    let found = rows.filter(|row| row.opt(0).is_some())?;
+    let mut words = format!("session {}", found.text(0));
     for (before, column) in [(" of ", 1), (" from ", 2), (", ", 3), (", ", 4)] {
         if let Some(text) = found.opt(column).filter(|text| !text.is_empty()) {
             words.push_str(before);
             words.push_str(text);
         }
     }
-    words
+    Some(words)
 }

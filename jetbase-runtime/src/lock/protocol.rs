@@ -51,9 +51,34 @@ pub(crate) enum Seen {
     Won(Option<String>),
     /// The attempt failed: nothing else is known yet.
     Refused,
+    /// The row cannot be read for the moment.
+    Unreadable,
     /// The row, read without an attempt.
     Row(LockRow),
 }
+
+/// How far a claimant is: the time since it began, and what it has done since it last slept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) waited: Duration,
+    /// Attempts that failed.
+    pub(crate) refused: u32,
+    /// All actions.
+    pub(crate) turns: u32,
+}
+
+impl Progress {
+    /// The progress behind an action that was no pause.
+    pub(crate) fn behind(self, action: Action) -> Self {
+        let tried = matches!(action, Action::TryAcquire | Action::TakeOver);
+        Progress { turns: self.turns + 1, refused: self.refused + u32::from(tried), ..self }
+    }
+}
+
+/// How often a row that looks free is tried to be taken before the next pause.
+const MOST_REFUSED: u32 = 2;
+/// How many actions may follow each other without a pause.
+pub(crate) const MOST_TURNS: u32 = 8;
 
 /// Who wants the lock.
 #[derive(Clone, Debug)]
@@ -130,39 +155,52 @@ pub(crate) fn judge(claimant: &Claimant, row: &LockRow) -> Owner {
     }
 }
 
-/// Decides what follows from what was seen, after `waited` of waiting.
+/// Decides what follows from what was seen.
+///
+/// Of any [`MOST_TURNS`] actions in a row one is a pause or the end, whatever the database answers.
 pub(crate) fn next(
     claimant: &Claimant,
     seen: &Seen,
-    waited: Duration,
+    progress: Progress,
     patience: Patience,
 ) -> Action {
     let wait = |limit: Option<Duration>| match limit {
-        Some(limit) if waited >= limit => Action::GiveUp,
+        Some(limit) if progress.waited >= limit => Action::GiveUp,
         _ => Action::Sleep,
     };
-    match seen {
+    let soon = || wait(Some(patience.unknown.max(PASSING)));
+    let action = match seen {
         Seen::NoTables => Action::CreateTables,
         Seen::NoRow => Action::CreateRow,
-        Seen::Won(_) => Action::Hold,
+        Seen::Won(_) => return Action::Hold,
         Seen::Refused => Action::Look,
+        Seen::Unreadable => return soon(),
         Seen::Row(row) => match judge(claimant, row) {
+            // Something stands in the way that the row does not show.
+            Owner::Nobody | Owner::Dead if progress.refused >= MOST_REFUSED => return soon(),
             Owner::Nobody | Owner::Dead => Action::TryAcquire,
             // An acknowledgement was lost: the attempt had succeeded.
-            Owner::Us => Action::Hold,
+            Owner::Us => return Action::Hold,
             Owner::Silent => Action::TakeOver,
-            Owner::Passing => wait(Some(patience.unknown.max(PASSING))),
-            Owner::Alive => wait(patience.living),
-            Owner::Unknown => wait(Some(patience.unknown)),
+            Owner::Passing => return soon(),
+            Owner::Alive => return wait(patience.living),
+            Owner::Unknown => return wait(Some(patience.unknown)),
         },
-    }
+    };
+    if progress.turns >= MOST_TURNS { soon() } else { action }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const PATIENCE: Patience = Patience { living: None, unknown: Duration::from_secs(60) };
+
+    fn after(waited: Duration) -> Progress {
+        Progress { waited, ..Progress::default() }
+    }
 
     fn claimant(proof: Proof) -> Claimant {
         Claimant {
@@ -191,12 +229,16 @@ mod tests {
             ("0f0e0d0c-aaaa-4aaa-python", Some(false), Action::Sleep),
             ("6a625001-aaaa-8aaa-me", Some(true), Action::Hold),
         ] {
-            assert_eq!(next(&us, &row(owner, alive), soon, PATIENCE), action, "{owner} {alive:?}");
+            assert_eq!(
+                next(&us, &row(owner, alive), after(soon), PATIENCE),
+                action,
+                "{owner} {alive:?}"
+            );
         }
         // Who cannot prove its own life inherits from nobody.
         let us = claimant(Proof::None);
         assert_eq!(
-            next(&us, &row("6a625001-aaaa-8aaa-other", Some(false)), soon, PATIENCE),
+            next(&us, &row("6a625001-aaaa-8aaa-other", Some(false)), after(soon), PATIENCE),
             Action::Sleep
         );
     }
@@ -206,11 +248,11 @@ mod tests {
         let us = claimant(Proof::Advisory);
         let late = Duration::from_secs(3600);
         assert_eq!(
-            next(&us, &row("6a625001-aaaa-8aaa-other", Some(true)), late, PATIENCE),
+            next(&us, &row("6a625001-aaaa-8aaa-other", Some(true)), after(late), PATIENCE),
             Action::Sleep
         );
         assert_eq!(
-            next(&us, &row("0f0e0d0c-aaaa-4aaa-python", Some(false)), late, PATIENCE),
+            next(&us, &row("0f0e0d0c-aaaa-4aaa-python", Some(false)), after(late), PATIENCE),
             Action::GiveUp
         );
     }
@@ -234,7 +276,11 @@ mod tests {
                 alive: Some(false),
                 silent,
             };
-            assert_eq!(next(&us, &Seen::Row(row), late, PATIENCE), action, "{owner} {silent:?}");
+            assert_eq!(
+                next(&us, &Seen::Row(row), after(late), PATIENCE),
+                action,
+                "{owner} {silent:?}"
+            );
         }
     }
 
@@ -244,8 +290,62 @@ mod tests {
         let free = |alive| Seen::Row(LockRow { alive, ..LockRow::default() });
         let soon = Duration::from_millis(100);
         let never = Patience { living: Some(Duration::ZERO), unknown: Duration::ZERO };
-        assert_eq!(next(&us, &free(Some(true)), soon, never), Action::Sleep);
-        assert_eq!(next(&us, &free(Some(true)), Duration::from_secs(2), never), Action::GiveUp);
-        assert_eq!(next(&us, &free(Some(false)), soon, never), Action::TryAcquire);
+        assert_eq!(next(&us, &free(Some(true)), after(soon), never), Action::Sleep);
+        assert_eq!(
+            next(&us, &free(Some(true)), after(Duration::from_secs(2)), never),
+            Action::GiveUp
+        );
+        assert_eq!(next(&us, &free(Some(false)), after(soon), never), Action::TryAcquire);
+    }
+
+    /// Any answer that a database can give, also wrong ones.
+    fn answers() -> impl Strategy<Value = Seen> {
+        let row = (any::<bool>(), any::<Option<bool>>(), 0..4_usize, 0..60_u64).prop_map(
+            |(locked, alive, owner, silent)| {
+                let owners = [
+                    "6a625001-aaaa-8aaa-other",
+                    "6a625004-aaaa-8aaa-other",
+                    "0f0e0d0c-aaaa-4aaa-python",
+                    "",
+                ];
+                let owner = owners.get(owner).map(|owner| (*owner).to_owned());
+                let silent = Duration::from_secs(silent);
+                Seen::Row(LockRow { locked, owner, since: None, alive, silent })
+            },
+        );
+        prop_oneof![
+            Just(Seen::NoTables),
+            Just(Seen::NoRow),
+            Just(Seen::Refused),
+            Just(Seen::Unreadable),
+            row
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_few_actions_there_is_a_pause_or_the_end(
+            answers in prop::collection::vec(answers(), 1..200),
+            limit in 0..5_u64,
+        ) {
+            let us = claimant(Proof::Advisory);
+            let limit = Duration::from_secs(limit);
+            let patience = Patience { living: Some(limit), unknown: limit };
+            let mut progress = Progress::default();
+            for seen in &answers {
+                let action = next(&us, seen, progress, patience);
+                prop_assert!(progress.turns <= MOST_TURNS);
+                match action {
+                    Action::GiveUp => return Ok(()),
+                    Action::Sleep => {
+                        // Nobody sleeps for longer than the limit.
+                        prop_assert!(progress.waited < limit.max(PASSING));
+                        let waited = progress.waited + Duration::from_millis(100);
+                        progress = Progress { waited, ..Progress::default() };
+                    }
+                    _ => progress = progress.behind(action),
+                }
+            }
+        }
     }
 }

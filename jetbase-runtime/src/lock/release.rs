@@ -6,7 +6,7 @@ use jetbase_core::{Dialect, Record};
 
 use super::identity::ProcessId;
 use super::protocol::{Proof, Seen};
-use super::{Claim, Held, attempt};
+use super::{Claim, Held, Limit, Wait, attempt};
 use crate::connection::Cause;
 use crate::error::Error;
 use crate::look::Wish;
@@ -22,23 +22,26 @@ pub(crate) enum Release {
     NotOurs,
 }
 
-/// Gives the lock back: compare-and-set on our own id, the row first, then the proof.
+/// How long the release is tried while others lock the row.
+const RELEASE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Releases the lock: compare-and-set on our own id, the row first, then the session lock.
 pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Release, Cause> {
+    let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
+    session.wait_within(limit).await;
     let mut tries = 0;
     let sets = loop {
         match session.write(session.sql.release).await {
             Ok(sets) => break sets,
-            Err(failure) => {
-                tries += 1;
-                if !failure.cause.is_contended() || tries > 10 {
-                    return Err(failure.cause);
-                }
-                tokio::time::sleep(Duration::from_millis(20) * tries).await;
+            Err(failure) if !failure.cause.is_contended() || limit.left().is_zero() => {
+                return Err(failure.cause);
             }
+            Err(_) => tries += 1,
         }
+        tokio::time::sleep(Duration::from_millis(20) * tries.min(25)).await;
     };
     if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
-        let _ = session.send(session.sql.release_proof).await;
+        let _ = session.ask(session.sql.release_proof).await;
     }
     let freed = sets.first().is_some_and(|set| set.affected == 1);
     Ok(if freed { Release::Done } else { Release::NotOurs })
@@ -55,13 +58,15 @@ pub(crate) async fn release_afresh(
 ) -> Result<Vec<Record>, Error> {
     let found = first_look(origin, wish).await?;
     let nonce = nonce();
-    let mut session = Session::open(origin, &found, &nonce, Duration::ZERO).await?;
+    let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
+    let mut session = Session::open(origin, &found, &nonce, limit).await?;
+    session.wait_within(limit).await;
     let heir = ProcessId::new(session.proof, &session.server);
     session.fill = session.fill.clone().literal("heirloom", &claim.id);
     if claim.proof.is_proof() && session.proof == claim.proof {
         session.fill = session.fill.clone().literal("me", heir.as_str());
         for _ in 0..25 {
-            if let Seen::Won(_) = attempt(&mut session, &mut None).await? {
+            if let Seen::Won(_) = attempt(&mut session, &mut None, &mut None).await? {
                 session
                     .write(session.sql.release)
                     .await
@@ -72,11 +77,7 @@ pub(crate) async fn release_afresh(
         }
     } else if claim.proof == Proof::Fenced {
         session.fill = session.fill.clone().literal("me", &claim.id);
-        let sql = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '5s'; {}; COMMIT",
-            session.sql.release
-        );
-        let _ = session.send(&sql).await;
+        let _ = session.write(session.sql.release).await;
     }
     let history = session.history().await;
     session.close().await;

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::protocol::Patience;
 
+/// Longer than the limit for locks that each statement of ours carries, which is a second.
+const SHORTEST_ANSWER: Duration = Duration::from_secs(3);
+
 /// How long a run waits while somebody else holds the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wait {
@@ -18,11 +21,13 @@ pub enum Wait {
 
 impl Wait {
     /// What the variable `JETBASE_WAIT` says: a length of time such as `30s`, or `never`.
-    pub(crate) fn of_environment() -> Self {
+    pub(crate) fn of_environment() -> Result<Self, String> {
         match std::env::var("JETBASE_WAIT").ok().as_deref().map(str::trim) {
-            Some("never") => Wait::Never,
-            Some(text) => jetbase_core::duration(text).map_or(Wait::Patiently, Wait::UpTo),
-            None => Wait::Patiently,
+            None | Some("") => Ok(Wait::Patiently),
+            Some("never") => Ok(Wait::Never),
+            Some(text) => jetbase_core::duration(text).map(Wait::UpTo).ok_or_else(|| {
+                format!("JETBASE_WAIT is `{text}`; write a length of time such as `30s` or `5min`, or `never`")
+            }),
         }
     }
 }
@@ -39,6 +44,12 @@ impl Limit {
         Limit { wait, since: Instant::now() }
     }
 
+    /// The limit of a question, which takes no lock: a minute for the server, and for whoever locks
+    /// the tables.
+    pub(crate) fn of_question() -> Self {
+        Limit::begin(Wait::UpTo(Duration::from_secs(60)))
+    }
+
     /// Begins anew where only the unknown is limited: the server has just answered.
     pub(crate) fn renew(&mut self) {
         if self.wait == Wait::Patiently {
@@ -49,6 +60,16 @@ impl Limit {
     /// What is left for somebody, or something, of whom nobody can know.
     pub(crate) fn left(&self) -> Duration {
         self.patience().unknown
+    }
+
+    /// How long one question may take: a server that is silent for longer is given up.
+    pub(crate) fn of_answer(&self) -> Duration {
+        self.left().max(SHORTEST_ANSWER)
+    }
+
+    /// How long one try to connect may take, before the run says that it waits.
+    pub(crate) fn of_connecting(&self) -> Duration {
+        self.left().min(super::FIRST_WORD)
     }
 
     pub(super) fn patience(&self) -> Patience {

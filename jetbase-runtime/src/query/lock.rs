@@ -9,8 +9,8 @@ use jetbase_core::Migrations;
 
 use super::Query;
 use crate::error::{Error, ErrorKind};
-use crate::lock;
-use crate::look::{Look, Wish, look};
+use crate::lock::{self, Limit};
+use crate::look::{Look, Wish};
 use crate::run::first_look;
 use crate::session::Session;
 use crate::target::{Dedicated, Open, Owner, Source, Target, Way};
@@ -95,11 +95,12 @@ async fn over_look<'c>(
     wish: &Wish,
 ) -> Result<(Session<'c>, Look), Error> {
     let dialect = origin.dialect();
-    let mut connection =
-        origin.look(Duration::ZERO).await.map_err(|cause| Error::database("connecting", &cause))?;
-    let found = look(connection.as_mut(), dialect, wish).await?;
-    let session =
-        Session::over(Dedicated { connection, owner: Owner::Pool }, dialect, &found, "").await?;
+    let limit = Limit::of_question();
+    let found = first_look(origin, wish).await?;
+    let connection = origin.look(limit.of_connecting()).await;
+    let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
+    let dedicated = Dedicated { connection, owner: Owner::Pool, reconnect: None };
+    let session = Session::over(dedicated, dialect, &found, "", limit).await?;
     Ok((session, found))
 }
 
@@ -143,7 +144,7 @@ impl fmt::Display for Unlocked {
 
 /// Sets the migration lock free by hand.
 pub fn unlock<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Unlock<'t> {
-    let wish = Wish { schema: set.options().schema.map(str::to_owned), role: None };
+    let wish = Wish::of(set);
     Unlock { source: target.source(), wish, force: Force::No }
 }
 
@@ -151,6 +152,13 @@ impl Unlock<'_> {
     /// Unlocks even under a holder that is provably alive: its run will stop with "lock lost".
     pub fn force(mut self) -> Self {
         self.force = Force::Yes;
+        self
+    }
+
+    /// Trusts a PostgreSQL role that owns jetbase's tables, or their schema: see
+    /// [`Run::trust_owner`](crate::Run::trust_owner).
+    pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
+        self.wish.trusted.push(role.into());
         self
     }
 
@@ -180,7 +188,9 @@ impl<'t> IntoFuture for Unlock<'t> {
 
 async fn set_free(origin: &mut dyn Open, wish: &Wish, force: Force) -> Result<Unlocked, Error> {
     let found = first_look(origin, wish).await?;
-    let mut session = Session::open(origin, &found, "", Duration::ZERO).await?;
+    let limit = Limit::of_question();
+    let mut session = Session::open(origin, &found, "", limit).await?;
+    session.wait_within(limit).await;
     let result = set_row_free(&mut session, force).await;
     session.close().await;
     result
@@ -196,30 +206,17 @@ async fn set_row_free(session: &mut Session<'_>, force: Force) -> Result<Unlocke
         let (since, waited) = (status.locked_at, Duration::ZERO);
         return Err(Error::new(ErrorKind::Held { holder, since, alive: status.alive, waited }));
     }
-    let sql = session.sql.unlock;
-    let sql = session
-        .sql
-        .briefly
-        .iter()
-        .chain([&sql])
-        .map(|part| session.fill.fill(part))
-        .collect::<Vec<_>>();
-    let result = session.raw(&sql.join(";\n")).await;
-    if result.is_ok() {
-        session.reset().await;
-    }
-    match result {
-        Ok(_) => Ok(Unlocked { holder: Some(holder) }),
-        Err(failure) => {
-            let _ = session.raw("ROLLBACK").await;
-            session.reset().await;
-            Err(if failure.cause.is_contended() {
-                Error::place(format!(
-                    "the lock cannot be set free now: {holder} is executing a migration under it"
-                ))
-            } else {
-                Error::database("unlocking", &failure.cause)
-            })
+    match session.write(session.sql.unlock).await {
+        Ok(sets) if sets.last().is_some_and(|set| set.affected > 0) => {
+            Ok(Unlocked { holder: Some(holder) })
         }
+        Ok(_) => Err(Error::place(
+            "the lock was not released: the database accepted the change of jetbase_lock and did not make it; look \
+             for a trigger, a rule or a policy on the table",
+        )),
+        Err(failure) if failure.cause.is_contended() => Err(Error::place(format!(
+            "the lock cannot be released now: {holder} is executing a migration under it"
+        ))),
+        Err(failure) => Err(Error::database("unlocking", &failure.cause)),
     }
 }

@@ -3,11 +3,14 @@
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{Action, Dialect, Goal, Kind, Migrations, Plan, Record, SkipReason, Step, plan};
+use jetbase_core::{
+    Action, Dialect, Goal, Kind, Migrations, Plan, Record, SessionEffect, SkipReason, Step, plan,
+};
 use tracing::Instrument;
 
 use super::{Effort, Published, Request};
 use crate::cancel::AskOnDrop;
+use crate::environment;
 use crate::error::{Error, ErrorKind, Hope, Outcome};
 use crate::event::Event;
 use crate::execute::{Job, prepare};
@@ -67,7 +70,9 @@ async fn attempt(
     if let Some(warning) = crate::stale::warning(&request.set) {
         warn(request, report, warning);
     }
-    let mut limit = Limit::begin(request.wait);
+    let wait = request.wait.clone().map_err(Error::place)?;
+    environment::lease().map_err(Error::place)?;
+    let mut limit = Limit::begin(wait);
     let (mut was_there, mut told) = (false, None);
     loop {
         let mut reached = false;
@@ -100,11 +105,10 @@ async fn once(
     limit: Limit,
     reached: &mut bool,
 ) -> Result<(), Error> {
-    // Whoever waits longer than this for a connection says so.
-    let patience = limit.left().min(lock::FIRST_WORD);
-    let first = look_within(origin, &request.wish, patience).await?;
+    let first = look_within(origin, &request.wish, limit).await?;
     let history = first.history.as_deref().unwrap_or_default();
-    let planned = planned(request, history, async || superseded(origin, &first).await).await?;
+    let planned =
+        planned(request, history, async || superseded(origin, &first, limit).await).await?;
     note(request, report, &planned);
     let syntax = first.place.syntax.unwrap_or(jetbase_core::Syntax::of(origin.dialect()));
     let set = request.set.clone();
@@ -130,7 +134,7 @@ async fn once(
     drop(jobs);
 
     let nonce = nonce();
-    let mut session = Session::open(origin, &first, &nonce, patience).await?;
+    let mut session = Session::open(origin, &first, &nonce, limit).await?;
     *reached = session.owner == Owner::Run;
     if let (Published::Refuse, [publication, ..]) =
         (request.published, session.published.as_slice())
@@ -166,17 +170,13 @@ async fn once(
 /// and the Python tool would refuse to. A living holder is left alone.
 async fn tidy(request: &mut Request, origin: &mut dyn Open, first: &Look, report: &mut Report) {
     let nonce = nonce();
-    let Ok(mut session) = Session::open(origin, first, &nonce, Duration::ZERO).await else {
+    let limit = Limit::begin(Wait::Never);
+    let Ok(mut session) = Session::open(origin, first, &nonce, limit).await else {
         return;
     };
-    let held = lock::acquire(
-        &mut session,
-        Limit::begin(Wait::Never),
-        &mut request.listener,
-        &request.cancel,
-        Work::Open,
-    )
-    .await;
+    let held =
+        lock::acquire(&mut session, limit, &mut request.listener, &request.cancel, Work::Open)
+            .await;
     if let Ok(held) = held {
         report.recovered.clone_from(&held.recovered);
         // What cannot be freed now, the next run frees.
@@ -228,32 +228,40 @@ fn replaces(set: &Migrations, planned: &Plan) -> bool {
 }
 
 /// The texts that newer ones have replaced, read without the lock.
-async fn superseded(origin: &mut dyn Open, first: &Look) -> Result<Vec<(String, String)>, Error> {
+async fn superseded(
+    origin: &mut dyn Open,
+    first: &Look,
+    limit: Limit,
+) -> Result<Vec<(String, String)>, Error> {
     let dialect = origin.dialect();
-    let connection = origin.look(Duration::ZERO).await;
+    let connection = origin.look(limit.of_connecting()).await;
     let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
-    let dedicated = Dedicated { connection, owner: Owner::Pool };
-    let mut session = Session::over(dedicated, dialect, first, "").await?;
+    let dedicated = Dedicated { connection, owner: Owner::Pool, reconnect: None };
+    let mut session = Session::over(dedicated, dialect, first, "", limit).await?;
     let superseded = session.superseded().await;
     session.close().await;
     Ok(superseded)
 }
 
-/// The first look, over the caller's own connection or one of its pool.
+/// The first look, over the caller's own connection or one of its pool; whoever locks the tables is
+/// waited for within the limit of a question.
 pub(crate) async fn first_look(origin: &mut dyn Open, wish: &Wish) -> Result<Look, Error> {
-    look_within(origin, wish, Duration::ZERO).await
+    let limit = Limit::of_question();
+    loop {
+        match look_within(origin, wish, limit).await {
+            Err(error) if error.is_contended() && !limit.left().is_zero() => {}
+            found => return found,
+        }
+        tokio::time::sleep(Duration::from_millis(100).mul_f64(0.5 + fastrand::f64())).await;
+    }
 }
 
-/// The same, with some patience for a server that is starting, or full.
-async fn look_within(
-    origin: &mut dyn Open,
-    wish: &Wish,
-    patience: Duration,
-) -> Result<Look, Error> {
+/// One look.
+async fn look_within(origin: &mut dyn Open, wish: &Wish, limit: Limit) -> Result<Look, Error> {
     let dialect = origin.dialect();
-    let connection = origin.look(patience).await;
+    let connection = origin.look(limit.of_connecting()).await;
     let mut connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
-    let found = look(connection.as_mut(), dialect, wish).await;
+    let found = look(connection.as_mut(), dialect, wish, limit).await;
     connection.finish(crate::connection::End::Reuse).await;
     found
 }
@@ -323,25 +331,38 @@ async fn work(
             "while this run waited, files became pending that commit by themselves; run again",
         ));
     }
-    if let Some(job) = jobs.iter().find(|job| session.pooled && job.sets_session()) {
+    if let Some(job) = jobs.iter().find(|job| session.pooled && job.needs_session()) {
         return Err(Error::place(format!(
-            "{} sets something for its session and runs outside a transaction, but a pooler may give each of its \
+            "{} sets something for its session that outlives a transaction, but a pooler may give each of its \
              statements another session, and the settings to other programs; name a way past the pooler with \
              `direct_url` or JETBASE_DIRECT_URL",
             job.migration.path()
         )));
     }
+    if let Some(job) = jobs.iter().find(|job| session.cannot_undo(job.effect)) {
+        return Err(Error::place(format!(
+            "{} makes something that lives as long as its session, such as a temporary table or a variable, and a \
+             borrowed connection cannot be given back without it; pass a pool or a URL instead of `&mut` a connection",
+            job.migration.path()
+        )));
+    }
     session.count_orphans().await;
+    let effects = jobs.iter().map(|job| job.effect);
+    session.remember(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
     if jobs.iter().any(Job::replaces) {
         // Without the right to make the table, old programs go on as the Python tool does.
-        session.keeps_superseded = session.write(session.sql.create_superseded).await.is_ok();
+        session.keeps_superseded = session.create_superseded().await;
     }
     for (index, job) in jobs.iter().enumerate() {
         if request.cancel.is_asked() {
             break;
         }
         let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
+        if job.reads_session {
+            session.refresh_for_reader().await?;
+        }
         execute(request, session, report, job, (index + 1, jobs.len())).instrument(span).await?;
+        session.refresh(job.effect).await?;
     }
     Ok(())
 }

@@ -2,26 +2,27 @@
 
 use std::collections::HashMap;
 
-use jetbase_core::Dialect;
+use jetbase_core::{Checksum, Dialect, SessionEffect};
 
-use super::{Session, Writers};
+use super::{Ownership, Session, Writers};
 use crate::connection::{CauseKind, Failure};
+use crate::dialect::Fill;
+use crate::environment;
 use crate::error::Error;
 use crate::lock::Proof;
 use crate::look::in_transaction;
 use crate::target::Owner;
 
-/// What a run, or a file, is likely to change in a session of MySQL; then the session's database.
-const CALLERS_VARIABLES: &str = "SHOW SESSION VARIABLES WHERE Variable_name IN ('sql_mode', 'time_zone', 'autocommit',
-  'foreign_key_checks', 'unique_checks', 'sql_safe_updates', 'lock_wait_timeout', 'innodb_lock_wait_timeout',
-  'max_statement_time', 'max_execution_time', 'tx_read_only', 'tx_isolation', 'transaction_read_only',
-  'transaction_isolation', 'character_set_client', 'character_set_results', 'character_set_connection',
-  'collation_connection', 'group_concat_max_len', 'wait_timeout');
-SELECT DATABASE()";
+impl Ownership {
+    fn of(trusted: bool) -> Self {
+        if trusted { Ownership::Trusted } else { Ownership::Shared }
+    }
+}
+
 impl Session<'_> {
     /// Finds out where the session is, and what it can prove.
     pub(super) async fn probe(&mut self) -> Result<(), Error> {
-        let (sets, refused) = match self.send(self.sql.probe).await {
+        let (sets, refused) = match self.ask(self.sql.probe).await {
             Ok(sets) => (sets, None),
             // The server's identity comes last, and may be refused: then nothing can be proved.
             Err(Failure { completed, cause })
@@ -81,9 +82,19 @@ impl Session<'_> {
                     .collect();
                 self.same_user(facts.text(0)).await?;
                 self.remember_settings().await?;
+                self.ownership = Ownership::of(facts.is_true(12));
             }
             Dialect::MySql => {
-                self.fill = self.fill.clone().literal("key", facts.text(3));
+                self.fill = session_locks(self.fill.clone(), &self.place.schema);
+                self.ownership = Ownership::Trusted;
+                self.largest_message = facts.text(3).parse().unwrap_or(usize::MAX);
+                self.has_triggers = facts.is_true(8);
+                if let Some(tables) = facts.opt(6) {
+                    return Err(Error::place(format!(
+                        "{tables}: this is no table of an engine with transactions, so that a file and its row \
+                         could not be recorded together; run ALTER TABLE … ENGINE = InnoDB for it"
+                    )));
+                }
                 let variables: HashMap<_, _> = sets
                     .iter()
                     .skip(2)
@@ -107,8 +118,11 @@ impl Session<'_> {
                 }
                 if galera {
                     // What other nodes have committed must be seen before anything is decided.
-                    let _ = self.raw("SET SESSION wsrep_sync_wait = 7").await;
+                    let wait = "SET SESSION wsrep_sync_wait = 7";
+                    let _ = self.raw(wait).await;
+                    self.setup.push(wait.to_owned());
                 }
+                self.setup.push(self.fill.fill("USE {schema}"));
                 self.server = format!(
                     "{} {} {}",
                     identity.unwrap_or_default(),
@@ -118,14 +132,18 @@ impl Session<'_> {
                 if self.place.user != facts.text(0) {
                     return Err(self.other_user(facts.text(0)));
                 }
-                self.remember_variables().await?;
+                self.remember_database().await;
+                // Before anything is set that the run needs.
+                self.remember(SessionEffect::Object).await?;
             }
             Dialect::Sqlite => {
+                self.ownership = Ownership::Trusted;
                 self.file = facts.opt(3).filter(|file| !file.is_empty()).map(str::to_owned);
                 self.foreign_keys = identity.as_deref() == Some("1");
                 self.restore.extend(
                     first_of(2).map(|patience| format!("PRAGMA busy_timeout = {patience}")),
                 );
+                self.protect_caller();
             }
         }
         Ok(())
@@ -133,26 +151,31 @@ impl Session<'_> {
 
     /// Lets the server end a session that nobody uses any more: best effort.
     async fn take_lease(&mut self) {
-        if self.send(self.sql.lease).await.is_ok() && self.dialect == Dialect::Postgres {
-            // Files are followed by `RESET ALL`, which ends the lease too.
-            self.restore.push(self.fill.fill(self.sql.lease));
+        let lease = environment::lease().unwrap_or_default().as_secs().max(1);
+        self.fill = self.fill.clone().number("lease", i64::try_from(lease).unwrap_or(i64::MAX));
+        let lease = self.fill.fill(self.sql.lease);
+        if self.raw(&lease).await.is_ok() {
+            match self.dialect {
+                // Files are followed by `RESET ALL`, which ends the lease too.
+                Dialect::Postgres => self.restore.push(lease),
+                Dialect::MySql | Dialect::Sqlite => self.setup.push(lease),
+            }
         }
     }
 
-    /// Finds the key of the session lock again, once the tables are made.
-    pub(crate) async fn find_key(&mut self) -> Result<(), Error> {
-        if self.dialect == Dialect::Postgres {
-            let sets = self
-                .send("SELECT pg_catalog.to_regclass({lock_name})::oid::bigint & 2147483647")
-                .await;
-            let sets = sets
-                .map_err(|failure| Error::database("looking at the new tables", &failure.cause))?;
-            let key = sets
-                .first()
-                .and_then(|set| set.rows.first())
-                .and_then(|row| row.text(0).parse().ok());
-            self.fill = self.fill.clone().number("key", key.unwrap_or(0));
+    /// Looks at the tables again, once they are made: the key of the session lock, and the owners.
+    pub(crate) async fn find_tables(&mut self) -> Result<(), Error> {
+        if self.dialect != Dialect::Postgres {
+            return Ok(());
         }
+        let question =
+            "SELECT to_regclass({lock_name})::oid::bigint & 2147483647, {owners_trusted}";
+        let sets = self.ask(question).await;
+        let sets =
+            sets.map_err(|failure| Error::database("looking at the new tables", &failure.cause))?;
+        let row = sets.first().and_then(|set| set.rows.first()).cloned().unwrap_or_default();
+        self.fill = self.fill.clone().number("key", row.text(0).parse().unwrap_or(0));
+        self.ownership = Ownership::of(row.is_true(1));
         Ok(())
     }
 
@@ -187,33 +210,15 @@ impl Session<'_> {
         ))
     }
 
-    /// Notes the variables of the caller's connection that a run, or a file, is likely to change.
-    async fn remember_variables(&mut self) -> Result<(), Error> {
+    /// Notes the database of the caller's connection: a schema that the caller names is another one.
+    async fn remember_database(&mut self) {
         if self.owner != Owner::Caller {
-            return Ok(());
+            return;
         }
-        let sets = self
-            .raw(CALLERS_VARIABLES)
-            .await
-            .map_err(|failure| Error::database("reading the session's settings", &failure.cause))?;
-        let rows = sets.first().map(|set| set.rows.as_slice()).unwrap_or_default();
-        let settings = rows.iter().map(|row| {
-            let fill = self.fill.clone();
-            let value = match row.text(1) {
-                "" if row.text(0).starts_with("character_set") => "NULL".to_owned(),
-                number if number.parse::<f64>().is_ok() => number.to_owned(),
-                text => fill.literal("value", text).fill("{value}"),
-            };
-            format!("SESSION {} = {value}", row.text(0))
-        });
-        let settings = settings.collect::<Vec<_>>().join(", ");
-        self.restore = vec![format!("SET {settings}")];
-        // A schema that the caller names is not its own.
-        let database = sets.get(1).and_then(|set| set.rows.first()).and_then(|row| row.opt(0));
-        self.restore.extend(
-            database.map(|name| self.fill.clone().identifier("name", name).fill("USE {name}")),
-        );
-        Ok(())
+        let sets = self.raw("SELECT DATABASE() LIMIT 1").await.unwrap_or_default();
+        let name = sets.first().and_then(|set| set.rows.first()).and_then(|row| row.opt(0));
+        let back = name.map(|name| self.fill.clone().identifier("name", name).fill("USE {name}"));
+        self.restore.extend(back);
     }
 
     /// Notes what the caller has set on its connection, because files are followed by resets.
@@ -222,8 +227,9 @@ impl Session<'_> {
             return Ok(());
         }
         let sql = "SELECT name, setting FROM pg_catalog.pg_settings
-  WHERE source = 'session' AND name NOT LIKE 'transaction%' AND name <> 'seed'
-UNION ALL SELECT 'role', current_setting('role')";
+  WHERE source OPERATOR(pg_catalog.=) 'session' AND name OPERATOR(pg_catalog.!~~) 'transaction%'
+    AND name OPERATOR(pg_catalog.<>) 'seed'
+UNION ALL SELECT 'role', pg_catalog.current_setting('role')";
         let sets = self
             .raw(sql)
             .await
@@ -236,9 +242,17 @@ UNION ALL SELECT 'role', current_setting('role')";
                     .clone()
                     .literal("name", row.text(0))
                     .literal("value", row.text(1))
-                    .fill("SELECT set_config({name}, {value}, false)")
+                    .fill("SELECT pg_catalog.set_config({name}, {value}, false)")
             })
             .collect();
         Ok(())
     }
+}
+
+/// The two session locks of MySQL, one of which a run holds: their names are those of the schema.
+fn session_locks(fill: Fill, schema: &str) -> Fill {
+    // The server takes 64 characters.
+    let digest: String = Checksum::of_text(schema).to_string().chars().take(40).collect();
+    fill.literal("key", &format!("jetbase:{digest}"))
+        .literal("other_key", &format!("jetbase:{digest}:2"))
 }

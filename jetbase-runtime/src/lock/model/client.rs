@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::lock::Proof;
-use crate::lock::protocol::{Action, LockRow, Patience, SILENCE, Seen, next};
+use crate::lock::protocol::{Action, LockRow, Patience, Progress, SILENCE, Seen, next};
 
 use super::world::{Id, Job, Kind, Outcome, POOL, Phase, Tables, World};
 use super::{File, Flaw, Setup};
@@ -134,8 +134,10 @@ impl Turn<'_> {
     fn decide(&mut self, seen: Seen) -> Option<()> {
         let claimant = self.setup.claimant(self.run, &self.world.clients[self.run]);
         let waited = if self.chance == Chance::Late { LATE } else { Duration::ZERO };
-        let action = match next(&claimant, &seen, waited, PATIENCE) {
-            Action::Sleep => next(&claimant, &Seen::Refused, waited, PATIENCE),
+        // Pauses are left out, and so is what counts the actions between them.
+        let progress = Progress { waited, ..Progress::default() };
+        let action = match next(&claimant, &seen, progress, PATIENCE) {
+            Action::Sleep => next(&claimant, &Seen::Refused, progress, PATIENCE),
             action => action,
         };
         let owner = self.world.row.filter(|_| action == Action::TakeOver);

@@ -1,0 +1,143 @@
+//! Why a database refused something, in one form for all drivers.
+
+use std::time::Duration;
+
+/// Why a database refused something.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cause {
+    pub(crate) kind: CauseKind,
+    /// SQLSTATE (PostgreSQL), error number (MySQL), extended result code (SQLite).
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) hint: Option<String>,
+    /// The character of the message that the database points at, from 1.
+    pub(crate) position: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CauseKind {
+    /// The database answered with an error; the connection lives.
+    #[default]
+    Database,
+    /// The connection is gone, or was never made.
+    Lost,
+    /// Nobody listens at the address: the server may be starting.
+    Absent,
+    /// The client refused before anything was sent.
+    Client,
+    /// A table of ours belongs to somebody who could run code through it: the message is whole.
+    Untrusted,
+}
+
+impl Cause {
+    pub(crate) fn client(message: impl Into<String>) -> Self {
+        Cause { kind: CauseKind::Client, message: message.into(), ..Cause::default() }
+    }
+
+    pub(crate) fn of(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(error) => Cause::of_database(error.as_ref()),
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                Cause { kind: CauseKind::Absent, ..Cause::lost(plain(&error.to_string())) }
+            }
+            sqlx::Error::Io(error) => Cause::lost(plain(&error.to_string())),
+            sqlx::Error::PoolTimedOut => {
+                Cause::client("every connection of the pool is in use, and none came back in time")
+            }
+            sqlx::Error::PoolClosed => Cause::client("the pool is closed"),
+            sqlx::Error::Configuration(error) => {
+                let text = plain(&error.to_string());
+                // One error wraps another of its kind.
+                Cause::client(text.strip_prefix("error with configuration: ").unwrap_or(&text))
+            }
+            sqlx::Error::Tls(error) => Cause::client(format!("TLS: {}", plain(&error.to_string()))),
+            sqlx::Error::Protocol(message) => Cause::lost(plain(message)),
+            other => Cause::lost(plain(&other.to_string())),
+        }
+    }
+
+    /// Nothing was heard of the server for this long.
+    pub(crate) fn silent(limit: Duration) -> Self {
+        Cause::lost(format!("the server did not answer within {limit:.1?}"))
+    }
+
+    /// There is no connection to be had for the moment.
+    pub(crate) fn absent(message: String) -> Self {
+        Cause { kind: CauseKind::Absent, message, ..Cause::default() }
+    }
+
+    pub(super) fn lost(message: String) -> Self {
+        // What a driver reads of a connection that ends is of no use to anybody.
+        let message = match message.contains("EOF") {
+            true => "the server closed the connection".to_owned(),
+            false => message,
+        };
+        Cause { kind: CauseKind::Lost, message, ..Cause::default() }
+    }
+
+    /// Whether there is no connection to be had for the moment: the server is starting, or full.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self.code.as_str(), "53300" | "57P03" | "1040" | "1203" | "1226")
+    }
+
+    /// Whether others stand in the way for the moment: their locks, their transactions, or the
+    /// nodes of a cluster that find together.
+    pub(crate) fn is_contended(&self) -> bool {
+        let code = self.code.as_str();
+        let postgres = matches!(code, "55P03" | "40P01" | "40001");
+        let mysql = matches!(code, "1020" | "1205" | "1213" | "1047" | "1180");
+        postgres || mysql || matches!(code, "5" | "6" | "261" | "517" | "262")
+    }
+
+    /// Whether the database has rolled the whole transaction back on its own account.
+    pub(crate) fn ended_transaction(&self) -> bool {
+        // SQLite: out of memory, I/O error, full disk, interrupted.
+        matches!(self.code.as_str(), "1213" | "1205" | "1020" | "1180" | "7" | "13" | "9")
+            || self.code.parse::<u32>().is_ok_and(|code| code & 0xff == 10)
+    }
+
+    fn of_database(error: &dyn sqlx::error::DatabaseError) -> Self {
+        let cause = Cause {
+            kind: CauseKind::Database,
+            code: error.code().unwrap_or_default().into_owned(),
+            message: error.message().to_owned(),
+            ..Cause::default()
+        };
+        #[cfg(feature = "postgres")]
+        if let Some(error) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+            let position = match error.position() {
+                Some(sqlx::postgres::PgErrorPosition::Original(position)) => Some(position),
+                _ => None,
+            };
+            let text = |text: Option<&str>| text.map(str::to_owned);
+            let kind = match error.code() {
+                // The server ended the session: administrator, crash, idle timeouts.
+                "57P01" | "57P02" | "57P05" | "25P03" => CauseKind::Lost,
+                _ => CauseKind::Database,
+            };
+            return Cause {
+                kind,
+                position,
+                detail: text(error.detail()),
+                hint: text(error.hint()),
+                ..cause
+            };
+        }
+        #[cfg(feature = "mysql")]
+        if let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+            // 1053 shutdown, 1927 and 3169 killed: the session is gone with them.
+            let kind = match error.number() {
+                1053 | 1927 | 3169 => CauseKind::Lost,
+                _ => CauseKind::Database,
+            };
+            return Cause { kind, code: error.number().to_string(), ..cause };
+        }
+        cause
+    }
+}
+
+/// A driver's text without the operating system's numbers.
+fn plain(text: &str) -> String {
+    text.split(" (os error").next().unwrap_or(text).trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,292 @@
+//! Gives each file the session that a fresh run would give it.
+//!
+//! PostgreSQL: what `DISCARD ALL` ends, but for the session lock, travels behind the COMMIT. MySQL
+//! and MariaDB: the run goes on over a fresh connection, and takes its session lock along. SQLite,
+//! and every connection that is the caller's: what is there is noted before the first file, and
+//! what is there more behind a file is ended.
+
+use std::time::Duration;
+
+use jetbase_core::{Dialect, SessionEffect};
+
+use super::Session;
+use crate::connection::End;
+use crate::error::Error;
+use crate::lock::Proof;
+use crate::target::Owner;
+
+/// What a session held at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Snapshot {
+    /// Statements that set each setting to the value that it had.
+    settings: Vec<String>,
+    /// Statements that end each object that was there.
+    objects: Vec<String>,
+}
+
+impl Snapshot {
+    /// What turns a later state of the session into this one.
+    fn differences(&self, now: &Snapshot) -> Vec<String> {
+        let changed = self.settings.iter().filter(|it| !now.settings.contains(it));
+        let added = now.objects.iter().filter(|it| !self.objects.contains(it));
+        changed.chain(added).cloned().collect()
+    }
+}
+
+/// How often the session is compared with what it was before the first file.
+const MOST_ROUNDS: u32 = 100;
+
+/// How long a fresh connection may take between two files.
+const RECONNECT_WITHIN: Duration = Duration::from_secs(30);
+
+impl Session<'_> {
+    /// What a file may leave behind that the session cannot take back, if it has that effect.
+    ///
+    /// A caller's connection of MySQL cannot be replaced, and its server lists neither temporary
+    /// tables nor variables.
+    pub(crate) fn cannot_undo(&self, effect: SessionEffect) -> bool {
+        let listed = effect <= SessionEffect::Rows || effect == SessionEffect::Setting;
+        self.dialect == Dialect::MySql && self.reconnect.is_none() && !listed
+    }
+
+    /// Notes what the session holds, if any of the files may leave something in it.
+    pub(crate) async fn remember(&mut self, effect: SessionEffect) -> Result<(), Error> {
+        let listed = match self.dialect {
+            Dialect::Sqlite => effect >= SessionEffect::Setting,
+            // A session lock that a file leaves cannot be told from the run's own by `DISCARD`.
+            Dialect::Postgres => match self.owner {
+                Owner::Caller => effect > SessionEffect::Nothing,
+                Owner::Run | Owner::Pool => effect == SessionEffect::Object && !self.pooled,
+            },
+            Dialect::MySql => self.owner == Owner::Caller,
+        };
+        if listed && self.snapshot.is_none() {
+            self.snapshot = Some(self.take_snapshot().await?);
+            self.protect_caller();
+        }
+        Ok(())
+    }
+
+    /// Gives the next file a fresh session; `effect` is that of the file before.
+    pub(crate) async fn refresh(&mut self, effect: SessionEffect) -> Result<(), Error> {
+        self.used = true;
+        match self.dialect {
+            Dialect::MySql if self.reconnect.is_some() => {
+                let by_trigger = effect == SessionEffect::Rows && self.has_triggers;
+                if effect > SessionEffect::Rows || by_trigger { self.renew().await } else { Ok(()) }
+            }
+            Dialect::Sqlite if effect < SessionEffect::Setting => Ok(()),
+            Dialect::Postgres if self.owner != Owner::Caller && effect < SessionEffect::Object => {
+                Ok(())
+            }
+            _ if effect > SessionEffect::Nothing => self.restore_snapshot().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a file a fresh session that reads what statements before it have left.
+    pub(crate) async fn refresh_for_reader(&mut self) -> Result<(), Error> {
+        match self.dialect {
+            Dialect::MySql if self.used && self.reconnect.is_some() => self.renew().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes on over a fresh connection.
+    ///
+    /// At every moment one of the two session locks is held: the fresh session takes the other one
+    /// before the old session ends.
+    async fn renew(&mut self) -> Result<(), Error> {
+        let Some(reconnect) = self.reconnect.clone() else { return Ok(()) };
+        let failed =
+            |cause: &_| Error::database("opening a fresh session for the next file", cause);
+        let mut fresh = reconnect(RECONNECT_WITHIN).await.map_err(|cause| failed(&cause))?;
+        std::mem::swap(&mut self.connection, &mut fresh);
+        let prepared = self.prepare_fresh().await;
+        if prepared.is_err() {
+            std::mem::swap(&mut self.connection, &mut fresh);
+        }
+        fresh.finish(End::Close).await;
+        if prepared.is_ok() {
+            self.used = false;
+        }
+        prepared
+    }
+
+    async fn prepare_fresh(&mut self) -> Result<(), Error> {
+        let setup = self.setup.join(";\n");
+        let doing = "preparing a fresh session for the next file";
+        if !setup.is_empty() {
+            let sent = self.raw(&setup).await;
+            sent.map_err(|failure| Error::database(doing, &failure.cause))?;
+        }
+        if self.proof != Proof::GetLock {
+            return Ok(());
+        }
+        let sets = self.send(self.sql.move_proof).await;
+        let sets = sets.map_err(|failure| Error::database(doing, &failure.cause))?;
+        if !sets.first().and_then(|set| set.rows.first()).is_some_and(|row| row.is_true(0)) {
+            return Err(Error::place(
+                "the session lock could not be taken along to a fresh session; run again",
+            ));
+        }
+        self.fill = self.fill.clone().swapped("key", "other_key");
+        Ok(())
+    }
+
+    /// Ends what was not there before the first file, and sets back what was set.
+    pub(super) async fn restore_snapshot(&mut self) -> Result<(), Error> {
+        let Some(before) = self.snapshot.clone() else { return Ok(()) };
+        // A lock may have been taken several times, and is listed once.
+        for _ in 0..MOST_ROUNDS {
+            let now = self.take_snapshot().await?;
+            let differences = before.differences(&now);
+            if differences.is_empty() {
+                break;
+            }
+            self.undo(&differences).await?;
+            if self.dialect == Dialect::MySql {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn undo(&mut self, statements: &[String]) -> Result<(), Error> {
+        for statement in statements {
+            let done = self.raw(statement).await;
+            // MySQL lists settings that nobody may set in a session.
+            if self.dialect != Dialect::MySql {
+                done.map_err(|failure| {
+                    Error::database(
+                        format!("taking back what a file has left in the session (`{statement}`)"),
+                        &failure.cause,
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_snapshot(&mut self) -> Result<Snapshot, Error> {
+        let question = match self.dialect {
+            Dialect::Postgres => POSTGRES_OBJECTS.to_owned(),
+            Dialect::MySql => MYSQL_SETTINGS.to_owned(),
+            Dialect::Sqlite => {
+                let pragmas = SQLITE_PRAGMAS.iter().map(|name| format!("PRAGMA {name}"));
+                let pragmas: Vec<_> = pragmas.collect();
+                format!("{SQLITE_OBJECTS};\nSELECT 'a' LIKE 'A';\n{}", pragmas.join(";\n"))
+            }
+        };
+        let sets = self.ask(&question).await;
+        let sets = sets
+            .map_err(|failure| Error::database("reading what the session holds", &failure.cause))?;
+        let (first, rest) = sets.split_first().unzip();
+        let rows = first.map(|set| set.rows.as_slice()).unwrap_or_default();
+        let objects = || rows.iter().map(|row| row.text(0).to_owned()).collect();
+        Ok(match self.dialect {
+            Dialect::Postgres => Snapshot { settings: Vec::new(), objects: objects() },
+            Dialect::MySql => {
+                let settings = rows.iter().map(|row| self.mysql_setting(row.text(0), row.text(1)));
+                Snapshot { settings: settings.collect(), objects: Vec::new() }
+            }
+            Dialect::Sqlite => {
+                let names = std::iter::once(&"case_sensitive_like").chain(SQLITE_PRAGMAS);
+                let values = rest.unwrap_or_default().iter().map(|set| set.rows.first());
+                let settings = names.zip(values).filter_map(|(name, row)| {
+                    let value = match *name {
+                        // The answer is that of a comparison without case.
+                        "case_sensitive_like" if row?.is_true(0) => "OFF",
+                        "case_sensitive_like" => "ON",
+                        _ => row?.text(0),
+                    };
+                    Some(format!("PRAGMA {name} = {value}"))
+                });
+                Snapshot { settings: settings.collect(), objects: objects() }
+            }
+        })
+    }
+
+    fn mysql_setting(&self, name: &str, value: &str) -> String {
+        let value = match value {
+            "" if name.starts_with("character_set") => "NULL".to_owned(),
+            number if number.parse::<f64>().is_ok() => number.to_owned(),
+            text => self.fill.clone().literal("value", text).fill("{value}"),
+        };
+        format!("SET SESSION {name} = {value}")
+    }
+
+    /// Lets a borrowed connection of SQLite go back to its owner as it was, also after a panic.
+    pub(super) fn protect_caller(&mut self) {
+        if self.dialect != Dialect::Sqlite || self.owner != Owner::Caller {
+            return;
+        }
+        let mut undo = vec!["ROLLBACK".to_owned()];
+        if self.foreign_keys {
+            undo.push("PRAGMA foreign_keys = ON".to_owned());
+        }
+        undo.extend(self.restore.iter().cloned());
+        undo.extend(self.snapshot.iter().flat_map(|snapshot| snapshot.settings.iter().cloned()));
+        self.connection.on_abandon(undo);
+    }
+}
+
+/// What a session of PostgreSQL can hold, as the statements that end it.
+const POSTGRES_OBJECTS: &str = "SELECT undo FROM (
+  SELECT 1, format('DROP %s IF EXISTS pg_temp.%I CASCADE', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE'
+      WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, c.relname)
+    FROM pg_class AS c WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind IN ('r', 'p', 'v', 'S', 'c')
+  UNION ALL SELECT 2, format('DROP ROUTINE IF EXISTS pg_temp.%I(%s) CASCADE', p.proname, pg_get_function_identity_arguments(p.oid))
+    FROM pg_proc AS p WHERE p.pronamespace = pg_my_temp_schema()
+  UNION ALL SELECT 3, format('DROP TYPE IF EXISTS pg_temp.%I CASCADE', t.typname)
+    FROM pg_type AS t WHERE t.typnamespace = pg_my_temp_schema() AND t.typtype IN ('d', 'e')
+  UNION ALL SELECT 4, format('DEALLOCATE %I', name) FROM pg_prepared_statements
+  UNION ALL SELECT 5, format('CLOSE %I', name) FROM pg_cursors WHERE is_holdable
+  UNION ALL SELECT 6, format('UNLISTEN %I', channel) FROM pg_listening_channels() AS channel
+  UNION ALL SELECT 7, CASE objsubid
+      WHEN 1 THEN format('SELECT pg_catalog.pg_advisory_unlock%s(%s)', kind, (classid::bigint << 32) | objid::bigint)
+      ELSE format('SELECT pg_catalog.pg_advisory_unlock%s(%s, %s)', kind, classid::bigint::bit(32)::int, objid::bigint::bit(32)::int) END
+    FROM (SELECT *, CASE mode WHEN 'ShareLock' THEN '_shared' ELSE '' END AS kind FROM pg_locks
+      WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()) AS locks
+) AS objects(kind, undo) ORDER BY kind, undo";
+
+/// What a file can set in a session of MySQL; the rest counts, or cannot be set.
+const MYSQL_SETTINGS: &str = "SHOW SESSION VARIABLES WHERE Variable_name NOT IN ('timestamp', 'rand_seed1', 'rand_seed2',
+  'last_insert_id', 'identity', 'insert_id', 'warning_count', 'error_count', 'in_transaction', 'last_gtid',
+  'pseudo_thread_id', 'pseudo_slave_mode', 'pseudo_replica_mode', 'gtid_executed', 'gtid_next')";
+
+/// What a session of SQLite can hold, as the statements that end it.
+const SQLITE_OBJECTS: &str = "SELECT undo FROM (
+  SELECT CASE type WHEN 'trigger' THEN 1 WHEN 'view' THEN 2 ELSE 3 END AS kind,
+    'DROP ' || type || ' IF EXISTS temp.\"' || replace(name, '\"', '\"\"') || '\"' AS undo FROM sqlite_temp_master
+    WHERE type IN ('table', 'view', 'trigger') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'
+  UNION ALL SELECT 4, 'DETACH \"' || replace(name, '\"', '\"\"') || '\"' FROM pragma_database_list
+    WHERE name NOT IN ('main', 'temp')) ORDER BY kind, undo";
+
+/// The settings of a connection of SQLite; those of the database file are nobody's to set back.
+const SQLITE_PRAGMAS: &[&str] = &[
+    "analysis_limit",
+    "automatic_index",
+    "cache_size",
+    "cache_spill",
+    "cell_size_check",
+    "checkpoint_fullfsync",
+    "full_column_names",
+    "fullfsync",
+    "ignore_check_constraints",
+    "journal_size_limit",
+    "legacy_alter_table",
+    "locking_mode",
+    "max_page_count",
+    "query_only",
+    "read_uncommitted",
+    "recursive_triggers",
+    "reverse_unordered_selects",
+    "secure_delete",
+    "short_column_names",
+    "synchronous",
+    "temp_store",
+    "trusted_schema",
+    "wal_autocheckpoint",
+    "writable_schema",
+];
