@@ -4,7 +4,7 @@ use crate::directive::Transaction;
 use crate::lint::{Doubt, LINTS, Lints};
 use crate::plain::{self, Question, is_plain};
 use crate::script::Section;
-use crate::statements::{Statement, cut};
+use crate::statements::{Open, Statement, cut, hidden};
 use crate::{Dialect, Directives, Effect, Finding, Kind, Script, Syntax, effect, similar};
 
 /// The most findings of one kind in one file: each takes a walk through the text.
@@ -143,7 +143,11 @@ impl Part<'_> {
             match cut(self.script.section(self.section), self.script.delimiter(), syntax) {
                 Ok(statements) => statements,
                 Err(error) => {
-                    let finding = self.at("unclosed", error.at, 1, error.to_string());
+                    let (rule, help) = executable(&error.open);
+                    let finding = self.at(rule, error.at, 1, error.to_string());
+                    if let Some(help) = help {
+                        return vec![finding.help(help)];
+                    }
                     let cut_short = self.section == Section::Upgrade
                         && self.script.range(Section::Rollback).is_some();
                     return vec![finding.help(match cut_short {
@@ -160,12 +164,16 @@ impl Part<'_> {
                 ([_, _, ..], Some(dialect)) => Syntax::of(dialect),
                 _ => syntax,
             };
-            let (rule, message, help) = forbidden(effect(statement.sql, syntax), self.transaction)?;
+            let (rule, message, help) = syntax
+                .of_each_server()
+                .into_iter()
+                .find_map(|syntax| forbidden(effect(statement.sql, syntax), self.transaction))?;
             Some(
                 self.at(rule, statement.start, first_line(statement), message.to_owned())
                     .help(help),
             )
         });
+        let hidden = statements.iter().filter_map(|statement| self.hidden(statement, syntax));
         let unterminated =
             statements.last().filter(|statement| !statement.terminated).map(|statement| {
                 let message = "the last statement has no end".to_owned();
@@ -178,9 +186,19 @@ impl Part<'_> {
             });
         forbidden
             .take(MANY)
+            .chain(hidden.take(MANY))
             .chain(unterminated)
             .chain(self.doubts(&statements, syntax, known))
             .collect()
+    }
+
+    /// A statement that ends in the code of a comment.
+    fn hidden(&self, statement: &Statement<'_>, syntax: Syntax) -> Option<Finding> {
+        let code = syntax.dialect == Dialect::MySql && statement.sql.contains("/*");
+        let at = code.then(|| hidden(statement.sql, ";", syntax)).flatten()?;
+        let message = "a statement ends inside this executable comment".to_owned();
+        let finding = self.at("executable-comment", statement.start + at, 1, message);
+        Some(finding.help("write one statement in a comment, and the `;` behind its `*/`"))
     }
 
     fn doubts(
@@ -223,9 +241,26 @@ fn no_lint(file: &str, script: &Script<'_>, rule: &str) -> Finding {
         .help(format!("{close}known are {}", LINTS.join(", ")))
 }
 
+/// The rule about a text that cannot be cut, and the cure of an executable comment.
+fn executable(open: &Open) -> (&'static str, Option<&'static str>) {
+    match open {
+        Open::Versions => (
+            "executable-comment",
+            Some(
+                "write plain SQL, or take the comment out: a version from 50700 to 98999 is code to \
+                 some servers and a comment to others",
+            ),
+        ),
+        _ => ("unclosed", None),
+    }
+}
+
 /// Rules that are one mistake seen by different lexers.
 fn class(rule: &'static str) -> &'static str {
-    if rule == "unclosed" { "unterminated" } else { rule }
+    match rule {
+        "unclosed" | "executable-comment" => "unterminated",
+        rule => rule,
+    }
 }
 
 /// The dialect that alone has statements with this first word.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::server::Server;
+
 /// A family of SQL that jetbase can migrate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -57,6 +59,8 @@ pub struct Syntax {
     /// A backslash escapes inside plain `'…'` strings (MySQL without
     /// `NO_BACKSLASH_ESCAPES`; PostgreSQL with `standard_conforming_strings = off`).
     pub backslash_escapes: bool,
+    /// Which comments are code (MySQL and MariaDB only).
+    pub server: Server,
 }
 
 impl Syntax {
@@ -64,6 +68,23 @@ impl Syntax {
     #[must_use]
     pub const fn of(dialect: Dialect) -> Self {
         let mysql = matches!(dialect, Dialect::MySql);
-        Syntax { dialect, ansi_quotes: !mysql, backslash_escapes: mysql }
+        Syntax { dialect, ansi_quotes: !mysql, backslash_escapes: mysql, server: Server::Unknown }
+    }
+
+    /// The syntax of a MySQL or MariaDB server with default settings, of which
+    /// `SELECT VERSION()` says this, such as `10.11.6-MariaDB-log` or `9.7.0`.
+    #[must_use]
+    pub fn of_server(version: &str) -> Self {
+        Syntax { server: Server::of_version(version), ..Syntax::of(Dialect::MySql) }
+    }
+
+    /// The syntaxes of the servers that read the comments of this one in the ways that differ most.
+    pub(crate) fn of_each_server(self) -> Vec<Self> {
+        let mut all = vec![self];
+        if self.dialect == Dialect::MySql && self.server == Server::Unknown {
+            all.push(Syntax { server: Server::OLDEST_MYSQL, ..self });
+            all.push(Syntax { server: Server::OLDEST_MARIADB, ..self });
+        }
+        all
     }
 }

@@ -10,7 +10,8 @@ use std::fmt;
 use self::body::Body;
 use self::delimiter::{Delimiter, client_command};
 use crate::dialect::{Dialect, Syntax};
-use crate::token::{Token, TokenKind, Tokens, dollar_tag, tokens};
+use crate::server::Runs;
+use crate::token::{Token, TokenKind, Tokens, dollar_tag, skipped_comment, tokens};
 
 /// A statement with the comments before it and the delimiter behind it; the
 /// pieces of a text, joined, are the text.
@@ -59,6 +60,8 @@ pub enum Open {
     Parenthesis,
     /// The body of a trigger or routine, or a block in it.
     Body,
+    /// A comment that some servers run as code, and others skip to another end.
+    Versions,
 }
 
 impl fmt::Display for CutError {
@@ -70,6 +73,9 @@ impl fmt::Display for CutError {
             Open::DollarQuote(tag) => write!(f, "the dollar quote {tag} is never closed"),
             Open::Parenthesis => f.write_str("this parenthesis is never closed"),
             Open::Body => f.write_str("this block is never closed by its END"),
+            Open::Versions => {
+                f.write_str("servers of different versions read this comment differently")
+            }
         }
     }
 }
@@ -116,20 +122,13 @@ pub fn pieces<'t>(
     delimiter: &str,
     syntax: Syntax,
 ) -> Result<Vec<Piece<'t>>, CutError> {
-    let delimiter = Delimiter::of_file(delimiter);
-    let mut cutter = Cutter {
-        text,
-        syntax,
-        tokens: tokens(text, syntax),
-        body: Body::new(&delimiter, syntax.dialect),
-        delimiter,
-        code: None,
-        begin: 0,
-        sql: None,
-        pieces: Vec::new(),
-    };
-    cutter.run()?;
-    Ok(cutter.pieces)
+    Ok(Cutter::cut(text, delimiter, syntax)?.pieces)
+}
+
+/// Where the first comment opens in whose code a statement ends: the server goes on behind
+/// that statement, and no piece shows it.
+pub(crate) fn hidden(text: &str, delimiter: &str, syntax: Syntax) -> Option<usize> {
+    Cutter::cut(text, delimiter, syntax).ok()?.hidden
 }
 
 struct Cutter<'t> {
@@ -138,13 +137,25 @@ struct Cutter<'t> {
     tokens: Tokens<'t>,
     delimiter: Delimiter,
     body: Body<'t>,
-    /// Where code in a comment of MySQL opens.
-    code: Option<usize>,
+    /// The comment of MySQL whose code is read.
+    code: Option<Code>,
+    /// Where the first comment opens that not every server runs.
+    differs: Option<usize>,
+    /// Where the first comment opens in whose code a statement ends.
+    hidden: Option<usize>,
     /// Where the piece begins.
     begin: usize,
     /// Where the statement of the piece begins and ends so far.
     sql: Option<(usize, usize)>,
     pieces: Vec<Piece<'t>>,
+}
+
+/// A comment of MySQL whose code is read.
+#[derive(Clone, Copy)]
+struct Code {
+    start: usize,
+    /// Where it ends for a server that skips it, when there can be one.
+    skipped: Option<usize>,
 }
 
 /// Whether a delimiter ends the piece.
@@ -155,6 +166,32 @@ enum Ended {
 }
 
 impl<'t> Cutter<'t> {
+    fn of(text: &'t str, delimiter: &str, syntax: Syntax) -> Self {
+        let delimiter = Delimiter::of_file(delimiter);
+        Cutter {
+            text,
+            syntax,
+            tokens: tokens(text, syntax),
+            body: Body::new(&delimiter, syntax.dialect),
+            delimiter,
+            code: None,
+            differs: None,
+            hidden: None,
+            begin: 0,
+            sql: None,
+            pieces: Vec::new(),
+        }
+    }
+
+    fn cut(text: &'t str, delimiter: &str, syntax: Syntax) -> Result<Self, CutError> {
+        let mut cutter = Cutter::of(text, delimiter, syntax);
+        cutter.run()?;
+        if let Some(at) = cutter.differs {
+            cutter.compare(delimiter, at)?;
+        }
+        Ok(cutter)
+    }
+
     fn run(&mut self) -> Result<(), CutError> {
         loop {
             // Looked for before the token is read, so that delimiters such as
@@ -176,7 +213,12 @@ impl<'t> Cutter<'t> {
 
     fn read(&mut self, token: Token<'t>) -> Result<(), CutError> {
         if !token.closed {
-            return Err(CutError { at: token.start, open: self.open(&token) });
+            return Err(match self.code {
+                Some(Code { start, skipped: Some(_) }) => {
+                    CutError { at: start, open: Open::Versions }
+                }
+                _ => CutError { at: token.start, open: self.open(&token) },
+            });
         }
         if token.is_trivia() || (self.sql.is_none() && self.obey(&token)) {
             return Ok(());
@@ -185,11 +227,65 @@ impl<'t> Cutter<'t> {
         let start = self.sql.map_or(token.start, |(start, _)| start);
         self.sql = Some((start, token.end()));
         if token.opens_code() {
-            self.code = Some(token.start);
+            self.open_code(&token)
         } else if token.is_symbol("*/") {
-            self.code = None;
+            self.close_code(&token)
         } else {
+            self.inside_code(&token);
             self.body.read(&token);
+            Ok(())
+        }
+    }
+
+    fn open_code(&mut self, token: &Token<'t>) -> Result<(), CutError> {
+        let start = token.start;
+        let here = self.text.get(start..).unwrap_or_default();
+        let mark = self.syntax.server.mark(here).filter(|mark| mark.runs == Runs::Somebody);
+        let Some(mark) = mark else {
+            self.code = Some(Code { start, skipped: None });
+            return Ok(());
+        };
+        self.differs.get_or_insert(start);
+        match (self.code, skipped_comment(here, mark.nesting)) {
+            (None, Some(length)) => {
+                self.code = Some(Code { start, skipped: Some(start + length) });
+                Ok(())
+            }
+            // A server that skips a comment does not see the one in it.
+            _ => Err(CutError { at: start, open: Open::Versions }),
+        }
+    }
+
+    fn close_code(&mut self, token: &Token<'t>) -> Result<(), CutError> {
+        match self.code.take() {
+            Some(Code { start, skipped: Some(end) }) if end != token.end() => {
+                Err(CutError { at: start, open: Open::Versions })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A server ends a statement at a `;` in the code of a comment, too.
+    fn inside_code(&mut self, token: &Token<'t>) {
+        if let Some(Code { start, .. }) = self.code
+            && token.is_symbol(";")
+            && self.delimiter == Delimiter::Semicolon
+            && !self.body.is_open()
+        {
+            self.hidden.get_or_insert(start);
+        }
+    }
+
+    /// Wants every server to cut the text at the same places.
+    fn compare(&self, delimiter: &str, at: usize) -> Result<(), CutError> {
+        let ends =
+            |pieces: &[Piece<'_>]| pieces.iter().map(|piece| piece.start).collect::<Vec<_>>();
+        let own = ends(&self.pieces);
+        for syntax in self.syntax.of_each_server().into_iter().skip(1) {
+            let mut other = Cutter::of(self.text, delimiter, syntax);
+            if other.run().is_err() || ends(&other.pieces) != own {
+                return Err(CutError { at, open: Open::Versions });
+            }
         }
         Ok(())
     }
@@ -238,8 +334,9 @@ impl<'t> Cutter<'t> {
     }
 
     fn finish_text(&mut self) -> Result<(), CutError> {
-        if let Some(at) = self.code {
-            return Err(CutError { at, open: Open::Comment });
+        if let Some(Code { start, skipped }) = self.code {
+            let open = if skipped.is_some() { Open::Versions } else { Open::Comment };
+            return Err(CutError { at: start, open });
         }
         if let Some((at, open)) = self.body.opened() {
             return Err(CutError { at, open });
@@ -252,6 +349,10 @@ impl<'t> Cutter<'t> {
 
     fn open(&self, token: &Token<'t>) -> Open {
         match token.kind {
+            // The end of this one depends on how deep comments nest.
+            TokenKind::Comment if token.text.starts_with("/*M!") && token.text.contains("*/") => {
+                Open::Versions
+            }
             TokenKind::Comment => Open::Comment,
             TokenKind::DollarQuoted => {
                 Open::DollarQuote(dollar_tag(token.text).unwrap_or("$$").to_owned())

@@ -14,9 +14,11 @@ macro_rules! word_start {
 
 mod quote;
 
+pub(crate) use self::quote::skipped_comment;
 use self::quote::{Quote, continuation, nested_comment};
 use crate::bytes::run;
 use crate::dialect::{Dialect, Syntax};
+use crate::server::{Mark, Nesting, Runs};
 
 pub(crate) use self::quote::dollar_tag;
 
@@ -194,31 +196,26 @@ impl<'t> Tokens<'t> {
     }
 
     fn comment(&mut self) -> (TokenKind, Option<usize>) {
-        if let Some(mark) = self.code_mark() {
-            self.place = Place::Code;
-            return (TokenKind::Symbol, Some(mark));
-        }
-        let end = if self.is(Dialect::Postgres) {
-            nested_comment(self.rest)
-        } else {
-            self.rest.get(2..).and_then(|inside| inside.find("*/")).map(|at| at + 4)
+        let end = match self.mark() {
+            Some(mark) if mark.runs != Runs::Nobody => {
+                self.place = Place::Code;
+                return (TokenKind::Symbol, Some(mark.length));
+            }
+            Some(mark) => skipped_comment(self.rest, mark.nesting),
+            None if self.is(Dialect::Postgres) => nested_comment(self.rest),
+            None => skipped_comment(self.rest, Nesting::None),
         };
         (TokenKind::Comment, end)
     }
 
-    /// The length of the mark that makes code of a comment, with its version.
-    fn code_mark(&self) -> Option<usize> {
-        if !self.is(Dialect::MySql) {
-            return None;
-        }
-        let code = self.rest.strip_prefix("/*!").or_else(|| self.rest.strip_prefix("/*M!"))?;
-        let version = code.bytes().take(6).take_while(u8::is_ascii_digit).count();
-        Some(self.rest.len() - code.len() + version)
+    /// The mark that makes code of a comment here.
+    fn mark(&self) -> Option<Mark> {
+        self.is(Dialect::MySql).then(|| self.syntax.server.mark(self.rest)).flatten()
     }
 
     /// The quotes that open here.
     fn quote(&self) -> Option<Quote> {
-        let Syntax { dialect, ansi_quotes, backslash_escapes } = self.syntax;
+        let Syntax { dialect, ansi_quotes, backslash_escapes, .. } = self.syntax;
         let postgres = dialect == Dialect::Postgres;
         let (open, close, backslash) = match self.rest.as_bytes() {
             [b'\'', ..] => (1, b'\'', backslash_escapes),

@@ -20,6 +20,10 @@ fn rules(fixture: &str) -> Rules {
     match fixture {
         "needs-no-transaction" | "open-dollar-quote" => postgres,
         "lint-index-concurrently" | "lint-constraint-not-valid" | "lint-session-set" => postgres,
+        "standard-conforming-strings" => postgres,
+        "executable-comment" | "sql-mode" => {
+            Rules { dialect: Some(Dialect::MySql), ..Rules::default() }
+        }
         "no-rollback" => Rules { require_rollback: true, ..Rules::default() },
         "python" => Rules { python_compatible: true, ..postgres },
         "python-mysql" | "python-sqlite" => {

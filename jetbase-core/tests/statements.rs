@@ -288,3 +288,66 @@ fn the_settings_of_a_server_change_the_cut() {
     let ansi = Syntax { ansi_quotes: true, ..Syntax::of(Dialect::MySql) };
     assert_eq!(cut(r#"SELECT "a\"; SELECT "b";"#, ";", ansi).unwrap().len(), 2);
 }
+
+/// The comments that servers of different versions read differently, and where each one opens.
+#[test]
+fn comments_of_some_servers_are_refused_where_they_hide_something() {
+    let unknown = Syntax::of(Dialect::MySql);
+    for (text, at) in [
+        ("SELECT 1; /*!80000 don't */ SELECT 2;", 10),
+        ("/*!80000 + ' */; COMMIT; SELECT '1' -- */", 0),
+        ("SELECT 1 /*!80000 -- */\n+ 2; */;", 9),
+        ("SELECT 1 /*M! + /* a */ 1 */;", 9),
+        ("/*M!100100 it's */;", 0),
+        ("/*! /*!80000 a */;", 4),
+        ("/*!80000 SELECT 1;", 0),
+        ("/*M!999999 /* a */ */;", 0),
+        ("CREATE PROCEDURE p() /*!80000 BEGIN */ SELECT 1; /*!80000 SELECT 2; END */;", 21),
+    ] {
+        let error = cut(text, ";", unknown).expect_err(text);
+        assert_eq!((error.at, &error.open), (at, &Open::Versions), "{text}");
+        assert_eq!(
+            error.to_string(),
+            "servers of different versions read this comment differently"
+        );
+    }
+    for text in [
+        "/*!99999 don't */;¦SELECT 1;¦",
+        "/*!999999 don't; /* a; */ ' */;¦SELECT 1;¦",
+        "/*M!999999\\- enable the sandbox mode */¦".trim_end_matches('¦'),
+        "/*!50717 SELECT 'a;' INTO @a */;¦/*!80016 DEFAULT ENCRYPTION='N' */;¦",
+        "CREATE TABLE t (a INT /*!80023 INVISIBLE */) /*!50100 PARTITION BY KEY(a) */;¦SELECT 1;¦",
+        "/*!99999 + ' */;¦ COMMIT;¦ SELECT '1' -- */",
+    ] {
+        check(Dialect::MySql, ";", text);
+    }
+}
+
+#[test]
+fn a_known_server_is_followed() {
+    let text = "/*!80000 + ' */; COMMIT; SELECT ' */ -- '\n; SELECT 2;";
+    for (version, count) in
+        [("8.0.36", 2), ("9.7.0", 2), ("5.7.44", 3), ("10.11.6-MariaDB", 3), ("11.8.2-MariaDB", 3)]
+    {
+        let found = cut(text, ";", Syntax::of_server(version)).expect(version);
+        assert_eq!(found.len(), count, "{version}");
+    }
+    for (version, text, closed) in [
+        ("8.0.36", "/*!80000 don't */;", false),
+        ("8.0.36", "/*!80037 don't */;", true),
+        ("8.0.36", "/*M!50000 don't */;", true),
+        ("9.7.0", "/*!080036 don't */;", false),
+        ("9.7.0", "/*!100100 don't */;", true),
+        ("10.11.6-MariaDB", "/*!50700 don't */;", true),
+        ("10.11.6-MariaDB", "/*M!50700 don't */;", false),
+        ("10.11.6-MariaDB", "/*!50699 don't */;", false),
+        ("10.11.6-MariaDB", "/*!101106 don't */;", false),
+        ("10.11.6-MariaDB", "/*!101107 don't */;", true),
+        ("10.11.6-MariaDB", "/*! don't */;", false),
+        ("10.11.6-MariaDB", "/*!99999 /* a */ don't */;", true),
+        ("10.11.6-MariaDB", "/*!99999 /* a */", false),
+        ("8.0.36", "/* a /* b */;", true),
+    ] {
+        assert_eq!(cut(text, ";", Syntax::of_server(version)).is_ok(), closed, "{version}: {text}");
+    }
+}

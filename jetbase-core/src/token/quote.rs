@@ -2,6 +2,7 @@
 
 use super::{blanks, line};
 use crate::bytes::run;
+use crate::server::Nesting;
 
 /// A kind of quotes: the length of what opens it, what closes it, what escapes in it.
 pub(super) struct Quote {
@@ -53,6 +54,28 @@ pub(super) fn continuation(text: &str, end: usize) -> Option<usize> {
             return (lines > 0).then_some(text.len() - quoted.len());
         }
         rest = next.get(line(next)..)?;
+    }
+}
+
+/// The length of a comment that MySQL or SQLite skips: one level of comments may stand in it.
+///
+/// Where servers nest differently, the comment has an end only if they agree.
+pub(crate) fn skipped_comment(text: &str, nesting: Nesting) -> Option<usize> {
+    let close = |from: usize| text.get(from..)?.find("*/").map(|at| from + at + 2);
+    let plain = close(2)?;
+    if nesting == Nesting::None {
+        return Some(plain);
+    }
+    let mut at = 2;
+    loop {
+        let end = close(at)?;
+        let inside = text.get(at..end)?;
+        // The `/` of a closing mark opens nothing.
+        match inside.find("/*").filter(|open| at + open + 2 < end) {
+            Some(open) => at = close(at + open + 2)?,
+            None if nesting == Nesting::Both && end != plain => return None,
+            None => return Some(end),
+        }
     }
 }
 

@@ -139,7 +139,7 @@ fn texts() -> impl Strategy<Value = String> {
 fn syntaxes() -> impl Strategy<Value = Syntax> {
     let dialect = prop::sample::select(Dialect::ALL.to_vec());
     (dialect, any::<bool>(), any::<bool>()).prop_map(|(dialect, ansi_quotes, backslash_escapes)| {
-        Syntax { dialect, ansi_quotes, backslash_escapes }
+        Syntax { ansi_quotes, backslash_escapes, ..Syntax::of(dialect) }
     })
 }
 
