@@ -35,7 +35,8 @@ pub(crate) fn examine(
         Some(Kind::Versioned) => Some(plain::Lints::Versioned),
         Some(_) => None,
     };
-    if lints.is_some_and(|lints| is_plain(script, Question { dialect, lints })) {
+    let nul = script.text().contains('\0');
+    if !nul && lints.is_some_and(|lints| is_plain(script, Question { dialect, lints })) {
         return Vec::new();
     }
     lex(file, script, syntaxes, lint)
@@ -56,6 +57,7 @@ pub(crate) fn lex(
                 .help("save it as UTF-8 without BOM: a database takes the mark for SQL"),
         );
     }
+    findings.extend(nul(file, script.text()));
     findings.extend(conflict(file, script.text()));
     let directives = match script.directives() {
         Ok(directives) => directives,
@@ -91,6 +93,16 @@ pub(crate) fn lex(
         }
     }
     findings
+}
+
+/// A NUL character: libraries and protocols end a text there, and drop what follows.
+fn nul(file: &str, text: &str) -> Option<Finding> {
+    let at = text.find('\0')?;
+    Some(
+        Finding::error("nul", file, "the file holds a NUL character, where databases end a text")
+            .at(text, at, 1)
+            .help("delete it; write such bytes as a hexadecimal literal"),
+    )
 }
 
 /// A merge that was left open: the marks of both sides, each at the beginning of its line.

@@ -1,6 +1,7 @@
 //! What a statement does to the transaction it runs in.
 
 use crate::dialect::{Dialect, Syntax};
+use crate::statements::parts;
 use crate::token::{Token, TokenKind, code, upper};
 
 /// What a statement does to the transaction it runs in.
@@ -23,9 +24,36 @@ pub enum Effect {
 /// Tells what a statement does to its transaction, from its first words.
 ///
 /// A statement that is not known counts as transactional in PostgreSQL and
-/// SQLite, and as one that commits in MySQL and MariaDB.
+/// SQLite, and as one that commits in MySQL and MariaDB. A text of several
+/// statements, which a delimiter other than `;` can cut out, has the gravest effect of them.
 #[must_use]
 pub fn effect(sql: &str, syntax: Syntax) -> Effect {
+    if !sql.contains(';') {
+        return one(sql, syntax);
+    }
+    let mut strongest = Effect::Transactional;
+    for part in parts(sql, syntax) {
+        let effect = one(part, syntax);
+        if rank(effect) > rank(strongest) {
+            strongest = effect;
+        }
+    }
+    strongest
+}
+
+/// Which of several effects counts, where another delimiter than `;` joins statements.
+fn rank(effect: Effect) -> u8 {
+    match effect {
+        Effect::Transactional => 0,
+        Effect::CommitsImplicitly => 1,
+        Effect::ForeignKeysPragma => 2,
+        Effect::CopyFromStdin => 3,
+        Effect::NeedsNoTransaction => 4,
+        Effect::TransactionControl => 5,
+    }
+}
+
+fn one(sql: &str, syntax: Syntax) -> Effect {
     if is_about_rows(sql) {
         return Effect::Transactional;
     }

@@ -56,7 +56,7 @@ pub enum Open {
     Comment,
     /// A dollar-quoted string, with its tag such as `$fn$`.
     DollarQuote(String),
-    /// A parenthesis of PostgreSQL, where no `;` ends a statement.
+    /// A parenthesis of PostgreSQL, where no `;` ends a statement, or in a variable of SQLite.
     Parenthesis,
     /// The body of a trigger or routine, or a block in it.
     Body,
@@ -292,7 +292,12 @@ impl<'t> Cutter<'t> {
 
     /// The part of a word before the delimiter that sticks to it, as in `END$$`.
     fn before_delimiter(&mut self, token: Token<'t>) -> Token<'t> {
-        let is_word = matches!(token.kind, TokenKind::Word | TokenKind::Number);
+        let is_word = match token.kind {
+            TokenKind::Word | TokenKind::Number => true,
+            // A variable of SQLite.
+            TokenKind::Symbol => token.text.len() > 1 && !token.opens_code(),
+            _ => false,
+        };
         if !is_word || self.delimiter == Delimiter::Semicolon {
             return token;
         }
@@ -357,6 +362,7 @@ impl<'t> Cutter<'t> {
             TokenKind::DollarQuoted => {
                 Open::DollarQuote(dollar_tag(token.text).unwrap_or("$$").to_owned())
             }
+            TokenKind::Symbol => Open::Parenthesis,
             _ if token.text.starts_with(['`', '[']) => Open::Identifier,
             _ if token.text.trim_start_matches(['u', 'U', '&']).starts_with('"')
                 && self.syntax.ansi_quotes =>

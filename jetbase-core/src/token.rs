@@ -15,7 +15,7 @@ macro_rules! word_start {
 mod quote;
 
 pub(crate) use self::quote::skipped_comment;
-use self::quote::{Quote, continuation, nested_comment};
+use self::quote::{Quote, continuation, nested_comment, variable};
 use crate::bytes::run;
 use crate::dialect::{Dialect, Syntax};
 use crate::server::{Mark, Nesting, Runs};
@@ -37,7 +37,7 @@ pub enum TokenKind {
     DollarQuoted,
     /// A number, with all letters that stick to it.
     Number,
-    /// Any other character, and the marks `/*!50003` and `*/` around the code
+    /// Any other character, a variable of SQLite such as `$a::b(c)`, and the marks `/*!50003` and `*/` around the code
     /// that MySQL and MariaDB read in comments.
     Symbol,
 }
@@ -159,6 +159,9 @@ impl<'t> Tokens<'t> {
                 (TokenKind::Symbol, Some(2))
             }
             b'$' if self.is(Dialect::Postgres) => self.dollar(),
+            b'$' | b'@' | b'#' | b':' | b'?' if self.is(Dialect::Sqlite) => {
+                (TokenKind::Symbol, variable(self.rest))
+            }
             b'0'..=b'9' => {
                 (TokenKind::Number, Some(run!(self.rest, word_start!() | b'0'..=b'9' | b'.')))
             }

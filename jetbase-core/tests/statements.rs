@@ -178,6 +178,7 @@ fn sqlite_triggers_and_quotes() {
         "CREATE TABLE [a;b] (`c;d` TEXT, \"e;\"\"f\" TEXT);¦SELECT [x''y;], x'3b';¦",
         r"SELECT 'a\';¦SELECT 'b';¦BEGIN IMMEDIATE;¦END;¦",
         "SELECT 1 /* /* */;¦SELECT 5--1;\n;¦SELECT '{}' -> '$.a;';¦SELECT $a, @b, :c, ?1;¦",
+        "SELECT $a(');¦COMMIT;¦SELECT '2';¦SELECT $a::b(;'), @c(\"), :d([), ?1;¦SELECT 3;¦",
         "\u{feff}-- a byte order mark\nSELECT 1;¦",
     ] {
         check(Dialect::Sqlite, ";", text);
@@ -203,6 +204,7 @@ fn delimiters_of_files_count_at_line_ends() {
         check(dialect, "§", "SELECT 1 END§¦\nSELECT 2§¦");
         check(dialect, "//", "SELECT 1 //\u{a0}¦\nSELECT 2 //¦");
     }
+    check(Dialect::Sqlite, "$$", "SELECT :a$$¦\nSELECT $b$$¦\nSELECT 1");
     let text = "-- jetbase: delimiter=~\nCREATE TABLE a (b INT);\n~\n\n-- nothing\n~\nSELECT 2 ~";
     check_statements(Dialect::Postgres, "~", text, &["CREATE TABLE a (b INT);", "SELECT 2"]);
     check(Dialect::MySql, "~", "SELECT 1; ~¦\nDELIMITER //¦\nSELECT 1~ //¦ SELECT 2//¦");
@@ -263,6 +265,7 @@ fn what_is_never_closed_is_named() {
             Open::Body,
             "this block is never closed by its END",
         ),
+        (sqlite, "SELECT $a(' ;", 7, Open::Parenthesis, "this parenthesis is never closed"),
         (sqlite, "SELECT [a", 7, Open::Identifier, "this quoted identifier is never closed"),
         (sqlite, "SELECT 1; /* a", 10, Open::Comment, "this comment is never closed"),
         (

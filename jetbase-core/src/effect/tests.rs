@@ -242,3 +242,22 @@ fn sqlite_runs_some_statements_alone() {
         ],
     );
 }
+
+#[test]
+fn of_several_statements_the_gravest_counts() {
+    for dialect in Dialect::ALL {
+        check(
+            dialect,
+            Effect::TransactionControl,
+            &["INSERT INTO t VALUES (1); COMMIT", "SELECT 1; COMMIT; INSERT INTO t VALUES (';')"],
+        );
+        check(dialect, Effect::Transactional, &["SELECT 1; SELECT ';COMMIT'", "SELECT 1;"]);
+    }
+    check(Dialect::Sqlite, Effect::NeedsNoTransaction, &["SELECT 1; VACUUM; SELECT 2"]);
+    check(
+        Dialect::Sqlite,
+        Effect::Transactional,
+        &["CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT 1; END;"],
+    );
+    check(Dialect::MySql, Effect::CommitsImplicitly, &["SELECT 1; DROP TABLE t"]);
+}

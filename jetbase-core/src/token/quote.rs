@@ -99,3 +99,33 @@ pub(super) fn nested_comment(text: &str) -> Option<usize> {
         };
     }
 }
+
+/// The length of a variable of SQLite, or of the character that begins none.
+///
+/// A suffix in parentheses, such as that of `$a(';)`, may hold every character but blanks: quotes
+/// and delimiters mean nothing in it. One with a blank is no token, and never closed.
+pub(super) fn variable(text: &str) -> Option<usize> {
+    let (mark, mut rest) = text.as_bytes().split_first()?;
+    if *mark == b'?' {
+        return Some(1 + run!(text.get(1..)?, b'0'..=b'9'));
+    }
+    let mut named = false;
+    loop {
+        rest = match rest {
+            [word_start!() | b'0'..=b'9' | b'$', after @ ..] => {
+                named = true;
+                after
+            }
+            [b':', b':', after @ ..] => after,
+            [b'(', ..] if named => break,
+            _ => return Some(text.len() - rest.len()),
+        };
+    }
+    loop {
+        rest = match rest {
+            [b')', after @ ..] => return Some(text.len() - after.len()),
+            [] | [b'\t'..=b'\r' | b' ', ..] => return None,
+            [_, after @ ..] => after,
+        };
+    }
+}

@@ -82,7 +82,6 @@ fn dollar_quotes_of_postgres() {
     first(Dialect::Postgres, "$a b$", Symbol, "$");
     first(Dialect::Postgres, "a$b$c", Word, "a$b$c");
     first(Dialect::MySql, "$$ $$", Symbol, "$");
-    first(Dialect::Sqlite, "$a$", Symbol, "$");
 }
 
 #[test]
@@ -98,7 +97,7 @@ fn line_comments() {
     first(Dialect::MySql, "--1", Symbol, "-");
     first(Dialect::MySql, "#a;\nb", Comment, "#a;");
     first(Dialect::Postgres, "#a", Symbol, "#");
-    first(Dialect::Sqlite, "#a", Symbol, "#");
+    first(Dialect::Sqlite, "# a", Symbol, "#");
 }
 
 #[test]
@@ -135,4 +134,41 @@ fn questions_about_a_token() {
     assert!(token.is_word("BEGIN") && !token.is_symbol("Begin") && !token.is_trivia());
     let token = tokens("\"BEGIN\"", Syntax::of(Dialect::Sqlite)).next().unwrap();
     assert!(!token.is_word("\"BEGIN\"") && !token.opens_code() && token.end() == 7);
+}
+
+#[test]
+fn variables_of_sqlite() {
+    whole(
+        Dialect::Sqlite,
+        Symbol,
+        &[
+            "$a",
+            "$a$",
+            "@a1",
+            "#b",
+            ":c::d",
+            "$a(';\"/*--)",
+            "$a::b()",
+            "?123",
+            "?",
+            ":é(')",
+            "$1(;)",
+        ],
+    );
+    for (text, wanted) in [
+        ("$a(b)(c)", "$a(b)"),
+        ("$(')", "$"),
+        ("$::(')", "$::"),
+        ("$a:'b'", "$a"),
+        (":'a'", ":"),
+        ("?1a", "?1"),
+        ("?a", "?"),
+        ("?(')", "?"),
+        ("@@a", "@"),
+    ] {
+        first(Dialect::Sqlite, text, Symbol, wanted);
+    }
+    open(Dialect::Sqlite, &["$a(' )", "$a(;", "1, :a(b\n)"]);
+    first(Dialect::Postgres, "$a(')", Symbol, "$");
+    first(Dialect::MySql, "@a(')", Symbol, "@");
 }

@@ -49,6 +49,15 @@ fn megabytes_of_anything_are_cut() {
         "\n",
         "GO ",
         "U&'",
+        "$a(",
+        "$a()",
+        ":a::",
+        "/*!80000 ",
+        "/*!80000 */",
+        "/*!99999 /*",
+        "/*M! /* */",
+        "/*!80000 /* */ */;",
+        "SET sql_mode='ANSI_QUOTES';",
     ];
     for fragment in fragments {
         let text = fragment.repeat(SIZE / fragment.len());
@@ -81,6 +90,11 @@ fn fragments() -> impl Strategy<Value = String> {
         "*/",
         "/*!",
         "/*!50003 ",
+        "/*!80000 ",
+        "/*!99999 ",
+        "/*M!",
+        "SET sql_mode='ANSI';",
+        "$a(",
         "--",
         "-- ",
         "#",
@@ -138,9 +152,13 @@ fn texts() -> impl Strategy<Value = String> {
 
 fn syntaxes() -> impl Strategy<Value = Syntax> {
     let dialect = prop::sample::select(Dialect::ALL.to_vec());
-    (dialect, any::<bool>(), any::<bool>()).prop_map(|(dialect, ansi_quotes, backslash_escapes)| {
-        Syntax { ansi_quotes, backslash_escapes, ..Syntax::of(dialect) }
-    })
+    let server = prop::sample::select(vec!["", "8.0.36", "9.7.0", "10.11.6-MariaDB"]);
+    (dialect, any::<bool>(), any::<bool>(), server).prop_map(
+        |(dialect, ansi_quotes, backslash_escapes, server)| {
+            let server = Syntax::of_server(server).server;
+            Syntax { dialect, ansi_quotes, backslash_escapes, server }
+        },
+    )
 }
 
 fn delimiters() -> impl Strategy<Value = String> {
