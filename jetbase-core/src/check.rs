@@ -155,7 +155,7 @@ impl Part<'_> {
             match cut(self.script.section(self.section), self.script.delimiter(), syntax) {
                 Ok(statements) => statements,
                 Err(error) => {
-                    let (rule, help) = executable(&error.open);
+                    let (rule, help) = ambiguous(&error.open);
                     let finding = self.at(rule, error.at, 1, error.to_string());
                     if let Some(help) = help {
                         return vec![finding.help(help)];
@@ -174,7 +174,7 @@ impl Part<'_> {
         let forbidden = statements.iter().filter_map(|statement| {
             let syntax = match (known, owner(statement.sql)) {
                 ([_, _, ..], Some(dialect)) => Syntax::of(dialect),
-                _ => syntax,
+                _ => statement.syntax,
             };
             let (rule, message, help) = syntax
                 .of_each_server()
@@ -185,7 +185,7 @@ impl Part<'_> {
                     .help(help),
             )
         });
-        let hidden = statements.iter().filter_map(|statement| self.hidden(statement, syntax));
+        let hidden = statements.iter().filter_map(|statement| self.hidden(statement));
         let unterminated =
             statements.last().filter(|statement| !statement.terminated).map(|statement| {
                 let message = "the last statement has no end".to_owned();
@@ -205,7 +205,8 @@ impl Part<'_> {
     }
 
     /// A statement that ends in the code of a comment.
-    fn hidden(&self, statement: &Statement<'_>, syntax: Syntax) -> Option<Finding> {
+    fn hidden(&self, statement: &Statement<'_>) -> Option<Finding> {
+        let syntax = statement.syntax;
         let code = syntax.dialect == Dialect::MySql && statement.sql.contains("/*");
         let at = code.then(|| hidden(statement.sql, ";", syntax)).flatten()?;
         let message = "a statement ends inside this executable comment".to_owned();
@@ -253,14 +254,21 @@ fn no_lint(file: &str, script: &Script<'_>, rule: &str) -> Finding {
         .help(format!("{close}known are {}", LINTS.join(", ")))
 }
 
-/// The rule about a text that cannot be cut, and the cure of an executable comment.
-fn executable(open: &Open) -> (&'static str, Option<&'static str>) {
+/// The rule about a text that cannot be cut, and the cure where it can be read in two ways.
+fn ambiguous(open: &Open) -> (&'static str, Option<&'static str>) {
     match open {
         Open::Versions => (
             "executable-comment",
             Some(
                 "write plain SQL, or take the comment out: a version from 50700 to 98999 is code to \
                  some servers and a comment to others",
+            ),
+        ),
+        Open::SqlMode => (
+            "sql-mode",
+            Some(
+                "write the modes as a literal, or give back a variable in which the file itself has \
+                 saved @@sql_mode: they decide how the statements behind it are read",
             ),
         ),
         _ => ("unclosed", None),

@@ -16,6 +16,7 @@ mod finding;
 mod folder;
 mod lint;
 mod migration;
+mod modes;
 mod name;
 mod plain;
 mod plan;

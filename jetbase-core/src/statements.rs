@@ -10,6 +10,7 @@ use std::fmt;
 use self::body::Body;
 use self::delimiter::{Delimiter, client_command};
 use crate::dialect::{Dialect, Syntax};
+use crate::modes::Modes;
 use crate::server::Runs;
 use crate::token::{Token, TokenKind, Tokens, dollar_tag, skipped_comment, tokens};
 
@@ -34,9 +35,11 @@ pub struct Statement<'t> {
     pub start: usize,
     /// False for a last statement that no delimiter ends.
     pub terminated: bool,
+    /// How the server reads it: a `SET sql_mode` before it may have changed the syntax.
+    pub syntax: Syntax,
 }
 
-/// A text that cannot be cut, as something in it is never closed.
+/// A text that cannot be cut, as something in it is never closed, or can be read in two ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CutError {
     /// The byte offset where it opens.
@@ -45,7 +48,7 @@ pub struct CutError {
     pub open: Open,
 }
 
-/// What the end of a text can leave open.
+/// What the end of a text can leave open, or the text itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Open {
     /// A quoted string.
@@ -62,6 +65,8 @@ pub enum Open {
     Body,
     /// A comment that some servers run as code, and others skip to another end.
     Versions,
+    /// The syntax of what follows: `sql_mode` is set to a value that the text does not show.
+    SqlMode,
 }
 
 impl fmt::Display for CutError {
@@ -75,6 +80,9 @@ impl fmt::Display for CutError {
             Open::Body => f.write_str("this block is never closed by its END"),
             Open::Versions => {
                 f.write_str("servers of different versions read this comment differently")
+            }
+            Open::SqlMode => {
+                f.write_str("this sets sql_mode to a value that the text does not show")
             }
         }
     }
@@ -101,8 +109,9 @@ pub(crate) fn parts(sql: &str, syntax: Syntax) -> Vec<&str> {
     if !sql.contains(';') {
         return vec![sql];
     }
-    match cut(sql, ";", syntax) {
-        Ok(statements) => statements.into_iter().map(|statement| statement.sql).collect(),
+    let mut cutter = Cutter::of(sql, ";", syntax);
+    match cutter.run() {
+        Ok(()) => cutter.pieces.iter().filter_map(|it| Some(it.statement?.sql)).collect(),
         Err(_) => vec![sql],
     }
 }
@@ -134,6 +143,8 @@ pub(crate) fn hidden(text: &str, delimiter: &str, syntax: Syntax) -> Option<usiz
 struct Cutter<'t> {
     text: &'t str,
     syntax: Syntax,
+    /// What a `SET sql_mode` changes; nothing, where statements are only counted.
+    modes: Option<Modes>,
     tokens: Tokens<'t>,
     delimiter: Delimiter,
     body: Body<'t>,
@@ -171,6 +182,7 @@ impl<'t> Cutter<'t> {
         Cutter {
             text,
             syntax,
+            modes: None,
             tokens: tokens(text, syntax),
             body: Body::new(&delimiter, syntax.dialect),
             delimiter,
@@ -183,11 +195,15 @@ impl<'t> Cutter<'t> {
         }
     }
 
+    fn following(text: &'t str, delimiter: &str, syntax: Syntax) -> Self {
+        Cutter { modes: Some(Modes::of(syntax)), ..Cutter::of(text, delimiter, syntax) }
+    }
+
     fn cut(text: &'t str, delimiter: &str, syntax: Syntax) -> Result<Self, CutError> {
-        let mut cutter = Cutter::of(text, delimiter, syntax);
+        let mut cutter = Cutter::following(text, delimiter, syntax);
         cutter.run()?;
         if let Some(at) = cutter.differs {
-            cutter.compare(delimiter, at)?;
+            cutter.compare(delimiter, syntax, at)?;
         }
         Ok(cutter)
     }
@@ -197,7 +213,7 @@ impl<'t> Cutter<'t> {
             // Looked for before the token is read, so that delimiters such as
             // `$$` and `--` are no quotes and no comments.
             if let Some(end) = self.delimiter_at(self.tokens.offset()) {
-                self.finish(end, Ended::ByDelimiter);
+                self.finish(end, Ended::ByDelimiter)?;
             } else if let Some(token) = self.tokens.next() {
                 self.read(token)?;
             } else {
@@ -220,7 +236,7 @@ impl<'t> Cutter<'t> {
                 _ => CutError { at: token.start, open: self.open(&token) },
             });
         }
-        if token.is_trivia() || (self.sql.is_none() && self.obey(&token)) {
+        if token.is_trivia() || (self.sql.is_none() && self.obey(&token)?) {
             return Ok(());
         }
         let token = self.before_delimiter(token);
@@ -276,14 +292,20 @@ impl<'t> Cutter<'t> {
         }
     }
 
-    /// Wants every server to cut the text at the same places.
-    fn compare(&self, delimiter: &str, at: usize) -> Result<(), CutError> {
-        let ends =
-            |pieces: &[Piece<'_>]| pieces.iter().map(|piece| piece.start).collect::<Vec<_>>();
-        let own = ends(&self.pieces);
-        for syntax in self.syntax.of_each_server().into_iter().skip(1) {
-            let mut other = Cutter::of(self.text, delimiter, syntax);
-            if other.run().is_err() || ends(&other.pieces) != own {
+    /// Wants every server to cut the text at the same places, and to read it alike.
+    fn compare(&self, delimiter: &str, syntax: Syntax, at: usize) -> Result<(), CutError> {
+        let alike = |own: &Piece<'_>, other: &Piece<'_>| {
+            let quotes = |syntax: Syntax| (syntax.ansi_quotes, syntax.backslash_escapes);
+            let same = match (own.statement, other.statement) {
+                (Some(own), Some(other)) => quotes(own.syntax) == quotes(other.syntax),
+                _ => true,
+            };
+            same && own.start == other.start
+        };
+        for syntax in syntax.of_each_server().into_iter().skip(1) {
+            let mut other = Cutter::following(self.text, delimiter, syntax);
+            let cut = other.run().is_ok() && self.pieces.len() == other.pieces.len();
+            if !cut || !self.pieces.iter().zip(&other.pieces).all(|(own, it)| alike(own, it)) {
                 return Err(CutError { at, open: Open::Versions });
             }
         }
@@ -312,30 +334,37 @@ impl<'t> Cutter<'t> {
     }
 
     /// Follows a `DELIMITER` line of the `mysql` client, if the token begins one.
-    fn obey(&mut self, token: &Token<'t>) -> bool {
+    fn obey(&mut self, token: &Token<'t>) -> Result<bool, CutError> {
         if self.syntax.dialect != Dialect::MySql || !token.is_word("DELIMITER") {
-            return false;
+            return Ok(false);
         }
         let Some((delimiter, end)) = client_command(self.text, token.end()) else {
-            return false;
+            return Ok(false);
         };
         self.delimiter = delimiter;
-        self.finish(end, Ended::ByDelimiter);
-        true
+        self.finish(end, Ended::ByDelimiter)?;
+        Ok(true)
     }
 
-    fn finish(&mut self, end: usize, ended: Ended) {
+    fn finish(&mut self, end: usize, ended: Ended) -> Result<(), CutError> {
         let text = self.text;
         let statement = self.sql.take().map(|(from, to)| Statement {
             sql: text.get(from..to).unwrap_or_default(),
             start: from,
             terminated: ended == Ended::ByDelimiter,
+            syntax: self.syntax,
         });
         let piece = text.get(self.begin..end).unwrap_or_default();
         self.pieces.push(Piece { text: piece, start: self.begin, statement });
         self.begin = end;
         self.tokens.jump(text, end);
         self.body = Body::new(&self.delimiter, self.syntax.dialect);
+        if let (Some(Statement { sql, start, .. }), Some(modes)) = (statement, &mut self.modes) {
+            let unclear = |_| CutError { at: start, open: Open::SqlMode };
+            self.syntax = modes.after(sql).map_err(unclear)?;
+            self.tokens.follow(self.syntax);
+        }
+        Ok(())
     }
 
     fn finish_text(&mut self) -> Result<(), CutError> {
@@ -347,7 +376,7 @@ impl<'t> Cutter<'t> {
             return Err(CutError { at, open });
         }
         if self.begin < self.text.len() {
-            self.finish(self.text.len(), Ended::ByText);
+            self.finish(self.text.len(), Ended::ByText)?;
         }
         Ok(())
     }

@@ -138,6 +138,11 @@ impl<'t> Tokens<'t> {
         self.rest = text.get(to..).unwrap_or_default();
     }
 
+    /// Reads what follows with another syntax.
+    pub(crate) fn follow(&mut self, syntax: Syntax) {
+        self.syntax = syntax;
+    }
+
     fn is(&self, dialect: Dialect) -> bool {
         self.syntax.dialect == dialect
     }

@@ -354,3 +354,28 @@ fn a_known_server_is_followed() {
         assert_eq!(cut(text, ";", Syntax::of_server(version)).is_ok(), closed, "{version}: {text}");
     }
 }
+
+#[test]
+fn a_set_of_sql_mode_changes_the_cut_behind_it() {
+    for text in [
+        "SET sql_mode = 'NO_BACKSLASH_ESCAPES';¦SELECT '\\';¦COMMIT;¦SELECT '\\';¦",
+        "SET sql_mode = 'ANSI_QUOTES';¦SELECT \"\\\";¦SELECT \"\\\";¦",
+        "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_BACKSLASH_ESCAPES' */;¦SELECT '\\';¦/*!40101 SET SQL_MODE=@OLD_SQL_MODE */;¦SELECT '\\';';¦SELECT 1;¦",
+        "SET sql_mode = 'NO_BACKSLASH_ESCAPES';¦SELECT '\\';¦SET SESSION sql_mode = DEFAULT;¦SELECT '\\';';¦",
+        "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';¦SELECT '\\';';¦",
+        "DELIMITER //¦\nSET sql_mode = 'NO_BACKSLASH_ESCAPES' //¦ SELECT '\\' //¦ SELECT 1//¦",
+    ] {
+        check(Dialect::MySql, ";", text);
+    }
+    let text = "SELECT 1; SET sql_mode = concat(@@sql_mode, ',ANSI_QUOTES');";
+    let error = cut(text, ";", Syntax::of(Dialect::MySql)).unwrap_err();
+    assert_eq!((error.at, &error.open), (10, &Open::SqlMode));
+    assert_eq!(error.to_string(), "this sets sql_mode to a value that the text does not show");
+    let only_some = "/*!80000 SET sql_mode = 'ANSI_QUOTES' */; SELECT \"a\";";
+    let error = cut(only_some, ";", Syntax::of(Dialect::MySql)).unwrap_err();
+    assert_eq!(error.open, Open::Versions);
+    assert_eq!(cut(only_some, ";", Syntax::of_server("8.0.36")).unwrap().len(), 2);
+    for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        check(dialect, ";", "SET sql_mode = f();¦SELECT '\\';¦SELECT 1;¦");
+    }
+}

@@ -5,7 +5,7 @@ fn a_piece_has_its_comments_and_its_delimiter() {
     let text = "-- a\nSELECT 1 ; ;SELECT 2 -- b";
     let syntax = Syntax::of(Dialect::Postgres);
     let found = pieces(text, ";", syntax).unwrap();
-    let statement = |sql, start, terminated| Some(Statement { sql, start, terminated });
+    let statement = |sql, start, terminated| Some(Statement { sql, start, terminated, syntax });
     let wanted = [
         Piece { text: "-- a\nSELECT 1 ;", start: 0, statement: statement("SELECT 1", 5, true) },
         Piece { text: " ;", start: 15, statement: None },
