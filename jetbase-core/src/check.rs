@@ -3,6 +3,7 @@
 use crate::directive::Transaction;
 use crate::lint::{Doubt, LINTS, Lints};
 use crate::plain::{self, Question, is_plain};
+use crate::reading::{may_misread, misread};
 use crate::script::Section;
 use crate::statements::{Open, Statement, cut, hidden};
 use crate::{Dialect, Directives, Effect, Finding, Kind, Script, Syntax, effect, similar};
@@ -35,8 +36,10 @@ pub(crate) fn examine(
         Some(Kind::Versioned) => Some(plain::Lints::Versioned),
         Some(_) => None,
     };
-    let nul = script.text().contains('\0');
-    if !nul && lints.is_some_and(|lints| is_plain(script, Question { dialect, lints })) {
+    let text = script.text();
+    let odd = text.contains('\0')
+        || (dialect == Some(Dialect::Postgres) && may_misread(text, Dialect::Postgres));
+    if !odd && lints.is_some_and(|lints| is_plain(script, Question { dialect, lints })) {
         return Vec::new();
     }
     lex(file, script, syntaxes, lint)
@@ -71,11 +74,12 @@ pub(crate) fn lex(
         }
     };
     let transaction = directives.transaction;
+    let rules = || directives.allow.iter().flat_map(|rules| rules.split(',')).map(str::trim);
+    // At most one of each: a long list is asked for every doubt.
     let allowed: Vec<&str> =
-        directives.allow.iter().flat_map(|rules| rules.split(',')).map(str::trim).collect();
-    findings.extend(
-        allowed.iter().filter(|rule| !LINTS.contains(rule)).map(|rule| no_lint(file, script, rule)),
-    );
+        LINTS.into_iter().filter(|lint| rules().any(|it| it == *lint)).collect();
+    let unknown = rules().filter(|rule| !LINTS.contains(rule));
+    findings.extend(unknown.take(MANY).map(|rule| no_lint(file, script, rule)));
     for section in [Section::Upgrade, Section::Rollback] {
         if let Some(range) = script.range(section) {
             // What a rollback is there for is no doubt.
@@ -185,6 +189,7 @@ impl Part<'_> {
                     .help(help),
             )
         });
+        let misread = self.misread(&statements, syntax);
         let hidden = statements.iter().filter_map(|statement| self.hidden(statement));
         let unterminated =
             statements.last().filter(|statement| !statement.terminated).map(|statement| {
@@ -198,10 +203,24 @@ impl Part<'_> {
             });
         forbidden
             .take(MANY)
+            .chain(misread)
             .chain(hidden.take(MANY))
             .chain(unterminated)
             .chain(self.doubts(&statements, syntax, known))
             .collect()
+    }
+
+    /// The settings that would make the server read the file otherwise.
+    fn misread(&self, statements: &[Statement<'_>], syntax: Syntax) -> Vec<Finding> {
+        if !may_misread(self.script.section(self.section), syntax.dialect) {
+            return Vec::new();
+        }
+        let found = statements.iter().filter_map(|statement| {
+            let (rule, message, help) = misread(statement.sql, statement.syntax)?.told();
+            let width = first_line(statement);
+            Some(self.at(rule, statement.start, width, message.to_owned()).help(help))
+        });
+        found.take(MANY).collect()
     }
 
     /// A statement that ends in the code of a comment.

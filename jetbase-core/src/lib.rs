@@ -24,6 +24,7 @@ mod policy;
 mod position;
 mod prove;
 mod python;
+mod reading;
 mod refusal;
 mod renumber;
 mod script;
