@@ -205,9 +205,15 @@ fn list(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// Longer words are near to no candidate, and take long to compare.
+const LONGEST: usize = 64;
+
 /// The candidate nearest to a mistyped word, when one is near.
 #[must_use]
 pub fn similar<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     let score =
         |candidate: &str| strsim::damerau_levenshtein(&word.to_ascii_lowercase(), candidate);
     let nearest = candidates.iter().copied().min_by_key(|candidate| score(candidate))?;

@@ -268,6 +268,7 @@ fn stripped(text: &str) -> Option<usize> {
 }
 
 fn begins_line(text: &str, at: usize) -> bool {
-    text.get(..at)
-        .is_some_and(|before| before.rsplit('\n').next().unwrap_or_default().trim().is_empty())
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.trim_end_matches(|c: char| c != '\n' && c.is_whitespace());
+    line.is_empty() || line.ends_with('\n')
 }

@@ -21,7 +21,7 @@ fn rules(fixture: &str) -> Rules {
         "needs-no-transaction" | "open-dollar-quote" => postgres,
         "lint-index-concurrently" | "lint-constraint-not-valid" | "lint-session-set" => postgres,
         "standard-conforming-strings" => postgres,
-        "executable-comment" | "sql-mode" => {
+        "charset" | "executable-comment" | "sql-mode" => {
             Rules { dialect: Some(Dialect::MySql), ..Rules::default() }
         }
         "no-rollback" => Rules { require_rollback: true, ..Rules::default() },
@@ -119,4 +119,38 @@ fn a_file_full_of_mistakes_is_told_in_short() {
     let findings = prove(dir.path(), &rules).findings;
     let count = |rule| findings.iter().filter(|finding| finding.rule == rule).count();
     assert_eq!((count("transaction-control"), count("no-where"), count("python")), (20, 20, 20));
+}
+
+/// Each would take minutes, if every part of it were looked up in the rest.
+#[test]
+fn long_files_are_proved_in_one_walk() {
+    let size = 300_000;
+    let many = |text: &str| text.repeat(size / text.len());
+    let nested: String = (0..6_000).map(|at| format!("AS $a{at}$ ")).collect();
+    let closed: String = (0..6_000).rev().map(|at| format!("$a{at}$ ")).collect();
+    let statement = "INSERT INTO users VALUES (1);\n";
+    for text in [
+        format!("-- jetbase: allow={}\n{statement}", many("x,")),
+        format!(
+            "-- jetbase: allow={}\n{}",
+            many("no-where,"),
+            "DELETE FROM users;\n".repeat(6_000)
+        ),
+        format!("{}{statement}", many("-- jetbase: allow=x\n")),
+        format!("-- jetbase: {}=1\n{statement}", many("x")),
+        format!("{}{statement}", many("-- jetbase: x=1\n")),
+        format!("SELECT 1{}\n, '\n';\n", many("--1")),
+        format!("SELECT 1 {}\n, '\n';\n", many("/* */")),
+        format!("SELECT {nested}{closed};\n"),
+        many("SET sql_mode = @x; SELECT @y, 'a;b';\n"),
+        many("SELECT f(';') /*!80000 + 1 */;\n"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("V1__long.sql"), text).unwrap();
+        for dialect in [None, Some(Dialect::MySql), Some(Dialect::Postgres)] {
+            let rules = Rules { dialect, python_compatible: true, ..Rules::default() };
+            let findings = prove(dir.path(), &rules).findings;
+            assert!(findings.len() <= 100, "{}", findings.len());
+        }
+    }
 }

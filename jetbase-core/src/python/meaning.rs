@@ -15,9 +15,16 @@ pub(super) fn meaning(sql: &str, syntax: Syntax) -> Vec<&str> {
 
 /// The tokens of a statement, those of the code in dollar quotes in the place of the quotes.
 pub(super) fn deep(sql: &str, syntax: Syntax) -> Vec<Token<'_>> {
+    nested(sql, syntax, 0)
+}
+
+/// Code this deep in dollar quotes is compared as text: each level is read once more.
+const DEEPEST: usize = 8;
+
+fn nested(sql: &str, syntax: Syntax, depth: usize) -> Vec<Token<'_>> {
     let mut all: Vec<Token<'_>> = Vec::new();
     for token in tokens(sql, syntax) {
-        if token.kind != TokenKind::DollarQuoted || !is_code(&all) {
+        if token.kind != TokenKind::DollarQuoted || depth == DEEPEST || !is_code(&all) {
             all.push(token);
             continue;
         }
@@ -30,7 +37,9 @@ pub(super) fn deep(sql: &str, syntax: Syntax) -> Vec<Token<'_>> {
         all.push(Token { kind: TokenKind::Symbol, text: tag, ..token });
         let start = token.start + tag.len();
         all.extend(
-            deep(inside, syntax).into_iter().map(|it| Token { start: start + it.start, ..it }),
+            nested(inside, syntax, depth + 1)
+                .into_iter()
+                .map(|it| Token { start: start + it.start, ..it }),
         );
     }
     all
