@@ -1,12 +1,15 @@
 //! What can be wrong inside one file.
 
+mod rules;
+
+use self::rules::{ambiguous, class, forbidden, owner};
 use crate::directive::Transaction;
 use crate::lint::{Doubt, LINTS, Lints};
 use crate::plain::{self, Question, is_plain};
 use crate::reading::{may_misread, misread};
 use crate::script::Section;
-use crate::statements::{Open, Statement, cut, hidden};
-use crate::{Dialect, Directives, Effect, Finding, Kind, Script, Syntax, effect, similar};
+use crate::statements::{Statement, cut, hidden};
+use crate::{Dialect, Directives, Finding, Kind, Script, Syntax, effect, similar};
 
 /// The most findings of one kind in one file: each takes a walk through the text.
 pub(crate) const MANY: usize = 20;
@@ -271,82 +274,6 @@ fn no_lint(file: &str, script: &Script<'_>, rule: &str) -> Finding {
     Finding::error("directive", file, format!("no lint has the name `{rule}`"))
         .at(script.text(), at, rule.chars().count())
         .help(format!("{close}known are {}", LINTS.join(", ")))
-}
-
-/// The rule about a text that cannot be cut, and the cure where it can be read in two ways.
-fn ambiguous(open: &Open) -> (&'static str, Option<&'static str>) {
-    match open {
-        Open::Versions => (
-            "executable-comment",
-            Some(
-                "write plain SQL, or take the comment out: a version from 50700 to 98999 is code to \
-                 some servers and a comment to others",
-            ),
-        ),
-        Open::SqlMode => (
-            "sql-mode",
-            Some(
-                "write the modes as a literal, or give back a variable in which the file itself has \
-                 saved @@sql_mode: they decide how the statements behind it are read",
-            ),
-        ),
-        _ => ("unclosed", None),
-    }
-}
-
-/// Rules that are one mistake seen by different lexers.
-fn class(rule: &'static str) -> &'static str {
-    match rule {
-        "unclosed" | "executable-comment" => "unterminated",
-        rule => rule,
-    }
-}
-
-/// The dialect that alone has statements with this first word.
-fn owner(sql: &str) -> Option<Dialect> {
-    let begins =
-        |word: &str| sql.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    match () {
-        () if begins("PRAGMA") => Some(Dialect::Sqlite),
-        () if begins("COPY") => Some(Dialect::Postgres),
-        () => None,
-    }
-}
-
-/// Why a statement must not stand in a file, and what to do.
-fn forbidden(
-    effect: Effect,
-    transaction: Transaction,
-) -> Option<(&'static str, &'static str, &'static str)> {
-    match (effect, transaction) {
-        (Effect::TransactionControl, Transaction::Whole) => Some((
-            "transaction-control",
-            "the file begins or ends a transaction itself",
-            "delete the statement: jetbase wraps the file and its history row in one transaction; \
-             for a file without one, write `-- jetbase: transaction=off` on top",
-        )),
-        (Effect::TransactionControl, Transaction::Off) => Some((
-            "transaction-control",
-            "the file begins or ends a transaction itself",
-            "delete the statement: under `transaction=off` each statement commits by itself",
-        )),
-        (Effect::ForeignKeysPragma, Transaction::Whole) => Some((
-            "foreign-keys-pragma",
-            "`PRAGMA foreign_keys` does nothing inside a transaction",
-            "delete it: jetbase turns foreign keys off before the file and checks them behind it",
-        )),
-        (Effect::CopyFromStdin, _) => Some((
-            "copy-stdin",
-            "a migration has no client that could send or take the data of this COPY",
-            "write INSERT statements, or COPY from a file on the server",
-        )),
-        (Effect::NeedsNoTransaction, Transaction::Whole) => Some((
-            "needs-no-transaction",
-            "this statement cannot run inside a transaction",
-            "write `-- jetbase: transaction=off` on top of the file, which then runs statement by statement",
-        )),
-        _ => None,
-    }
 }
 
 fn first_line(statement: &Statement<'_>) -> usize {

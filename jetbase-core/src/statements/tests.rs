@@ -1,4 +1,6 @@
+use super::delimiter::{Delimiter, client_command};
 use super::*;
+use crate::Dialect;
 
 #[test]
 fn a_piece_has_its_comments_and_its_delimiter() {
