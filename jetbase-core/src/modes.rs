@@ -16,9 +16,14 @@ pub(crate) struct Modes {
     saved: HashMap<String, Option<Syntax>>,
 }
 
-/// A value of `sql_mode` that the text does not show.
+/// Why the syntax behind a statement is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unclear;
+pub(crate) enum Unclear {
+    /// `sql_mode` has a value that the text does not show.
+    Value,
+    /// Statements that another delimiter joins were cut with one syntax.
+    Joined,
+}
 
 /// The modes that hold `ANSI_QUOTES`.
 const ANSI: [&str; 7] = ["ANSI", "ANSI_QUOTES", "DB2", "MAXDB", "MSSQL", "ORACLE", "POSTGRESQL"];
@@ -42,8 +47,10 @@ impl Modes {
         for part in &parts {
             self.statement(part)?;
         }
-        // Statements that another delimiter joins were cut with one syntax.
-        if parts.len() > 1 && self.now != before { Err(Unclear) } else { Ok(self.now) }
+        match parts.len() > 1 && self.now != before {
+            true => Err(Unclear::Joined),
+            false => Ok(self.now),
+        }
     }
 
     fn statement(&mut self, sql: &str) -> Result<(), Unclear> {
@@ -105,14 +112,17 @@ impl Modes {
                 match system(name).as_str() {
                     "sql_mode" | "session.sql_mode" | "local.sql_mode" => Ok(self.now),
                     "global.sql_mode" => Ok(self.first),
-                    _ => Err(Unclear),
+                    _ => Err(Unclear::Value),
                 }
             }
             // A variable that was never written to is NULL, which the server refuses.
-            [at, name @ ..] if at.is_symbol("@") && is_name(name) => {
-                self.saved.get(&variable(name)).copied().unwrap_or(Some(self.first)).ok_or(Unclear)
-            }
-            _ => Err(Unclear),
+            [at, name @ ..] if at.is_symbol("@") && is_name(name) => self
+                .saved
+                .get(&variable(name))
+                .copied()
+                .unwrap_or(Some(self.first))
+                .ok_or(Unclear::Value),
+            _ => Err(Unclear::Value),
         }
     }
 
@@ -280,9 +290,10 @@ mod tests {
             vec!["SELECT 'ANSI_QUOTES' INTO @a", "SET sql_mode = @A"],
             vec!["SELECT @a := 'ANSI_QUOTES'", "/*!40101 SET sql_mode = @a */"],
             vec!["SET @a = concat(@@sql_mode, 'x')", "SET sql_mode = @a"],
-            vec!["SET sql_mode = 'ANSI_QUOTES'; SELECT 1"],
         ] {
-            assert_eq!(follow(&statements), Err(Unclear), "{statements:?}");
+            assert_eq!(follow(&statements), Err(Unclear::Value), "{statements:?}");
         }
+        let joined = ["SET sql_mode = 'ANSI_QUOTES'; SELECT 1"];
+        assert_eq!(follow(&joined), Err(Unclear::Joined));
     }
 }

@@ -124,7 +124,7 @@ impl Misread {
         match self {
             Misread::Strings => (
                 "standard-conforming-strings",
-                "this changes how strings are read, but the server reads the whole file before it counts",
+                "this changes how the server reads strings, but the file is cut before it counts",
                 "take the line out, and write strings with backslashes as E'…'",
             ),
             Misread::Charset => (

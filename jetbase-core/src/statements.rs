@@ -64,6 +64,8 @@ pub enum Open {
     Versions,
     /// The syntax of what follows: `sql_mode` is set to a value that the text does not show.
     SqlMode,
+    /// The syntax of what follows in the same piece, which sets `sql_mode` in its midst.
+    JoinedSqlMode,
 }
 
 impl fmt::Display for CutError {
@@ -81,6 +83,7 @@ impl fmt::Display for CutError {
             Open::SqlMode => {
                 f.write_str("this sets sql_mode to a value that the text does not show")
             }
+            Open::JoinedSqlMode => f.write_str("this sets sql_mode together with other statements"),
         }
     }
 }

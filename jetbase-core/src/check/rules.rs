@@ -21,6 +21,10 @@ pub(super) fn ambiguous(open: &Open) -> (&'static str, Option<&'static str>) {
                  saved @@sql_mode: they decide how the statements behind it are read",
             ),
         ),
+        Open::JoinedSqlMode => (
+            "sql-mode",
+            Some("end the SET with the delimiter of the file: it decides how what follows is read"),
+        ),
         _ => ("unclosed", None),
     }
 }

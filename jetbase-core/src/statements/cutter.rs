@@ -4,7 +4,7 @@ use super::body::Body;
 use super::delimiter::{Delimiter, client_command};
 use super::{CutError, Open, Piece, Statement};
 use crate::dialect::{Dialect, Syntax};
-use crate::modes::Modes;
+use crate::modes::{Modes, Unclear};
 use crate::server::Runs;
 use crate::token::{Token, TokenKind, Tokens, dollar_tag, skipped_comment, tokens};
 
@@ -229,8 +229,14 @@ impl<'t> Cutter<'t> {
         self.tokens.jump(text, end);
         self.body = Body::new(&self.delimiter, self.syntax.dialect);
         if let (Some(Statement { sql, start, .. }), Some(modes)) = (statement, &mut self.modes) {
-            let unclear = |_| CutError { at: start, open: Open::SqlMode };
-            self.syntax = modes.after(sql).map_err(unclear)?;
+            let error = |unclear| CutError {
+                at: start,
+                open: match unclear {
+                    Unclear::Value => Open::SqlMode,
+                    Unclear::Joined => Open::JoinedSqlMode,
+                },
+            };
+            self.syntax = modes.after(sql).map_err(error)?;
             self.tokens.follow(self.syntax);
         }
         Ok(())
