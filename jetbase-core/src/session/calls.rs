@@ -218,8 +218,8 @@ const PAIRS: [(&str, &[&str]); 10] = [
 const BEHIND_PARENTHESIS: [&str; 5] = ["AGAINST", "FILTER", "INCLUDE", "OVER", "WITHIN"];
 
 /// Words that are keywords behind a value or a name.
-const BEHIND_OPERAND: [&str; 8] =
-    ["ILIKE", "IS", "JOIN", "LIKE", "REGEXP", "RLIKE", "SET", "SIMILAR"];
+const BEHIND_OPERAND: [&str; 9] =
+    ["ILIKE", "IS", "JOIN", "LIKE", "REGEXP", "RESET", "RLIKE", "SET", "SIMILAR"];
 
 fn is_keyword(name: &Name<'_>, dialect: Dialect) -> bool {
     let is = |words: &[&str]| words.iter().any(|word| name.last.is_word(word));

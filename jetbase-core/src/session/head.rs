@@ -69,6 +69,8 @@ fn postgres(words: &[&str]) -> Head {
         ["ALTER" | "DROP" | "COMMENT" | "GRANT" | "REVOKE" | "REASSIGN", ..] => NAMES,
         ["NOTIFY" | "CHECKPOINT" | "LOCK" | "SHOW", ..] => NAMES,
         ["TRUNCATE" | "TABLE" | "COPY", ..] => ROWS,
+        // It ends with the transaction, and may fire triggers.
+        ["SET", "CONSTRAINTS", ..] => ROWS,
         ["SET" | "RESET", ..] => SETTING,
         ["PREPARE", "TRANSACTION", ..] => CODE,
         ["PREPARE" | "DEALLOCATE" | "LISTEN" | "UNLISTEN" | "LOAD" | "DISCARD" | "CLOSE", ..] => {
@@ -89,7 +91,9 @@ fn create_in_postgres(words: &[&str]) -> Head {
         ["TEMP" | "TEMPORARY", ..] => OBJECT,
         ["TABLE", ..] => TABLE,
         ["INDEX", ..] => EXPRESSIONS,
-        ["FUNCTION" | "PROCEDURE" | "TRIGGER" | "RULE" | "VIEW", ..] => BODY,
+        ["FUNCTION" | "PROCEDURE" | "TRIGGER" | "RULE", ..] => BODY,
+        // A view of a temporary table is one of the session.
+        ["VIEW", ..] => NAMES,
         ["USER", "MAPPING", ..] => CODE,
         ["AGGREGATE" | "CAST" | "COLLATION" | "DATABASE" | "DOMAIN" | "EVENT" | "GROUP", ..] => {
             NAMES

@@ -218,6 +218,8 @@ impl<'t> Scan<'t> {
                 // An argument of a procedure goes in, too.
                 self.reads |= self.first == "CALL";
             }
+            (Variable::System, ".") => {}
+            (Variable::System, _) if token.is_word("SESSION") || token.is_word("LOCAL") => {}
             (Variable::System, _) => {
                 let reads = ["IDENTITY", "LAST_INSERT_ID", "WARNING_COUNT", "ERROR_COUNT"];
                 self.reads |= reads.iter().any(|name| token.is_word(name)) && self.first != "SET";
