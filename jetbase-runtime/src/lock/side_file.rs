@@ -1,9 +1,18 @@
 //! The file beside an SQLite database whose lock proves that a run lives.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+mod open;
+#[cfg(all(test, unix))]
+mod tests;
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use jetbase_core::Checksum;
+
+use open::{Made, cannot};
 
 /// `<database>.jetbase-lock`: never deleted, because a lock on a deleted file excludes nobody.
 #[derive(Debug)]
@@ -13,29 +22,86 @@ pub(crate) struct SideFile {
     locked: bool,
 }
 
+/// What to do where there is no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absent {
+    Make,
+    Leave,
+}
+
+/// How often the file is tried again: another process may be in the middle of making it.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(5);
+/// How often the lock is tried again: another process may be asking whether it is free.
+const LOCK_TRIES: u32 = 4;
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
+
 impl SideFile {
-    /// Opens the file, or makes it; `None` where that, or locking, is impossible.
-    pub(crate) fn open(database: &str) -> Option<Self> {
-        let options =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
-        let mut file = options.open(path(database)).ok()?;
-        let mut identity = [0; 16];
-        if file.read_exact(&mut identity).is_err() {
-            // Only the holder may write; who comes second reads what the first has written.
-            let locked = file.try_lock().is_ok();
-            if !locked {
-                return None;
-            }
-            identity = *uuid::Uuid::new_v4().as_bytes();
-            file.write_all(&identity).ok()?;
-            file.unlock().ok()?;
-        }
-        Some(SideFile { file, identity, locked: false })
+    /// Opens the file, or makes it; `None` where the folder takes no file, or locks do not work.
+    ///
+    /// # Errors
+    ///
+    /// A fragment that says what cannot be trusted or used, and what to do about it.
+    pub(crate) fn find_or_make(database: &str) -> Result<Option<Self>, String> {
+        SideFile::persist(database, Absent::Make)
     }
 
     /// Opens the file if a run has made it: a look makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`SideFile::find_or_make`].
+    pub(crate) fn find(database: &str) -> Result<Option<Self>, String> {
+        SideFile::persist(database, Absent::Leave)
+    }
+
+    /// As `find_or_make`, for callers that treat a file that cannot be used as no proof.
+    pub(crate) fn open(database: &str) -> Option<Self> {
+        SideFile::find_or_make(database).ok().flatten()
+    }
+
+    /// As `find`, for callers that treat a file that cannot be used as no proof.
     pub(crate) fn open_existing(database: &str) -> Option<Self> {
-        std::fs::exists(path(database)).unwrap_or(false).then(|| SideFile::open(database)).flatten()
+        SideFile::find(database).ok().flatten()
+    }
+
+    fn persist(database: &str, absent: Absent) -> Result<Option<Self>, String> {
+        let mut tries = 1;
+        loop {
+            match SideFile::attempt(Path::new(database), absent) {
+                Err(_) if tries < TRIES => tries += 1,
+                end => return end,
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn attempt(database: &Path, absent: Absent) -> Result<Option<Self>, String> {
+        let name = path(database);
+        // The main file of another kind of storage is no file: nothing can lie beside it.
+        let Ok(owner) = std::fs::metadata(database) else { return Ok(None) };
+        let opened = match open::existing(&name, &owner)? {
+            None if absent == Absent::Make => open::new(&name, &owner)?,
+            None => Made::Impossible,
+            Some(file) => Made::File(file),
+        };
+        let Made::File(mut file) = opened else { return Ok(None) };
+        let Some(mut identity) = known(&mut file, &name)? else { return Ok(None) };
+        // Whoever can neither lock the file nor see it locked would take every holder for dead.
+        match file.try_lock() {
+            Ok(()) if identity == [0; 16] => identity = begin(&mut file, &name)?,
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(_)) => return Ok(None),
+        }
+        let _ = file.unlock();
+        match identity == [0; 16] {
+            false => Ok(Some(SideFile { file, identity, locked: false })),
+            true => Err(format!(
+                "the lock file {} is empty and another process holds a lock on it; \
+                 end that process or remove the file, and run again",
+                name.display()
+            )),
+        }
     }
 
     /// What tells this database from others, wherever its file is moved.
@@ -44,9 +110,9 @@ impl SideFile {
         Checksum::of_text(&digits).to_string()
     }
 
-    /// Takes the lock, without waiting.
+    /// Takes the lock, without waiting for another run.
     pub(crate) fn try_lock(&mut self) -> bool {
-        self.locked = self.locked || self.file.try_lock().is_ok();
+        self.locked = self.locked || again(|| self.file.try_lock().is_ok());
         self.locked
     }
 
@@ -62,12 +128,65 @@ impl SideFile {
         if self.locked {
             return false;
         }
-        let free = self.try_lock();
-        self.unlock();
+        // Shared: two processes that ask at the same time do not take each other for a holder.
+        let free = again(|| self.file.try_lock_shared().is_ok());
+        if free {
+            let _ = self.file.unlock();
+        }
         !free
     }
 }
 
-fn path(database: &str) -> String {
-    format!("{database}.jetbase-lock")
+fn path(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".jetbase-lock");
+    name.into()
+}
+
+/// Tries a few times: a process that only asks holds the lock for an instant, too.
+fn again(attempt: impl Fn() -> bool) -> bool {
+    (1..LOCK_TRIES).any(|_| {
+        let done = attempt();
+        if !done {
+            thread::sleep(LOCK_PAUSE);
+        }
+        done
+    }) || attempt()
+}
+
+/// The identity in the file: zeros where none is written, `None` where nobody may look.
+fn known(file: &mut File, name: &Path) -> Result<Option<[u8; 16]>, String> {
+    match read(file) {
+        Ok(identity) => Ok(Some(identity)),
+        // Windows lets nobody read what another process has locked.
+        Err(_) if cfg!(windows) => Ok(None),
+        Err(error) => Err(cannot("read", name, &error)),
+    }
+}
+
+/// Gives the file, which we have locked, its identity, unless it has got one since we looked.
+fn begin(file: &mut File, name: &Path) -> Result<[u8; 16], String> {
+    let found = read(file).map_err(|error| cannot("read", name, &error))?;
+    if found != [0; 16] {
+        return Ok(found);
+    }
+    let fresh = *uuid::Uuid::new_v4().as_bytes();
+    write(file, &fresh).map_err(|error| cannot("written", name, &error))?;
+    Ok(fresh)
+}
+
+fn read(file: &mut File) -> io::Result<[u8; 16]> {
+    let mut identity = [0; 16];
+    file.rewind()?;
+    match file.read_exact(&mut identity) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok([0; 16]),
+        end => end.map(|()| identity),
+    }
+}
+
+fn write(file: &mut File, identity: &[u8; 16]) -> io::Result<()> {
+    // What a broken attempt has left would become a part of the identity.
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(identity)
 }
