@@ -26,10 +26,14 @@ mod place;
 mod python;
 /// Servers that are starting, or full.
 mod server;
+/// The file beside an SQLite database.
+mod side_file;
 /// Pools, connections, URLs, tasks.
 mod targets;
 /// The program `jetbase`.
 mod tool;
+/// Passwords, full devices and wrong variables.
+mod tool_hostile;
 /// How many messages travel.
 mod trips;
 
@@ -45,7 +49,9 @@ fn main() -> ExitCode {
     server::register(&mut suite);
     trips::register(&mut suite);
     examples::register(&mut suite);
+    side_file::register(&mut suite);
     tool::register(&mut suite);
+    tool_hostile::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);
     place::register(&mut suite);

@@ -1,0 +1,138 @@
+use std::path::{Path, PathBuf};
+
+use crate::harness::{Kind, Needs, Suite};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let (sqlite, nothing) = (&[Kind::Sqlite], Needs::NOTHING);
+    #[cfg(unix)]
+    {
+        suite.each("a_symbolic_link_names_the_same_side_file", sqlite, nothing, unix::linked);
+        suite.each("a_second_name_robs_no_living_holder", sqlite, nothing, unix::second_name);
+        suite.each("a_planted_side_file_is_named_at_once", sqlite, nothing, unix::planted);
+    }
+    let _ = (sqlite, nothing);
+}
+
+/// The side file of a database.
+fn beside(database: impl AsRef<Path>) -> PathBuf {
+    let mut name = database.as_ref().as_os_str().to_owned();
+    name.push(".jetbase-lock");
+    name.into()
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, chown, symlink};
+    use std::sync::{Arc, Mutex};
+    use std::time::{Duration, Instant};
+
+    use jetbase::{DatabaseUrl, ErrorKind, Event, Migrations, Report, Wait};
+
+    use super::*;
+    use crate::apply::set;
+    use crate::harness::{Context, Error, TestResult};
+
+    fn two() -> Migrations {
+        set(&[
+            ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+            ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n"),
+        ])
+    }
+
+    fn url(database: &Path) -> String {
+        format!("sqlite://{}?mode=rwc", database.display())
+    }
+
+    pub(super) async fn linked(ctx: Context) -> TestResult {
+        jetbase::run(&set(&[]), DatabaseUrl(&ctx.db.url)).await?;
+        let link = Path::new(&ctx.db.name).with_file_name("link.db");
+        symlink(&ctx.db.name, &link)?;
+        assert_eq!(jetbase::run_url(&two(), &url(&link)).await?.applied.len(), 2);
+        assert!(beside(&ctx.db.name).exists() && !beside(&link).exists());
+        Ok(())
+    }
+
+    /// Runs inside a listener, which may not wait on the runtime that it runs on.
+    fn run_aside(url: &str) -> Result<Report, jetbase::Error> {
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let set = two();
+                let run = jetbase::run_url(&set, url).wait(Wait::Never);
+                runtime.expect("a runtime").block_on(run.into_future())
+            });
+            running.join().expect("the thread")
+        })
+    }
+
+    /// Between two files nothing but the row and the proof of life keeps others out.
+    pub(super) async fn second_name(ctx: Context) -> TestResult {
+        jetbase::run(&set(&[]), DatabaseUrl(&ctx.db.url)).await?;
+        let link = Path::new(&ctx.db.name).with_file_name("second.db");
+        let answer = Arc::new(Mutex::new(None));
+        let (note, first, second) =
+            (Arc::clone(&answer), PathBuf::from(&ctx.db.name), link.clone());
+        let run = jetbase::run_url(&two(), &ctx.db.url).on_event(move |event| {
+            if matches!(event, Event::Finished { file, .. } if file == "V1__a.sql") {
+                fs::hard_link(&first, &second).expect("a second name");
+                *note.lock().expect("no panic before") = Some(run_aside(&url(&second)));
+            }
+        });
+        let report = run.await?;
+        assert_eq!(report.applied.len(), 2);
+        let answer = answer.lock().expect("no panic before").take().ok_or("no second run")?;
+        let error = answer.expect_err("the holder lives");
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error}");
+        assert!(jetbase::run_url(&two(), &url(&link)).await?.is_up_to_date());
+        Ok(())
+    }
+
+    /// What a stranger can leave under the name of the side file.
+    fn plants() -> Vec<(&'static str, fn(&Path) -> Result<(), Error>)> {
+        vec![
+            ("is a symbolic link", |side| Ok(symlink("/dev/zero", side)?)),
+            ("is a named pipe", |side| {
+                let made = std::process::Command::new("mkfifo").arg(side).status()?;
+                made.success().then_some(()).ok_or_else(|| "no pipe".into())
+            }),
+            ("belongs to user 4321", |side| {
+                fs::write(side, [7; 16])?;
+                Ok(chown(side, Some(4321), None)?)
+            }),
+        ]
+    }
+
+    pub(super) async fn planted(ctx: Context) -> TestResult {
+        jetbase::run(&set(&[("V0__first.sql", "SELECT 1;\n")]), DatabaseUrl(&ctx.db.url)).await?;
+        let side = beside(&ctx.db.name);
+        let root = fs::metadata(&ctx.db.name)?.uid() == 0;
+        let more = set(&[
+            ("V0__first.sql", "SELECT 1;\n"),
+            ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+        ]);
+        for (why, plant) in plants() {
+            if why.contains("user") && !root {
+                continue;
+            }
+            fs::remove_file(&side)?;
+            plant(&side)?;
+            let began = Instant::now();
+            let run = jetbase::run_url(&more, &ctx.db.url).into_future();
+            let error = tokio::time::timeout(Duration::from_secs(10), run).await?;
+            let error = error.expect_err("refused").to_string();
+            let status = jetbase::lock_status(&more, DatabaseUrl(&ctx.db.url)).await;
+            assert_eq!(status.expect_err("refused").to_string(), error);
+            assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+            let start = format!("the lock file {} {why}", side.display());
+            assert!(error.starts_with(&start), "{error}");
+            assert!(
+                error.ends_with("; remove it while no run is in work, and run again"),
+                "{error}"
+            );
+        }
+        fs::remove_file(&side)?;
+        assert_eq!(jetbase::run_url(&more, &ctx.db.url).await?.applied.len(), 1);
+        Ok(())
+    }
+}
