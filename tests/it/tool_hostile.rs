@@ -1,3 +1,246 @@
-use crate::harness::Suite;
+use std::fs::File;
+use std::process::Stdio;
 
-pub(crate) fn register(_suite: &mut Suite) {}
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::harness::{Error, Needs, Project, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let nothing = Needs::NOTHING;
+    suite.once("tool_hides_every_password_that_was_typed", nothing, hides);
+    suite.once("tool_hides_the_parts_of_a_password", nothing, hides_parts);
+    suite.once("tool_hides_the_passwords_of_the_environment", nothing, hides_variables);
+    #[cfg(target_os = "linux")]
+    suite.once("tool_fails_when_its_result_cannot_be_written", nothing, full);
+    suite.once("tool_ends_quietly_when_its_reader_has_gone", nothing, gone);
+    suite.once("tool_inspects_every_file_beside_an_unreadable_one", nothing, inspects_all);
+    suite.once("tool_refuses_wrong_settings", nothing, refuses);
+    #[cfg(unix)]
+    suite.once("tool_refuses_a_variable_that_is_no_text", nothing, refuses_bytes);
+}
+
+const V1: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
+const HERE: &str = "sqlite://here.db";
+
+/// The tool in a project, with nothing of ours in its environment.
+fn tool(project: &Project, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jetbase"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("JETBASE_") || name == "DATABASE_URL" {
+            command.env_remove(name);
+        }
+    }
+    command.args(words).current_dir(project.path()).stdin(Stdio::null()).kill_on_drop(true);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The exit code and all that was printed.
+async fn said(mut command: Command) -> Result<(Option<i32>, String, String), Error> {
+    let output = command.spawn()?.wait_with_output().await?;
+    let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    Ok((output.status.code(), stdout, stderr))
+}
+
+async fn hides() -> TestResult {
+    let project = Project::with(&[V1])?;
+    for password in [
+        "my secret",
+        "se'cret",
+        "se\"cret",
+        "se`cret",
+        "se\ncret",
+        "se\\cret",
+        "se/cr?et#",
+        "se@cret",
+        "se:cret",
+        "se%20cret",
+    ] {
+        let url = format!("postgres://u:{password}@h/db");
+        let query = format!("mysql://h/db?user=u&password={password}");
+        let unknown = format!("--database={url}");
+        for words in [
+            vec!["upgrade", &url],
+            vec!["upgrade", &query],
+            vec![&url],
+            vec!["upgrade", "--count", &url],
+            vec!["upgrade", "--to-version", &url],
+            vec!["upgrade", "--wait", &query],
+            vec!["status", "--color", &url],
+            vec!["status", &unknown],
+            vec!["inspect", "--dialect", &url, "x.sql"],
+            vec!["inspect", &url],
+            vec!["inspect", &query],
+            vec!["new", "a", "-v", &url],
+            vec!["status", "--dir", &url, "--database-url", HERE],
+        ] {
+            for json in [&["--json"][..], &[]] {
+                let words: Vec<_> = words.iter().chain(json).copied().collect();
+                let (_, stdout, stderr) = said(tool(&project, &words)).await?;
+                let all = format!("{stdout}{stderr}");
+                assert!(!all.is_empty());
+                assert!(!all.contains("cret"), "{words:?}: {all}");
+                if !json.is_empty() {
+                    serde_json::from_str::<Value>(&stdout)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn hides_parts() -> TestResult {
+    let project = Project::with(&[V1])?;
+    for words in [
+        ["status", "postgres://u:hidden", "hidden@h/db"],
+        ["--dir=postgres://u:my", "status", "hidden@h/db"],
+        ["status", "u:hidden@h/db", "more"],
+        ["status", "--postgres://u:hidden=hidden@h/db", "more"],
+        ["status", "host=h user=u password=hidden", "more"],
+    ] {
+        let (code, stdout, stderr) = said(tool(&project, &words)).await?;
+        assert_eq!(code, Some(2), "{words:?}: {stdout}{stderr}");
+        assert!(stderr.contains("***") && !stderr.contains("hidden"), "{words:?}: {stderr}");
+    }
+    Ok(())
+}
+
+async fn hides_variables() -> TestResult {
+    let project = Project::with(&[V1])?;
+    let url = "postgres://u:se cret@h/db";
+    let mut command = tool(&project, &["inspect", url]);
+    command.env("DATABASE_URL", url);
+    let (_, stdout, stderr) = said(command).await?;
+    assert!(stdout.contains("postgres://u:***@h/db"), "{stdout}");
+    assert!(!stderr.contains("cret"), "{stderr}");
+    Ok(())
+}
+
+/// Every command whose result goes to standard output.
+#[cfg(target_os = "linux")]
+async fn full() -> TestResult {
+    let project = Project::with(&[V1])?;
+    for words in [
+        &["status", "--database-url", HERE][..],
+        &["status", "--database-url", HERE, "--json"],
+        &["upgrade", "--database-url", HERE, "--json"],
+        &["upgrade", "--database-url", HERE, "--dry-run", "--json"],
+        &["history", "--database-url", HERE],
+        &["lock-status", "--database-url", HERE],
+        &["inspect", "migrations/V1__a.sql"],
+        &["inspect", "--json", "migrations/V1__a.sql"],
+        &["sum"],
+        &["--help"],
+        &["upgrade", "--help"],
+        &["--version"],
+        &["nothing", "--json"],
+    ] {
+        let mut command = tool(&project, words);
+        command.stdout(File::options().write(true).open("/dev/full")?);
+        let (code, _, stderr) = said(command).await?;
+        assert_eq!(code, Some(1), "{words:?}: {stderr}");
+        let told = "error: standard output cannot be written: no space left on device; the command";
+        assert!(stderr.contains(told), "{words:?}: {stderr}");
+    }
+    // What says nothing there loses nothing there.
+    let mut command = tool(&project, &["upgrade", "--database-url", HERE]);
+    command.stdout(File::options().write(true).open("/dev/full")?);
+    let (code, _, stderr) = said(command).await?;
+    assert_eq!(code, Some(0), "{stderr}");
+    Ok(())
+}
+
+/// What a command has done stays its answer, whoever listens.
+async fn gone() -> TestResult {
+    let project = Project::with(&[V1])?;
+    for (words, code) in [
+        (&["status", "--database-url", HERE][..], 0),
+        (&["check", "--database-url", HERE], 10),
+        (&["--help"], 0),
+    ] {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let mut command = tool(&project, words);
+        command.stdout(writer);
+        let (found, _, stderr) = said(command).await?;
+        assert_eq!((found, stderr.as_str()), (Some(code), ""), "{words:?}");
+    }
+    Ok(())
+}
+
+async fn inspects_all() -> TestResult {
+    let project = Project::with(&[V1])?;
+    let words = ["inspect", "--json", "none.sql", "migrations/V1__a.sql", "migrations"];
+    let (code, stdout, stderr) = said(tool(&project, &words)).await?;
+    assert_eq!((code, stderr.as_str()), (Some(1), ""));
+    let lines: Vec<Value> = stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let files: Vec<_> = lines.iter().map(|line| line["file"].as_str()).collect();
+    assert_eq!(files, words[2..].iter().map(|file| Some(*file)).collect::<Vec<_>>());
+    assert_eq!(lines[1]["findings"].as_array().map(Vec::len), Some(0));
+    for line in [&lines[0], &lines[2]] {
+        assert!(line["findings"].to_string().contains("cannot be read: "), "{line}");
+    }
+    // What the help says of it is what it does.
+    for (words, told) in [
+        (&["inspect", "--help"][..], "JSON Lines, one object for each file"),
+        (&["--help"], "Only `inspect`\n  prints JSON Lines"),
+    ] {
+        let (_, stdout, _) = said(tool(&project, words)).await?;
+        assert!(stdout.contains(told), "{stdout}");
+        assert!(!stdout.contains("Print one JSON object"), "{stdout}");
+    }
+    Ok(())
+}
+
+async fn refuses() -> TestResult {
+    let project = Project::with(&[V1])?;
+    for command in ["status", "upgrade", "rollback", "check", "fix", "unlock", "lock-status"] {
+        for (name, value, told) in [
+            ("JETBASE_WAIT", "5x", "JETBASE_WAIT: write a number and a unit: `500ms`"),
+            ("JETBASE_WAIT", "forever", ", or `never`"),
+            ("JETBASE_LEASE", "soon", "JETBASE_LEASE: write a number and a unit"),
+            ("JETBASE_LEASE", "0s", ", and not 0"),
+            ("JETBASE_DIRECT_URL", "nowhere", "JETBASE_DIRECT_URL: it has no scheme; write `"),
+            ("JETBASE_SKIP_VALIDATION", "1", "JETBASE_SKIP_VALIDATION: write `true` or `false`"),
+            ("JETBASE_SKIP_FILE_VALIDATION", "no", ": write `true` or `false`"),
+            ("JETBASE_SKIP_CHECKSUM_VALIDATION", "on", ": write `true` or `false`"),
+        ] {
+            let mut command = tool(&project, &[command, "--database-url", HERE, "--json"]);
+            command.env(name, value);
+            let (code, stdout, _) = said(command).await?;
+            assert_eq!(code, Some(2), "{name}={value}: {stdout}");
+            assert!(stdout.contains(told), "{stdout}");
+        }
+    }
+    for line in ["sqlalchemy_url = 5", "postgres_schema = true", "skip_validation = 'yes'"] {
+        std::fs::write(project.path().join("jetbase.toml"), line)?;
+        let (code, _, stderr) = said(tool(&project, &["current", "--database-url", HERE])).await?;
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.starts_with("error: jetbase.toml: `"), "{stderr}");
+    }
+    assert!(!project.path().join("here.db").exists());
+    std::fs::remove_file(project.path().join("jetbase.toml"))?;
+    for value in ["never", "5", " 30s ", "2min", ""] {
+        let mut command = tool(&project, &["upgrade", "--database-url", HERE]);
+        command.env("JETBASE_WAIT", value);
+        let (code, _, stderr) = said(command).await?;
+        assert_eq!(code, Some(0), "{value}: {stderr}");
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn refuses_bytes() -> TestResult {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let project = Project::with(&[V1])?;
+    for name in ["JETBASE_WAIT", "JETBASE_POSTGRES_SCHEMA", "JETBASE_DATABASE_URL"] {
+        let mut command = tool(&project, &["status", "--database-url", HERE]);
+        command.env(name, OsStr::from_bytes(b"\xff5s"));
+        let (code, _, stderr) = said(command).await?;
+        assert_eq!(code, Some(2), "{stderr}");
+        assert_eq!(stderr, format!("error: {name}: the value is not UTF-8; set it again\n"));
+    }
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! What a command answers: text for people, an object for programs, a code for scripts.
 
 use std::fmt;
+use std::process::ExitCode;
 
 use serde_json::Value;
 
@@ -15,6 +16,12 @@ pub(crate) enum Code {
     Drift = 11,
     Locked = 12,
     Interrupted = 130,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        ExitCode::from(code as u8)
+    }
 }
 
 /// What a command says when it is done.

@@ -8,7 +8,7 @@ use super::options::{Inspect, New, Patience, Renumber, Rollback, Sum, Unlock, Up
 
 /// The command line of the standalone tool.
 #[derive(Debug, Parser)]
-#[command(name = "jetbase", version, about = ABOUT, after_help = AFTER, disable_help_subcommand = true)]
+#[command(name = "jetbase", version, about = ABOUT, after_help = below(), disable_help_subcommand = true)]
 pub(crate) struct Tool {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -29,13 +29,22 @@ pub(crate) const AFTER: &str = "\
 Database: --database-url, else JETBASE_DATABASE_URL, JETBASE_SQLALCHEMY_URL or DATABASE_URL, else
   `sqlalchemy_url` in jetbase.toml. `sqlite:///x.db` is a file here, `sqlite:////x.db` an absolute one.
   jetbase.toml (or JETBASE_<KEY>) may also set postgres_schema, skip_validation,
-  skip_checksum_validation and skip_file_validation. JETBASE_WAIT is the default of --wait.
+  skip_checksum_validation and skip_file_validation. JETBASE_WAIT (`30s`, `never`) is
+  the default of --wait. A wrong value is wrong usage.
 
 Output: results on standard output, progress and errors on standard error. With --json one object on
   standard output: command, ok, exit_code, the fields of the command (see its --help), error.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 10 migrations are pending, 11 drift or missing files,
   12 locked or lock lost, 130 interrupted.";
+
+/// What stands below the help of the tool, which has a command more that prints JSON.
+fn below() -> String {
+    let (before, codes) = AFTER.rsplit_once("\n\n").unwrap_or((AFTER, ""));
+    format!(
+        "{before} Only `inspect`\n  prints JSON Lines: one object a line for each file.\n\n{codes}"
+    )
+}
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
@@ -56,7 +65,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "ROLE", help_heading = OPTIONS)]
     pub(crate) trust_owner: Vec<String>,
 
-    /// Print one JSON object
+    /// Print the result as JSON
     #[arg(long, global = true, help_heading = OPTIONS)]
     pub(crate) json: bool,
 
@@ -152,7 +161,7 @@ pub(crate) enum FilesCommand {
 
     /// Show how files are read: name, checksum, statements, findings
     #[command(
-        after_long_help = "JSON: one object a line: file, valid_name, kind, version, description, delimiter, \
+        after_long_help = "JSON Lines, one object for each file: file, valid_name, kind, version, description, delimiter, \
         checksum, upgrade, rollback (line, sql), findings (severity, rule, line, column, message)"
     )]
     Inspect(Inspect),

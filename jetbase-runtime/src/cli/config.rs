@@ -1,15 +1,23 @@
 //! Settings: options, then the environment, then `jetbase.toml`.
 
+use std::env::VarError;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use jetbase_core::{Validation, similar};
+use jetbase_core::{Validation, duration, similar};
 use toml::{Table, Value};
 
 use super::address::Address;
 use super::failure::Failure;
+use super::options::{TIME, time};
+use super::secret;
+use crate::lock::Wait;
 
 /// Variables with the database's URL, the first that is set counts.
-const URLS: [&str; 3] = ["JETBASE_DATABASE_URL", "JETBASE_SQLALCHEMY_URL", "DATABASE_URL"];
+pub(crate) const URLS: [&str; 3] =
+    ["JETBASE_DATABASE_URL", "JETBASE_SQLALCHEMY_URL", "DATABASE_URL"];
+
+pub(crate) const DIRECT_URL: &str = "JETBASE_DIRECT_URL";
 
 /// The keys of `jetbase.toml`; those of other databases are the Python tool's alone.
 const KEYS: [&str; 7] = [
@@ -30,8 +38,11 @@ pub(crate) struct Config {
     file: Option<PathBuf>,
     /// Sentences about it.
     pub(crate) warnings: Vec<String>,
-    environment: fn(&str) -> Option<String>,
+    environment: Environment,
 }
+
+/// Reads a variable; an empty one counts as not set.
+type Environment = fn(&str) -> Result<Option<String>, Failure>;
 
 impl Config {
     /// Reads `jetbase.toml` in the working directory, or beside the migrations.
@@ -50,11 +61,7 @@ impl Config {
         Config::parse(&text, file, variable)
     }
 
-    fn parse(
-        text: &str,
-        file: Option<PathBuf>,
-        environment: fn(&str) -> Option<String>,
-    ) -> Result<Self, Failure> {
+    fn parse(text: &str, file: Option<PathBuf>, environment: Environment) -> Result<Self, Failure> {
         let table = text.parse::<Table>().map_err(|error| {
             // The parser's own text would quote the line, and with it a password.
             let line = error.span().and_then(|span| text.get(..span.start));
@@ -71,24 +78,58 @@ impl Config {
         Ok(Config { table, file, warnings, environment })
     }
 
+    /// Judges every setting, also those that the command does not need: none is ignored in silence.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        self.text("sqlalchemy_url")?;
+        self.text("postgres_schema")?;
+        self.skipped()?;
+        self.schema()?;
+        self.wait()?;
+        self.direct_url()?;
+        for name in ["JETBASE_DATABASE_URL", "JETBASE_SQLALCHEMY_URL"] {
+            (self.environment)(name)?;
+        }
+        let lease = (self.environment)("JETBASE_LEASE")?;
+        match lease.map(|text| duration(&text)) {
+            None => Ok(()),
+            Some(Some(lease)) if !lease.is_zero() => Ok(()),
+            Some(_) => Err(Failure::usage(format!("JETBASE_LEASE: {TIME}, and not 0"))),
+        }
+    }
+
+    /// How long to wait for the lock, as `JETBASE_WAIT` says it.
+    pub(crate) fn wait(&self) -> Result<Option<Wait>, Failure> {
+        match (self.environment)("JETBASE_WAIT")?.as_deref().map(str::trim) {
+            None => Ok(None),
+            Some("never") => Ok(Some(Wait::Never)),
+            Some(text) => match time(text) {
+                Ok(time) => Ok(Some(up_to(time))),
+                Err(why) => Err(Failure::usage(format!("JETBASE_WAIT: {why}, or `never`"))),
+            },
+        }
+    }
+
+    /// The way past a pooler, as `JETBASE_DIRECT_URL` says it.
+    pub(crate) fn direct_url(&self) -> Result<Option<Address>, Failure> {
+        let text = (self.environment)(DIRECT_URL)?;
+        text.map(|text| parsed(DIRECT_URL, &text, Path::new(""))).transpose()
+    }
+
     /// The database; the option counts before all others.
     pub(crate) fn address(&self, option: Option<&str>) -> Result<Address, Failure> {
         let here = Path::new("");
-        let read = |source: &str, text: &str, base: &Path| {
-            Address::parse(text, base).map_err(|why| Failure::usage(format!("{source}: {why}")))
-        };
         if let Some(text) = option {
-            return read("--database-url", text, here);
+            return parsed("--database-url", text, here);
         }
-        if let Some((name, text)) =
-            URLS.iter().find_map(|name| Some((name, (self.environment)(name)?)))
-        {
-            return read(name, &text, here);
+        for name in URLS {
+            if let Some(text) = (self.environment)(name)? {
+                return parsed(name, &text, here);
+            }
         }
         match self.text("sqlalchemy_url")? {
             Some(text) => {
                 let base = self.file.as_deref().and_then(Path::parent).unwrap_or(here);
-                read(&shown(self.file.as_deref()), &text, base)
+                parsed(&shown(self.file.as_deref()), &text, base)
             }
             None => Err(Failure::usage(no_url())),
         }
@@ -96,7 +137,7 @@ impl Config {
 
     /// The schema that the Python tool would work in, on PostgreSQL.
     pub(crate) fn schema(&self) -> Result<Option<String>, Failure> {
-        match (self.environment)("JETBASE_POSTGRES_SCHEMA") {
+        match (self.environment)("JETBASE_POSTGRES_SCHEMA")? {
             Some(schema) => Ok(Some(schema)),
             None => self.text("postgres_schema"),
         }
@@ -119,8 +160,8 @@ impl Config {
 
     fn is_on(&self, key: &str) -> Result<bool, Failure> {
         let name = format!("JETBASE_{}", key.to_ascii_uppercase());
-        if let Some(text) = (self.environment)(&name) {
-            return match text.to_ascii_lowercase().as_str() {
+        if let Some(text) = (self.environment)(&name)? {
+            return match text.trim().to_ascii_lowercase().as_str() {
                 "true" => Ok(true),
                 "false" => Ok(false),
                 _ => Err(Failure::usage(format!("{name}: write `true` or `false`"))),
@@ -146,9 +187,25 @@ impl Config {
     }
 }
 
-/// An environment variable; an empty one counts as not set.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+fn variable(name: &str) -> Result<Option<String>, Failure> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.trim().is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(Failure::usage(format!("{name}: the value is not UTF-8; set it again")))
+        }
+    }
+}
+
+/// A URL from an option, a variable or a file; what quotes it hides its password.
+pub(crate) fn parsed(source: &str, text: &str, base: &Path) -> Result<Address, Failure> {
+    secret::learn(text);
+    Address::parse(text, base).map_err(|why| Failure::usage(format!("{source}: {why}")))
+}
+
+/// A wait of no time is none.
+pub(crate) fn up_to(time: Duration) -> Wait {
+    if time.is_zero() { Wait::Never } else { Wait::UpTo(time) }
 }
 
 fn shown(file: Option<&Path>) -> String {
@@ -180,12 +237,13 @@ fn no_url() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::answer::Code;
 
-    fn none(_: &str) -> Option<String> {
-        None
+    fn none(_: &str) -> Result<Option<String>, Failure> {
+        Ok(None)
     }
 
-    fn config(text: &str, environment: fn(&str) -> Option<String>) -> Config {
+    fn config(text: &str, environment: Environment) -> Config {
         Config::parse(text, Some(PathBuf::from("db/jetbase.toml")), environment).unwrap()
     }
 
@@ -196,7 +254,7 @@ mod tests {
         let config_only = config(file, none);
         assert_eq!(write(&config_only, None), "sqlite://db/file.db?mode=rwc");
         let both = config(file, |name| {
-            (name == "DATABASE_URL").then(|| "sqlite:///variable.db".to_owned())
+            Ok((name == "DATABASE_URL").then(|| "sqlite:///variable.db".to_owned()))
         });
         assert_eq!(write(&both, None), "sqlite://variable.db?mode=rwc");
         assert_eq!(write(&both, Some("mysql://h/d")), "mysql://h/d");
@@ -207,13 +265,28 @@ mod tests {
     fn switches_come_from_both() {
         let text = "skip_validation = false\nskip_file_validation = true\n";
         assert_eq!(config(text, none).skipped().unwrap(), [Validation::Files]);
-        let environment = |name: &str| match name {
-            "JETBASE_SKIP_VALIDATION" => Some("True".to_owned()),
-            "JETBASE_SKIP_FILE_VALIDATION" => Some("false".to_owned()),
-            _ => None,
+        let environment: Environment = |name| {
+            Ok(match name {
+                "JETBASE_SKIP_VALIDATION" => Some("True".to_owned()),
+                "JETBASE_SKIP_FILE_VALIDATION" => Some("false".to_owned()),
+                _ => None,
+            })
         };
         assert_eq!(config(text, environment).skipped().unwrap(), [Validation::All]);
         assert!(config("skip_validation = 'yes'", none).skipped().is_err());
+    }
+
+    #[test]
+    fn a_wrong_setting_is_told_whatever_the_command_needs() {
+        assert!(config("", none).check().is_ok());
+        for text in ["sqlalchemy_url = 5", "postgres_schema = []", "skip_file_validation = 1"] {
+            assert!(config(text, none).check().is_err(), "{text}");
+        }
+        let environment: Environment =
+            |name| Ok((name == "JETBASE_LEASE").then(|| "0s".to_owned()));
+        let failure = config("", environment).check().unwrap_err();
+        assert_eq!(failure.code, Code::Usage);
+        assert!(failure.blocks.concat().starts_with("JETBASE_LEASE: write a number and a unit"));
     }
 
     #[test]

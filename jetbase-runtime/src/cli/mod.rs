@@ -33,6 +33,7 @@ mod record;
 mod renumber;
 mod repair;
 mod run;
+mod secret;
 mod spinner;
 
 use std::ffi::OsString;
@@ -41,7 +42,7 @@ use std::process::ExitCode;
 use clap::{Args, ColorChoice, FromArgMatches, Parser, Subcommand};
 use jetbase_core::Migrations;
 
-use self::answer::{Answer, Code};
+use self::answer::Answer;
 use self::args::{AFTER, Common, FilesCommand, SetCommand, Tool, ToolCommand};
 use self::failure::Failure;
 use self::output::{Format, Output};
@@ -133,8 +134,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let failure = Failure::io("the program cannot start", &error);
             let output = Output::new(Format::Plain, ColorChoice::Auto);
-            output.finish("", &Err(failure));
-            ExitCode::FAILURE
+            output.finish("", &Err(failure)).into()
         }
     }
 }
@@ -155,12 +155,7 @@ async fn execute(
         },
         ToolCommand::Files(command) => about_files(&origin, output, command),
     };
-    output.finish(name, &result);
-    let code = match result {
-        Ok(Answer { code, .. }) => code,
-        Err(Failure { code, .. }) => code,
-    };
-    ExitCode::from(code as u8)
+    output.finish(name, &result).into()
 }
 
 async fn about_set(place: Place<'_>, command: SetCommand) -> Result<Answer, Failure> {
@@ -241,11 +236,13 @@ fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let text = error.to_string();
         let text = text.trim().strip_prefix("error: ").unwrap_or(&text).to_owned();
         let output = Output::new(Format::Json, ColorChoice::Never);
-        output.finish("", &Err(Failure::usage(text)));
-    } else {
-        output::refuse(error);
+        return output.finish("", &Err(Failure::usage(text))).into();
     }
-    ExitCode::from(if wrong { Code::Usage as u8 } else { Code::Done as u8 })
+    match wrong {
+        true => output::refuse(error),
+        false => output::help(error),
+    }
+    .into()
 }
 
 #[cfg(test)]

@@ -152,9 +152,12 @@ fn dialect(text: &str) -> Result<Dialect, &'static str> {
     text.parse().map_err(|()| "write `postgres`, `mysql` or `sqlite`")
 }
 
+/// How a time is written.
+pub(crate) const TIME: &str = "write a number and a unit: `500ms`, `30s`, `5min` or `1h`";
+
 /// A time such as `30`, `500ms`, `30s`, `5min` or `1h`.
 pub(crate) fn time(text: &str) -> Result<Duration, &'static str> {
     let seconds = format!("{text}s");
     let time = duration(text).or_else(|| duration(&seconds));
-    time.ok_or("write a number and a unit: `500ms`, `30s`, `5min` or `1h`")
+    time.ok_or(TIME)
 }

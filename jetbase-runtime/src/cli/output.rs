@@ -6,15 +6,16 @@ use clap::ColorChoice;
 use comfy_table::{ContentArrangement, Table, presets};
 use jetbase_core::{Finding, Severity};
 
-use super::answer::{Answer, Body, Object};
+use super::answer::{Answer, Body, Code, Object};
 use super::failure::Failure;
+use super::secret;
 use super::spinner::{CLEAR, Spinner};
 
 /// How a command's words are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Plain,
-    /// One object on standard output, and silence on standard error.
+    /// One object on standard output, or one a line of `inspect`; silence on standard error.
     Json,
 }
 
@@ -63,18 +64,25 @@ impl Output {
         self.marked(mark, &finding.render(folder));
     }
 
-    /// Says what came of a command.
-    pub(crate) fn finish(self, command: &str, result: &Result<Answer, Failure>) {
-        match (self.format, result) {
+    /// Says what came of a command, and what the program ends with.
+    pub(crate) fn finish(self, command: &str, result: &Result<Answer, Failure>) -> Code {
+        let code = match result {
+            Ok(answer) => answer.code,
+            Err(failure) => failure.code,
+        };
+        let written = match (self.format, result) {
             (Format::Json, result) => out(&json(command, result)),
             (Format::Plain, Ok(answer)) => {
-                out(&answer.text);
+                let written = out(&answer.text);
                 answer.notes.iter().for_each(|note| err(note));
+                written
             }
             (Format::Plain, Err(failure)) => {
                 failure.blocks.iter().for_each(|block| self.marked(Mark::Error, block));
+                Ok(())
             }
-        }
+        };
+        delivered(written, code)
     }
 
     fn marked(self, mark: Mark, text: &str) {
@@ -102,13 +110,39 @@ impl Output {
     }
 }
 
-/// Says what is wrong with the arguments, or prints the help that was asked for.
-pub(crate) fn refuse(error: &clap::Error) {
-    if error.use_stderr() && error.to_string().contains("://") {
-        // What was typed may hold a password, and is quoted.
-        return err(&redact(&error.to_string()));
+/// Says what is wrong with the arguments.
+pub(crate) fn refuse(error: &clap::Error) -> Code {
+    let text = error.to_string();
+    // What was typed may hold a password, and is quoted.
+    let safe = redact(&secret::hide(&text));
+    match safe == text {
+        true => drop(error.print()),
+        false => err(&safe),
     }
-    let _ = error.print();
+    Code::Usage
+}
+
+/// Prints the help or the version that was asked for.
+pub(crate) fn help(asked: &clap::Error) -> Code {
+    delivered(asked.print().and_then(|()| io::stdout().flush()), Code::Done)
+}
+
+/// What the program ends with: a result that cannot be written is a failure, whatever was done.
+fn delivered(written: io::Result<()>, code: Code) -> Code {
+    match written {
+        // A reader that has gone has read what it wanted.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let Failure { blocks, code: failed, .. } =
+                Failure::io("standard output cannot be written", &error);
+            let code = code as u8;
+            err(&format!(
+                "error: {}; the command itself has ended with the exit code {code}",
+                blocks.concat()
+            ));
+            failed
+        }
+        _ => code,
+    }
 }
 
 /// A result under `--json`.
@@ -152,9 +186,8 @@ pub(crate) fn table<const N: usize>(
     format!("{title}\n{}", table.trim_fmt())
 }
 
-/// Writes to standard output; a reader that has gone is no error.
-fn out(text: &str) {
-    write(&mut io::stdout().lock(), text);
+fn out(text: &str) -> io::Result<()> {
+    write(&mut io::stdout().lock(), text)
 }
 
 fn err(text: &str) {
@@ -162,12 +195,14 @@ fn err(text: &str) {
         // A spinner may stand in this line.
         let _ = write!(io::stderr(), "{CLEAR}");
     }
-    write(&mut io::stderr().lock(), text);
+    // There is nobody else to tell.
+    let _ = write(&mut io::stderr().lock(), text);
 }
 
-fn write(to: &mut dyn Write, text: &str) {
+fn write(to: &mut dyn Write, text: &str) -> io::Result<()> {
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    let _ = write!(to, "{text}{end}").and_then(|()| to.flush());
+    write!(to, "{}{end}", secret::hide(text))?;
+    to.flush()
 }
 
 /// Hides the passwords of URLs: they must not reach a log, whatever a message quotes.
@@ -214,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_result_is_one_object() {
+    fn a_result_is_one_object() {
         let answer = Ok(Answer::new("text", Object::default().field("version", "1")));
         assert_eq!(
             json("current", &answer),

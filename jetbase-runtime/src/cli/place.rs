@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use jetbase_core::{Dialect, Folder, List, Migrations, Options, Severity, Validation};
 
-use super::address::Address;
 use super::answer::Code;
 use super::args::Common;
-use super::config::{Config, variable};
+use super::config::{Config, parsed, up_to};
 use super::failure::Failure;
-use super::options::{Locking, Patience, time};
+use super::options::{Locking, Patience};
 use super::output::Output;
 use crate::error::Error;
 use crate::lock::Wait;
@@ -75,6 +74,7 @@ impl<'t> Place<'t> {
             Origin::Embedded(_) => None,
         };
         let config = Config::read(folder.as_deref())?;
+        config.check()?;
         config.warnings.iter().for_each(|warning| output.warning(warning));
         Ok(Place { origin, common, output, given, config })
     }
@@ -152,17 +152,11 @@ impl<'t> Place<'t> {
     }
 
     pub(crate) fn wait(&self, wanted: &Patience) -> Result<Wait, Failure> {
-        let configured = variable("JETBASE_WAIT");
-        let wait = match (wanted.wait, configured.as_deref().map(str::trim)) {
-            _ if wanted.no_wait => return Ok(Wait::Never),
-            (Some(wait), _) => wait,
-            (None, Some("never")) => return Ok(Wait::Never),
-            (None, Some(text)) => {
-                time(text).map_err(|why| Failure::usage(format!("JETBASE_WAIT: {why}")))?
-            }
-            (None, None) => WAIT,
-        };
-        Ok(if wait.is_zero() { Wait::Never } else { Wait::UpTo(wait) })
+        match wanted.wait {
+            _ if wanted.no_wait => Ok(Wait::Never),
+            Some(time) => Ok(up_to(time)),
+            None => Ok(self.config.wait()?.unwrap_or(Wait::UpTo(WAIT))),
+        }
     }
 
     pub(crate) fn published(wanted: &Locking) -> Published {
@@ -171,16 +165,13 @@ impl<'t> Place<'t> {
 
     /// The way past a pooler.
     pub(crate) fn direct_url(&self, wanted: &Locking) -> Result<Option<String>, Failure> {
-        let configured = || variable(DIRECT_URL);
-        let Some(text) = wanted.direct_url.clone().or_else(configured) else { return Ok(None) };
-        match Address::parse(&text, Path::new("")) {
-            Ok(address) => Ok(Some(address.to_write())),
-            Err(why) => Err(Failure::usage(format!("--direct-url or {DIRECT_URL}: {why}"))),
-        }
+        let address = match &wanted.direct_url {
+            Some(text) => Some(parsed("--direct-url", text, Path::new(""))?),
+            None => self.config.direct_url()?,
+        };
+        Ok(address.map(|address| address.to_write()))
     }
 }
-
-const DIRECT_URL: &str = "JETBASE_DIRECT_URL";
 
 /// The folder that was named, else `migrations`, else `jetbase/migrations`.
 pub(crate) fn folder(named: Option<&Path>) -> PathBuf {

@@ -1,0 +1,252 @@
+//! Passwords that were typed or set, hidden in whatever quotes them.
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::sync::{LazyLock, PoisonError, RwLock};
+
+use super::config::{DIRECT_URL, URLS};
+
+/// A password, and how its text begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Secret {
+    before: String,
+    password: String,
+    extent: Extent,
+}
+
+/// How much of a password must be there to be hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// Its first character: a message may quote a part.
+    Begun,
+    /// All of it, and what follows: what stands before it may stand elsewhere too.
+    Whole,
+}
+
+/// What the arguments and the environment of this process hold, and what was learned later.
+static KNOWN: LazyLock<RwLock<Vec<Secret>>> = LazyLock::new(|| {
+    let mut known = of_arguments(std::env::args_os().collect());
+    for name in URLS.iter().chain([&DIRECT_URL]) {
+        let value = std::env::var_os(name).unwrap_or_default();
+        known.extend(of_text(&value.to_string_lossy()));
+    }
+    RwLock::new(known)
+});
+
+const MASK: &str = "***";
+
+/// Hides the passwords of a text from now on.
+pub(crate) fn learn(text: &str) {
+    KNOWN.write().unwrap_or_else(PoisonError::into_inner).extend(of_text(text));
+}
+
+/// Hides the known passwords in a text, in quotes or escaped as they may be.
+pub(crate) fn hide(text: &str) -> Cow<'_, str> {
+    hide_these(text, &KNOWN.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The passwords of a command line; an unquoted blank makes two arguments of one URL.
+fn of_arguments(arguments: Vec<OsString>) -> Vec<Secret> {
+    let texts: Vec<_> = arguments.iter().map(|it| it.to_string_lossy().into_owned()).collect();
+    let mut known = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        known.extend(of_text(text));
+        if is_open(text) {
+            known.extend(of_rest(texts.get(index + 1..).unwrap_or_default()));
+        }
+    }
+    known
+}
+
+/// The parts of a URL's password that became arguments of their own, up to its `@`.
+fn of_rest(texts: &[String]) -> Vec<Secret> {
+    let Some(end) = texts.iter().position(|text| text.contains('@')) else { return Vec::new() };
+    let rest = texts.iter().take(end + 1).map(|text| {
+        // The messages quote a whole argument.
+        let password = match text.rsplit_once('@') {
+            Some((password, _)) => format!("{password}@"),
+            None => format!("{text}'"),
+        };
+        Secret { before: "'".to_owned(), password, extent: Extent::Whole }
+    });
+    rest.collect()
+}
+
+/// Whether a text is a URL that ends before the `@` behind its password.
+fn is_open(text: &str) -> bool {
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    !rest.contains('@') && rest.split_once(':').is_some_and(|(_, tail)| !tail.contains('/'))
+}
+
+/// The passwords in one argument or one value.
+fn of_text(text: &str) -> Vec<Secret> {
+    let in_front = match text.split_once("://") {
+        Some((scheme, _)) if is_file(scheme) => None,
+        Some((_, rest)) => of_authority(rest),
+        None => of_bare(text),
+    };
+    in_front.into_iter().chain(of_parameters(text)).collect()
+}
+
+fn is_file(scheme: &str) -> bool {
+    let scheme = scheme.to_ascii_lowercase();
+    scheme.ends_with("file")
+        || scheme.rsplit(['=', '\'', '"', ' ']).next().is_some_and(|it| it.starts_with("sqlite"))
+}
+
+/// The password between `://user:` and the last `@`: which of several is meant, nobody knows.
+fn of_authority(rest: &str) -> Option<Secret> {
+    let (user, tail) = rest.split_once(':')?;
+    let password = match tail.rsplit_once('@') {
+        Some((password, _)) => password,
+        None => tail,
+    };
+    let host = user.rsplit_once('@').map_or(user, |(_, host)| host);
+    let only_host =
+        host.starts_with('[') || (user.contains('@') || !tail.contains('@')) && is_port(tail);
+    let secret = Secret {
+        before: format!("://{user}:"),
+        password: password.to_owned(),
+        extent: Extent::Begun,
+    };
+    (!only_host && !password.is_empty()).then_some(secret)
+}
+
+/// Whether this follows the colon behind a host.
+fn is_port(tail: &str) -> bool {
+    let end = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
+    tail.get(end..).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+}
+
+/// The password of a URL without its scheme.
+fn of_bare(text: &str) -> Option<Secret> {
+    let (user, tail) = text.split_once(':')?;
+    let (password, _) = tail.rsplit_once('@')?;
+    let user = user.rsplit('=').next().unwrap_or_default();
+    Some(Secret {
+        before: format!("{user}:"),
+        password: format!("{password}@"),
+        extent: Extent::Whole,
+    })
+}
+
+/// The values of parameters whose names promise a secret.
+fn of_parameters(text: &str) -> impl Iterator<Item = Secret> {
+    text.match_indices('=').filter_map(|(at, _)| {
+        let (before, value) = (text.get(..at)?, text.get(at + 1..)?);
+        let start = before.rfind(|c: char| !is_name(c)).map_or(0, |at| at + 1);
+        let name = before.get(start..).filter(|name| is_secret(name))?;
+        let password = value.split('&').next().filter(|it| !it.is_empty())?;
+        Some(Secret {
+            before: format!("{name}="),
+            password: password.to_owned(),
+            extent: Extent::Begun,
+        })
+    })
+}
+
+fn is_name(c: char) -> bool {
+    // What is not ASCII ends no name, so that a name begins one byte behind its end.
+    c.is_ascii_alphanumeric() || c == '_' || c == '-' || !c.is_ascii()
+}
+
+/// Whether a parameter of this name holds a secret.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["pass", "pwd", "secret", "token"].iter().any(|word| name.contains(word))
+}
+
+fn hide_these<'t>(text: &'t str, known: &[Secret]) -> Cow<'t, str> {
+    let forms: Vec<Secret> = known.iter().flat_map(forms).collect();
+    if !forms.iter().any(|form| text.contains(&form.before)) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let found = forms.iter().map(|form| (form.hidden(&safe, rest), form));
+        match found.max_by_key(|(length, _)| *length) {
+            Some((length, form)) if length > 0 => {
+                safe.push_str(MASK);
+                safe.push_str(form.after(rest, length));
+                rest = rest.get(length..).unwrap_or_default();
+            }
+            _ => {
+                safe.push(c);
+                rest = rest.get(c.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// A secret as it is, as our messages and Rust's escape it, and each of these in JSON.
+fn forms(secret: &Secret) -> Vec<Secret> {
+    let form = |escape: fn(&str) -> String| Secret {
+        before: escape(&secret.before),
+        password: escape(&secret.password),
+        extent: secret.extent,
+    };
+    let plain = [form(str::to_owned), form(debug), form(quoted)];
+    let json = plain.clone().map(|it| Secret {
+        before: json(&it.before),
+        password: json(&it.password),
+        extent: it.extent,
+    });
+    let mut forms: Vec<Secret> = Vec::new();
+    for form in plain.into_iter().chain(json) {
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
+    forms
+}
+
+fn debug(text: &str) -> String {
+    text.escape_debug().to_string()
+}
+
+fn quoted(text: &str) -> String {
+    bare(&format!("{text:?}"))
+}
+
+fn json(text: &str) -> String {
+    bare(&serde_json::Value::from(text).to_string())
+}
+
+fn bare(quoted: &str) -> String {
+    let inner = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    inner.unwrap_or_default().to_owned()
+}
+
+impl Secret {
+    /// How many bytes of the rest are to be hidden, behind what was written before.
+    fn hidden(&self, before: &str, rest: &str) -> usize {
+        if !before.ends_with(&self.before) {
+            return 0;
+        }
+        let same = self.password.char_indices().zip(rest.chars());
+        let differs = same.clone().find(|((_, ours), theirs)| ours != theirs);
+        let length = match differs {
+            Some(((at, _), _)) => at,
+            None => self.password.len().min(rest.len()),
+        };
+        match self.extent {
+            Extent::Whole if length < self.password.len() => 0,
+            _ => length,
+        }
+    }
+
+    /// What of the hidden part is shown: the character that ends it.
+    fn after<'t>(&self, rest: &'t str, length: usize) -> &'t str {
+        match self.extent {
+            Extent::Whole => {
+                rest.get(..length).and_then(|it| it.get(length - 1..)).unwrap_or_default()
+            }
+            Extent::Begun => "",
+        }
+    }
+}
