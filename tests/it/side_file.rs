@@ -88,8 +88,10 @@ mod unix {
         Ok(())
     }
 
+    type Plant = fn(&Path) -> Result<(), Error>;
+
     /// What a stranger can leave under the name of the side file.
-    fn plants() -> Vec<(&'static str, fn(&Path) -> Result<(), Error>)> {
+    fn plants() -> Vec<(&'static str, Plant)> {
         vec![
             ("is a symbolic link", |side| Ok(symlink("/dev/zero", side)?)),
             ("is a named pipe", |side| {

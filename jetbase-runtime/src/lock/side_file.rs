@@ -1,7 +1,7 @@
 //! The file beside an SQLite database whose lock proves that a run lives.
 
 mod open;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
 
 use std::fs::{File, TryLockError};
@@ -34,7 +34,7 @@ const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How often the lock is tried again: another process may be asking whether it is free.
 const LOCK_TRIES: u32 = 4;
-const LOCK_PAUSE: Duration = Duration::from_millis(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
 impl SideFile {
     /// Opens the file, or makes it; `None` where the folder takes no file, or locks do not work.

@@ -1,3 +1,5 @@
+#![cfg(unix)]
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::PathBuf;
@@ -10,7 +12,7 @@ use super::*;
 
 /// A folder with a database in it: no SQLite needs to read it.
 struct Place {
-    _folder: TempDir,
+    folder: TempDir,
     database: String,
     side: PathBuf,
 }
@@ -20,7 +22,7 @@ fn place() -> Place {
     let database = folder.path().join("x.db").display().to_string();
     fs::write(&database, "").unwrap();
     let side = path(Path::new(&database));
-    Place { _folder: folder, database, side }
+    Place { folder, database, side }
 }
 
 fn made(place: &Place) -> SideFile {
@@ -64,10 +66,13 @@ fn two_who_ask_do_not_take_each_other_for_a_holder() {
     assert!(!asking.is_held_by_others());
 }
 
+/// Makes something under the name of the side file.
+type Plant<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn what_is_no_plain_file_is_refused_at_once() {
     let target = tempfile::NamedTempFile::new().unwrap();
-    let kinds: [(&str, &dyn Fn(&Path)); 6] = [
+    let kinds: [(&str, Plant<'_>); 6] = [
         ("is a symbolic link", &|side| symlink(target.path(), side).unwrap()),
         ("is a symbolic link", &|side| symlink("nowhere", side).unwrap()),
         ("is a directory", &|side| fs::create_dir(side).unwrap()),
@@ -138,9 +143,35 @@ fn a_new_file_has_the_users_of_its_database() {
 fn the_right_to_read_is_enough_for_the_lock() {
     let place = place();
     let mut writer = made(&place);
+    fs::set_permissions(&place.side, Permissions::from_mode(0o444)).unwrap();
+    // Root opens it for writing all the same.
+    let mut other = made(&place);
+    assert!(other.try_lock() && writer.is_held_by_others());
+    other.unlock();
     let reader = File::open(&place.side).unwrap();
     let mut reader = SideFile { file: reader, identity: writer.identity, locked: false };
     assert!(reader.try_lock() && writer.is_held_by_others());
+}
+
+#[test]
+fn what_may_not_be_read_is_told() {
+    let place = place();
+    made(&place);
+    fs::set_permissions(&place.side, Permissions::from_mode(0o000)).unwrap();
+    if !are_we_root(&place) {
+        assert!(refusal(&place).contains(" cannot be opened: permission denied; mend that, or"));
+    }
+}
+
+#[test]
+fn a_folder_that_takes_no_file_gives_no_proof_and_no_error() {
+    let place = place();
+    let folder = place.folder.path();
+    fs::set_permissions(folder, Permissions::from_mode(0o555)).unwrap();
+    if !are_we_root(&place) {
+        assert!(SideFile::find_or_make(&place.database).unwrap().is_none());
+    }
+    fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
