@@ -59,12 +59,12 @@ pub(crate) fn prepare<'m>(
         let base = script.range(section).map_or(0, |range| range.start);
         let statements =
             cut(script.section(section), script.delimiter(), syntax).unwrap_or_default();
-        let effects = statements.iter().map(|it| session_effect(it.sql, syntax));
+        let effects = statements.iter().map(|it| session_effect(it.sql, it.syntax));
         let session_effect = effects.max().unwrap_or(SessionEffect::Nothing);
-        let reads_session = statements.iter().any(|it| reads_session(it.sql, syntax));
+        let reads_session = statements.iter().any(|it| reads_session(it.sql, it.syntax));
         let statements = statements
             .iter()
-            .map(|it| (base + it.start..base + it.start + it.sql.len(), effect(it.sql, syntax)))
+            .map(|it| (base + it.start..base + it.start + it.sql.len(), effect(it.sql, it.syntax)))
             .collect();
         let directives = script.directives().unwrap_or_default();
         jobs.push(Job {

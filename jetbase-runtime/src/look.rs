@@ -369,7 +369,7 @@ fn settle(dialect: Dialect, facts: &Row, has_history: bool, wish: &Wish) -> Resu
         Dialect::MySql => Syntax {
             ansi_quotes: settings.contains("ANSI"),
             backslash_escapes: !settings.contains("NO_BACKSLASH_ESCAPES"),
-            ..Syntax::of(dialect)
+            ..Syntax::of_server(facts.text(7))
         },
         Dialect::Sqlite => Syntax::of(dialect),
     };

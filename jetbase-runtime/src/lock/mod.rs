@@ -76,7 +76,8 @@ pub(crate) async fn acquire(
     work: Work,
 ) -> Result<Held, Error> {
     session.wait_within(limit).await;
-    let side_file = session.file.as_deref().and_then(SideFile::open);
+    let found = session.file.as_deref().map_or(Ok(None), SideFile::find_or_make);
+    let side_file = found.map_err(Error::place)?;
     if let Some(file) = &side_file {
         session.proof = Proof::File;
         session.server = file.identity();
@@ -335,7 +336,8 @@ async fn let_go(session: &mut Session<'_>, side_file: &mut Option<SideFile>) {
 
 /// Reads the row, without a lock and without a transaction; `alive` is known only of those whose life we can judge.
 pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>, Error> {
-    let mut side_file = session.file.as_deref().and_then(SideFile::open_existing);
+    let found = session.file.as_deref().map_or(Ok(None), SideFile::find);
+    let mut side_file = found.map_err(Error::place)?;
     let proof = match session.dialect {
         Dialect::Postgres => Proof::Advisory,
         Dialect::MySql => Proof::GetLock,

@@ -55,16 +55,6 @@ impl SideFile {
         SideFile::persist(database, Absent::Leave)
     }
 
-    /// As `find_or_make`, for callers that treat a file that cannot be used as no proof.
-    pub(crate) fn open(database: &str) -> Option<Self> {
-        SideFile::find_or_make(database).ok().flatten()
-    }
-
-    /// As `find`, for callers that treat a file that cannot be used as no proof.
-    pub(crate) fn open_existing(database: &str) -> Option<Self> {
-        SideFile::find(database).ok().flatten()
-    }
-
     fn persist(database: &str, absent: Absent) -> Result<Option<Self>, String> {
         let mut tries = 1;
         loop {
