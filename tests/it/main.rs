@@ -18,6 +18,8 @@ mod cli;
 mod examples;
 /// Private servers, databases, the Python tool, and the glue to the test runner.
 mod harness;
+/// What runs, files, sessions and callers must not notice of each other.
+mod isolation;
 /// Who holds the lock, and what happens to those who do not.
 mod lock;
 /// Roles, schemas, settings: where a run works, and what it leaves behind.
@@ -56,5 +58,6 @@ fn main() -> ExitCode {
     python::register(&mut suite);
     place::register(&mut suite);
     bad_input::register(&mut suite);
+    isolation::register(&mut suite);
     suite.run()
 }

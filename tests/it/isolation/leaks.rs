@@ -1,0 +1,258 @@
+use jetbase::DatabaseUrl;
+use sqlx::mysql::MySqlPoolOptions;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::SqlitePoolOptions;
+
+use super::{column, is_tidy, leaks_mysql, leaks_postgres, leaks_sqlite};
+use crate::apply::set;
+use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
+
+/// What a first file leaves in its session, and what a second one could notice of it.
+///
+/// `{other}` is a second database on MySQL, and a role on PostgreSQL.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    /// What is in the database before.
+    pub(super) before: &'static str,
+    /// The first file.
+    pub(super) first: &'static str,
+    /// What the second file does before it writes down what it sees.
+    pub(super) second: &'static str,
+    pub(super) variants: &'static [&'static str],
+    pub(super) answer: Answer,
+}
+
+/// What jetbase may do with the first file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It has to run.
+    Runs,
+    /// It runs, or it is refused by its name before anything of it is executed.
+    RunsOrRefuses,
+}
+
+/// The beginning of a file in one transaction, and of one without.
+pub(super) const BOTH: &[&str] = &["", OFF];
+pub(super) const WHOLE: &[&str] = &[""];
+pub(super) const ALONE: &[&str] = &[OFF];
+const OFF: &str = "-- jetbase: transaction=off\n";
+
+impl Case {
+    /// A first file that has to run both in a transaction and without.
+    pub(super) const fn new(name: &'static str, first: &'static str) -> Case {
+        Case { name, before: "", first, second: "", variants: BOTH, answer: Answer::Runs }
+    }
+
+    pub(super) const fn before(self, before: &'static str) -> Case {
+        Case { before, ..self }
+    }
+
+    pub(super) const fn second(self, second: &'static str) -> Case {
+        Case { second, ..self }
+    }
+
+    pub(super) const fn only(self, variants: &'static [&'static str]) -> Case {
+        Case { variants, ..self }
+    }
+
+    pub(super) const fn may_be_refused(self) -> Case {
+        Case { answer: Answer::RunsOrRefuses, ..self }
+    }
+}
+
+/// A temporary table that hides one of the same name.
+const HIDES: Case =
+    Case::new("a_temporary_table", "CREATE TEMPORARY TABLE users AS SELECT * FROM users;\n")
+        .second("INSERT INTO users (id) VALUES (7);\n");
+
+/// The names of both files, with letters that are no ASCII.
+const FIRST: &str = "V1__läßt.sql";
+const SECOND: &str = "V2__sieht_größe.sql";
+
+pub(super) fn register(suite: &mut Suite) {
+    let each = |kinds: &'static [Kind], cases: &'static [Case], suite: &mut Suite| {
+        for case in cases {
+            let name = format!("the_next_file_does_not_see_{}", case.name);
+            suite.each(&name, kinds, Needs::NOTHING, move |ctx| leaves_nothing(ctx, *case));
+        }
+    };
+    each(Kind::ALL, const { &[HIDES] }, suite);
+    each(&[Kind::Postgres], leaks_postgres::CASES, suite);
+    each(&[Kind::Mysql], leaks_mysql::CASES, suite);
+    each(&[Kind::Sqlite], leaks_sqlite::CASES, suite);
+    suite.each("a_seed_does_not_reach_the_next_file", &[Kind::Postgres], Needs::NOTHING, seed);
+}
+
+/// How a run gets its connection.
+#[derive(Clone, Copy, Debug)]
+enum Route {
+    Url,
+    /// A pool of one connection.
+    Pool,
+}
+
+/// The second file sees behind the first one what it sees in a run of its own.
+async fn leaves_nothing(ctx: Context, case: Case) -> TestResult {
+    let other = format!("{}_other", ctx.db.name);
+    let needs_other = [case.before, case.first].iter().any(|text| text.contains("{other}"));
+    let (make, forget) = match ctx.kind {
+        Kind::Postgres => (format!("CREATE ROLE {other}"), format!("DROP ROLE {other}")),
+        _ if case.first.contains("SET ROLE") => {
+            (format!("CREATE ROLE {other}"), format!("DROP ROLE {other}"))
+        }
+        _ => (format!("CREATE DATABASE {other}"), format!("DROP DATABASE {other}")),
+    };
+    if needs_other {
+        ctx.db.admin(&make).await?;
+    }
+    let case = Filled {
+        before: case.before.replace("{other}", &other),
+        first: case.first.replace("{other}", &other),
+        second: format!("{}{}", case.second, sees(&ctx.db).await?),
+        answer: case.answer,
+        variants: case.variants,
+    };
+    let mut wrong = Vec::new();
+    for variant in case.variants {
+        let fresh = fresh(&ctx, &case).await?;
+        let first = format!("{variant}{}", case.first);
+        // Each file in a run of its own: that is what has to be seen.
+        let mut expected = Vec::new();
+        let alone = jetbase::run_url(&set(&[(FIRST, &first)]), &fresh.url).await;
+        if alone.is_ok() || case.answer == Answer::Runs {
+            alone.map_err(|error| format!("{variant}the first file by itself: {error}"))?;
+            let both = set(&[(FIRST, &first), (SECOND, &case.second)]);
+            let later = jetbase::run_url(&both, &fresh.url).await;
+            later.map_err(|error| format!("{variant}the second file in a later run: {error}"))?;
+            expected = seen(&fresh).await?;
+        }
+        for route in [Route::Url, Route::Pool] {
+            if let Err(error) = one_run(&ctx, &case, &first, route, &expected).await {
+                wrong.push(format!("{variant}{route:?}: {error}"));
+            }
+        }
+    }
+    if needs_other {
+        ctx.db.admin(&forget).await?;
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+/// A case with its words filled in.
+struct Filled {
+    before: String,
+    first: String,
+    second: String,
+    answer: Answer,
+    variants: &'static [&'static str],
+}
+
+/// A database with the table `users` and what the case needs.
+async fn fresh(ctx: &Context, case: &Filled) -> Result<Database, Error> {
+    let db = ctx.another().await?;
+    db.execute("CREATE TABLE users (id INTEGER); INSERT INTO users (id) VALUES (1)").await?;
+    if !case.before.is_empty() {
+        db.execute(&case.before).await?;
+    }
+    Ok(db)
+}
+
+/// Both files in one run: the second sees the same, and everything is recorded and tidy.
+async fn one_run(
+    ctx: &Context,
+    case: &Filled,
+    first: &str,
+    route: Route,
+    expected: &[String],
+) -> TestResult {
+    let db = fresh(ctx, case).await?;
+    let both = set(&[(FIRST, first), (SECOND, &case.second)]);
+    let report = match (route, ctx.kind) {
+        (Route::Url, _) => jetbase::run_url(&both, &db.url).await,
+        (Route::Pool, Kind::Postgres) => {
+            let pool = PgPoolOptions::new().max_connections(1).connect(&db.url).await?;
+            jetbase::run(&both, &pool).await
+        }
+        (Route::Pool, Kind::Mysql) => {
+            let pool = MySqlPoolOptions::new().max_connections(1).connect(&db.url).await?;
+            jetbase::run(&both, &pool).await
+        }
+        (Route::Pool, Kind::Sqlite) => {
+            let pool = SqlitePoolOptions::new().max_connections(1).connect(&db.url).await?;
+            jetbase::run(&both, &pool).await
+        }
+    };
+    match report {
+        Err(error) if case.answer == Answer::RunsOrRefuses => return refused(&db, &error).await,
+        report => drop(report?),
+    }
+    let seen = seen(&db).await?;
+    let only = |these: &[String], those: &[String]| {
+        these.iter().filter(|line| !those.contains(line)).cloned().collect::<Vec<_>>()
+    };
+    let (more, less) = (only(&seen, expected), only(expected, &seen));
+    if !more.is_empty() || !less.is_empty() {
+        return Err(format!("the second file saw {more:?}; in a fresh run it sees {less:?}").into());
+    }
+    tokio::spawn(async move {
+        is_tidy(&db, &[FIRST, SECOND]).await?;
+        let texts = column(&db, "SELECT description FROM jetbase_migrations ORDER BY 1").await?;
+        assert_eq!(texts, ["läßt", "sieht größe"], "the texts in the history");
+        let facts = column(
+            &db,
+            "SELECT order_executed FROM jetbase_migrations WHERE applied_at > '2020-01-01' ORDER BY 1",
+        );
+        assert_eq!(facts.await?, ["1", "2"], "the numbers of the rows that have a time of today");
+        let again = jetbase::run(&both, DatabaseUrl(&db.url)).await?;
+        assert!(again.is_up_to_date(), "{again}");
+        Ok(())
+    })
+    .await?
+}
+
+/// A file that cannot be undone is refused by its name, and nothing was executed.
+async fn refused(db: &Database, error: &jetbase::Error) -> TestResult {
+    let text = error.to_string();
+    if !text.contains(FIRST) {
+        return Err(format!("refused without its name: {text}").into());
+    }
+    let recorded = column(db, "SELECT filename FROM jetbase_migrations").await.unwrap_or_default();
+    let locked = column(db, "SELECT is_locked FROM jetbase_lock").await.unwrap_or_default();
+    let users = column(db, "SELECT id FROM users").await?;
+    if users == ["1"] && recorded.is_empty() && locked != ["1"] {
+        return Ok(());
+    }
+    Err(format!("{text}\nafterwards: recorded {recorded:?}, locked {locked:?}").into())
+}
+
+/// What the second file did and saw, without the names of databases.
+async fn seen(db: &Database) -> Result<Vec<String>, Error> {
+    let mut lines = column(db, "SELECT line FROM shown ORDER BY line").await?;
+    let ids = column(db, "SELECT id FROM users ORDER BY id").await?;
+    lines.push(format!("users {}", ids.join(", ")));
+    Ok(lines.into_iter().map(|line| line.replace(&db.name, "{db}")).collect())
+}
+
+/// Writes down, in the table `shown`, what a session looks like from inside.
+async fn sees(db: &Database) -> Result<String, Error> {
+    let query = match db.kind {
+        Kind::Postgres => leaks_postgres::SEES.to_owned(),
+        Kind::Mysql => leaks_mysql::sees(db).await?,
+        Kind::Sqlite => leaks_sqlite::SEES.to_owned(),
+    };
+    let table = if db.kind == Kind::Postgres { "public.shown" } else { "shown" };
+    Ok(format!("CREATE TABLE {table} AS {query};\n"))
+}
+
+/// The random numbers of the second file do not follow from the seed of the first one.
+async fn seed(ctx: Context) -> TestResult {
+    let draws = "SELECT setseed(0.25); SELECT random() FROM generate_series(1, 20)";
+    let seeded = column(&ctx.db, draws).await?;
+    let draw = "CREATE TABLE drawn AS SELECT random() AS number;\n";
+    let both = set(&[("V1__seed.sql", "SELECT setseed(0.25);\n"), ("V2__draw.sql", draw)]);
+    jetbase::run_url(&both, &ctx.db.url).await?;
+    let drawn = column(&ctx.db, "SELECT number FROM drawn").await?;
+    assert!(!seeded.contains(&drawn[0]), "the second file draws what the first one's seed gives");
+    is_tidy(&ctx.db, &["V1__seed.sql", "V2__draw.sql"]).await
+}

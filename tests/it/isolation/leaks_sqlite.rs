@@ -1,0 +1,55 @@
+use super::leaks::{ALONE, BOTH, Case};
+
+/// Everything of a connection that a statement can read.
+pub(super) const SEES: &str = "SELECT 'recursive_triggers ' || recursive_triggers AS line FROM pragma_recursive_triggers
+  UNION ALL SELECT 'query_only ' || query_only FROM pragma_query_only
+  UNION ALL SELECT 'ignore_check_constraints ' || ignore_check_constraints FROM pragma_ignore_check_constraints
+  UNION ALL SELECT 'legacy_alter_table ' || legacy_alter_table FROM pragma_legacy_alter_table
+  UNION ALL SELECT 'reverse_unordered_selects ' || reverse_unordered_selects FROM pragma_reverse_unordered_selects
+  UNION ALL SELECT 'writable_schema ' || writable_schema FROM pragma_writable_schema
+  UNION ALL SELECT 'trusted_schema ' || trusted_schema FROM pragma_trusted_schema
+  UNION ALL SELECT 'cell_size_check ' || cell_size_check FROM pragma_cell_size_check
+  UNION ALL SELECT 'defer_foreign_keys ' || defer_foreign_keys FROM pragma_defer_foreign_keys
+  UNION ALL SELECT 'automatic_index ' || automatic_index FROM pragma_automatic_index
+  UNION ALL SELECT 'temp_store ' || temp_store FROM pragma_temp_store
+  UNION ALL SELECT 'busy_timeout ' || timeout FROM pragma_busy_timeout
+  UNION ALL SELECT 'like ' || ('a' LIKE 'A')
+  UNION ALL SELECT 'database ' || name FROM pragma_database_list
+  UNION ALL SELECT 'temporary ' || name FROM sqlite_temp_master";
+
+const INSERT: &str = "INSERT INTO users (id) VALUES (7);\n";
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("recursive_triggers", "PRAGMA recursive_triggers = ON;\n"),
+    Case::new("a_connection_that_only_reads", "PRAGMA query_only = ON;\n").second(INSERT),
+    Case::new("checks_that_are_off", "PRAGMA ignore_check_constraints = ON;\n"),
+    Case::new("a_case_sensitive_like", "PRAGMA case_sensitive_like = ON;\n"),
+    Case::new("an_old_alter_table", "PRAGMA legacy_alter_table = ON;\n"),
+    Case::new("a_reversed_order", "PRAGMA reverse_unordered_selects = ON;\n"),
+    Case::new("a_writable_schema", "PRAGMA writable_schema = ON;\n"),
+    Case::new("a_schema_without_trust", "PRAGMA trusted_schema = OFF;\n"),
+    Case::new("cells_that_are_checked", "PRAGMA cell_size_check = ON;\n"),
+    Case::new("keys_that_are_deferred", "PRAGMA defer_foreign_keys = ON;\n"),
+    Case::new("no_automatic_index", "PRAGMA automatic_index = OFF;\n"),
+    Case::new("a_busy_timeout", "PRAGMA busy_timeout = 3;\n"),
+    Case::new("a_pragma_by_function", "SELECT * FROM pragma_busy_timeout(3);\n"),
+    Case::new("an_empty_temporary_table", "CREATE TEMP TABLE users (id INTEGER);\n").second(INSERT),
+    Case::new("a_table_in_temp", "CREATE TABLE temp.users (id INTEGER);\n").second(INSERT),
+    Case::new("a_temporary_view", "CREATE TEMP VIEW extra AS SELECT 5 AS id;\n")
+        .before("CREATE TABLE extra (id INTEGER)")
+        .second("INSERT INTO users (id) SELECT count(*) FROM extra;\n"),
+    Case::new(
+        "a_temporary_trigger",
+        "CREATE TEMP TRIGGER twice AFTER INSERT ON users BEGIN INSERT INTO extra (id) VALUES (NEW.id); END;\n",
+    )
+    .before("CREATE TABLE extra (id INTEGER)")
+    .second("INSERT INTO users (id) VALUES (7);\nINSERT INTO users (id) SELECT count(*) + 50 FROM extra;\n"),
+    Case::new("an_attached_database", "ATTACH ':memory:' AS more;\n").only(BOTH),
+    Case::new(
+        "an_attached_table",
+        "ATTACH ':memory:' AS more;\nCREATE TABLE more.late (id INTEGER);\n",
+    )
+    .only(ALONE)
+    .second("CREATE TABLE late (id INTEGER);\nINSERT INTO late (id) VALUES (1);\n"),
+    Case::new("foreign_keys", "PRAGMA foreign_keys = ON;\n").only(ALONE).may_be_refused(),
+];
