@@ -1,1 +1,158 @@
-pub(super) fn register(_suite: &mut crate::harness::Suite) {}
+use super::leaks::{Case, query};
+use super::somebody::Somebody;
+use super::{column, leaks_mysql, leaks_postgres, leaks_sqlite, same_lines};
+use crate::apply::set;
+use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let name = "what_a_caller_had_before_is_there_afterwards";
+    suite.each(name, Kind::ALL, Needs::NOTHING, keeps);
+    suite.each("statements_prepared_by_the_driver_still_work", Kind::ALL, Needs::NOTHING, driver);
+}
+
+/// What the caller's connection holds before.
+const fn owns(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Postgres => {
+            "CREATE TEMPORARY TABLE mine AS SELECT 41 AS id; CREATE TEMPORARY VIEW my_view AS SELECT 42 AS id; \
+             CREATE FUNCTION pg_temp.own() RETURNS integer LANGUAGE sql AS 'SELECT 43'; PREPARE own AS SELECT 44; \
+             DECLARE own SCROLL CURSOR WITH HOLD FOR SELECT 45; LISTEN own; SELECT pg_advisory_lock(77); \
+             SET my.setting = 'mine'; SET work_mem = '5MB'; SET TIME ZONE 'Europe/Berlin'; \
+             SET statement_timeout = '66s'; SET search_path TO public, pg_catalog; SELECT setval('owned', 46)"
+        }
+        Kind::Mysql => {
+            "CREATE TEMPORARY TABLE mine (id INTEGER); INSERT INTO mine VALUES (41); SET @own = 42; \
+             PREPARE own FROM 'SELECT 44'; SET SESSION group_concat_max_len = 77, sql_mode = 'ANSI_QUOTES', \
+             time_zone = '+03:00', sql_safe_updates = 1, foreign_key_checks = 0, max_sort_length = 99; \
+             SET NAMES latin2; DO GET_LOCK('own', 0)"
+        }
+        Kind::Sqlite => {
+            "CREATE TEMP TABLE mine (id INTEGER); INSERT INTO mine VALUES (41); ATTACH ':memory:' AS own; \
+             CREATE TABLE own.more (id INTEGER); PRAGMA recursive_triggers = ON; PRAGMA busy_timeout = 1234; \
+             PRAGMA foreign_keys = ON; PRAGMA legacy_alter_table = ON"
+        }
+    }
+}
+
+/// What still has to answer, besides the settings.
+const fn questions(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Postgres => &[
+            "SELECT id::text FROM mine",
+            "SELECT id::text FROM my_view",
+            "SELECT pg_temp.own()",
+            "EXECUTE own",
+            "FETCH NEXT FROM own",
+            "MOVE BACKWARD ALL FROM own",
+            "SELECT currval('owned')::text",
+        ],
+        Kind::Mysql => &[
+            "SELECT CAST(id AS CHAR) FROM mine",
+            "SELECT CAST(@own AS CHAR)",
+            "EXECUTE own",
+            "SELECT CAST(IS_USED_LOCK('own') = CONNECTION_ID() AS CHAR)",
+            "SELECT CAST(@@in_transaction AS CHAR)",
+        ],
+        Kind::Sqlite => &[
+            "SELECT CAST(id AS TEXT) FROM mine",
+            "SELECT CAST(count(*) AS TEXT) FROM own.more",
+            "SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys",
+        ],
+    }
+}
+
+async fn answers(caller: &mut Somebody, db: &Database) -> Result<Vec<String>, Error> {
+    let mut lines = caller.column(&query(db).await?).await?;
+    lines.sort();
+    for question in questions(db.kind) {
+        let answer = caller.column(question).await.map_err(|error| error.to_string());
+        lines.push(format!("{question}: {answer:?}"));
+    }
+    Ok(lines)
+}
+
+/// Every file that leaves something, on a connection of a caller who has much.
+async fn keeps(ctx: Context) -> TestResult {
+    let cases = match ctx.kind {
+        Kind::Postgres => leaks_postgres::CASES,
+        Kind::Mysql => leaks_mysql::CASES,
+        Kind::Sqlite => leaks_sqlite::CASES,
+    };
+    let mut wrong = Vec::new();
+    // Those that need a second database or role do not have one here.
+    for case in cases.iter().filter(|case| !case.first.contains("{other}")) {
+        if let Err(error) = beside(&ctx, case).await {
+            wrong.push(format!("{}: {error}", case.name));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+async fn beside(ctx: &Context, case: &Case) -> TestResult {
+    let db = ctx.another().await?;
+    db.execute("CREATE TABLE users (id INTEGER); INSERT INTO users (id) VALUES (1)").await?;
+    if ctx.kind == Kind::Postgres {
+        db.execute("CREATE SEQUENCE owned").await?;
+    }
+    if !case.before.is_empty() {
+        db.execute(case.before).await?;
+    }
+    let first = format!("{}{}", case.variants[0], case.first);
+    let all = set(&[
+        ("V1__first.sql", &first),
+        ("V2__second.sql", "INSERT INTO users (id) VALUES (7);\n"),
+    ]);
+    let mut caller = Somebody::at(&db).await?;
+    caller.execute(owns(ctx.kind)).await?;
+    let before = answers(&mut caller, &db).await?;
+    let report = caller.migrate(&all).await;
+    let after = answers(&mut caller, &db).await;
+    let _ = caller.close().await;
+    let after = after.map_err(|error| format!("{error}; the run: {report:?}"))?;
+    same_lines("the caller's connection", &before, &after)?;
+    let ids = column(&db, "SELECT id FROM users WHERE id = 7").await?;
+    let locked = column(&db, "SELECT is_locked FROM jetbase_lock").await.unwrap_or_default();
+    let recorded = column(&db, "SELECT filename FROM jetbase_migrations").await.unwrap_or_default();
+    match report {
+        Ok(_) if ids == ["7"] && locked == ["0"] && recorded.len() == 2 => Ok(()),
+        Err(error)
+            if error.to_string().contains("V1__first.sql")
+                && ids.is_empty()
+                && locked != ["1"]
+                && recorded.is_empty() =>
+        {
+            Ok(())
+        }
+        report => Err(format!("{report:?}; id {ids:?}, locked {locked:?}, {recorded:?}").into()),
+    }
+}
+
+/// The driver keeps statements by name: they are there behind a run, too.
+async fn driver(ctx: Context) -> TestResult {
+    let text = match ctx.kind {
+        Kind::Postgres => "PREPARE q AS SELECT 1;\nSET my.setting = 'leaked';\nRESET ALL;\n",
+        Kind::Mysql => "SET @x = 5;\nPREPARE q FROM 'SELECT 1';\n",
+        Kind::Sqlite => "CREATE TEMP TABLE left_behind (id INTEGER);\n",
+    };
+    ctx.db.execute("CREATE TABLE users (id INTEGER)").await?;
+    let all =
+        set(&[("V1__first.sql", text), ("V2__b.sql", "INSERT INTO users (id) VALUES (1);\n")]);
+    macro_rules! asks {
+        ($Connection:ty, $question:expr) => {{
+            let mut caller = <$Connection as sqlx::Connection>::connect(&ctx.db.url).await?;
+            for round in 0..3_i64 {
+                let question = sqlx::query_scalar::<_, i64>($question).bind(round);
+                assert_eq!(question.fetch_one(&mut caller).await?, round + 1, "{round}");
+                if let Err(error) = jetbase::run(&all, &mut caller).await {
+                    assert!(error.to_string().contains("V1__first.sql"), "{error}");
+                }
+            }
+        }};
+    }
+    match ctx.kind {
+        Kind::Postgres => asks!(sqlx::PgConnection, "SELECT $1::bigint + 1"),
+        Kind::Mysql => asks!(sqlx::MySqlConnection, "SELECT CAST(? + 1 AS SIGNED)"),
+        Kind::Sqlite => asks!(sqlx::SqliteConnection, "SELECT ? + 1"),
+    }
+    Ok(())
+}

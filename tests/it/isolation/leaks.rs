@@ -3,7 +3,7 @@ use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 
-use super::{column, is_tidy, leaks_mysql, leaks_postgres, leaks_sqlite};
+use super::{column, is_tidy, leaks_mysql, leaks_postgres, leaks_sqlite, same_lines};
 use crate::apply::set;
 use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
@@ -34,7 +34,6 @@ pub(super) enum Answer {
 
 /// The beginning of a file in one transaction, and of one without.
 pub(super) const BOTH: &[&str] = &["", OFF];
-pub(super) const WHOLE: &[&str] = &[""];
 pub(super) const ALONE: &[&str] = &[OFF];
 const OFF: &str = "-- jetbase: transaction=off\n";
 
@@ -188,13 +187,7 @@ async fn one_run(
         report => drop(report?),
     }
     let seen = seen(&db).await?;
-    let only = |these: &[String], those: &[String]| {
-        these.iter().filter(|line| !those.contains(line)).cloned().collect::<Vec<_>>()
-    };
-    let (more, less) = (only(&seen, expected), only(expected, &seen));
-    if !more.is_empty() || !less.is_empty() {
-        return Err(format!("the second file saw {more:?}; in a fresh run it sees {less:?}").into());
-    }
+    same_lines("what the second file saw", expected, &seen)?;
     tokio::spawn(async move {
         is_tidy(&db, &[FIRST, SECOND]).await?;
         let texts = column(&db, "SELECT description FROM jetbase_migrations ORDER BY 1").await?;
@@ -227,7 +220,7 @@ async fn refused(db: &Database, error: &jetbase::Error) -> TestResult {
 }
 
 /// What the second file did and saw, without the names of databases.
-async fn seen(db: &Database) -> Result<Vec<String>, Error> {
+pub(super) async fn seen(db: &Database) -> Result<Vec<String>, Error> {
     let mut lines = column(db, "SELECT line FROM shown ORDER BY line").await?;
     let ids = column(db, "SELECT id FROM users ORDER BY id").await?;
     lines.push(format!("users {}", ids.join(", ")));
@@ -235,14 +228,19 @@ async fn seen(db: &Database) -> Result<Vec<String>, Error> {
 }
 
 /// Writes down, in the table `shown`, what a session looks like from inside.
-async fn sees(db: &Database) -> Result<String, Error> {
-    let query = match db.kind {
+pub(super) async fn sees(db: &Database) -> Result<String, Error> {
+    let query = query(db).await?;
+    let table = if db.kind == Kind::Postgres { "public.shown" } else { "shown" };
+    Ok(format!("CREATE TABLE {table} AS {query};\n"))
+}
+
+/// A query of all that a session shows of itself.
+pub(super) async fn query(db: &Database) -> Result<String, Error> {
+    Ok(match db.kind {
         Kind::Postgres => leaks_postgres::SEES.to_owned(),
         Kind::Mysql => leaks_mysql::sees(db).await?,
         Kind::Sqlite => leaks_sqlite::SEES.to_owned(),
-    };
-    let table = if db.kind == Kind::Postgres { "public.shown" } else { "shown" };
-    Ok(format!("CREATE TABLE {table} AS {query};\n"))
+    })
 }
 
 /// The random numbers of the second file do not follow from the seed of the first one.

@@ -32,7 +32,6 @@ pub(super) const CASES: &[Case] = &[
     Case::new("keys_that_are_deferred", "PRAGMA defer_foreign_keys = ON;\n"),
     Case::new("no_automatic_index", "PRAGMA automatic_index = OFF;\n"),
     Case::new("a_busy_timeout", "PRAGMA busy_timeout = 3;\n"),
-    Case::new("a_pragma_by_function", "SELECT * FROM pragma_busy_timeout(3);\n"),
     Case::new("an_empty_temporary_table", "CREATE TEMP TABLE users (id INTEGER);\n").second(INSERT),
     Case::new("a_table_in_temp", "CREATE TABLE temp.users (id INTEGER);\n").second(INSERT),
     Case::new("a_temporary_view", "CREATE TEMP VIEW extra AS SELECT 5 AS id;\n")

@@ -52,3 +52,15 @@ async fn is_tidy(db: &Database, files: &[&str]) -> TestResult {
     assert_eq!(recorded, files, "the history");
     Ok(())
 }
+
+/// Two lists hold the same lines; else the lines that only one of them holds are the error.
+fn same_lines(what: &str, before: &[String], after: &[String]) -> TestResult {
+    let only = |these: &[String], those: &[String]| {
+        these.iter().filter(|line| !those.contains(line)).cloned().collect::<Vec<_>>()
+    };
+    let (gone, new) = (only(before, after), only(after, before));
+    if gone.is_empty() && new.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{what}: {new:?} instead of {gone:?}").into())
+}

@@ -1,1 +1,126 @@
-pub(super) fn register(_suite: &mut crate::harness::Suite) {}
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use jetbase::Event;
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqlitePoolOptions;
+
+use super::leaks::{query, seen, sees};
+use super::somebody::Somebody;
+use super::{column, is_tidy, same_lines};
+use crate::apply::set;
+use crate::harness::{Context, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let nothing = Needs::NOTHING;
+    suite.each("the_next_try_begins_in_a_fresh_session", Kind::SERVERS, nothing, next_try);
+    suite.each("a_failed_file_leaves_nothing_to_the_next_run", Kind::ALL, nothing, next_run);
+    suite.each("a_failed_file_leaves_nothing_in_a_pool", &[Kind::Sqlite], nothing, in_a_pool);
+}
+
+const USERS: &str = "CREATE TABLE users (id INTEGER); INSERT INTO users (id) VALUES (1)";
+
+/// What a file leaves behind although it is rolled back.
+const fn left_behind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Postgres => {
+            "PREPARE q AS SELECT 1;\nSET my.setting = 'leaked';\nSELECT nextval('numbers');\n"
+        }
+        Kind::Mysql => {
+            "SET @x = COALESCE(@x, 0) + 1;\nPREPARE q FROM 'SELECT 1';\n\
+             CREATE TEMPORARY TABLE mine (id INTEGER);\nSET SESSION group_concat_max_len = 10;\n"
+        }
+        Kind::Sqlite => {
+            "PRAGMA recursive_triggers = ON;\nPRAGMA case_sensitive_like = ON;\n\
+             CREATE TEMP TABLE users (id INTEGER);\n"
+        }
+    }
+}
+
+/// A file waits in vain for a row, and the second try sees what the first one saw.
+async fn next_try(ctx: Context) -> TestResult {
+    ctx.db.execute(USERS).await?;
+    ctx.db
+        .execute("CREATE TABLE busy (id INTEGER PRIMARY KEY); INSERT INTO busy VALUES (1)")
+        .await?;
+    let count = match ctx.kind {
+        Kind::Postgres => {
+            ctx.db.execute("CREATE SEQUENCE numbers").await?;
+            "INSERT INTO users (id) SELECT 1000 + count(*) FROM pg_prepared_statements WHERE name = 'q';\n"
+        }
+        _ => "INSERT INTO users (id) SELECT 1000 + @x;\n",
+    };
+    let text = format!(
+        "-- jetbase: lock_timeout=1s\n{}{count}UPDATE busy SET id = id + 1;\n",
+        left_behind(ctx.kind)
+    );
+    let all = set(&[("V1__waits.sql", &text)]);
+    let mut holder = Somebody::at(&ctx.db).await?;
+    holder.execute("BEGIN; UPDATE busy SET id = id + 100").await?;
+    let holder = tokio::spawn(holder.until(Duration::from_millis(2500), "COMMIT"));
+    let tries = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&tries);
+    let run = jetbase::run_url(&all, &ctx.db.url).on_event(move |event| {
+        if matches!(event, Event::Retrying { .. }) {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let report = run.await;
+    holder.await??;
+    assert_eq!(report?.applied.len(), 1);
+    assert!(tries.load(Ordering::SeqCst) > 0, "nobody stood in the way");
+    let ids = column(&ctx.db, "SELECT id FROM users ORDER BY id").await?;
+    assert_eq!(ids, ["1", "1001"], "the second try saw what the first one left");
+    is_tidy(&ctx.db, &["V1__waits.sql"]).await
+}
+
+/// A file fails on a connection of the caller; the mended one sees what it would have seen at first.
+async fn next_run(ctx: Context) -> TestResult {
+    ctx.db.execute(USERS).await?;
+    if ctx.kind == Kind::Postgres {
+        ctx.db.execute("CREATE SEQUENCE numbers").await?;
+    }
+    let fails = format!("{}INSERT INTO nowhere (id) VALUES (1);\n", left_behind(ctx.kind));
+    let mended = format!("INSERT INTO users (id) VALUES (7);\n{}", sees(&ctx.db).await?);
+    let look = query(&ctx.db).await?;
+    let mut caller = Somebody::at(&ctx.db).await?;
+    let before = caller.column(&look).await?;
+    let error = caller.migrate(&set(&[("V1__a.sql", &fails)])).await.expect_err("no such table");
+    assert!(error.to_string().contains("V1__a.sql"), "{error}");
+    same_lines("the caller's connection", &before, &caller.column(&look).await?)?;
+    caller.migrate(&set(&[("V1__a.sql", &mended)])).await?;
+    same_lines("the caller's connection", &before, &caller.column(&look).await?)?;
+    let ids = column(&ctx.db, "SELECT id FROM users ORDER BY id").await?;
+    assert_eq!(ids, ["1", "7"], "the row went somewhere else");
+    caller.close().await?;
+    is_tidy(&ctx.db, &["V1__a.sql"]).await
+}
+
+/// The same on the only connection of a pool.
+async fn in_a_pool(ctx: Context) -> TestResult {
+    let fresh = ctx.another().await?;
+    let mended = sees(&ctx.db).await?;
+    for db in [&ctx.db, &fresh] {
+        db.execute(USERS).await?;
+    }
+    jetbase::run_url(&set(&[("V1__a.sql", &mended)]), &fresh.url).await?;
+    let pool = SqlitePoolOptions::new().max_connections(1).connect(&ctx.db.url).await?;
+    for alone in ["", "-- jetbase: transaction=off\n"] {
+        let text = left_behind(ctx.kind);
+        let fails = format!("{alone}{text}INSERT INTO nowhere (id) VALUES (1);\n");
+        jetbase::run(&set(&[("V1__a.sql", &fails)]), &pool).await.expect_err("no such table");
+    }
+    jetbase::run(&set(&[("V1__a.sql", &mended)]), &pool).await?;
+    same_lines("what the mended file saw", &seen(&fresh).await?, &seen(&ctx.db).await?)?;
+    // A file that succeeds leaves nothing to the users of the pool either.
+    let look = query(&ctx.db).await?;
+    let before: Vec<String> =
+        sqlx::query_scalar(AssertSqlSafe(look.clone())).fetch_all(&pool).await?;
+    let leaves = ("V2__b.sql", left_behind(ctx.kind));
+    jetbase::run(&set(&[("V1__a.sql", &mended), leaves]), &pool).await?;
+    let after: Vec<String> = sqlx::query_scalar(AssertSqlSafe(look)).fetch_all(&pool).await?;
+    same_lines("the pool's connection", &before, &after)?;
+    pool.close().await;
+    is_tidy(&ctx.db, &["V1__a.sql", "V2__b.sql"]).await
+}
