@@ -1,1 +1,216 @@
-pub(super) fn register(_suite: &mut crate::harness::Suite) {}
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jetbase::{DatabaseUrl, Wait};
+use sqlx::mysql::MySqlPoolOptions;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::SqlitePoolOptions;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use super::waits::{GENEROUS, LIMIT, ends, none_wrong, two};
+use crate::harness::{Context, Error, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let (servers, nothing) = (Kind::SERVERS, Needs::NOTHING);
+    suite.each("no_run_waits_beyond_its_limit_for_a_silent_server", servers, nothing, silent);
+    suite.each("no_run_waits_beyond_its_limit_behind_a_silence", servers, nothing, falls_silent);
+    suite.each("no_question_waits_for_ever_for_a_silent_server", servers, nothing, questions);
+    suite.each("no_run_waits_beyond_its_limit_for_a_full_pool", Kind::ALL, nothing, full_pool);
+    suite.each("a_run_goes_on_when_a_pool_has_a_connection_again", Kind::ALL, nothing, free_again);
+}
+
+/// One of these words says what a run waited for.
+const SERVER: &[&str] =
+    &["connect", "server", "answer", "respond", "reply", "network", "timed out", "pool"];
+
+const WAITS: [Wait; 2] = [Wait::Never, Wait::UpTo(LIMIT)];
+
+/// A server that accepts every connection, reads, and says nothing.
+async fn silence() -> Result<(u16, JoinHandle<()>), Error> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let port = listener.local_addr()?.port();
+    let task = tokio::spawn(async move {
+        let mut clients = Vec::new();
+        while let Ok((client, _)) = listener.accept().await {
+            clients.push(client);
+        }
+    });
+    Ok((port, task))
+}
+
+async fn silent(ctx: Context) -> TestResult {
+    let (port, task) = silence().await?;
+    let mut results = Vec::new();
+    for wait in WAITS {
+        let url = format!("{}://somebody@127.0.0.1:{port}/db", ctx.kind.name());
+        let run = jetbase::run_url(&two(), &url).wait(wait).into_future();
+        results.push(ends(&format!("a URL, {wait:?}"), run, SERVER).await);
+        let what = format!("a pool, {wait:?}");
+        let all = two();
+        results.push(match ctx.kind {
+            Kind::Postgres => {
+                let pool = PgPoolOptions::new().connect_lazy(&url)?;
+                ends(&what, jetbase::run(&all, &pool).wait(wait).into_future(), SERVER).await
+            }
+            _ => {
+                let pool = MySqlPoolOptions::new().connect_lazy(&url)?;
+                ends(&what, jetbase::run(&all, &pool).wait(wait).into_future(), SERVER).await
+            }
+        });
+    }
+    task.abort();
+    none_wrong(results)
+}
+
+async fn questions(ctx: Context) -> TestResult {
+    let (port, task) = silence().await?;
+    let url = format!("{}://somebody@127.0.0.1:{port}/db", ctx.kind.name());
+    let (all, target, limit) = (two(), DatabaseUrl(&url), Duration::from_secs(70));
+    let (status, lock, unlock) = tokio::join!(
+        tokio::time::timeout(limit, jetbase::status(&all, target).into_future()),
+        tokio::time::timeout(limit, jetbase::lock_status(&all, target).into_future()),
+        tokio::time::timeout(limit, jetbase::unlock(&all, target).into_future()),
+    );
+    task.abort();
+    let late = |what: &'static str| move |_| format!("{what} still waits after {limit:?}");
+    status.map_err(late("status"))?.err().ok_or("a status of nothing")?;
+    lock.map_err(late("lock_status"))?.err().ok_or("a lock status of nothing")?;
+    unlock.map_err(late("unlock"))?.err().ok_or("an unlock of nothing")?;
+    Ok(())
+}
+
+/// A relay that passes everything on, until it falls silent.
+struct Muffler {
+    url: String,
+    is_silent: Arc<AtomicBool>,
+}
+
+impl Muffler {
+    async fn before(url: &str) -> Result<Muffler, Error> {
+        let (front, rest) = url.split_once("127.0.0.1:").ok_or("a server on loopback")?;
+        let (port, path) = rest.split_once('/').ok_or("a URL with a path")?;
+        let server = format!("127.0.0.1:{port}");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("{front}127.0.0.1:{}/{path}", listener.local_addr()?.port());
+        let is_silent = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&is_silent);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(&server).await else { return };
+                let (from_client, to_client) = client.into_split();
+                let (from_server, to_server) = server.into_split();
+                tokio::spawn(pass(from_client, to_server, Arc::clone(&flag)));
+                tokio::spawn(pass(from_server, to_client, Arc::clone(&flag)));
+            }
+        });
+        Ok(Muffler { url, is_silent })
+    }
+}
+
+/// Passes bytes on in one direction; in silence it keeps them and the connection.
+async fn pass(
+    mut from: impl AsyncReadExt + Unpin,
+    mut to: impl AsyncWriteExt + Unpin,
+    is_silent: Arc<AtomicBool>,
+) {
+    let mut bytes = vec![0; 16 * 1024];
+    while let Ok(length) = from.read(&mut bytes).await {
+        if length == 0 {
+            return;
+        }
+        while is_silent.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        if to.write_all(&bytes[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A server that has answered the connect, and then says nothing to a pool or to a connection.
+async fn falls_silent(ctx: Context) -> TestResult {
+    let all = two();
+    let mut results = Vec::new();
+    for wait in WAITS {
+        let relay = Muffler::before(&ctx.db.url).await?;
+        let silence = || relay.is_silent.store(true, Ordering::SeqCst);
+        let what = format!("a pool, {wait:?}");
+        match ctx.kind {
+            Kind::Postgres => {
+                let pool = PgPoolOptions::new().connect(&relay.url).await?;
+                let mut own = pool.acquire().await?;
+                silence();
+                let run = jetbase::run(&all, &pool).wait(wait).into_future();
+                results.push(ends(&what, run, SERVER).await);
+                let run = jetbase::run(&all, &mut own).wait(wait).into_future();
+                results.push(ends(&format!("a connection, {wait:?}"), run, SERVER).await);
+            }
+            _ => {
+                let pool = MySqlPoolOptions::new().connect(&relay.url).await?;
+                let mut own = pool.acquire().await?;
+                silence();
+                let run = jetbase::run(&all, &pool).wait(wait).into_future();
+                results.push(ends(&what, run, SERVER).await);
+                let run = jetbase::run(&all, &mut own).wait(wait).into_future();
+                results.push(ends(&format!("a connection, {wait:?}"), run, SERVER).await);
+            }
+        }
+        relay.is_silent.store(false, Ordering::SeqCst);
+    }
+    none_wrong(results)
+}
+
+/// A pool whose only connection is in use.
+macro_rules! with_pool {
+    ($kind:expr, $url:expr, $pool:ident => $body:expr) => {
+        match $kind {
+            Kind::Postgres => {
+                let $pool = PgPoolOptions::new().max_connections(1).connect($url).await?;
+                $body
+            }
+            Kind::Mysql => {
+                let $pool = MySqlPoolOptions::new().max_connections(1).connect($url).await?;
+                $body
+            }
+            Kind::Sqlite => {
+                let $pool = SqlitePoolOptions::new().max_connections(1).connect($url).await?;
+                $body
+            }
+        }
+    };
+}
+
+async fn full_pool(ctx: Context) -> TestResult {
+    let all = two();
+    let mut results = Vec::new();
+    for wait in WAITS {
+        with_pool!(ctx.kind, &ctx.db.url, pool => {
+            let taken = pool.acquire().await?;
+            let run = jetbase::run(&all, &pool).wait(wait).into_future();
+            results.push(ends(&format!("{wait:?}"), run, &["pool"]).await);
+            drop(taken);
+        });
+    }
+    none_wrong(results)
+}
+
+async fn free_again(ctx: Context) -> TestResult {
+    let all = two();
+    let limit = GENEROUS * 2;
+    let report = with_pool!(ctx.kind, &ctx.db.url, pool => {
+        let taken = pool.acquire().await?;
+        let holder = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(taken);
+        });
+        let run = jetbase::run(&all, &pool).wait(Wait::UpTo(limit)).into_future();
+        let report = tokio::time::timeout(limit, run).await.map_err(|_| "it still waits")??;
+        holder.await?;
+        report
+    });
+    assert_eq!(report.applied.len(), 2);
+    Ok(())
+}
