@@ -1,1 +1,330 @@
-pub(super) fn register(_suite: &mut crate::harness::Suite) {}
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
+use std::time::Duration;
+
+use jetbase::{Event, Migrations, Wait};
+use sqlx::Connection;
+use sqlx::mysql::MySqlPoolOptions;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
+
+use super::{column, is_tidy, same_lines};
+use crate::apply::set;
+use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let (nothing, sqlite) = (Needs::NOTHING, &[Kind::Sqlite][..]);
+    suite.each(
+        "a_panic_of_a_listener_leaves_a_pool_as_it_was",
+        Kind::ALL,
+        nothing,
+        panics_with_pool,
+    );
+    suite.each(
+        "a_panic_leaves_a_callers_connection_as_it_was",
+        sqlite,
+        nothing,
+        panics_with_caller,
+    );
+    suite.each("a_dropped_run_leaves_a_callers_connection_as_it_was", sqlite, nothing, dropped);
+    suite.each("a_dropped_run_leaves_a_pool_as_it_was", sqlite, nothing, dropped_with_pool);
+}
+
+const SOON: Wait = Wait::UpTo(Duration::from_secs(20));
+const NAMES: [&str; 3] = ["V1__a.sql", "V2__b.sql", "V3__c.sql"];
+
+fn files(kind: Kind) -> Migrations {
+    let first = match kind {
+        // On MySQL a table stays when its row cannot be written any more.
+        Kind::Mysql => "CREATE TABLE IF NOT EXISTS a (id INTEGER);\n",
+        _ => "CREATE TABLE a (id INTEGER);\n",
+    };
+    set(&[
+        ("V1__a.sql", first),
+        ("V2__b.sql", "INSERT INTO a (id) VALUES (1);\n"),
+        ("V3__c.sql", "INSERT INTO a (id) VALUES (2);\n"),
+    ])
+}
+
+/// The kinds of events that a run tells here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    Waiting,
+    Recovered,
+    Acquired,
+    Started,
+    Finished,
+    Released,
+}
+
+const MOMENTS: [Moment; 6] = [
+    Moment::Waiting,
+    Moment::Recovered,
+    Moment::Acquired,
+    Moment::Started,
+    Moment::Finished,
+    Moment::Released,
+];
+
+impl Moment {
+    fn is(self, event: &Event) -> bool {
+        match event {
+            Event::Waiting { .. } => self == Moment::Waiting,
+            Event::Recovered { .. } => self == Moment::Recovered,
+            Event::Acquired { .. } => self == Moment::Acquired,
+            Event::Started { .. } => self == Moment::Started,
+            Event::Finished { .. } => self == Moment::Finished,
+            Event::Released => self == Moment::Released,
+            _ => false,
+        }
+    }
+}
+
+/// What a connection shows of its settings and of an open transaction.
+const fn state(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Sqlite => &[
+            "SELECT 'foreign_keys ' || foreign_keys FROM pragma_foreign_keys",
+            "SELECT 'busy_timeout ' || timeout FROM pragma_busy_timeout",
+            // These two fail inside a transaction.
+            "BEGIN",
+            "ROLLBACK",
+        ],
+        Kind::Postgres => &[
+            "SELECT name || ' ' || setting FROM pg_catalog.pg_settings WHERE source = 'session'",
+            "SELECT 'in a transaction ' || (now() <> statement_timestamp())::text",
+        ],
+        Kind::Mysql => &[
+            "SELECT CONCAT('in a transaction ', @@in_transaction)",
+            "SELECT CONCAT_WS(' ', @@sql_mode, @@autocommit, @@foreign_key_checks, @@time_zone, \
+             @@lock_wait_timeout, @@innodb_lock_wait_timeout, @@wait_timeout)",
+        ],
+    }
+}
+
+/// The state of every idle connection of a pool.
+macro_rules! shown {
+    ($executor:expr, $kind:expr) => {{
+        let mut lines: Vec<String> = Vec::new();
+        for question in state($kind) {
+            let rows = sqlx::raw_sql(*question).fetch_all(&mut *$executor).await?;
+            for row in &rows {
+                lines.push(sqlx::Row::try_get_unchecked(row, 0)?);
+            }
+        }
+        lines
+    }};
+}
+
+/// Takes the lock as the Python tool does, or leaves it behind as a run of ours that is dead.
+async fn hold(db: &Database, moment: Moment) -> TestResult {
+    let id = match moment {
+        Moment::Waiting => "7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0".to_owned(),
+        Moment::Recovered => left_id(db).await?,
+        _ => return Ok(()),
+    };
+    jetbase::run_url(&set(&[]), &db.url).await?;
+    db.execute(&format!(
+        "UPDATE jetbase_lock SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP, process_id = '{id}'"
+    ))
+    .await
+}
+
+/// The id of a real run, which ends.
+async fn left_id(db: &Database) -> Result<String, Error> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let db_of_listener = db.clone();
+    let run = jetbase::run_url(&set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]), &db.url);
+    run.on_event(move |event| {
+        if matches!(event, Event::Acquired { .. }) {
+            let db = db_of_listener.clone();
+            let asking = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = runtime.expect("a runtime");
+                runtime.block_on(db.value("SELECT process_id FROM jetbase_lock")).expect("an id")
+            });
+            let _ = tell.send(asking.join().expect("the thread"));
+        }
+    })
+    .await?;
+    told.recv()?.ok_or_else(|| "nobody held the lock".into())
+}
+
+/// Frees what the Python tool would free by itself.
+async fn let_go(db: &Database, moment: Moment) -> TestResult {
+    if moment == Moment::Waiting {
+        db.execute("UPDATE jetbase_lock SET is_locked = FALSE, process_id = NULL").await?;
+    }
+    Ok(())
+}
+
+/// Everything is applied, each file once.
+async fn is_complete(db: &Database) -> TestResult {
+    is_tidy(db, &NAMES).await?;
+    assert_eq!(column(db, "SELECT id FROM a ORDER BY id").await?, ["1", "2"]);
+    Ok(())
+}
+
+async fn panics_with_pool(ctx: Context) -> TestResult {
+    let mut wrong = Vec::new();
+    for moment in MOMENTS {
+        if let Err(error) = panics_once(&ctx, moment).await {
+            wrong.push(format!("{moment:?}: {error}"));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+async fn panics_once(ctx: &Context, moment: Moment) -> TestResult {
+    let db = ctx.another().await?;
+    // Only a database with tables has a lock to wait for.
+    if moment == Moment::Waiting {
+        jetbase::run_url(&set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]), &db.url).await?;
+    }
+    hold(&db, moment).await?;
+    let kind = ctx.kind;
+    let all = if matches!(moment, Moment::Waiting | Moment::Recovered) {
+        files(Kind::Sqlite)
+    } else {
+        files(kind)
+    };
+    macro_rules! with {
+        ($Options:ty) => {{
+            let pool = <$Options>::new().max_connections(1).connect(&db.url).await?;
+            let before = shown!(pool.acquire().await?, kind);
+            let (of_task, lent) = (all.clone(), pool.clone());
+            let task = tokio::spawn(async move {
+                let run = jetbase::run(&of_task, &lent);
+                run.on_event(move |event| assert!(!moment.is(event), "a listener that panics"))
+                    .await
+            });
+            let end = tokio::time::timeout(Duration::from_secs(20), task).await?;
+            let panicked = end.expect_err("it panics");
+            assert!(panicked.is_panic(), "{panicked}");
+            let after = shown!(pool.acquire().await?, kind);
+            let_go(&db, moment).await?;
+            let report = jetbase::run(&all, &pool).wait(SOON).await;
+            let at_last = shown!(pool.acquire().await?, kind);
+            pool.close().await;
+            report?;
+            same_lines("the pool's connection", &before, &after)?;
+            same_lines("the pool's connection behind the next run", &before, &at_last)?;
+        }};
+    }
+    match kind {
+        Kind::Postgres => with!(PgPoolOptions),
+        Kind::Mysql => with!(MySqlPoolOptions),
+        Kind::Sqlite => with!(SqlitePoolOptions),
+    }
+    let done = tokio::spawn(async move { is_complete(&db).await });
+    done.await?
+}
+
+/// What a future ends with, a panic included.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = Box::pin(future);
+    std::future::poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+async fn panics_with_caller(ctx: Context) -> TestResult {
+    let mut wrong = Vec::new();
+    for moment in MOMENTS {
+        let db = ctx.another().await?;
+        if moment == Moment::Waiting {
+            jetbase::run_url(&set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]), &db.url)
+                .await?;
+        }
+        hold(&db, moment).await?;
+        let all = files(ctx.kind);
+        let mut caller = SqliteConnection::connect(&db.url).await?;
+        let before = shown!(&mut caller, ctx.kind);
+        let run = jetbase::run(&all, &mut caller)
+            .on_event(move |event| assert!(!moment.is(event), "a listener that panics"));
+        assert!(caught(run.into_future()).await.is_err(), "{moment:?}: it did not panic");
+        let checked = checked(&mut caller, &before).await;
+        let_go(&db, moment).await?;
+        if let Err(error) = checked.and(goes_on(&db, &all).await) {
+            wrong.push(format!("{moment:?}: {error}"));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+/// The connection is as it was.
+async fn checked(caller: &mut SqliteConnection, before: &[String]) -> TestResult {
+    let look = async { Ok::<_, Error>(shown!(&mut *caller, Kind::Sqlite)) };
+    let after = look.await.map_err(|error| format!("the caller's connection: {error}"))?;
+    same_lines("the caller's connection", before, &after)
+}
+
+/// A later run does what is left, each file once.
+async fn goes_on(db: &Database, all: &Migrations) -> TestResult {
+    jetbase::run_url(all, &db.url).wait(SOON).await?;
+    let db = db.clone();
+    tokio::spawn(async move { is_complete(&db).await }).await?
+}
+
+/// Polls a future so many times, and then drops it; says whether it was finished before.
+async fn drop_after<F: Future>(polls: usize, future: F) -> bool {
+    let mut future = Box::pin(future);
+    let mut count = 0;
+    std::future::poll_fn(|context| {
+        count += 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if count >= polls => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn dropped(ctx: Context) -> TestResult {
+    let all = files(ctx.kind);
+    let mut wrong = Vec::new();
+    let (mut polls, mut finished) = (1, false);
+    // A few failures tell enough.
+    while !finished && wrong.len() < 5 {
+        assert!(polls < 2000, "the run never ends");
+        let db = ctx.another().await?;
+        let mut caller = SqliteConnection::connect(&db.url).await?;
+        let before = shown!(&mut caller, ctx.kind);
+        finished = drop_after(polls, jetbase::run(&all, &mut caller).into_future()).await;
+        let mut done = checked(&mut caller, &before).await;
+        if done.is_ok() {
+            done = goes_on(&db, &all).await;
+        }
+        if let Err(error) = done {
+            wrong.push(format!("after {polls} polls: {error}"));
+        }
+        polls += 1;
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+async fn dropped_with_pool(ctx: Context) -> TestResult {
+    let all = files(ctx.kind);
+    let (mut polls, mut finished) = (1, false);
+    while !finished {
+        assert!(polls < 2000, "the run never ends");
+        let db = ctx.another().await?;
+        let pool = SqlitePoolOptions::new().max_connections(1).connect(&db.url).await?;
+        let before = shown!(pool.acquire().await?, ctx.kind);
+        finished = drop_after(polls, jetbase::run(&all, &pool).into_future()).await;
+        jetbase::run(&all, &pool).wait(SOON).await?;
+        let after = shown!(pool.acquire().await?, ctx.kind);
+        same_lines(&format!("after {polls} polls, the pool's connection"), &before, &after)?;
+        pool.close().await;
+        is_complete(&db).await?;
+        polls += 1;
+    }
+    Ok(())
+}
