@@ -55,15 +55,17 @@ enum Moment {
     Acquired,
     Started,
     Finished,
+    LockLost,
     Released,
 }
 
-const MOMENTS: [Moment; 6] = [
+const MOMENTS: [Moment; 7] = [
     Moment::Waiting,
     Moment::Recovered,
     Moment::Acquired,
     Moment::Started,
     Moment::Finished,
+    Moment::LockLost,
     Moment::Released,
 ];
 
@@ -75,10 +77,35 @@ impl Moment {
             Event::Acquired { .. } => self == Moment::Acquired,
             Event::Started { .. } => self == Moment::Started,
             Event::Finished { .. } => self == Moment::Finished,
+            Event::LockLost => self == Moment::LockLost,
             Event::Released => self == Moment::Released,
             _ => false,
         }
     }
+}
+
+const FREE: &str = "UPDATE jetbase_lock SET is_locked = FALSE, locked_at = NULL, process_id = NULL";
+
+/// A listener that panics at that moment; so that a lock is lost, it takes it away.
+fn panicking(db: &Database, moment: Moment) -> impl FnMut(&Event) + Send + use<> {
+    let db = db.clone();
+    move |event| {
+        let before_last = matches!(event, Event::Finished { file, .. } if file == "V2__b.sql");
+        if moment == Moment::LockLost && before_last {
+            aside(&db, FREE).expect("it can be set free");
+        }
+        assert!(!moment.is(event), "a listener that panics");
+    }
+}
+
+/// Asks the database from inside a listener, which may not wait on the runtime that it runs on.
+fn aside(db: &Database, sql: &'static str) -> Result<Option<String>, Error> {
+    let db = db.clone();
+    let asking = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(db.value(sql))
+    });
+    asking.join().map_err(|_| "the thread panicked")?
 }
 
 /// What a connection shows of its settings and of an open transaction.
@@ -138,23 +165,17 @@ async fn left_id(db: &Database) -> Result<String, Error> {
     let run = jetbase::run_url(&set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]), &db.url);
     run.on_event(move |event| {
         if matches!(event, Event::Acquired { .. }) {
-            let db = db_of_listener.clone();
-            let asking = std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let runtime = runtime.expect("a runtime");
-                runtime.block_on(db.value("SELECT process_id FROM jetbase_lock")).expect("an id")
-            });
-            let _ = tell.send(asking.join().expect("the thread"));
+            let _ = tell.send(aside(&db_of_listener, "SELECT process_id FROM jetbase_lock"));
         }
     })
     .await?;
-    told.recv()?.ok_or_else(|| "nobody held the lock".into())
+    told.recv()??.ok_or_else(|| "nobody held the lock".into())
 }
 
 /// Frees what the Python tool would free by itself.
 async fn let_go(db: &Database, moment: Moment) -> TestResult {
     if moment == Moment::Waiting {
-        db.execute("UPDATE jetbase_lock SET is_locked = FALSE, process_id = NULL").await?;
+        db.execute(FREE).await?;
     }
     Ok(())
 }
@@ -194,11 +215,9 @@ async fn panics_once(ctx: &Context, moment: Moment) -> TestResult {
             let pool = <$Options>::new().max_connections(1).connect(&db.url).await?;
             let before = shown!(pool.acquire().await?, kind);
             let (of_task, lent) = (all.clone(), pool.clone());
-            let task = tokio::spawn(async move {
-                let run = jetbase::run(&of_task, &lent);
-                run.on_event(move |event| assert!(!moment.is(event), "a listener that panics"))
-                    .await
-            });
+            let listener = panicking(&db, moment);
+            let task =
+                tokio::spawn(async move { jetbase::run(&of_task, &lent).on_event(listener).await });
             let end = tokio::time::timeout(Duration::from_secs(20), task).await?;
             let panicked = end.expect_err("it panics");
             assert!(panicked.is_panic(), "{panicked}");
@@ -246,8 +265,7 @@ async fn panics_with_caller(ctx: Context) -> TestResult {
         let all = files(ctx.kind);
         let mut caller = SqliteConnection::connect(&db.url).await?;
         let before = shown!(&mut caller, ctx.kind);
-        let run = jetbase::run(&all, &mut caller)
-            .on_event(move |event| assert!(!moment.is(event), "a listener that panics"));
+        let run = jetbase::run(&all, &mut caller).on_event(panicking(&db, moment));
         assert!(caught(run.into_future()).await.is_err(), "{moment:?}: it did not panic");
         let checked = checked(&mut caller, &before).await;
         let_go(&db, moment).await?;

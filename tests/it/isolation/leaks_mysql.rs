@@ -71,6 +71,8 @@ pub(super) const CASES: &[Case] = &[
     )
     .second(INSERT),
     Case::new("tables_locked_for_reading", "LOCK TABLES users READ;\n").second(INSERT),
+    Case::new("a_flushed_table", "FLUSH TABLES users WITH READ LOCK;\n").second(INSERT),
+    Case::new("the_next_transaction", "SET TRANSACTION READ ONLY;\n").only(ALONE).second(INSERT),
     Case::new("a_dump", DUMP),
     Case::new("names_in_latin1", "SET NAMES latin1;\n"),
     Case::new("a_character_set", "SET CHARACTER SET latin1;\n"),

@@ -13,6 +13,13 @@ pub(super) const SEES: &str = "SELECT 'recursive_triggers ' || recursive_trigger
   UNION ALL SELECT 'automatic_index ' || automatic_index FROM pragma_automatic_index
   UNION ALL SELECT 'temp_store ' || temp_store FROM pragma_temp_store
   UNION ALL SELECT 'busy_timeout ' || timeout FROM pragma_busy_timeout
+  UNION ALL SELECT 'cache_size ' || cache_size FROM pragma_cache_size
+  UNION ALL SELECT 'synchronous ' || synchronous FROM pragma_synchronous
+  UNION ALL SELECT 'read_uncommitted ' || read_uncommitted FROM pragma_read_uncommitted
+  UNION ALL SELECT 'secure_delete ' || secure_delete FROM pragma_secure_delete
+  UNION ALL SELECT 'max_page_count ' || max_page_count FROM pragma_max_page_count
+  UNION ALL SELECT 'locking_mode ' || locking_mode FROM pragma_locking_mode
+  UNION ALL SELECT 'journal_mode ' || journal_mode FROM pragma_journal_mode
   UNION ALL SELECT 'like ' || ('a' LIKE 'A')
   UNION ALL SELECT 'database ' || name FROM pragma_database_list
   UNION ALL SELECT 'temporary ' || name FROM sqlite_temp_master";
@@ -32,6 +39,16 @@ pub(super) const CASES: &[Case] = &[
     Case::new("keys_that_are_deferred", "PRAGMA defer_foreign_keys = ON;\n"),
     Case::new("no_automatic_index", "PRAGMA automatic_index = OFF;\n"),
     Case::new("a_busy_timeout", "PRAGMA busy_timeout = 3;\n"),
+    Case::new("a_small_cache", "PRAGMA cache_size = 3;\n"),
+    Case::new("a_size_that_may_not_grow", "PRAGMA max_page_count = 1;\n")
+        .second("CREATE TABLE more (body TEXT);\nINSERT INTO more VALUES (zeroblob(100000));\n"),
+    Case::new("reads_of_what_is_not_committed", "PRAGMA read_uncommitted = ON;\n"),
+    Case::new("secure_deletes", "PRAGMA secure_delete = ON;\n"),
+    Case::new("a_file_of_its_own", "PRAGMA locking_mode = EXCLUSIVE;\n").may_be_refused(),
+    Case::new("writes_that_nobody_waits_for", "PRAGMA synchronous = OFF;\n").only(ALONE),
+    Case::new("a_journal_in_memory", "PRAGMA journal_mode = MEMORY;\n").only(ALONE),
+    Case::new("a_last_row", "INSERT INTO users (id) VALUES (3);\n")
+        .second("INSERT INTO users (id) SELECT last_insert_rowid();\n"),
     Case::new("an_empty_temporary_table", "CREATE TEMP TABLE users (id INTEGER);\n").second(INSERT),
     Case::new("a_table_in_temp", "CREATE TABLE temp.users (id INTEGER);\n").second(INSERT),
     Case::new("a_temporary_view", "CREATE TEMP VIEW extra AS SELECT 5 AS id;\n")
