@@ -27,14 +27,12 @@ pub(crate) fn register(suite: &mut Suite) {
         nothing,
         panics_with_caller,
     );
-    suite.each("a_dropped_run_leaves_a_callers_connection_as_it_was", sqlite, nothing, dropped);
-    suite.each("a_dropped_run_leaves_a_pool_as_it_was", sqlite, nothing, dropped_with_pool);
 }
 
-const SOON: Wait = Wait::UpTo(Duration::from_secs(20));
+pub(super) const SOON: Wait = Wait::UpTo(Duration::from_secs(20));
 const NAMES: [&str; 3] = ["V1__a.sql", "V2__b.sql", "V3__c.sql"];
 
-fn files(kind: Kind) -> Migrations {
+pub(super) fn files(kind: Kind) -> Migrations {
     let first = match kind {
         // On MySQL a table stays when its row cannot be written any more.
         Kind::Mysql => "CREATE TABLE IF NOT EXISTS a (id INTEGER);\n",
@@ -109,7 +107,7 @@ fn aside(db: &Database, sql: &'static str) -> Result<Option<String>, Error> {
 }
 
 /// What a connection shows of its settings and of an open transaction.
-const fn state(kind: Kind) -> &'static [&'static str] {
+pub(super) const fn state(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Sqlite => &[
             "SELECT 'foreign_keys ' || foreign_keys FROM pragma_foreign_keys",
@@ -134,7 +132,7 @@ const fn state(kind: Kind) -> &'static [&'static str] {
 macro_rules! shown {
     ($executor:expr, $kind:expr) => {{
         let mut lines: Vec<String> = Vec::new();
-        for question in state($kind) {
+        for question in $crate::isolation::abandoned::state($kind) {
             let rows = sqlx::raw_sql(*question).fetch_all(&mut *$executor).await?;
             for row in &rows {
                 lines.push(sqlx::Row::try_get_unchecked(row, 0)?);
@@ -143,6 +141,8 @@ macro_rules! shown {
         lines
     }};
 }
+
+pub(super) use shown;
 
 /// Takes the lock as the Python tool does, or leaves it behind as a run of ours that is dead.
 async fn hold(db: &Database, moment: Moment) -> TestResult {
@@ -181,7 +181,7 @@ async fn let_go(db: &Database, moment: Moment) -> TestResult {
 }
 
 /// Everything is applied, each file once.
-async fn is_complete(db: &Database) -> TestResult {
+pub(super) async fn is_complete(db: &Database) -> TestResult {
     is_tidy(db, &NAMES).await?;
     assert_eq!(column(db, "SELECT id FROM a ORDER BY id").await?, ["1", "2"]);
     Ok(())
@@ -277,72 +277,15 @@ async fn panics_with_caller(ctx: Context) -> TestResult {
 }
 
 /// The connection is as it was.
-async fn checked(caller: &mut SqliteConnection, before: &[String]) -> TestResult {
+pub(super) async fn checked(caller: &mut SqliteConnection, before: &[String]) -> TestResult {
     let look = async { Ok::<_, Error>(shown!(&mut *caller, Kind::Sqlite)) };
     let after = look.await.map_err(|error| format!("the caller's connection: {error}"))?;
     same_lines("the caller's connection", before, &after)
 }
 
 /// A later run does what is left, each file once.
-async fn goes_on(db: &Database, all: &Migrations) -> TestResult {
+pub(super) async fn goes_on(db: &Database, all: &Migrations) -> TestResult {
     jetbase::run_url(all, &db.url).wait(SOON).await?;
     let db = db.clone();
     tokio::spawn(async move { is_complete(&db).await }).await?
-}
-
-/// Polls a future so many times, and then drops it; says whether it was finished before.
-async fn drop_after<F: Future>(polls: usize, future: F) -> bool {
-    let mut future = Box::pin(future);
-    let mut count = 0;
-    std::future::poll_fn(|context| {
-        count += 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending if count >= polls => Poll::Ready(false),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-async fn dropped(ctx: Context) -> TestResult {
-    let all = files(ctx.kind);
-    let mut wrong = Vec::new();
-    let (mut polls, mut finished) = (1, false);
-    // A few failures tell enough.
-    while !finished && wrong.len() < 5 {
-        assert!(polls < 2000, "the run never ends");
-        let db = ctx.another().await?;
-        let mut caller = SqliteConnection::connect(&db.url).await?;
-        let before = shown!(&mut caller, ctx.kind);
-        finished = drop_after(polls, jetbase::run(&all, &mut caller).into_future()).await;
-        let mut done = checked(&mut caller, &before).await;
-        if done.is_ok() {
-            done = goes_on(&db, &all).await;
-        }
-        if let Err(error) = done {
-            wrong.push(format!("after {polls} polls: {error}"));
-        }
-        polls += 1;
-    }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
-}
-
-async fn dropped_with_pool(ctx: Context) -> TestResult {
-    let all = files(ctx.kind);
-    let (mut polls, mut finished) = (1, false);
-    while !finished {
-        assert!(polls < 2000, "the run never ends");
-        let db = ctx.another().await?;
-        let pool = SqlitePoolOptions::new().max_connections(1).connect(&db.url).await?;
-        let before = shown!(pool.acquire().await?, ctx.kind);
-        finished = drop_after(polls, jetbase::run(&all, &pool).into_future()).await;
-        jetbase::run(&all, &pool).wait(SOON).await?;
-        let after = shown!(pool.acquire().await?, ctx.kind);
-        same_lines(&format!("after {polls} polls, the pool's connection"), &before, &after)?;
-        pool.close().await;
-        is_complete(&db).await?;
-        polls += 1;
-    }
-    Ok(())
 }

@@ -61,7 +61,7 @@ impl Case {
 }
 
 /// A temporary table that hides one of the same name.
-const HIDES: Case =
+pub(super) const HIDES: Case =
     Case::new("a_temporary_table", "CREATE TEMPORARY TABLE users AS SELECT * FROM users;\n")
         .second("INSERT INTO users (id) VALUES (7);\n");
 

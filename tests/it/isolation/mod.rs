@@ -1,9 +1,11 @@
 //! What runs, files, sessions and callers must not notice of each other.
 
-/// What a panic or a dropped future leaves behind.
+/// What a panic leaves behind.
 mod abandoned;
 /// What a caller's own connection had before is there afterwards.
 mod callers;
+/// What a run leaves behind that is dropped in the middle.
+mod dropped;
 /// Nothing that a file leaves in its session reaches the next file.
 mod leaks;
 /// The same: what files of MySQL and MariaDB can leave.
@@ -35,6 +37,7 @@ pub(crate) fn register(suite: &mut Suite) {
     waits::register(suite);
     waits_network::register(suite);
     abandoned::register(suite);
+    dropped::register(suite);
     sentences::register(suite);
 }
 
