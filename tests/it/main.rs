@@ -20,6 +20,8 @@ mod examples;
 mod harness;
 /// What runs, files, sessions and callers must not notice of each other.
 mod isolation;
+/// Roles that mean harm, and tables that do not keep what is written to them.
+mod hostile;
 /// Who holds the lock, and what happens to those who do not.
 mod lock;
 /// Roles, schemas, settings: where a run works, and what it leaves behind.
@@ -59,5 +61,6 @@ fn main() -> ExitCode {
     place::register(&mut suite);
     bad_input::register(&mut suite);
     isolation::register(&mut suite);
+    hostile::register(&mut suite);
     suite.run()
 }

@@ -1,0 +1,138 @@
+use jetbase::{DatabaseUrl, ErrorKind, Event};
+
+use super::POSTGRES;
+use super::mallory::{Mallory, aside, value};
+use super::victim::{PYTHON, Victim};
+use crate::apply::set;
+use crate::harness::{Context, Database, Error, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let nothing = Needs::NOTHING;
+    suite.each("the_commands_work_on_a_database_without_traps", POSTGRES, nothing, without_traps);
+    suite.each("executes_nothing_planted_in_public", POSTGRES, nothing, in_public);
+    suite.each("executes_nothing_planted_in_a_named_schema", POSTGRES, nothing, in_named_schema);
+    suite.each("executes_nothing_planted_under_its_own_name", POSTGRES, nothing, under_own_name);
+    suite.each("executes_nothing_planted_before_pg_catalog", POSTGRES, nothing, before_pg_catalog);
+    suite.each("an_operator_that_is_always_true_is_no_lock", POSTGRES, nothing, always_true);
+}
+
+/// The yardstick: the same commands where nobody has planted anything.
+async fn without_traps(ctx: Context) -> TestResult {
+    Victim::new(&ctx.db, None, "public").does_everything().await
+}
+
+/// Lets the administrator do everything, and looks at what of a role's code was executed.
+async fn nothing_is_caught(mallory: Mallory, victim: Victim) -> TestResult {
+    let db = victim.db.clone();
+    // A failed assertion must not hide what was executed.
+    let done = tokio::spawn(async move { victim.does_everything().await }).await;
+    let done = done.unwrap_or_else(|panic| Err(panic.into()));
+    if let Err(caught) = mallory.caught_nothing(&db).await {
+        let said = done.err().map(|error| error.to_string()).unwrap_or_default();
+        return Err(format!("{caught}\n{said}").into());
+    }
+    done?;
+    mallory.leave(&db).await
+}
+
+/// Plants, lets the administrator do everything, and looks at what was executed.
+async fn scene(db: &Database, planted: &[&str], victim: Victim) -> TestResult {
+    let mallory = Mallory::arrive(db).await?;
+    for schema in planted.iter().filter(|schema| **schema != "public") {
+        mallory.schema(db, schema).await?;
+    }
+    mallory.plant(planted).await?;
+    nothing_is_caught(mallory, victim).await
+}
+
+async fn in_public(ctx: Context) -> TestResult {
+    let victim = Victim::new(&ctx.db, None, "public");
+    scene(&ctx.db, &["public"], victim).await
+}
+
+async fn in_named_schema(ctx: Context) -> TestResult {
+    let victim = Victim::new(&ctx.db, Some("app"), "app");
+    scene(&ctx.db, &["app", "public"], victim).await
+}
+
+/// The path begins with the user's own name: who may make schemas can make one of that name.
+async fn under_own_name(ctx: Context) -> TestResult {
+    let own = value(&ctx.db, "SELECT quote_ident(current_user)").await?.ok_or("no user")?;
+    let mallory = Mallory::arrive(&ctx.db).await?;
+    mallory.execute(&format!("CREATE SCHEMA {own}")).await?;
+    mallory.plant(&[&own, "public"]).await?;
+    let victim = Victim::new(&ctx.db, None, &own);
+    nothing_is_caught(mallory, victim).await
+}
+
+/// Where a path names pg_catalog behind other schemas, even its own signatures are not found first.
+async fn before_pg_catalog(ctx: Context) -> TestResult {
+    let path = format!("ALTER DATABASE {} SET search_path = public, pg_catalog", ctx.db.name);
+    ctx.db.admin(&path).await?;
+    let victim = Victim::new(&ctx.db, None, "public");
+    scene(&ctx.db, &["public"], victim).await
+}
+
+/// Takes the row away from inside a listener, which may not wait on the runtime that it runs on.
+fn take_away(db: &Database) {
+    let sql = format!("UPDATE public.jetbase_lock SET is_locked = TRUE, process_id = '{PYTHON}'");
+    let answer = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(aside(db, &sql))
+        });
+        asking.join().expect("the thread")
+    });
+    answer.expect("the row is free to take between two statements");
+}
+
+/// Runs a set from whose run the row is taken away during its first file.
+async fn robbed(db: &Database, first: &str, when: fn(&Event) -> bool) -> Result<(), Error> {
+    let set = set(&[
+        ("V1__first.sql", first),
+        ("V2__second.sql", "CREATE TABLE second (id INTEGER);\n"),
+        ("V3__third.sql", "CREATE TABLE third (id INTEGER);\n"),
+    ]);
+    let other = db.clone();
+    let run = jetbase::run(&set, DatabaseUrl(&db.url)).on_event(move |event| {
+        if when(event) {
+            take_away(&other);
+        }
+    });
+    let result = run.await;
+    let after = aside(
+        db,
+        "SELECT to_regclass('public.second'), to_regclass('public.third'), count(*) FROM public.jetbase_migrations \
+         WHERE version::text IN ('2', '3')",
+    )
+    .await?;
+    assert_eq!(after, [[None, None, Some("0".to_owned())]], "it went on without the lock");
+    let error = result.expect_err("the lock was taken away");
+    assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error}");
+    Ok(())
+}
+
+async fn always_true(ctx: Context) -> TestResult {
+    let finished: fn(&Event) -> bool =
+        |event| matches!(event, Event::Finished { file, .. } if file == "V1__first.sql");
+    let started: fn(&Event) -> bool =
+        |event| matches!(event, Event::Started { file, .. } if file == "V1__first.sql");
+    let slow = "-- jetbase: transaction=off\nSELECT pg_catalog.pg_sleep(0.5);\nCREATE TABLE first (id INTEGER);\n";
+    for (first, when) in [("CREATE TABLE first (id INTEGER);\n", finished), (slow, started)] {
+        let db = ctx.another().await?;
+        let mallory = Mallory::arrive(&db).await?;
+        mallory
+            .execute(
+                "CREATE FUNCTION trap.always(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+                 CREATE OPERATOR public.= (FUNCTION = trap.always, LEFTARG = varchar, RIGHTARG = varchar);
+                 CREATE FUNCTION trap.always(varchar, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+                 CREATE OPERATOR public.= (FUNCTION = trap.always, LEFTARG = varchar, RIGHTARG = text);
+                 CREATE FUNCTION trap.always(oid, integer) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+                 CREATE OPERATOR public.= (FUNCTION = trap.always, LEFTARG = oid, RIGHTARG = integer)",
+            )
+            .await?;
+        robbed(&db, first, when).await?;
+        mallory.leave(&db).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! Roles that mean harm, and tables that do not keep what is written to them.
+
+/// What is accepted of tables that others own.
+mod accepted;
+/// Writes that are undone in silence, and locks that cannot be taken.
+mod forged;
+/// Operators and functions of others in the search path.
+mod hijack;
+/// A role that may create objects, and what it plants.
+mod mallory;
+/// Tables that somebody else has made before us, with code in them.
+mod prepared;
+/// All commands of an administrator, one after the other.
+mod victim;
+
+use crate::harness::{Kind, Suite};
+
+const POSTGRES: &[Kind] = &[Kind::Postgres];
+
+pub(crate) fn register(suite: &mut Suite) {
+    hijack::register(suite);
+    prepared::register(suite);
+    accepted::register(suite);
+    forged::register(suite);
+}

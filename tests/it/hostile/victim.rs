@@ -1,0 +1,236 @@
+use std::process::Stdio;
+use std::time::Duration;
+
+use jetbase::{DatabaseUrl, ErrorKind, Event, Folder, Migrations, Options, Readiness, Wait};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnection, PgPool};
+use tokio::process::Command;
+
+use super::mallory::{aside, value};
+use crate::harness::{Database, Error, Project, TestResult};
+
+pub(super) const V1: (&str, &str) =
+    ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n-- rollback\nDROP TABLE a;\n");
+const OFF: (&str, &str) = ("V2__off.sql", "-- jetbase: transaction=off\nVACUUM a;\n");
+pub(super) const V3: (&str, &str) =
+    ("V3__b.sql", "CREATE TABLE b (id INTEGER);\n-- rollback\nDROP TABLE b;\n");
+const SLOW: (&str, &str) = ("V4__slow.sql", "SELECT pg_catalog.pg_sleep(4);\n");
+const V5: (&str, &str) = ("V5__c.sql", "CREATE TABLE c (id INTEGER);\n");
+const RA: (&str, &str) = ("RA__note.sql", "COMMENT ON TABLE a IS 'one';\n");
+const RA_2: (&str, &str) = ("RA__note.sql", "COMMENT ON TABLE a IS 'two';\n");
+const ROC: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'one';\n");
+const ROC_2: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'two';\n");
+
+/// A process id as the Python tool makes them.
+pub(super) const PYTHON: &str = "0b8f4a62-5d3e-4c1b-9a77-2f60d1c3e84a";
+
+/// A set for one schema, or for the first of the path.
+pub(super) fn set_for(schema: Option<&str>, files: &[(&str, &str)]) -> Result<Migrations, Error> {
+    let project = Project::with(files)?;
+    let folder = Folder::read(&project.migrations());
+    // The macro's schemas are constants.
+    let schema = schema.map(|name| &*Box::leak(name.to_owned().into_boxed_str()));
+    Ok(Migrations::load(folder.files, Options { schema, ..Options::default() }))
+}
+
+/// Runs the program, and returns whether it succeeded, with all it said.
+pub(super) async fn tool(
+    db: &Database,
+    project: &Project,
+    words: &[&str],
+) -> Result<(bool, String), Error> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jetbase"));
+    for name in std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("JETBASE_")) {
+        command.env_remove(name);
+    }
+    command.args(words).current_dir(project.path()).env("JETBASE_DATABASE_URL", &db.url);
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+/// An administrator, and the schema whose migrations it runs.
+pub(super) struct Victim {
+    pub(super) db: Database,
+    /// The one that it names, if it does.
+    pub(super) named: Option<&'static str>,
+    /// Where the tables are.
+    pub(super) schema: String,
+}
+
+impl Victim {
+    fn set(&self, files: &[(&str, &str)]) -> Result<Migrations, Error> {
+        set_for(self.named, files)
+    }
+
+    fn target(&self) -> DatabaseUrl<'_> {
+        DatabaseUrl(&self.db.url)
+    }
+
+    /// Sets the row's owner, in the schema of the tables.
+    async fn held_by(&self, owner: &str) -> TestResult {
+        let sql = format!(
+            "UPDATE {}.jetbase_lock SET is_locked = TRUE, locked_at = localtimestamp, process_id = '{owner}'",
+            self.schema
+        );
+        aside(&self.db, &sql).await.map(drop)
+    }
+
+    pub(super) fn new(db: &Database, named: Option<&'static str>, schema: &str) -> Victim {
+        Victim { db: db.clone(), named, schema: schema.to_owned() }
+    }
+
+    /// Executes every command, and looks at what each did.
+    pub(super) async fn does_everything(&self) -> TestResult {
+        self.applies().await?;
+        self.asks().await?;
+        self.replaces().await?;
+        self.waits().await?;
+        self.unlocks().await?;
+        self.inherits().await?;
+        self.repairs().await
+    }
+
+    async fn applies(&self) -> TestResult {
+        let report = jetbase::run(&self.set(&[V1, OFF, RA, ROC])?, self.target()).await?;
+        assert_eq!(report.applied.len(), 4, "{report}");
+        let report = jetbase::run(&self.set(&[V1, OFF, V3, RA, ROC])?, self.target()).await?;
+        assert!(report.applied.iter().any(|it| it.file == "V3__b.sql"), "{report}");
+        let set = self.set(&[V1, OFF, V3, RA, ROC])?;
+        assert!(jetbase::run(&set, self.target()).await?.is_up_to_date());
+        let undone = jetbase::rollback(&set, self.target()).await?;
+        assert_eq!(undone.applied.len(), 1, "{undone}");
+        assert_eq!(self.count("jetbase_migrations").await?, "4");
+        let pool = PgPool::connect(&self.db.url).await?;
+        let report = jetbase::run(&set, &pool).await?;
+        assert!(!report.is_up_to_date(), "{report}");
+        pool.close().await;
+        jetbase::rollback(&set, self.target()).await?;
+        let mut connection = PgConnection::connect(&self.db.url).await?;
+        assert!(!jetbase::run(&set, &mut connection).await?.is_up_to_date());
+        connection.close().await?;
+        assert_eq!(self.count("jetbase_migrations").await?, "5");
+        Ok(())
+    }
+
+    async fn asks(&self) -> TestResult {
+        let set = self.set(&[V1, OFF, V3, RA, ROC])?;
+        let more = self.set(&[V1, OFF, V3, SLOW, RA, ROC])?;
+        let status = jetbase::status(&more, self.target()).await?;
+        assert_eq!((status.applied.len(), status.pending.len()), (5, 2), "{status}");
+        assert_eq!(jetbase::check(&set, self.target()).await?, Readiness::Ready);
+        assert!(!jetbase::check(&more, self.target()).await?.is_ready());
+        jetbase::validate(&set, self.target()).await?;
+        assert_eq!(jetbase::history(&set, self.target()).await?.records.len(), 5);
+        let current = jetbase::current(&set, self.target()).await?;
+        assert_eq!(current.map(|it| it.to_string()).as_deref(), Some("3"));
+        assert!(!jetbase::lock_status(&set, self.target()).await?.locked);
+        assert_eq!(jetbase::unlock(&set, self.target()).await?.holder, None);
+        Ok(())
+    }
+
+    /// A replaced text is kept, and an older program leaves the newer one alone.
+    async fn replaces(&self) -> TestResult {
+        let report = jetbase::run(&self.set(&[V1, OFF, V3, RA_2, ROC_2])?, self.target()).await?;
+        assert_eq!(report.applied.len(), 2, "{report}");
+        assert_eq!(self.count("jetbase_superseded").await?, "1");
+        let old = jetbase::run(&self.set(&[V1, OFF, V3, RA_2, ROC])?, self.target()).await?;
+        assert!(old.is_up_to_date(), "{old}");
+        Ok(())
+    }
+
+    /// Somebody waits while another run is in the middle of a file.
+    async fn waits(&self) -> TestResult {
+        let set = self.set(&[V1, OFF, V3, SLOW, RA_2, ROC_2])?;
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let mut tell = Some(tell);
+        let run = jetbase::run_url(&set, &self.db.url).on_event(move |event| {
+            if matches!(event, Event::Started { .. }) {
+                tell.take().map(|tell| tell.send(()));
+            }
+        });
+        let run = tokio::spawn(run.into_future());
+        told.await?;
+        let more = self.set(&[V1, OFF, V3, SLOW, V5, RA_2, ROC_2])?;
+        let url = self.db.url.clone();
+        let waiting = tokio::spawn(jetbase::run_url(&more, &url).into_future());
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let status = jetbase::lock_status(&set, self.target()).await?;
+        assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
+        let error = jetbase::run(&more, self.target()).wait(Wait::Never).await.expect_err("held");
+        assert!(matches!(error.kind(), ErrorKind::Held { alive: Some(true), .. }), "{error}");
+        let error = jetbase::unlock(&set, self.target()).await.expect_err("the holder lives");
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error}");
+        jetbase::unlock(&set, self.target()).force().await.expect_err("a file is in work");
+        assert!(!run.await??.is_up_to_date());
+        assert!(!waiting.await??.is_up_to_date());
+        Ok(())
+    }
+
+    async fn unlocks(&self) -> TestResult {
+        let set = self.set(&[V1, OFF, V3, SLOW, V5, RA_2, ROC_2, ("V6__d.sql", "SELECT 1;\n")])?;
+        self.held_by(PYTHON).await?;
+        let wait = Wait::UpTo(Duration::from_millis(300));
+        let error = jetbase::run(&set, self.target()).wait(wait).await.expect_err("held");
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error}");
+        assert!(jetbase::lock_status(&set, self.target()).await?.locked);
+        assert!(jetbase::unlock(&set, self.target()).await?.holder.is_some());
+        self.held_by(PYTHON).await?;
+        assert!(jetbase::unlock(&set, self.target()).force().await?.holder.is_some());
+        assert!(!jetbase::lock_status(&set, self.target()).await?.locked);
+        assert!(!jetbase::run(&set, self.target()).await?.is_up_to_date());
+        Ok(())
+    }
+
+    /// The lock of a run that was killed is taken over.
+    async fn inherits(&self) -> TestResult {
+        let files = [V1, OFF, V3, SLOW, V5, RA_2, ROC_2, ("V6__d.sql", "SELECT 1;\n")];
+        // The kind of proof stands in the id, and nobody proves this one's life.
+        let dead = "6a625001-0000-8000-8000-000000000000";
+        self.held_by(dead).await?;
+        let status = jetbase::lock_status(&self.set(&files)?, self.target()).await?;
+        assert_eq!((status.locked, status.alive), (true, Some(false)), "{status}");
+        let mut more = files.to_vec();
+        more.push(("V7__e.sql", "SELECT 1;\n"));
+        let report = jetbase::run(&self.set(&more)?, self.target()).wait(Wait::Never).await?;
+        assert_eq!(report.recovered.as_deref(), Some(dead), "{report}");
+        // With nothing to do, the lock is set free all the same.
+        self.held_by(dead).await?;
+        let report = jetbase::run(&self.set(&more)?, self.target()).wait(Wait::Never).await?;
+        assert_eq!(report.recovered.as_deref(), Some(dead), "{report}");
+        Ok(())
+    }
+
+    async fn repairs(&self) -> TestResult {
+        let project = Project::with(&[V1, OFF, V3, V5, RA_2])?;
+        project.write(V1.0, "CREATE TABLE a (id BIGINT);\n-- rollback\nDROP TABLE a;\n")?;
+        let schema: Vec<_> = self.named.into_iter().flat_map(|name| ["--schema", name]).collect();
+        let (before, rows) = (self.sum("1").await?, self.count("jetbase_migrations").await?);
+        for command in ["fix-checksums", "fix-files"] {
+            let words = [&[command][..], &schema[..]].concat();
+            let (succeeded, said) = tool(&self.db, &project, &words).await?;
+            assert!(succeeded, "{command}: {said}");
+        }
+        assert_ne!(self.sum("1").await?, before);
+        assert_ne!(self.count("jetbase_migrations").await?, rows);
+        for command in ["status", "history", "current", "lock-status"] {
+            let words = [&[command][..], &schema[..]].concat();
+            let (succeeded, said) = tool(&self.db, &project, &words).await?;
+            assert!(succeeded, "{command}: {said}");
+        }
+        Ok(())
+    }
+
+    async fn sum(&self, version: &str) -> Result<Option<String>, Error> {
+        let sql = format!(
+            "SELECT checksum FROM {}.jetbase_migrations WHERE version::text = '{version}'",
+            self.schema
+        );
+        value(&self.db, &sql).await
+    }
+
+    async fn count(&self, table: &str) -> Result<String, Error> {
+        let sql = format!("SELECT count(*) FROM {}.{table}", self.schema);
+        value(&self.db, &sql).await?.ok_or_else(|| "no count".into())
+    }
+}
