@@ -1,3 +1,127 @@
-use crate::harness::Suite;
+use jetbase::DatabaseUrl;
 
-pub(crate) fn register(_suite: &mut Suite) {}
+use super::POSTGRES;
+use super::mallory::{Mallory, aside, value};
+use super::victim::{V1, V3, Victim};
+use crate::apply::set;
+use crate::harness::{Context, Database, Error, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let nothing = Needs::NOTHING;
+    suite.each("accepts_plain_tables_of_another_role", POSTGRES, nothing, plain_tables);
+    suite.each("accepts_triggers_of_the_databases_owner", POSTGRES, nothing, databases_owner);
+    suite.each("accepts_triggers_of_a_superuser", POSTGRES, nothing, superusers);
+    suite.each("accepts_triggers_of_the_migrating_role", POSTGRES, nothing, own_triggers);
+    suite.each("accepts_triggers_of_the_role_that_it_takes", POSTGRES, nothing, taken_role);
+}
+
+/// Makes an audit table and triggers that write to it, as the role of this address.
+async fn audit(db: &Database) -> TestResult {
+    db.execute(
+        "CREATE TABLE public.audit (what text);
+         GRANT ALL ON public.audit TO PUBLIC;
+         CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN INSERT INTO public.audit VALUES (TG_OP || ' ' || TG_TABLE_NAME); RETURN NULL; END $$;
+         CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON public.jetbase_lock
+           FOR EACH ROW EXECUTE FUNCTION public.note();
+         CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON public.jetbase_migrations
+           FOR EACH ROW EXECUTE FUNCTION public.note()",
+    )
+    .await
+}
+
+/// How often the audit has noted an insert into the history.
+async fn noted(db: &Database) -> Result<Option<String>, Error> {
+    value(db, "SELECT count(*) FROM public.audit WHERE what = 'INSERT jetbase_migrations'").await
+}
+
+/// The same database as another role.
+fn seen_by(db: &Database, role: &str) -> Database {
+    let mut own = db.clone();
+    own.url = db.url_as(role, "x");
+    own
+}
+
+/// Makes a role that may log in and create tables.
+async fn role(db: &Database, what: &str) -> Result<String, Error> {
+    let name = format!("{}_{what}", db.name);
+    db.admin(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x'")).await?;
+    aside(db, &format!("GRANT ALL ON SCHEMA public TO {name}")).await?;
+    Ok(name)
+}
+
+/// Drops the database, then the roles that owned something in it.
+async fn forget(db: &Database, roles: &[&str]) -> TestResult {
+    db.admin(&format!("DROP DATABASE {} WITH (FORCE)", db.name)).await?;
+    for role in roles {
+        db.admin(&format!("DROP ROLE {role}")).await?;
+    }
+    Ok(())
+}
+
+/// A role for deployments made the tables by a run of its own; an administrator goes on.
+async fn plain_tables(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    let mallory = Mallory::arrive(db).await?;
+    // Made by running, with nothing in it: afterwards every command finds what it expects.
+    jetbase::run(&set(&[V1]), DatabaseUrl(&mallory.db.url)).await?;
+    jetbase::rollback(&set(&[V1]), DatabaseUrl(&mallory.db.url)).await?;
+    Victim::new(db, None, "public").does_everything().await?;
+    mallory.caught_nothing(db).await?;
+    mallory.leave(db).await
+}
+
+async fn databases_owner(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    let owner = role(db, "owner").await?;
+    db.admin(&format!("ALTER DATABASE {} OWNER TO {owner}", db.name)).await?;
+    let own = seen_by(db, &owner);
+    jetbase::run(&set(&[V1]), DatabaseUrl(&own.url)).await?;
+    audit(&own).await?;
+    let report = jetbase::run(&set(&[V1, V3]), DatabaseUrl(&db.url)).await?;
+    assert_eq!(report.applied.len(), 1);
+    assert_eq!(noted(db).await?.as_deref(), Some("1"));
+    forget(db, &[&owner]).await
+}
+
+async fn superusers(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    let user = role(db, "user").await?;
+    jetbase::run(&set(&[V1]), DatabaseUrl(&db.url)).await?;
+    audit(db).await?;
+    aside(db, &format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {user}")).await?;
+    let own = seen_by(db, &user);
+    let two = set(&[V1, V3]);
+    assert_eq!(jetbase::run(&two, DatabaseUrl(&own.url)).await?.applied.len(), 1);
+    assert_eq!(noted(db).await?.as_deref(), Some("1"));
+    assert_eq!(jetbase::rollback(&two, DatabaseUrl(&own.url)).await?.applied.len(), 1);
+    assert!(!jetbase::lock_status(&two, DatabaseUrl(&own.url)).await?.locked);
+    forget(db, &[&user]).await
+}
+
+async fn own_triggers(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    let user = role(db, "user").await?;
+    let own = seen_by(db, &user);
+    jetbase::run(&set(&[V1]), DatabaseUrl(&own.url)).await?;
+    audit(&own).await?;
+    let two = set(&[V1, V3]);
+    assert_eq!(jetbase::run(&two, DatabaseUrl(&own.url)).await?.applied.len(), 1);
+    assert_eq!(noted(db).await?.as_deref(), Some("1"));
+    assert_eq!(jetbase::status(&two, DatabaseUrl(&own.url)).await?.applied.len(), 2);
+    assert_eq!(jetbase::rollback(&two, DatabaseUrl(&own.url)).await?.applied.len(), 1);
+    forget(db, &[&user]).await
+}
+
+/// Who migrates as the tables' owner trusts that owner.
+async fn taken_role(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    let user = role(db, "user").await?;
+    let target = DatabaseUrl(&db.url);
+    jetbase::run(&set(&[V1]), target).role(&user).await?;
+    audit(&seen_by(db, &user)).await?;
+    let report = jetbase::run(&set(&[V1, V3]), target).role(&user).await?;
+    assert_eq!(report.applied.len(), 1);
+    assert_eq!(noted(db).await?.as_deref(), Some("1"));
+    forget(db, &[&user]).await
+}

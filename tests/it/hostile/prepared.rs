@@ -1,3 +1,303 @@
-use crate::harness::Suite;
+use std::fmt::Write as _;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-pub(crate) fn register(_suite: &mut Suite) {}
+use jetbase::{DatabaseUrl, Wait};
+
+use super::POSTGRES;
+use super::mallory::{Mallory, aside};
+use super::victim::{V1, V3, set_for, tool};
+use crate::harness::{Context, Database, Error, Needs, Project, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let nothing = Needs::NOTHING;
+    suite.each("refuses_a_lock_table_with_code_of_others", POSTGRES, nothing, |ctx| {
+        with_code(ctx, "jetbase_lock")
+    });
+    suite.each("refuses_a_history_with_code_of_others", POSTGRES, nothing, |ctx| {
+        with_code(ctx, "jetbase_migrations")
+    });
+    suite.each("refuses_replaced_texts_with_code_of_others", POSTGRES, nothing, |ctx| {
+        with_code(ctx, "jetbase_superseded")
+    });
+    suite.each("executes_no_trigger_added_meanwhile", POSTGRES, nothing, triggers_meanwhile);
+    suite.each("executes_no_view_swapped_in_meanwhile", POSTGRES, nothing, views_meanwhile);
+    suite.each("executes_no_trigger_added_in_the_middle_of_a_run", POSTGRES, nothing, in_mid_run);
+}
+
+/// Ways to have one's own code executed by whoever uses a table: `{t}` is the table, `{s}` its schema,
+/// `{c}` a column of text, `{k}` its key.
+const WAYS: &[(&str, &str)] = &[
+    ("a trigger before rows",
+     "CREATE TRIGGER h BEFORE INSERT OR UPDATE OR DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION trap.on_row()"),
+    ("a trigger after rows",
+     "CREATE TRIGGER h AFTER INSERT OR UPDATE OR DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION trap.on_row()"),
+    ("a trigger on statements",
+     "CREATE TRIGGER h AFTER INSERT OR UPDATE OR DELETE ON {t} FOR EACH STATEMENT EXECUTE FUNCTION trap.on_row()"),
+    ("a trigger with a condition",
+     "CREATE TRIGGER h BEFORE UPDATE ON {t} FOR EACH ROW WHEN (trap.accepts(NEW.{c})) EXECUTE FUNCTION trap.on_row()"),
+    ("a deferred constraint trigger",
+     "CREATE CONSTRAINT TRIGGER h AFTER INSERT OR UPDATE OR DELETE ON {t} DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION trap.on_row()"),
+    ("a disabled trigger",
+     "CREATE TRIGGER h BEFORE INSERT OR UPDATE ON {t} FOR EACH ROW EXECUTE FUNCTION trap.on_row();
+      ALTER TABLE {t} DISABLE TRIGGER h"),
+    ("a rule for updates", "CREATE RULE h AS ON UPDATE TO {t} DO ALSO SELECT trap.caught('rule')"),
+    ("a rule for inserts", "CREATE RULE h AS ON INSERT TO {t} DO ALSO SELECT trap.caught('rule')"),
+    ("a rule for deletes", "CREATE RULE h AS ON DELETE TO {t} DO INSTEAD SELECT trap.caught('rule')"),
+    ("a policy",
+     "CREATE POLICY h ON {t} USING (trap.caught('policy')); ALTER TABLE {t} ENABLE ROW LEVEL SECURITY"),
+    ("a forced policy",
+     "CREATE POLICY h ON {t} USING (trap.caught('policy')); ALTER TABLE {t} ENABLE ROW LEVEL SECURITY;
+      ALTER TABLE {t} FORCE ROW LEVEL SECURITY"),
+    ("a policy that is not in force yet", "CREATE POLICY h ON {t} USING (trap.caught('policy'))"),
+    ("a default", "ALTER TABLE {t} ALTER COLUMN {c} SET DEFAULT trap.word()"),
+    ("a default of a column that we do not name", "ALTER TABLE {t} ADD COLUMN extra text DEFAULT trap.word()"),
+    ("a check", "ALTER TABLE {t} ADD CONSTRAINT h CHECK (trap.accepts({c}))"),
+    ("a check of later rows", "ALTER TABLE {t} ADD CONSTRAINT h CHECK (trap.accepts({c})) NOT VALID"),
+    ("an index of an expression", "CREATE INDEX ON {t} ((trap.fixed({c})))"),
+    ("an index with a predicate", "CREATE INDEX ON {t} ({c}) WHERE trap.accepts({c})"),
+    ("an exclusion", "ALTER TABLE {t} ADD CONSTRAINT h EXCLUDE USING btree ((trap.fixed({c} || {k}::text)) WITH =)"),
+    ("a generated column", "ALTER TABLE {t} ADD COLUMN extra text GENERATED ALWAYS AS (trap.fixed({c})) STORED"),
+    ("a column of a domain", "ALTER TABLE {t} ALTER COLUMN {c} TYPE trap.checked"),
+    ("one more column of a domain", "ALTER TABLE {t} ADD COLUMN extra trap.checked"),
+    ("a column of a domain over a domain",
+     "CREATE DOMAIN {s}.outer_domain AS trap.checked; ALTER TABLE {t} ADD COLUMN extra {s}.outer_domain"),
+    ("a column of a row with a domain",
+     "CREATE TYPE {s}.pair AS (one integer, two trap.checked); ALTER TABLE {t} ADD COLUMN extra {s}.pair"),
+    ("a table that refers to it",
+     "CREATE UNIQUE INDEX h ON {t} ({c}); ALTER TABLE {t} ADD UNIQUE USING INDEX h;
+      CREATE TABLE {s}.child (c varchar(64) REFERENCES {t} ({c}) ON DELETE CASCADE ON UPDATE CASCADE);
+      INSERT INTO {s}.child SELECT {c} FROM {t};
+      CREATE TRIGGER h BEFORE UPDATE OR DELETE ON {s}.child FOR EACH ROW EXECUTE FUNCTION trap.on_row()"),
+    ("a table that inherits from it",
+     "CREATE TABLE {s}.child () INHERITS ({t}); INSERT INTO {s}.child SELECT * FROM ONLY {t};
+      CREATE TRIGGER h BEFORE UPDATE OR DELETE ON {s}.child FOR EACH ROW EXECUTE FUNCTION trap.on_row()"),
+    ("partitions",
+     "ALTER TABLE {t} RENAME TO kept; CREATE TABLE {t} (LIKE {s}.kept INCLUDING DEFAULTS) PARTITION BY LIST ({c});
+      CREATE TABLE {s}.part PARTITION OF {t} DEFAULT; INSERT INTO {t} SELECT * FROM {s}.kept;
+      CREATE TRIGGER h BEFORE INSERT OR UPDATE ON {s}.part FOR EACH ROW EXECUTE FUNCTION trap.on_row()"),
+    ("partitions by an expression",
+     "ALTER TABLE {t} RENAME TO kept; CREATE TABLE {t} (LIKE {s}.kept INCLUDING DEFAULTS) PARTITION BY LIST ((trap.fixed({c})));
+      CREATE TABLE {s}.part PARTITION OF {t} DEFAULT; INSERT INTO {t} SELECT * FROM {s}.kept"),
+    ("a view", "ALTER TABLE {t} RENAME TO kept; CREATE VIEW {t} AS SELECT * FROM {s}.kept WHERE trap.caught('view')"),
+    ("a view over a function",
+     "ALTER TABLE {t} RENAME TO kept;
+      CREATE FUNCTION {s}.kept_rows() RETURNS SETOF {s}.kept LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM trap.caught('view'); RETURN QUERY SELECT * FROM {s}.kept; END $$;
+      CREATE VIEW {t} AS SELECT * FROM {s}.kept_rows()"),
+    ("a materialized view",
+     "ALTER TABLE {t} RENAME TO kept; CREATE MATERIALIZED VIEW {t} AS SELECT * FROM {s}.kept"),
+];
+
+const SUPERSEDED: &str = "CREATE TABLE jetbase_superseded (filename VARCHAR(512) NOT NULL,
+  checksum VARCHAR(64) NOT NULL, PRIMARY KEY (filename, checksum))";
+const ROC: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'one';\n");
+const ROC_2: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'two';\n");
+
+/// Makes a schema with tables of ours that the role has made before, as a run of its own does.
+async fn prepare(mallory: &Mallory, db: &Database, schema: &str) -> TestResult {
+    mallory.schema(db, schema).await?;
+    jetbase::run(&set_for(Some(schema), &[V1, ROC])?, DatabaseUrl(&mallory.db.url)).await?;
+    // What the role migrates is nobody's matter here: the administrator must be able to go on.
+    mallory.db.execute(&format!("SET search_path = {schema}; {SUPERSEDED}")).await
+}
+
+/// What is wrong with a result that should be a refusal naming these words.
+fn unlike_refusal<T, E: std::fmt::Display>(result: Result<T, E>, words: &[&str]) -> Option<String> {
+    match result {
+        Ok(_) => Some("was not refused".to_owned()),
+        Err(error) => {
+            let text = error.to_string();
+            (!words.iter().all(|word| text.contains(word))).then(|| format!("said: {text}"))
+        }
+    }
+}
+
+/// Tries every command in a schema; returns the sentences of those that did not refuse as they should.
+async fn unrefused(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<String>, Error> {
+    let set = set_for(Some(schema), &[V1, V3, ROC_2])?;
+    let target = DatabaseUrl(&db.url);
+    let wait = Wait::UpTo(Duration::from_secs(1));
+    let mut wrong = Vec::new();
+    let mut note = |command: &str, fault: Option<String>| {
+        wrong.extend(fault.map(|fault| format!("{command} {fault}")));
+    };
+    note("status", unlike_refusal(jetbase::status(&set, target).await, words));
+    note("check", unlike_refusal(jetbase::check(&set, target).await, words));
+    note("validate", unlike_refusal(jetbase::validate(&set, target).await, words));
+    note("history", unlike_refusal(jetbase::history(&set, target).await, words));
+    note("current", unlike_refusal(jetbase::current(&set, target).await, words));
+    note("lock_status", unlike_refusal(jetbase::lock_status(&set, target).await, words));
+    note("dry run", unlike_refusal(jetbase::run(&set, target).dry_run().await, words));
+    note("run", unlike_refusal(jetbase::run(&set, target).wait(wait).await, words));
+    note("rollback", unlike_refusal(jetbase::rollback(&set, target).wait(wait).await, words));
+    note("unlock", unlike_refusal(jetbase::unlock(&set, target).await, words));
+    note("forced unlock", unlike_refusal(jetbase::unlock(&set, target).force().await, words));
+    Ok(wrong)
+}
+
+async fn unrepaired(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<String>, Error> {
+    let changed = (V1.0, "CREATE TABLE a (id BIGINT);\n-- rollback\nDROP TABLE a;\n");
+    let project = Project::with(&[changed])?;
+    let mut wrong = Vec::new();
+    for command in ["fix-checksums", "fix-files"] {
+        let (succeeded, said) =
+            tool(db, &project, &[command, "--schema", schema, "--wait", "1s"]).await?;
+        let result = if succeeded { Ok(()) } else { Err(said) };
+        wrong.extend(unlike_refusal(result, words).map(|fault| format!("{command} {fault}")));
+    }
+    Ok(wrong)
+}
+
+async fn with_code(ctx: Context, table: &'static str) -> TestResult {
+    let db = &ctx.db;
+    let mallory = Mallory::arrive(db).await?;
+    let words = [mallory.name.as_str(), table];
+    let (column, key) = match table {
+        "jetbase_lock" => ("process_id", "id"),
+        "jetbase_migrations" => ("checksum", "order_executed"),
+        _ => ("checksum", "filename"),
+    };
+    let mut report = String::new();
+    for (number, (way, sql)) in WAYS.iter().enumerate() {
+        let schema = format!("way_{number}");
+        prepare(&mallory, db, &schema).await?;
+        let sql = sql
+            .replace("{t}", &format!("{schema}.{table}"))
+            .replace("{s}", &schema)
+            .replace("{c}", column)
+            .replace("{k}", key);
+        mallory.execute(&sql).await?;
+        let mut wrong = unrefused(db, &schema, &words).await?;
+        // The program asks the same questions in the same way: once is enough.
+        if number % 8 == 0 {
+            wrong.extend(unrepaired(db, &schema, &words).await?);
+        }
+        let caught = mallory.caught(db).await?;
+        if !wrong.is_empty() || !caught.is_empty() {
+            writeln!(report, "{way}: {wrong:#?}\n  executed: {caught:?}")?;
+        }
+        let reset = format!(
+            "TRUNCATE trap.seen; ALTER SEQUENCE trap.calls RESTART; ALTER SEQUENCE trap.latest RESTART;
+             ALTER ROLE {} NOSUPERUSER",
+            mallory.name
+        );
+        aside(db, &reset).await?;
+    }
+    if !report.is_empty() {
+        return Err(report.into());
+    }
+    mallory.leave(db).await
+}
+
+/// Repeats statements as the role until it is told to stop; says how often they succeeded.
+fn repeat(
+    mallory: &Mallory,
+    statements: &'static [&'static str],
+    stop: &Arc<AtomicBool>,
+) -> impl Future<Output = u32> + Send + use<> {
+    let (db, stop) = (mallory.db.clone(), Arc::clone(stop));
+    async move {
+        let mut rounds = 0;
+        while !stop.load(Ordering::SeqCst) {
+            for statement in statements {
+                let sql =
+                    format!("SET lock_timeout = '1s'; SET search_path = pg_catalog; {statement}");
+                rounds += u32::from(db.execute(&sql).await.is_ok());
+            }
+        }
+        rounds
+    }
+}
+
+const TRIGGERS: &[&str] = &[
+    "CREATE TRIGGER h BEFORE INSERT OR UPDATE OR DELETE ON public.jetbase_lock FOR EACH ROW EXECUTE FUNCTION trap.on_row()",
+    "DROP TRIGGER IF EXISTS h ON public.jetbase_lock",
+    "CREATE TRIGGER h BEFORE INSERT OR UPDATE OR DELETE ON public.jetbase_migrations FOR EACH ROW EXECUTE FUNCTION trap.on_row()",
+    "DROP TRIGGER IF EXISTS h ON public.jetbase_migrations",
+];
+const VIEWS: &[&str] = &[
+    "BEGIN; ALTER TABLE public.jetbase_lock RENAME TO kept;
+     CREATE VIEW public.jetbase_lock AS SELECT * FROM public.kept WHERE trap.caught('view'); COMMIT",
+    "BEGIN; DROP VIEW public.jetbase_lock; ALTER TABLE public.kept RENAME TO jetbase_lock; COMMIT",
+];
+
+/// Upgrades again and again while the role changes its tables; then once more in peace.
+async fn meanwhile(ctx: Context, statements: &'static [&'static str]) -> TestResult {
+    let db = &ctx.db;
+    let mallory = Mallory::arrive(db).await?;
+    let files: Vec<_> = (2..=21)
+        .map(|number| {
+            (format!("V{number}__t.sql"), format!("CREATE TABLE t{number} (id INTEGER);\n"))
+        })
+        .collect();
+    let files: Vec<_> =
+        [V1].into_iter().chain(files.iter().map(|(name, text)| (&**name, &**text))).collect();
+    jetbase::run(&set_for(None, &files[..1])?, DatabaseUrl(&mallory.db.url)).await?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let changing = tokio::spawn(repeat(&mallory, statements, &stop));
+    let mut refused = Vec::new();
+    for number in 2..=files.len() {
+        let set = set_for(None, &files[..number])?;
+        let run = jetbase::run(&set, DatabaseUrl(&db.url)).wait(Wait::UpTo(Duration::from_secs(2)));
+        // A refusal is right, and so is a run in a moment when the table was plain.
+        refused.extend(run.await.err().map(|error| error.to_string()));
+        let _ = jetbase::lock_status(&set, DatabaseUrl(&db.url)).await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    let rounds = changing.await?;
+    if let Err(caught) = mallory.caught_nothing(db).await {
+        return Err(format!("{caught}\n{rounds} changes; refusals: {refused:#?}").into());
+    }
+    assert!(rounds > 10, "the tables were hardly changed: {rounds}");
+    for statement in statements.iter().rev().step_by(2) {
+        // The last state may be the plain one already.
+        let _ = mallory.execute(statement).await;
+    }
+    jetbase::run(&set_for(None, &files)?, DatabaseUrl(&db.url)).await?;
+    mallory.caught_nothing(db).await?;
+    mallory.leave(db).await
+}
+
+async fn triggers_meanwhile(ctx: Context) -> TestResult {
+    meanwhile(ctx, TRIGGERS).await
+}
+
+async fn views_meanwhile(ctx: Context) -> TestResult {
+    meanwhile(ctx, VIEWS).await
+}
+
+/// While a file is in work, and between two files, the role adds a trigger.
+async fn in_mid_run(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    let mallory = Mallory::arrive(db).await?;
+    jetbase::run(&set_for(None, &[V1])?, DatabaseUrl(&mallory.db.url)).await?;
+    let slow = "SELECT pg_catalog.pg_sleep(0.5);\n";
+    let off = format!("-- jetbase: transaction=off\n{slow}SELECT 1;\n");
+    let set = set_for(None, &[V1, ("V2__s.sql", slow), ("V3__s.sql", &off), ("V4__s.sql", slow)])?;
+    let stop = Arc::new(AtomicBool::new(false));
+    // Whoever is added first stays.
+    let adding = [
+        tokio::spawn(repeat(&mallory, &TRIGGERS[..1], &stop)),
+        tokio::spawn(repeat(&mallory, &TRIGGERS[2..3], &stop)),
+    ];
+    let url = db.url.clone();
+    let run = tokio::spawn(jetbase::run_url(&set, &url).into_future());
+    let result = run.await?;
+    stop.store(true, Ordering::SeqCst);
+    for adding in adding {
+        adding.await?;
+    }
+    if let Err(caught) = mallory.caught_nothing(db).await {
+        let said =
+            result.map(|report| report.to_string()).unwrap_or_else(|error| error.to_string());
+        return Err(format!("{caught}\n{said}").into());
+    }
+    if let Err(error) = result {
+        assert!(error.to_string().contains(&mallory.name), "{error}");
+    }
+    mallory.leave(db).await
+}
