@@ -1,3 +1,390 @@
-use crate::harness::Suite;
+use jetbase::{DatabaseUrl, Migrations};
 
-pub(crate) fn register(_suite: &mut Suite) {}
+use super::POSTGRES;
+use super::victim::{PYTHON, tool};
+use crate::apply::set;
+use crate::harness::{Context, Database, Error, Kind, Needs, Project, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let all = Kind::ALL;
+    let nothing = Needs::NOTHING;
+    let not_mysql = &[Kind::Sqlite, Kind::Postgres];
+    suite.each("a_file_whose_row_is_not_kept_is_an_error", all, nothing, inserts);
+    suite.each("a_row_that_vanishes_at_the_commit_is_an_error", POSTGRES, nothing, at_the_commit);
+    suite.each("a_file_outside_a_transaction_must_be_recorded_too", all, nothing, inserts_off);
+    suite.each("a_repeated_file_whose_row_is_not_changed_is_an_error", all, nothing, updates);
+    suite.each("a_rollback_whose_row_is_not_deleted_is_an_error", not_mysql, nothing, deletes);
+    suite.each("an_unlock_that_changes_nothing_is_an_error", all, nothing, unlocks);
+    suite.each("a_corrected_checksum_that_is_not_kept_is_an_error", all, nothing, checksums);
+    suite.each("a_forgotten_file_whose_row_is_kept_is_an_error", not_mysql, nothing, files);
+}
+
+/// A way in which a table does not keep what is written: its name and its statements.
+type Way = (&'static str, &'static str);
+
+/// A trigger function of PostgreSQL; its body goes between.
+macro_rules! trigger {
+    ($name:literal, $when:literal, $table:literal, $body:literal) => {
+        (
+            $name,
+            concat!(
+                "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ",
+                $body,
+                " END $$; CREATE TRIGGER forge ",
+                $when,
+                " ON ",
+                $table,
+                " FOR EACH ROW EXECUTE FUNCTION forge()"
+            ),
+        )
+    };
+}
+
+/// How an INSERT into the history can be lost or changed.
+fn lost_inserts(kind: Kind) -> &'static [Way] {
+    match kind {
+        Kind::Postgres => &[
+            ("a rule", "CREATE RULE forge AS ON INSERT TO jetbase_migrations DO INSTEAD NOTHING"),
+            trigger!(
+                "a trigger that drops the row",
+                "BEFORE INSERT",
+                "jetbase_migrations",
+                "RETURN NULL;"
+            ),
+            trigger!(
+                "another version",
+                "BEFORE INSERT",
+                "jetbase_migrations",
+                "NEW.version := '77'; RETURN NEW;"
+            ),
+            trigger!(
+                "no version",
+                "BEFORE INSERT",
+                "jetbase_migrations",
+                "NEW.version := NULL; RETURN NEW;"
+            ),
+            trigger!(
+                "another file",
+                "BEFORE INSERT",
+                "jetbase_migrations",
+                "NEW.filename := 'x'; RETURN NEW;"
+            ),
+            trigger!(
+                "another kind",
+                "BEFORE INSERT",
+                "jetbase_migrations",
+                "NEW.migration_type := 'RUNS_ALWAYS'; RETURN NEW;"
+            ),
+            trigger!(
+                "another checksum",
+                "BEFORE INSERT",
+                "jetbase_migrations",
+                "NEW.checksum := repeat('0', 64); RETURN NEW;"
+            ),
+            trigger!(
+                "deleted behind",
+                "AFTER INSERT",
+                "jetbase_migrations",
+                "DELETE FROM jetbase_migrations WHERE version = NEW.version; RETURN NULL;"
+            ),
+            trigger!(
+                "renamed behind",
+                "AFTER INSERT",
+                "jetbase_migrations",
+                "UPDATE jetbase_migrations SET filename = 'x' WHERE version = NEW.version; RETURN NULL;"
+            ),
+        ],
+        Kind::Sqlite => &[
+            (
+                "ignored",
+                "CREATE TRIGGER forge BEFORE INSERT ON jetbase_migrations BEGIN SELECT RAISE(IGNORE); END",
+            ),
+            (
+                "deleted behind",
+                "CREATE TRIGGER forge AFTER INSERT ON jetbase_migrations BEGIN DELETE FROM jetbase_migrations WHERE version = NEW.version; END",
+            ),
+            (
+                "another version",
+                "CREATE TRIGGER forge AFTER INSERT ON jetbase_migrations BEGIN UPDATE jetbase_migrations SET version = '77' WHERE version = NEW.version; END",
+            ),
+            (
+                "another file",
+                "CREATE TRIGGER forge AFTER INSERT ON jetbase_migrations BEGIN UPDATE jetbase_migrations SET filename = 'x' WHERE version = NEW.version; END",
+            ),
+            (
+                "another checksum",
+                "CREATE TRIGGER forge AFTER INSERT ON jetbase_migrations BEGIN UPDATE jetbase_migrations SET checksum = 'x' WHERE version = NEW.version; END",
+            ),
+        ],
+        Kind::Mysql => &[
+            (
+                "another file",
+                "CREATE TRIGGER forge BEFORE INSERT ON jetbase_migrations FOR EACH ROW SET NEW.filename = 'x'",
+            ),
+            (
+                "another version",
+                "CREATE TRIGGER forge BEFORE INSERT ON jetbase_migrations FOR EACH ROW SET NEW.version = '77'",
+            ),
+            (
+                "no version",
+                "CREATE TRIGGER forge BEFORE INSERT ON jetbase_migrations FOR EACH ROW SET NEW.version = NULL",
+            ),
+            (
+                "another kind",
+                "CREATE TRIGGER forge BEFORE INSERT ON jetbase_migrations FOR EACH ROW SET NEW.migration_type = 'RUNS_ALWAYS'",
+            ),
+            (
+                "another checksum",
+                "CREATE TRIGGER forge BEFORE INSERT ON jetbase_migrations FOR EACH ROW SET NEW.checksum = REPEAT('0', 64)",
+            ),
+        ],
+    }
+}
+
+/// How an UPDATE of a table can be lost, for the column that matters.
+fn lost_updates(kind: Kind, table: &str, column: &str) -> Vec<(&'static str, String)> {
+    match kind {
+        Kind::Postgres => vec![
+            ("a rule", format!("CREATE RULE forge AS ON UPDATE TO {table} DO INSTEAD NOTHING")),
+            (
+                "a trigger that drops the row",
+                format!(
+                    "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+                     CREATE TRIGGER forge BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION forge()"
+                ),
+            ),
+            (
+                "a trigger that keeps the old row",
+                format!(
+                    "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
+                     CREATE TRIGGER forge BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION forge()"
+                ),
+            ),
+        ],
+        Kind::Sqlite => vec![
+            (
+                "ignored",
+                format!("CREATE TRIGGER forge BEFORE UPDATE ON {table} BEGIN SELECT RAISE(IGNORE); END"),
+            ),
+            (
+                "put back behind",
+                format!(
+                    "CREATE TRIGGER forge AFTER UPDATE ON {table} WHEN OLD.{column} IS NOT NEW.{column}
+                     BEGIN UPDATE {table} SET {column} = OLD.{column} WHERE rowid = NEW.rowid; END"
+                ),
+            ),
+        ],
+        Kind::Mysql => vec![(
+            "the old value",
+            format!("CREATE TRIGGER forge BEFORE UPDATE ON {table} FOR EACH ROW SET NEW.{column} = OLD.{column}"),
+        )],
+    }
+}
+
+/// How a DELETE from the history can be lost.
+fn lost_deletes(kind: Kind) -> &'static [Way] {
+    match kind {
+        Kind::Postgres => &[
+            ("a rule", "CREATE RULE forge AS ON DELETE TO jetbase_migrations DO INSTEAD NOTHING"),
+            trigger!(
+                "a trigger that keeps the row",
+                "BEFORE DELETE",
+                "jetbase_migrations",
+                "RETURN NULL;"
+            ),
+        ],
+        _ => &[(
+            "ignored",
+            "CREATE TRIGGER forge BEFORE DELETE ON jetbase_migrations BEGIN SELECT RAISE(IGNORE); END",
+        )],
+    }
+}
+
+const V0: (&str, &str) = ("V0__kept.sql", "CREATE TABLE kept (id INTEGER);\n");
+const V1: (&str, &str) = (
+    "V1__one.sql",
+    "INSERT INTO kept (id) VALUES (1);\n-- rollback\nDELETE FROM kept WHERE id = 1;\n",
+);
+const V1_OFF: (&str, &str) =
+    ("V1__one.sql", "-- jetbase: transaction=off\nINSERT INTO kept (id) VALUES (1);\n");
+const V2: (&str, &str) = ("V2__two.sql", "INSERT INTO kept (id) VALUES (2);\n");
+const RA: (&str, &str) = ("RA__again.sql", "INSERT INTO kept (id) VALUES (7);\n");
+const RA_2: (&str, &str) = ("RA__again.sql", "INSERT INTO kept (id) VALUES (8);\n");
+const ROC: (&str, &str) = ("ROC__again.sql", "INSERT INTO kept (id) VALUES (7);\n");
+const ROC_2: (&str, &str) = ("ROC__again.sql", "INSERT INTO kept (id) VALUES (8);\n");
+
+/// The numbers in the table that the files write to.
+async fn kept(db: &Database) -> Result<Vec<String>, Error> {
+    let rows = db.rows("SELECT id FROM kept ORDER BY id").await?;
+    Ok(rows.into_iter().flatten().flatten().collect())
+}
+
+/// A fresh database on which a set has run and a way is in force.
+async fn forged(ctx: &Context, before: &Migrations, sql: &str) -> Result<Database, Error> {
+    let db = ctx.another().await?;
+    jetbase::run(before, DatabaseUrl(&db.url)).await?;
+    db.execute(sql).await?;
+    Ok(db)
+}
+
+/// What is wrong with a result that should say that a file was not recorded.
+fn fault(result: Result<jetbase::Report, jetbase::Error>, file: &str) -> Option<String> {
+    match result {
+        Ok(report) => Some(format!("was reported as a success: {report}")),
+        Err(error) => {
+            let text = error.to_string();
+            let right = text.contains(file) && text.contains("record");
+            (!right).then(|| format!("said: {text}"))
+        }
+    }
+}
+
+/// Collects what is wrong with each way, so that one failure does not hide the others.
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn note(&mut self, way: &str, fault: Option<String>) {
+        self.0.extend(fault.map(|fault| format!("{way}: {fault}")));
+    }
+
+    fn equal<T: PartialEq + std::fmt::Debug>(&mut self, way: &str, found: T, expected: T) {
+        let fault = format!("there is {found:?} instead of {expected:?}");
+        self.note(way, (found != expected).then_some(fault));
+    }
+
+    fn result(self) -> TestResult {
+        if self.0.is_empty() { Ok(()) } else { Err(self.0.join("\n").into()) }
+    }
+}
+
+async fn inserts(ctx: Context) -> TestResult {
+    let mut faults = Faults::default();
+    for (way, sql) in lost_inserts(ctx.kind) {
+        let db = forged(&ctx, &set(&[V0]), sql).await?;
+        let result = jetbase::run(&set(&[V0, V1, V2]), DatabaseUrl(&db.url)).await;
+        faults.note(way, fault(result, "V1__one.sql"));
+        faults.equal(way, kept(&db).await?, vec![]);
+        let rows = db.value("SELECT count(*) FROM jetbase_migrations").await?;
+        faults.equal(way, rows.as_deref(), Some("1"));
+        let status = jetbase::lock_status(&set(&[V0]), DatabaseUrl(&db.url)).await?;
+        faults.equal(way, status.locked, false);
+    }
+    faults.result()
+}
+
+/// A deferred trigger acts behind everything that a statement could look at.
+async fn at_the_commit(ctx: Context) -> TestResult {
+    let mut faults = Faults::default();
+    for (way, what) in [
+        ("deleted", "DELETE FROM jetbase_migrations WHERE version = NEW.version"),
+        ("renamed", "UPDATE jetbase_migrations SET filename = 'x' WHERE version = NEW.version"),
+    ] {
+        let sql = format!(
+            "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {what}; RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER forge AFTER INSERT ON jetbase_migrations DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION forge()"
+        );
+        let db = forged(&ctx, &set(&[V0]), &sql).await?;
+        let result = jetbase::run(&set(&[V0, V1, V2]), DatabaseUrl(&db.url)).await;
+        faults.note(way, fault(result, "V1__one.sql"));
+        faults.equal(way, kept(&db).await?, vec![]);
+    }
+    faults.result()
+}
+
+async fn inserts_off(ctx: Context) -> TestResult {
+    let mut faults = Faults::default();
+    for (way, sql) in lost_inserts(ctx.kind) {
+        let db = forged(&ctx, &set(&[V0]), sql).await?;
+        let result = jetbase::run(&set(&[V0, V1_OFF, V2]), DatabaseUrl(&db.url)).await;
+        faults.note(way, fault(result, "V1__one.sql"));
+        // What commits by itself stays; the next file must not run.
+        faults.equal(way, kept(&db).await?, vec!["1".to_owned()]);
+    }
+    faults.result()
+}
+
+async fn updates(ctx: Context) -> TestResult {
+    let mut faults = Faults::default();
+    for (way, sql) in lost_updates(ctx.kind, "jetbase_migrations", "checksum") {
+        for (before, after) in [(RA, RA_2), (ROC, ROC_2)] {
+            let db = forged(&ctx, &set(&[V0, before]), &sql).await?;
+            let result = jetbase::run(&set(&[V0, after]), DatabaseUrl(&db.url)).await;
+            faults.note(way, fault(result, after.0));
+            faults.equal(way, kept(&db).await?, vec!["7".to_owned()]);
+        }
+    }
+    faults.result()
+}
+
+async fn deletes(ctx: Context) -> TestResult {
+    let mut faults = Faults::default();
+    for (way, sql) in lost_deletes(ctx.kind) {
+        let both = set(&[V0, V1]);
+        let db = forged(&ctx, &both, sql).await?;
+        let result = jetbase::rollback(&both, DatabaseUrl(&db.url)).await;
+        faults.note(way, fault(result, "V1__one.sql"));
+        faults.equal(way, kept(&db).await?, vec!["1".to_owned()]);
+        let rows = db.value("SELECT count(*) FROM jetbase_migrations").await?;
+        faults.equal(way, rows.as_deref(), Some("2"));
+    }
+    faults.result()
+}
+
+async fn unlocks(ctx: Context) -> TestResult {
+    let mut faults = Faults::default();
+    for (way, sql) in lost_updates(ctx.kind, "jetbase_lock", "is_locked") {
+        let db = ctx.another().await?;
+        let set = set(&[V0]);
+        jetbase::run(&set, DatabaseUrl(&db.url)).await?;
+        db.execute(&format!("UPDATE jetbase_lock SET is_locked = TRUE, process_id = '{PYTHON}'"))
+            .await?;
+        db.execute(&sql).await?;
+        for forced in ["plain", "forced"] {
+            let unlock = jetbase::unlock(&set, DatabaseUrl(&db.url));
+            let result = if forced == "forced" { unlock.force().await } else { unlock.await };
+            faults.note(
+                way,
+                match result {
+                    Ok(unlocked) => Some(format!("the {forced} unlock said: {unlocked}")),
+                    Err(error) if error.to_string().contains("lock") => None,
+                    Err(error) => Some(format!("the {forced} unlock said: {error}")),
+                },
+            );
+        }
+        let (succeeded, said) = tool(&db, &Project::with(&[V0])?, &["unlock"]).await?;
+        faults.note(way, succeeded.then_some(said));
+    }
+    faults.result()
+}
+
+async fn checksums(ctx: Context) -> TestResult {
+    let mut faults = Faults::default();
+    for (way, sql) in lost_updates(ctx.kind, "jetbase_migrations", "checksum") {
+        let db = forged(&ctx, &set(&[V0, V1]), &sql).await?;
+        let changed = (V1.0, "INSERT INTO kept (id) VALUES (11);\n");
+        let project = Project::with(&[V0, changed])?;
+        for command in ["fix-checksums", "fix"] {
+            let (succeeded, said) = tool(&db, &project, &[command]).await?;
+            let wrong = succeeded || said.contains("epaired checksum");
+            faults.note(way, wrong.then_some(format!("{command} said: {said}")));
+        }
+        let status = jetbase::lock_status(&set(&[V0]), DatabaseUrl(&db.url)).await?;
+        faults.equal(way, status.locked, false);
+    }
+    faults.result()
+}
+
+async fn files(ctx: Context) -> TestResult {
+    let mut faults = Faults::default();
+    for (way, sql) in lost_deletes(ctx.kind) {
+        for gone in [V1, RA] {
+            let db = forged(&ctx, &set(&[V0, gone]), sql).await?;
+            let (succeeded, said) = tool(&db, &Project::with(&[V0])?, &["fix-files"]).await?;
+            let wrong = succeeded || said.contains("Stopped tracking") || said.contains("Removed");
+            faults.note(way, wrong.then_some(format!("{}: {said}", gone.0)));
+        }
+    }
+    faults.result()
+}

@@ -2,7 +2,7 @@
 
 /// What is accepted of tables that others own.
 mod accepted;
-/// Writes that are undone in silence, and locks that cannot be taken.
+/// Writes of ours that a table does not keep.
 mod forged;
 /// Operators and functions of others in the search path.
 mod hijack;
@@ -10,6 +10,8 @@ mod hijack;
 mod mallory;
 /// Tables that somebody else has made before us, with code in them.
 mod prepared;
+/// Locks that look free and cannot be taken.
+mod untakable;
 /// All commands of an administrator, one after the other.
 mod victim;
 
@@ -22,4 +24,5 @@ pub(crate) fn register(suite: &mut Suite) {
     prepared::register(suite);
     accepted::register(suite);
     forged::register(suite);
+    untakable::register(suite);
 }

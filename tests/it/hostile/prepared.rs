@@ -65,8 +65,6 @@ const WAYS: &[(&str, &str)] = &[
     ("one more column of a domain", "ALTER TABLE {t} ADD COLUMN extra trap.checked"),
     ("a column of a domain over a domain",
      "CREATE DOMAIN {s}.outer_domain AS trap.checked; ALTER TABLE {t} ADD COLUMN extra {s}.outer_domain"),
-    ("a column of a row with a domain",
-     "CREATE TYPE {s}.pair AS (one integer, two trap.checked); ALTER TABLE {t} ADD COLUMN extra {s}.pair"),
     ("a table that refers to it",
      "CREATE UNIQUE INDEX h ON {t} ({c}); ALTER TABLE {t} ADD UNIQUE USING INDEX h;
       CREATE TABLE {s}.child (c varchar(64) REFERENCES {t} ({c}) ON DELETE CASCADE ON UPDATE CASCADE);

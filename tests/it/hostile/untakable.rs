@@ -1,0 +1,208 @@
+use std::time::{Duration, Instant};
+
+use jetbase::{DatabaseUrl, ErrorKind, Migrations, Report, Wait};
+use sqlx::mysql::MySqlConnection;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
+
+use super::POSTGRES;
+use super::victim::PYTHON;
+use crate::apply::set;
+use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let all = Kind::ALL;
+    let nothing = Needs::NOTHING;
+    suite.each("a_row_that_cannot_be_changed_ends_the_wait", all, Needs::OWN_SERVER, unchanged);
+    suite.each("a_policy_for_reading_only_ends_the_wait", POSTGRES, nothing, reading_only);
+    let loose = &[Kind::Sqlite, Kind::Mysql];
+    suite.each("a_strange_truth_counts_as_locked", loose, Needs::OWN_SERVER, strange_truth);
+    suite.each("a_session_with_our_key_is_named", Kind::SERVERS, nothing, squatted);
+}
+
+const V0: (&str, &str) = ("V0__first.sql", "CREATE TABLE first (id INTEGER);\n");
+const V1: (&str, &str) = ("V1__second.sql", "CREATE TABLE second (id INTEGER);\n");
+
+/// How many turns of the waiting loop a wait of two seconds may take.
+const TURNS: u64 = 50;
+
+/// Runs with a wait of two seconds, which must end in time with an error.
+async fn ends_in_time(set: &Migrations, url: &str) -> Result<jetbase::Error, Error> {
+    let began = Instant::now();
+    let run = jetbase::run(set, DatabaseUrl(url)).wait(Wait::UpTo(Duration::from_secs(2)));
+    let result: Result<Report, _> =
+        match tokio::time::timeout(Duration::from_secs(10), run.into_future()).await {
+            Ok(result) => result,
+            Err(_) => return Err("a wait of 2 s did not end within 10 s".into()),
+        };
+    assert!(began.elapsed() < Duration::from_secs(6), "it took {:?}", began.elapsed());
+    match result {
+        Ok(report) => Err(format!("it took a lock that nobody can take: {report}").into()),
+        Err(error) => Ok(error),
+    }
+}
+
+/// How many transactions, or updates, the server has counted.
+async fn counted(db: &Database) -> Result<u64, Error> {
+    let count = match db.kind {
+        Kind::Postgres => {
+            // Sessions report what they counted when they end, a moment later.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let sql = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+            db.value(sql).await?
+        }
+        Kind::Mysql => {
+            let sql = "SELECT SUM(variable_value) FROM information_schema.global_status
+                       WHERE variable_name IN ('COM_UPDATE', 'COM_UPDATE_MULTI')";
+            db.value(sql).await?
+        }
+        Kind::Sqlite => db.value("SELECT count(*) FROM calls").await?,
+    };
+    let count = count.ok_or("no count")?;
+    Ok(count.trim_end_matches(".0").parse::<f64>()? as u64)
+}
+
+/// The row looks free, and the UPDATE that takes it changes nothing.
+async fn unchanged(ctx: Context) -> TestResult {
+    let ways: &[&str] = match ctx.kind {
+        Kind::Postgres => &[
+            "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+             CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock FOR EACH ROW EXECUTE FUNCTION forge()",
+            "CREATE RULE forge AS ON UPDATE TO jetbase_lock DO INSTEAD NOTHING",
+            "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
+             CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock FOR EACH ROW EXECUTE FUNCTION forge()",
+        ],
+        Kind::Sqlite => &[
+            "CREATE TABLE calls (id INTEGER);
+             CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock BEGIN
+               INSERT INTO calls VALUES (1); SELECT RAISE(IGNORE); END",
+            "CREATE TABLE calls (id INTEGER);
+             CREATE TRIGGER forge AFTER UPDATE ON jetbase_lock WHEN NEW.is_locked BEGIN
+               INSERT INTO calls VALUES (1); UPDATE jetbase_lock SET is_locked = 0, process_id = NULL; END",
+        ],
+        Kind::Mysql => &[
+            "CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock FOR EACH ROW
+             SET NEW.is_locked = OLD.is_locked, NEW.process_id = OLD.process_id, NEW.locked_at = OLD.locked_at",
+        ],
+    };
+    for way in ways {
+        let db = ctx.another().await?;
+        jetbase::run(&set(&[V0]), DatabaseUrl(&db.url)).await?;
+        db.execute(way).await?;
+        let before = counted(&db).await?;
+        let error = ends_in_time(&set(&[V0, V1]), &db.url).await;
+        let turns = counted(&db).await? - before;
+        assert!(turns < TURNS, "{turns} transactions with {way}");
+        let error = error.map_err(|error| format!("{error}, with {way}"))?;
+        let text = error.to_string();
+        assert!(text.contains("jetbase_lock"), "{way}: {text}");
+        assert!(db.rows("SELECT * FROM second").await.is_err(), "a file ran without the lock");
+        // Not waiting at all must not do better or worse.
+        let began = Instant::now();
+        jetbase::run(&set(&[V0, V1]), DatabaseUrl(&db.url))
+            .wait(Wait::Never)
+            .await
+            .expect_err("nobody can take it");
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    }
+    Ok(())
+}
+
+async fn reading_only(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    let user = format!("{}_owner", db.name);
+    db.admin(&format!("CREATE ROLE {user} LOGIN PASSWORD 'x'")).await?;
+    db.execute(&format!("GRANT ALL ON SCHEMA public TO {user}")).await?;
+    let url = db.url_as(&user, "x");
+    jetbase::run(&set(&[V0]), DatabaseUrl(&url)).await?;
+    db.execute(
+        "CREATE POLICY reading ON jetbase_lock FOR SELECT USING (true);
+         ALTER TABLE jetbase_lock ENABLE ROW LEVEL SECURITY;
+         ALTER TABLE jetbase_lock FORCE ROW LEVEL SECURITY",
+    )
+    .await?;
+    let before = counted(db).await?;
+    let error = ends_in_time(&set(&[V0, V1]), &url).await;
+    let turns = counted(db).await? - before;
+    assert!(turns < TURNS, "{turns} transactions");
+    let text = error?.to_string();
+    assert!(text.contains("jetbase_lock"), "{text}");
+    db.execute(&format!("DROP OWNED BY {user} CASCADE")).await?;
+    db.admin(&format!("DROP ROLE {user}")).await.map(drop)
+}
+
+/// What is neither 0 nor 1 is no free lock.
+async fn strange_truth(ctx: Context) -> TestResult {
+    let values: &[&str] = match ctx.kind {
+        Kind::Sqlite => &["'yes'", "2", "-1", "'true'", "0.5"],
+        _ => &["2", "-1"],
+    };
+    for value in values {
+        let db = ctx.another().await?;
+        jetbase::run(&set(&[V0]), DatabaseUrl(&db.url)).await?;
+        db.execute(&format!(
+            "UPDATE jetbase_lock SET is_locked = {value}, process_id = '{PYTHON}'"
+        ))
+        .await?;
+        if ctx.kind == Kind::Sqlite {
+            db.execute("CREATE TABLE calls (id INTEGER)").await?;
+        }
+        let status = jetbase::lock_status(&set(&[V0]), DatabaseUrl(&db.url)).await?;
+        let before = counted(&db).await?;
+        let error = ends_in_time(&set(&[V0, V1]), &db.url).await;
+        let turns = counted(&db).await? - before;
+        assert!(turns < TURNS, "{turns} updates with {value}");
+        let error = error.map_err(|error| format!("{error}, with {value}"))?;
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{value}: {error}");
+        assert!(status.locked, "{value}: {status}");
+        assert!(jetbase::unlock(&set(&[V0]), DatabaseUrl(&db.url)).await?.holder.is_some());
+        assert_eq!(jetbase::run(&set(&[V0, V1]), DatabaseUrl(&db.url)).await?.applied.len(), 1);
+    }
+    Ok(())
+}
+
+/// Another session has the session lock that goes with the row, and the row is free.
+async fn squatted(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    jetbase::run(&set(&[V0]), DatabaseUrl(&db.url)).await?;
+    let (take, id) = match ctx.kind {
+        Kind::Postgres => (
+            "SELECT pg_advisory_lock(1784835700, ('jetbase_lock'::regclass::oid::bigint & 2147483647)::int)".to_owned(),
+            "SELECT pg_backend_pid()::text",
+        ),
+        _ => (
+            format!("SELECT GET_LOCK(CONCAT('jetbase:', SHA1('{}')), 5)", db.name),
+            "SELECT CAST(CONNECTION_ID() AS CHAR)",
+        ),
+    };
+    match ctx.kind {
+        Kind::Postgres => {
+            let mut other = PgConnection::connect(&db.url).await?;
+            sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut other).await?;
+            let id: String = sqlx::query_scalar(id).fetch_one(&mut other).await?;
+            squatter_is_named(db, &id).await?;
+            other.close().await?;
+        }
+        _ => {
+            let mut other = MySqlConnection::connect(&db.url).await?;
+            sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut other).await?;
+            let id: String = sqlx::query_scalar(id).fetch_one(&mut other).await?;
+            squatter_is_named(db, &id).await?;
+            other.close().await?;
+        }
+    }
+    let again = jetbase::run(&set(&[V0, V1]), DatabaseUrl(&db.url)).await?;
+    assert_eq!(again.applied.len(), 1);
+    Ok(())
+}
+
+async fn squatter_is_named(db: &Database, id: &str) -> TestResult {
+    let error = ends_in_time(&set(&[V0, V1]), &db.url).await?;
+    let text = error.to_string();
+    let words: Vec<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    assert!(words.contains(&id), "it does not name session {id}: {text}");
+    assert!(!text.contains("unlock"), "there is nothing to unlock: {text}");
+    let status = jetbase::lock_status(&set(&[V0]), DatabaseUrl(&db.url)).await?;
+    assert!(!status.locked, "{status}");
+    Ok(())
+}
