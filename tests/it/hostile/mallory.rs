@@ -63,7 +63,7 @@ impl Mallory {
             .iter()
             .map(|row| row.iter().flatten().cloned().collect::<Vec<_>>().join(" × "))
             .collect();
-        // Of a transaction that was rolled back, the sequences alone know.
+        // Of a transaction that was rolled back, the sequence alone knows.
         let calls = aside(victim, "SELECT last_value FROM trap.calls WHERE is_called").await?;
         caught.extend(calls.into_iter().flatten().flatten().map(|calls| format!("{calls} calls")));
         let power =

@@ -6,6 +6,8 @@ mod accepted;
 mod forged;
 /// Operators and functions of others in the search path.
 mod hijack;
+/// Rules and triggers that drop or change what is written.
+mod lost;
 /// A role that may create objects, and what it plants.
 mod mallory;
 /// Tables that somebody else has made before us, with code in them.

@@ -2,13 +2,12 @@
 CREATE SCHEMA trap;
 CREATE TABLE trap.seen (what text, who text);
 CREATE SEQUENCE trap.calls;
-CREATE SEQUENCE trap.latest;
 CREATE FUNCTION trap.caught(what text) RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
   IF current_user = '{mallory}' THEN RETURN true; END IF;
   BEGIN
-    -- Sequences keep what a rolled back transaction would forget.
-    PERFORM nextval('trap.calls'), setval('trap.latest', 1 + abs(hashtext(what)::bigint));
+    -- A sequence keeps what a rolled back transaction would forget.
+    PERFORM nextval('trap.calls');
     INSERT INTO trap.seen VALUES (what, current_user);
   EXCEPTION WHEN OTHERS THEN NULL;
   END;
