@@ -1,8 +1,12 @@
+use std::time::Duration;
+
 use jetbase::{DatabaseUrl, ErrorKind, Event};
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 
 use super::POSTGRES;
 use super::mallory::{Mallory, aside, value};
-use super::victim::{PYTHON, Victim};
+use super::victim::{PYTHON, V1, V3, Victim};
 use crate::apply::set;
 use crate::harness::{Context, Database, Error, Needs, Suite, TestResult};
 
@@ -13,6 +17,8 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("executes_nothing_planted_in_a_named_schema", POSTGRES, nothing, in_named_schema);
     suite.each("executes_nothing_planted_under_its_own_name", POSTGRES, nothing, under_own_name);
     suite.each("executes_nothing_planted_before_pg_catalog", POSTGRES, nothing, before_pg_catalog);
+    suite.each("executes_nothing_planted_after_a_loss", POSTGRES, nothing, after_a_loss);
+    suite.each("executes_nothing_planted_in_a_takeover", POSTGRES, nothing, takes_over);
     suite.each("an_operator_that_is_always_true_is_no_lock", POSTGRES, nothing, always_true);
 }
 
@@ -135,4 +141,60 @@ async fn always_true(ctx: Context) -> TestResult {
         mallory.leave(&db).await?;
     }
     Ok(())
+}
+
+/// The session is ended in the middle of a file: a fresh one frees the lock and reads the history.
+async fn after_a_loss(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    let mallory = Mallory::arrive(db).await?;
+    mallory.plant(&["public"]).await?;
+    let set = set(&[V1, ("V2__slow.sql", "SELECT pg_catalog.pg_sleep(20);\n")]);
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let mut tell = Some(tell);
+    let run = jetbase::run(&set, DatabaseUrl(&db.url)).on_event(move |event| {
+        if matches!(event, Event::Started { file, .. } if file == "V2__slow.sql") {
+            tell.take().map(|tell| tell.send(()));
+        }
+    });
+    let run = async { run.await.map(drop) };
+    let end = async {
+        // Where the run ends before that, its own error says why.
+        if told.await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()";
+            aside(db, end).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    let (result, ended) = tokio::join!(run, end);
+    ended?;
+    mallory.caught_nothing(db).await?;
+    let error = result.expect_err("its session was ended");
+    assert!(matches!(error.kind(), ErrorKind::Interrupted { .. }), "{error}");
+    let lock = value(db, "SELECT is_locked::text FROM public.jetbase_lock").await?;
+    assert_eq!(lock.as_deref(), Some("false"), "{error}");
+    mallory.leave(db).await
+}
+
+/// A run without a session of its own takes over from one that has been silent for half a minute.
+async fn takes_over(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    let mallory = Mallory::arrive(db).await?;
+    // The tables are there before anything is planted: this is about the takeover alone.
+    jetbase::run(&set(&[V1]), DatabaseUrl(&db.url)).await?;
+    mallory.plant(&["public"]).await?;
+    let silent = "6a625004-0000-8000-8000-000000000000";
+    let held = format!(
+        "UPDATE public.jetbase_lock SET is_locked = TRUE, locked_at = localtimestamp, process_id = '{silent}'"
+    );
+    aside(db, &held).await?;
+    let mut connection = PgConnection::connect(&db.url).await?;
+    let result = jetbase::run(&set(&[V1, V3]), &mut connection).await;
+    mallory.caught_nothing(db).await?;
+    let report = result?;
+    assert_eq!(report.recovered.as_deref(), Some(silent), "{report}");
+    assert_eq!(report.applied.len(), 1, "{report}");
+    connection.close().await?;
+    mallory.leave(db).await
 }
