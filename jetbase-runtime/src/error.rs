@@ -235,6 +235,9 @@ fn cure(cause: &Cause) -> String {
         (_, "8") => "open the file with write access",
         (_, "53300" | "1040" | "1226" | "1203") => "wait, or raise the limit of connections",
         (_, "57P03") => "wait until the server has started",
+        (_, "55P03" | "1205") => {
+            "another connection locks the table jetbase_lock or jetbase_migrations; end it, or wait for it"
+        }
         (_, "5" | "6" | "261" | "517") => {
             "another program writes to the file; wait until it is done"
         }

@@ -151,6 +151,28 @@ impl<'m> Job<'m> {
         self.statements.iter().any(|(range, _)| leaves(self.text(range)))
     }
 
+    /// Whether a statement of the file ends what its session holds, whoever made it (PostgreSQL).
+    pub(crate) fn empties_session(&self) -> bool {
+        let empties = |sql: &str| {
+            let sql = behind_comments(sql).to_ascii_uppercase();
+            let mut words = sql.split_ascii_whitespace();
+            match (words.next(), words.next()) {
+                (Some("DISCARD"), _) => true,
+                (Some("RESET" | "DEALLOCATE" | "CLOSE"), Some("ALL")) => true,
+                (Some("UNLISTEN"), Some("*")) => true,
+                (Some("DEALLOCATE"), Some("PREPARE")) => words.next() == Some("ALL"),
+                _ => false,
+            }
+        };
+        self.statements.iter().any(|(range, _)| empties(self.text(range)))
+    }
+
+    /// Whether the file may make a trigger.
+    pub(crate) fn mentions_trigger(&self) -> bool {
+        let mut texts = self.statements.iter().map(|(range, _)| self.text(range));
+        texts.any(|sql| sql.to_ascii_uppercase().contains("TRIGGER"))
+    }
+
     /// Whether the file's text takes the place of an older one.
     pub(crate) fn replaces(&self) -> bool {
         self.action == Action::Reapply && self.migration.kind() == Kind::RunsOnChange

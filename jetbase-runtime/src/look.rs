@@ -92,11 +92,12 @@ impl Message {
         let schema = wish.schema.as_deref();
         let fill = looking(Fill::new(dialect, schema), dialect, schema);
         let fill = fill.literals("trusted", &wish.trusted);
-        let guarding = |table: &'static str| {
-            let name = format!(
-                "to_regclass(concat(quote_ident(current_setting('jetbase.schema')), '.{table}'))"
-            );
-            fill.clone().expression("guarded", &name).nested("untrusted", sql.untrusted)
+        let guarding = |tables: &[&str]| {
+            let schema = "quote_ident(current_setting('jetbase.schema'))";
+            let names =
+                tables.iter().map(|table| format!("to_regclass(concat({schema}, '.{table}'))"));
+            let names = names.collect::<Vec<_>>().join(", ");
+            fill.clone().expression("guarded", &names).nested("untrusted", sql.untrusted)
         };
         let role = wish
             .role
@@ -104,10 +105,10 @@ impl Message {
             .map(|role| fill.clone().identifier("name", role).fill("SET LOCAL ROLE {name}"));
         let mut parts: Vec<_> = role.collect();
         let before = parts.len();
-        let migrations = guarding("jetbase_migrations");
+        let migrations = guarding(&["jetbase_migrations", "jetbase_superseded"]);
         parts.extend(sql.look.iter().map(|part| migrations.fill(part)));
         let history = parts.len().saturating_sub(1);
-        let lock = guarding("jetbase_lock");
+        let lock = guarding(&["jetbase_lock"]);
         parts.extend(sql.look_lock.iter().map(|part| lock.fill(part)));
         Message { dialect, sql, fill, parts, facts: before + sql.look_facts, history }
     }
@@ -139,15 +140,16 @@ impl Message {
         };
         let lock = row(self.parts.len().saturating_sub(1)).filter(|_| cause.is_none());
         let left = lock.filter(|row| row.is_true(0)).and_then(|row| row.opt(1).map(str::to_owned));
-        self.leave(connection, &facts, row(self.facts.saturating_sub(1))).await;
+        let before = sets.get(self.facts.saturating_sub(5)..self.facts).unwrap_or_default();
+        self.leave(connection, &facts, before).await;
         Ok(Look { place: settle(self.dialect, &facts, history.is_some(), wish)?, history, left })
     }
 
     /// Whether a check of a table's owner has failed.
     fn is_untrusted(&self, cause: &Cause, failed: usize) -> bool {
-        !self.sql.untrusted.is_empty()
-            && self.sql.fence_codes.contains(&cause.code.as_str())
-            && self.parts.get(failed).is_some_and(|part| part.contains("fault IS NOT NULL"))
+        let guards = |part: &String| part.starts_with("LOCK") || part.contains("fault IS NOT NULL");
+        self.sql.guard_codes.contains(&cause.code.as_str())
+            && self.parts.get(failed).is_some_and(guards)
     }
 
     /// Which table could run whose code.
@@ -163,26 +165,21 @@ impl Message {
             .fill
             .clone()
             .literal("lock_name", &table("jetbase_lock"))
-            .literal("migrations_name", &table("jetbase_migrations"));
+            .literal("migrations_name", &table("jetbase_migrations"))
+            .literal("superseded_name", &table("jetbase_superseded"));
         let question = untrusted_tables(self.sql, fill);
         let sets = ask(connection, &question, limit).await.ok()?;
         untrusted(sets.last()?)
     }
 
     /// Gives a caller's transaction back what the message has set in it.
-    async fn leave(&self, connection: &mut dyn Connection, facts: &Row, before: Option<Row>) {
+    async fn leave(&self, connection: &mut dyn Connection, facts: &Row, before: &[ResultSet]) {
         let sql = match self.dialect {
             Dialect::Postgres if facts.is_true(3) => {
-                let before = before.unwrap_or_default();
-                let settings = [
-                    ("row_security", 0),
-                    ("statement_timeout", 1),
-                    ("lock_timeout", 2),
-                    ("search_path", 3),
-                    ("transaction_timeout", 4),
-                ];
-                let known = settings.iter().filter_map(|(name, at)| Some((name, before.opt(*at)?)));
-                let set = known.map(|(name, value)| {
+                let names = ["row_security", "statement_timeout", "lock_timeout", "search_path"];
+                let values = before.iter().filter_map(|set| set.rows.first()?.opt(0));
+                let known = facts.opt(9).map(|value| ("transaction_timeout", value));
+                let set = names.into_iter().zip(values).chain(known).map(|(name, value)| {
                     let fill = self.fill.clone().literal("name", name).literal("value", value);
                     fill.fill("SELECT pg_catalog.set_config({name}, {value}, true)")
                 });
@@ -232,7 +229,9 @@ impl Message {
 
 /// Asks which of our tables could run code of others; `{lock_name}` and `{migrations_name}` are set.
 pub(crate) fn untrusted_tables(sql: &Sql, fill: Fill) -> String {
-    let guarded = fill.fill("to_regclass({lock_name}), to_regclass({migrations_name})");
+    let guarded = fill.fill(
+        "to_regclass({lock_name}), to_regclass({migrations_name}), to_regclass({superseded_name})",
+    );
     let fill = fill.expression("guarded", &guarded).nested("untrusted", sql.untrusted);
     let question =
         "SELECT relname, owner, fault FROM {untrusted} AS tables WHERE fault IS NOT NULL LIMIT 1";

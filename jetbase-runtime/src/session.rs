@@ -59,6 +59,8 @@ pub(crate) struct Session<'c> {
     setup: Vec<String>,
     /// What the session held before the first file.
     snapshot: Option<Snapshot>,
+    /// The settings of other modules that the files name (PostgreSQL).
+    custom_names: Vec<String>,
     /// Whether a file has run in this session.
     used: bool,
     /// What puts the caller's own settings back.
@@ -110,8 +112,14 @@ impl<'c> Session<'c> {
             .literal("role", "none")
             .literal("session_role", "none")
             .literals("trusted", &place.trusted);
-        let guarded = fill.fill("to_regclass({lock_name}), to_regclass({migrations_name})");
+        let superseded = fill.fill("{superseded}");
+        let fill = fill.literal("superseded_name", &superseded);
+        let guarded = fill.fill(
+            "to_regclass({lock_name}), to_regclass({migrations_name}), to_regclass({superseded_name})",
+        );
         let fill = fill.expression("guarded", &guarded).nested("untrusted", sql.untrusted);
+        // Nobody else knows it: a file that has set the seed does not decide what the next one draws.
+        let fill = fill.expression("seed", &fastrand::f64().to_string());
         let fill = fill.literal("user", &place.user).nested("owners_trusted", sql.owners_trusted);
         let mut session = Session {
             connection,
@@ -138,6 +146,7 @@ impl<'c> Session<'c> {
             reconnect,
             setup: Vec::new(),
             snapshot: None,
+            custom_names: Vec::new(),
             used: false,
             restore: Vec::new(),
         };
@@ -211,7 +220,8 @@ impl<'c> Session<'c> {
             Ok(sets) => return Ok(own(sets)),
             Err(failure) => failure,
         };
-        let checked = !guard.is_empty() && failure.completed.len() + 1 == before;
+        let checked = (settings.len()..before).contains(&failure.completed.len())
+            && self.sql.guard_codes.contains(&failure.cause.code.as_str());
         let cause = match checked {
             true => self.untrusted_or(failure.cause).await,
             false => failure.cause,
@@ -249,34 +259,24 @@ impl<'c> Session<'c> {
     }
 
     /// Reads which texts of `ROC__` files were replaced by newer ones; none without the table.
-    pub(crate) async fn superseded(&mut self) -> Vec<(String, String)> {
-        if !self.trusts_superseded().await {
-            return Vec::new();
-        }
-        let sets = self.send(self.sql.superseded).await.unwrap_or_default();
+    pub(crate) async fn superseded(&mut self) -> Result<Vec<(String, String)>, Error> {
+        let guard = self.sql.guard_superseded_reading;
+        let sets = match self.send_behind(self.sql.reading, guard, self.sql.superseded).await {
+            Ok(sets) => sets,
+            Err(Failure { cause, .. }) if cause.kind == CauseKind::Untrusted => {
+                return Err(Error::database("reading jetbase_superseded", &cause));
+            }
+            Err(_) => return Ok(Vec::new()),
+        };
         let rows = sets.into_iter().flat_map(|set| set.rows);
-        rows.map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect()
+        Ok(rows.map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect())
     }
 
-    /// Makes the table for replaced texts, and says whether it can be used.
-    pub(crate) async fn create_superseded(&mut self) -> bool {
-        let created = self.write(self.sql.create_superseded).await.is_ok();
-        created && self.trusts_superseded().await
-    }
-
-    /// Whether only trusted roles own the table for replaced texts: without it a run does what the
-    /// Python tool does, so that a check for each transaction is not worth its price.
-    async fn trusts_superseded(&mut self) -> bool {
-        if self.dialect != Dialect::Postgres {
-            return true;
-        }
-        if self.ownership == Ownership::Shared {
-            return false;
-        }
-        let name = self.fill.fill("{superseded}");
-        self.fill = self.fill.clone().literal("superseded_name", &name);
-        let sets = self.ask(TRUSTS_SUPERSEDED).await.unwrap_or_default();
-        sets.first().and_then(|set| set.rows.first()).is_some_and(|row| row.is_true(0))
+    /// Makes the table for replaced texts; without the right to, old programs do as the Python tool.
+    pub(crate) async fn create_superseded(&mut self) -> Result<(), Error> {
+        self.keeps_superseded = self.write(self.sql.create_superseded).await.is_ok();
+        // Somebody else may have made it just before.
+        self.find_tables().await
     }
 
     /// Reads the history again.
@@ -366,13 +366,6 @@ impl<'c> Session<'c> {
         self.connection.finish(end).await;
     }
 }
-
-/// Whether a trusted role owns the table for replaced texts.
-const TRUSTS_SUPERSEDED: &str =
-    "SELECT EXISTS (SELECT 1 FROM pg_class AS c JOIN pg_roles AS o ON o.oid = c.relowner
-  WHERE c.oid = to_regclass({superseded_name}) AND c.relkind = 'r'
-    AND (o.rolsuper OR o.rolname = current_user OR o.rolname IN ({trusted})
-      OR o.oid = (SELECT datdba FROM pg_database WHERE datname = current_database())))";
 
 /// Takes back what a file has set on the caller's connection; what the caller has set follows.
 const RESET_BUT_THE_CALLERS: &str =

@@ -18,10 +18,10 @@ mod cli;
 mod examples;
 /// Private servers, databases, the Python tool, and the glue to the test runner.
 mod harness;
-/// What runs, files, sessions and callers must not notice of each other.
-mod isolation;
 /// Roles that mean harm, and tables that do not keep what is written to them.
 mod hostile;
+/// What runs, files, sessions and callers must not notice of each other.
+mod isolation;
 /// Who holds the lock, and what happens to those who do not.
 mod lock;
 /// Roles, schemas, settings: where a run works, and what it leaves behind.

@@ -526,7 +526,7 @@ async fn settings_of_a_file(ctx: Context) -> TestResult {
         ),
         _ => (
             "SET TIME ZONE 'Asia/Tokyo';\nSET search_path TO pg_catalog;\nSET statement_timeout = '99s';\n\
-             SET standard_conforming_strings = off;\nSET escape_string_warning = off;\n"
+             SET escape_string_warning = off;\n"
                 .to_owned(),
             "SELECT concat_ws(' ', current_schema(), current_setting('TimeZone'), current_setting('statement_timeout'), \
              current_setting('standard_conforming_strings')) AS line",

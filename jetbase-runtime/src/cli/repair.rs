@@ -102,21 +102,25 @@ async fn write(plea: &Plea, session: &mut Session<'_>) -> Result<Vec<Repair>, Er
     let checked = opened..opened + guarded;
     let fenced = checked.end..parts.len();
     for repair in &repairs {
-        let (template, fill) = match repair {
-            Repair::Checksum { version, to, .. } => {
-                (sql.repair, fill.clone().literal("version", version).literal("checksum", to))
-            }
+        let fill = fill.clone();
+        let (templates, fill) = match repair {
+            Repair::Checksum { version, to, .. } => (
+                [sql.repair, sql.repaired],
+                fill.literal("version", version).literal("checksum", to),
+            ),
             Repair::Version { version, .. } => {
-                (sql.delete, fill.clone().literal("version", version))
+                ([sql.delete, sql.deleted], fill.literal("version", version))
             }
-            Repair::Repeatable { file, .. } => (sql.forget, fill.clone().literal("file", file)),
+            Repair::Repeatable { file, .. } => {
+                ([sql.forget, sql.forgotten], fill.literal("file", file))
+            }
         };
         let kind = match repair {
             Repair::Repeatable { kind, .. } => *kind,
             _ => Kind::Versioned,
         };
         let fill = fill.literal("kind", kind.as_str());
-        parts.extend([template].iter().chain(sql.changed).map(|part| fill.fill(part)));
+        parts.extend(templates.iter().map(|part| fill.fill(part)));
     }
     let written = fenced.end..parts.len();
     parts.extend(sql.still_open.iter().map(|part| fill.fill(part)));
@@ -128,7 +132,7 @@ async fn write(plea: &Plea, session: &mut Session<'_>) -> Result<Vec<Repair>, Er
             let fails_check = sql.fence_codes.contains(&code);
             Err(if fails_check && fenced.contains(&at) {
                 Error::new(ErrorKind::LockLost { file: None, kept: Kept::Nothing })
-            } else if fails_check && checked.contains(&at) {
+            } else if checked.contains(&at) && sql.guard_codes.contains(&code) {
                 let _ = session.raw("ROLLBACK").await;
                 Error::database(
                     "checking jetbase's tables",

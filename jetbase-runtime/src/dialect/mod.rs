@@ -66,6 +66,9 @@ pub(crate) struct Sql {
     pub(crate) guard_reading: &'static [&'static str],
     /// Goes before what we write there.
     pub(crate) guard_writing: &'static [&'static str],
+    /// The same for the table of replaced texts.
+    pub(crate) guard_superseded_reading: &'static [&'static str],
+    pub(crate) guard_superseded_writing: &'static [&'static str],
     /// The tables of `{guarded}` that could run code of others: name, owner, fault.
     pub(crate) untrusted: &'static str,
     /// Whether trusted roles alone own the tables of `{guarded}`, and their schema.
@@ -101,14 +104,22 @@ pub(crate) struct Sql {
     pub(crate) foreign_keys: &'static str,
     /// Records an upgrade.
     pub(crate) insert: &'static str,
+    /// Lets everything happen that waits for the COMMIT.
+    pub(crate) settle_deferred: &'static [&'static str],
     /// Fails unless the row is there as it was inserted.
-    pub(crate) inserted: &'static [&'static str],
+    pub(crate) inserted: &'static str,
+    /// Fails unless the row of a repeatable is there as it was changed.
+    pub(crate) updated: &'static str,
+    /// Fails unless the row of a version has the checksum.
+    pub(crate) repaired: &'static str,
+    /// Fails unless the row of a version is gone.
+    pub(crate) deleted: &'static str,
+    /// Fails unless the row of a repeatable is gone.
+    pub(crate) forgotten: &'static str,
     /// Records that a repeatable ran again.
     pub(crate) update: &'static str,
     /// Replaces the checksum of a version, and nothing else.
     pub(crate) repair: &'static str,
-    /// Fails unless the statement before it has changed a row.
-    pub(crate) changed: &'static [&'static str],
     /// The texts of `ROC__` files that newer ones have replaced.
     pub(crate) superseded: &'static str,
     /// Makes the table for them.
@@ -129,6 +140,8 @@ pub(crate) struct Sql {
     pub(crate) holder: &'static str,
     /// The codes with which a fence fails.
     pub(crate) fence_codes: &'static [&'static str],
+    /// The codes with which a guard fails: what it locks may be no table.
+    pub(crate) guard_codes: &'static [&'static str],
 }
 
 /// The texts of a dialect.

@@ -7,8 +7,8 @@ pub(super) static SQL: Sql = Sql {
     look: &[
         "SELECT {look_schema}, CURRENT_USER(), '', 0 /*M!100000 + @@in_transaction */, @@read_only, {look_schema},
   @@GLOBAL.sql_mode, CONCAT(VERSION(), ' ', @@version_comment), '', @@autocommit LIMIT 1",
-        "/*M!100100 SET STATEMENT lock_wait_timeout = 1 FOR */ SELECT /*+ SET_VAR(lock_wait_timeout = 1) */
-  counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+        "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0 FOR */
+SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT COUNT(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON TRUE ORDER BY order_executed LIMIT 18446744073709551615",
     ],
@@ -17,11 +17,12 @@ pub(super) static SQL: Sql = Sql {
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed LIMIT 18446744073709551615",
     look_lock: &[
-        "/*M!100100 SET STATEMENT lock_wait_timeout = 1 FOR */ SELECT /*+ SET_VAR(lock_wait_timeout = 1) */
-  is_locked, process_id FROM {lock} WHERE id = 1 LIMIT 1",
+        "/*M!100100 SET STATEMENT lock_wait_timeout = 1, max_statement_time = 0 FOR */
+SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(max_execution_time = 0) */ is_locked, process_id FROM {lock} WHERE id = 1 LIMIT 1",
     ],
     no_table: &["1146", "1049"],
-    probe: "SELECT CURRENT_USER(), '', {nonce} IS NOT NULL, @@max_allowed_packet,
+    probe: "/*M!100100 SET STATEMENT sql_big_selects = 1, max_statement_time = 0 FOR */
+SELECT /*+ SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ CURRENT_USER(), '', {nonce} IS NOT NULL, @@max_allowed_packet,
   (SELECT COUNT(*) = 2 FROM information_schema.tables
     WHERE table_schema = {schema_name} AND table_name IN ('jetbase_lock', 'jetbase_migrations')),
   CONNECTION_ID(), (SELECT GROUP_CONCAT(t.table_name SEPARATOR ', ') FROM information_schema.tables AS t
@@ -57,13 +58,13 @@ SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     create_row: "INSERT IGNORE INTO {lock} (id, is_locked) VALUES (1, FALSE)",
     acquire: "UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND is_locked = FALSE;
-SELECT ROW_COUNT() = 1, 0 LIMIT 1",
+SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 0 LIMIT 1",
     // A run may hold one of two session locks, and holds both while it changes its connection.
     acquire_proven: "SELECT GET_LOCK({key}, 0), NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) LIMIT 1;
 UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {heirloom}) AND IS_USED_LOCK({key}) = CONNECTION_ID()
     AND IS_USED_LOCK({other_key}) IS NULL;
-SELECT ROW_COUNT() = 1, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0) LIMIT 1",
+SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0) LIMIT 1",
     poll: "SELECT CASE WHEN is_locked = FALSE THEN 0 ELSE 1 END, process_id, locked_at,
   COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) IS NOT NULL FROM {lock} WHERE id = 1 LIMIT 1",
     take_over: "",
@@ -77,11 +78,14 @@ SELECT ROW_COUNT() = 1, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0) LIMIT
     writing: &[],
     guard_reading: &[],
     guard_writing: &[],
+    guard_superseded_reading: &[],
+    guard_superseded_writing: &[],
     untrusted: "",
     owners_trusted: "",
     waiting: &[
-        "SET SESSION autocommit = 1, completion_type = 0, sql_safe_updates = 0, lock_wait_timeout = 1,
-  innodb_lock_wait_timeout = 1 /*M!100100 , tx_read_only = 0 */ /*!50720 , transaction_read_only = 0 */",
+        "SET SESSION autocommit = 1, completion_type = 0, sql_safe_updates = 0, sql_big_selects = 1,
+  lock_wait_timeout = 1, innodb_lock_wait_timeout = 1 /*M!100100 , max_statement_time = 0 , tx_read_only = 0 */
+  /*!50720 , transaction_read_only = 0 */",
         "SET NAMES utf8mb4",
     ],
     settle: &[
@@ -107,21 +111,34 @@ SELECT ROW_COUNT() = 1, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0) LIMIT
     // A transaction that has ended has taken the savepoint along.
     still_open: &["RELEASE SAVEPOINT jetbase_file"],
     ask_ended: "RELEASE SAVEPOINT jetbase_file",
-    resume: &["SET SESSION time_zone = DEFAULT, completion_type = 0, sql_safe_updates = 0", "SET NAMES utf8mb4"],
+    resume: &[
+        "SET SESSION time_zone = DEFAULT, timestamp = DEFAULT, insert_id = 0, auto_increment_increment = DEFAULT,
+  auto_increment_offset = DEFAULT, completion_type = 0, sql_safe_updates = 0, sql_big_selects = 1",
+        "SET NAMES utf8mb4",
+    ],
     foreign_keys: "",
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_TIMESTAMP(6),
   COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
   CURRENT_TIMESTAMP(6))))",
-    inserted: &["SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
-  WHERE order_executed = LAST_INSERT_ID() AND version <=> {version} AND filename = {file} AND checksum = {checksum})
-  AS q WHERE q.c <> 1) LIMIT 1"],
+    settle_deferred: &[],
+    inserted: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
+  WHERE order_executed = LAST_INSERT_ID() AND version <=> {version} AND migration_type = {kind}
+    AND filename = {file} AND checksum = {checksum}) AS q WHERE q.c <> 1) LIMIT 1",
+    updated: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
+  WHERE filename = {file} AND migration_type = {kind} AND checksum = {checksum}
+    AND applied_at = (SELECT MAX(applied_at) FROM {migrations})) AS q WHERE q.c < 1) LIMIT 1",
+    repaired: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
+  WHERE version = {version} AND migration_type = {kind} AND checksum = {checksum}) AS q WHERE q.c < 1) LIMIT 1",
+    deleted: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
+  WHERE version = {version} AND migration_type = {kind}) AS q WHERE q.c <> 0) LIMIT 1",
+    forgotten: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
+  WHERE filename = {file} AND migration_type = {kind}) AS q WHERE q.c <> 0) LIMIT 1",
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(CURRENT_TIMESTAMP(6),
   COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
   CURRENT_TIMESTAMP(6)))
 WHERE filename = {file} AND migration_type = {kind}",
     repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
-    changed: &["SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT ROW_COUNT() AS c) AS q WHERE q.c < 1) LIMIT 1"],
     superseded: "SELECT filename, checksum FROM {superseded} LIMIT 18446744073709551615",
     create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
     filename VARCHAR(512) NOT NULL,
@@ -141,4 +158,5 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     holder: "SELECT ID, USER, HOST, '', COMMAND, TIME FROM information_schema.PROCESSLIST
   WHERE ID = COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) LIMIT 1",
     fence_codes: &["1242"],
+    guard_codes: &[],
 };

@@ -7,14 +7,16 @@ pub(super) static SQL: Sql = Sql {
     // of a function. Then the path holds that schema alone while a table is named, and
     // `pg_catalog` while anything else is.
     look: &[
-        "SELECT pg_catalog.current_setting('row_security'), pg_catalog.current_setting('statement_timeout'),
-  pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('search_path'),
-  pg_catalog.current_setting('transaction_timeout', true)",
+        // Nothing here is looked up in a catalog: a timeout of the role would end the message.
+        "SHOW row_security",
+        "SHOW statement_timeout",
+        "SHOW lock_timeout",
+        "SHOW search_path",
+        "SET LOCAL statement_timeout = 0",
         "SELECT {look_schema}, current_user, pg_catalog.current_setting('search_path'),
   pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp(),
   pg_catalog.pg_is_in_recovery(), {look_found}, pg_catalog.current_setting('standard_conforming_strings'),
-  pg_catalog.version(), pg_catalog.current_database()",
-        "SET LOCAL statement_timeout = 0",
+  pg_catalog.version(), pg_catalog.current_database(), pg_catalog.current_setting('transaction_timeout', true)",
         "SELECT pg_catalog.set_config('jetbase.schema', COALESCE({look_found}, 'pg_catalog'), true),
   pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('lock_timeout', '1s', true),
   CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
@@ -29,7 +31,7 @@ pub(super) static SQL: Sql = Sql {
   FROM (SELECT pg_catalog.count(*) AS n FROM jetbase_migrations) AS counted
   LEFT JOIN jetbase_migrations ON true ORDER BY order_executed",
     ],
-    look_facts: 1,
+    look_facts: 5,
     history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed",
@@ -60,8 +62,8 @@ SELECT pubname FROM pg_catalog.pg_publication_tables
 SELECT system_identifier FROM pg_catalog.pg_control_system()",
     create: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-        CATALOG,
         "SET LOCAL statement_timeout = 0",
+        CATALOG,
         "SET LOCAL lock_timeout = '1s'",
         NO_TRANSACTION_TIMEOUT,
         "SELECT pg_advisory_xact_lock(1784835700, 1)",
@@ -117,16 +119,18 @@ SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
     release_proof: "SELECT pg_advisory_unlock(1784835700, {key})",
     move_proof: "",
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
-    reading: &[CATALOG, "SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = '1s'", NO_TRANSACTION_TIMEOUT],
+    reading: &["SET LOCAL statement_timeout = 0", CATALOG, "SET LOCAL lock_timeout = '1s'", NO_TRANSACTION_TIMEOUT],
     writing: &[
         "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
-        CATALOG,
         "SET LOCAL statement_timeout = 0",
+        CATALOG,
         "SET LOCAL lock_timeout = '1s'",
         NO_TRANSACTION_TIMEOUT,
     ],
     guard_reading: &["LOCK TABLE {migrations}, {lock} IN ACCESS SHARE MODE", CHECK],
     guard_writing: &["LOCK TABLE {migrations}, {lock} IN ROW EXCLUSIVE MODE", CHECK],
+    guard_superseded_reading: &["LOCK TABLE {superseded} IN ACCESS SHARE MODE", CHECK],
+    guard_superseded_writing: &["LOCK TABLE {superseded} IN ROW EXCLUSIVE MODE", CHECK],
     untrusted: UNTRUSTED,
     owners_trusted: OWNERS_TRUSTED,
     waiting: &[],
@@ -145,8 +149,8 @@ SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
     encoding: &["SET client_encoding = 'UTF8'"],
     open: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-        CATALOG,
         "SET LOCAL statement_timeout = 0",
+        CATALOG,
         "SELECT set_config('lock_timeout', {lock_timeout}, true), set_config('role', {role}, true),
   CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
     THEN set_config('transaction_timeout', '0', true) END",
@@ -165,29 +169,33 @@ SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
     // Only an aborted transaction refuses this.
     ask_ended: "SELECT 1",
     resume: &[
-        CATALOG,
         "SET LOCAL statement_timeout = 0",
+        CATALOG,
         "RESET SESSION AUTHORIZATION",
         "SELECT set_config('role', {role}, true)",
     ],
     foreign_keys: "",
-    insert: "WITH recorded AS (INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
+    insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(clock_timestamp() AT TIME ZONE {zone},
-  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))) RETURNING version, filename, checksum)
-SELECT 1 / count(*) FROM recorded
-WHERE version IS NOT DISTINCT FROM {version} AND filename = {file} AND checksum = {checksum}",
-    inserted: &["SELECT 1 / count(*) FROM {migrations}
-WHERE order_executed = currval(pg_get_serial_sequence({migrations_name}, 'order_executed'))
-  AND version IS NOT DISTINCT FROM {version} AND filename = {file} AND checksum = {checksum}"],
-    update: "WITH recorded AS (UPDATE {migrations} SET checksum = {checksum},
-  applied_at = GREATEST(clock_timestamp() AT TIME ZONE {zone},
-    (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
-WHERE filename = {file} AND migration_type = {kind} RETURNING checksum)
-SELECT 1 / sign(count(*)) FROM recorded WHERE checksum = {checksum}",
-    repair: "WITH recorded AS (UPDATE {migrations} SET checksum = {checksum}
-WHERE version = {version} AND migration_type = {kind} RETURNING checksum)
-SELECT 1 / sign(count(*)) FROM recorded WHERE checksum = {checksum}",
-    changed: &[],
+  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations})))",
+    update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(clock_timestamp() AT TIME ZONE {zone},
+  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
+WHERE filename = {file} AND migration_type = {kind}",
+    repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
+    // What is deferred happens now, as the file's settings have it: behind this, nothing changes the row.
+    settle_deferred: &[
+        "SELECT set_config('search_path', {path}, true)",
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        CATALOG,
+    ],
+    inserted: "SELECT 1 / sign(count(*)) FROM {migrations} WHERE {same_version} AND migration_type = {kind}
+  AND filename = {file} AND checksum = {checksum}",
+    updated: "SELECT 1 / sign(count(*)) FROM {migrations} WHERE filename = {file} AND migration_type = {kind}
+  AND checksum = {checksum} AND applied_at = (SELECT max(applied_at) FROM {migrations})",
+    repaired: "SELECT 1 / sign(count(*)) FROM {migrations}
+WHERE version = {version} AND migration_type = {kind} AND checksum = {checksum}",
+    deleted: "SELECT 1 / (count(*) = 0)::int FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
+    forgotten: "SELECT 1 / (count(*) = 0)::int FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     superseded: "SELECT filename, checksum FROM {superseded}",
     create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
     filename VARCHAR(512) NOT NULL,
@@ -199,15 +207,11 @@ SELECT 1 / sign(count(*)) FROM recorded WHERE checksum = {checksum}",
         "INSERT INTO {superseded} (filename, checksum)
 SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum} ON CONFLICT DO NOTHING",
     ],
-    delete: "WITH forgotten AS (DELETE FROM {migrations}
-WHERE version = {version} AND migration_type = {kind} RETURNING 1)
-SELECT 1 / sign(count(*)) FROM forgotten",
-    forget: "WITH forgotten AS (DELETE FROM {migrations}
-WHERE filename = {file} AND migration_type = {kind} RETURNING 1)
-SELECT 1 / sign(count(*)) FROM forgotten",
+    delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
+    forget: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SELECT pg_catalog.set_config('role', {session_role}, false)"],
     // What DISCARD ALL does, but for the advisory locks: one of them is the run's session lock.
-    discard: &["CLOSE ALL", "DEALLOCATE ALL", "UNLISTEN *", "DISCARD PLANS", "DISCARD TEMP", "DISCARD SEQUENCES"],
+    discard: &["SELECT pg_catalog.setseed({seed})", "CLOSE ALL", "DEALLOCATE ALL", "UNLISTEN *", "DISCARD PLANS", "DISCARD TEMP", "DISCARD SEQUENCES"],
     lease: "SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '{lease}s', false),
   pg_catalog.set_config('idle_session_timeout', '{lease}s', false)",
     holder: "SELECT a.pid, a.usename, a.client_addr, a.application_name, a.state, now() - a.xact_start
@@ -215,6 +219,7 @@ SELECT 1 / sign(count(*)) FROM forgotten",
   WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
     AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
     fence_codes: &["22012"],
+    guard_codes: &["22012", "42809"],
 };
 
 /// Where operators, functions and types are looked up: nobody but a superuser can add to it.

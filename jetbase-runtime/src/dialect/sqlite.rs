@@ -50,11 +50,11 @@ PRAGMA busy_timeout",
     create_row: "INSERT OR IGNORE INTO {lock} (id, is_locked) VALUES (1, 0)",
     acquire: "UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
   WHERE id = 1 AND is_locked = 0;
-SELECT changes() = 1, 0",
+SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 0",
     acquire_proven: "SELECT NULL, NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked);
 UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
   WHERE id = 1 AND (is_locked = 0 OR process_id LIKE {heirloom});
-SELECT changes() = 1, 1",
+SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 1",
     poll: "SELECT is_locked <> 0, process_id, locked_at, NULL FROM {lock} WHERE id = 1",
     take_over: "",
     take_over_proven: "",
@@ -66,6 +66,8 @@ SELECT changes() = 1, 1",
     writing: &[],
     guard_reading: &[],
     guard_writing: &[],
+    guard_superseded_reading: &[],
+    guard_superseded_writing: &[],
     untrusted: "",
     owners_trusted: "",
     waiting: &["PRAGMA busy_timeout = 1000"],
@@ -90,14 +92,23 @@ SELECT changes() = 1, 1",
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
   COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), '')))",
-    inserted: &["SELECT CASE (SELECT count(*) FROM {migrations} WHERE order_executed = last_insert_rowid()
-    AND version IS {version} AND filename = {file} AND checksum = {checksum})
-  WHEN 1 THEN 1 ELSE json('not recorded') END"],
+    settle_deferred: &[],
+    inserted: "SELECT CASE (SELECT count(*) FROM {migrations} WHERE order_executed = last_insert_rowid()
+    AND version IS {version} AND migration_type = {kind} AND filename = {file} AND checksum = {checksum})
+  WHEN 1 THEN 1 ELSE json('not recorded') END",
+    updated: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE filename = {file} AND migration_type = {kind}
+    AND checksum = {checksum} AND applied_at = (SELECT max(applied_at) FROM {migrations}))
+  THEN 1 ELSE json('not recorded') END",
+    repaired: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE version = {version} AND migration_type = {kind}
+    AND checksum = {checksum}) THEN 1 ELSE json('not recorded') END",
+    deleted: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE version = {version} AND migration_type = {kind})
+  THEN json('not recorded') ELSE 1 END",
+    forgotten: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE filename = {file} AND migration_type = {kind})
+  THEN json('not recorded') ELSE 1 END",
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
   COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), ''))
 WHERE filename = {file} AND migration_type = {kind}",
     repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
-    changed: &["SELECT CASE WHEN changes() >= 1 THEN 1 ELSE json('not recorded') END"],
     superseded: "SELECT filename, checksum FROM {superseded}",
     create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
     filename VARCHAR(512) NOT NULL,
@@ -116,4 +127,5 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     lease: "",
     holder: "SELECT NULL, NULL, NULL, NULL, NULL, NULL",
     fence_codes: &["1"],
+    guard_codes: &[],
 };

@@ -48,7 +48,9 @@ impl Job<'_> {
             fault = self.given_away(session, halt).await;
         }
         let untrusted = match halt.role {
-            Role::Guard => Some(session.untrusted_or(halt.cause.clone()).await),
+            Role::Guard if session.sql.guard_codes.contains(&halt.cause.code.as_str()) => {
+                Some(session.untrusted_or(halt.cause.clone()).await)
+            }
             _ => None,
         };
         Found { kept, fault, untrusted }

@@ -96,9 +96,14 @@ impl Job<'_> {
                 .literal("lock_timeout", &lock_timeout.as_millis().to_string())
                 .literal("statement_timeout", &statement_timeout.as_millis().to_string()),
         };
-        fill.literal("label", label)
+        let fill = fill.literal_or_null("version", self.migration.version());
+        let same_version = match self.migration.version() {
+            Some(_) => "version = {version}",
+            None => "version IS NULL",
+        };
+        fill.nested("same_version", same_version)
+            .literal("label", label)
             .literal("tx", self.migration.file())
-            .literal_or_null("version", self.migration.version())
             .literal("description", &self.migration.description())
             .literal("file", self.migration.file())
             .literal("kind", self.migration.kind().as_str())
@@ -225,15 +230,17 @@ impl Writer<'_, '_, '_> {
         }
         parts.extend(self.fences(sql.fence_locking));
         if self.session.keeps_superseded && self.job.replaces() {
+            parts.extend(self.parts(Role::Guard, self.session.guard(sql.guard_superseded_writing)));
             parts.extend(self.parts(Role::Record, sql.supersede));
         }
         let (record, recorded) = match self.job.action {
             Action::Apply => (sql.insert, sql.inserted),
-            Action::Reapply => (sql.update, sql.changed),
-            Action::RollBack => (sql.delete, sql.changed),
+            Action::Reapply => (sql.update, sql.updated),
+            Action::RollBack => (sql.delete, sql.deleted),
         };
         parts.push(self.part(Role::Record, record));
-        parts.extend(self.parts(Role::Recorded, recorded));
+        parts.extend(self.parts(Role::Commit, sql.settle_deferred));
+        parts.push(self.part(Role::Recorded, recorded));
         parts.push(self.part(Role::Commit, "COMMIT"));
         // Outside a transaction, the settings of the file's frame are the session's.
         let off = self.job.transaction == Transaction::Off;

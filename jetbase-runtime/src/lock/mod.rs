@@ -218,7 +218,9 @@ async fn obstructor(session: &mut Session<'_>, row: &LockRow, obstacle: Option<&
         };
     }
     match obstacle {
-        Some(obstacle) => format!("another connection that locks jetbase's tables ({obstacle})"),
+        Some(obstacle) => {
+            format!("another connection that locks the table jetbase_lock or jetbase_migrations ({obstacle})")
+        }
         None => "something that undoes the change of jetbase_lock: a trigger, a rule, a policy, or a value of \
                  `is_locked` that is neither true nor false"
             .to_owned(),
@@ -410,7 +412,7 @@ async fn create_tables(
             sql.create.iter().map(|part| fill.fill(part)).filter(|part| !part.is_empty()).collect();
         let Err(failure) = session.raw(&parts.join(";\n")).await else { break };
         let _ = session.raw("ROLLBACK").await;
-        if sql.fence_codes.contains(&failure.cause.code.as_str()) && !sql.untrusted.is_empty() {
+        if sql.guard_codes.contains(&failure.cause.code.as_str()) {
             let cause = session.untrusted_or(failure.cause).await;
             return Err(Error::database("creating the migration tables", &cause));
         }

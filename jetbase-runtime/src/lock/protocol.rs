@@ -76,7 +76,7 @@ impl Progress {
 }
 
 /// How often a row that looks free is tried to be taken before the next pause.
-const MOST_REFUSED: u32 = 2;
+const MOST_REFUSED: u32 = 1;
 /// How many actions may follow each other without a pause.
 pub(crate) const MOST_TURNS: u32 = 8;
 

@@ -207,7 +207,7 @@ async fn set_row_free(session: &mut Session<'_>, force: Force) -> Result<Unlocke
         return Err(Error::new(ErrorKind::Held { holder, since, alive: status.alive, waited }));
     }
     match session.write(session.sql.unlock).await {
-        Ok(sets) if sets.last().is_some_and(|set| set.affected > 0) => {
+        Ok(_) if is_released(session, status.process_id.as_deref()).await? => {
             Ok(Unlocked { holder: Some(holder) })
         }
         Ok(_) => Err(Error::place(
@@ -219,4 +219,10 @@ async fn set_row_free(session: &mut Session<'_>, force: Force) -> Result<Unlocke
         ))),
         Err(failure) => Err(Error::database("unlocking", &failure.cause)),
     }
+}
+
+/// Whether the row is free now, or somebody else's already.
+async fn is_released(session: &mut Session<'_>, before: Option<&str>) -> Result<bool, Error> {
+    let row = lock::inspect(session).await?.filter(|row| row.locked);
+    Ok(row.is_none_or(|row| row.owner.as_deref().is_some_and(|owner| Some(owner) != before)))
 }

@@ -240,7 +240,7 @@ async fn superseded(
     let mut session = Session::over(dedicated, dialect, first, "", limit).await?;
     let superseded = session.superseded().await;
     session.close().await;
-    Ok(superseded)
+    superseded
 }
 
 /// The first look, over the caller's own connection or one of its pool; whoever locks the tables is
@@ -321,7 +321,7 @@ async fn work(
     report: &mut Report,
 ) -> Result<(), Error> {
     let history = session.history().await?;
-    let planned = planned(request, &history, async || Ok(session.superseded().await)).await?;
+    let planned = planned(request, &history, async || session.superseded().await).await?;
     report.skipped.clone_from(&planned.skipped);
     let set = request.set.clone();
     let syntax = session.place.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
@@ -339,6 +339,16 @@ async fn work(
             job.migration.path()
         )));
     }
+    session.has_triggers |= jobs.iter().any(Job::mentions_trigger);
+    if let Some(job) =
+        jobs.iter().find(|job| session.owner == Owner::Caller && job.empties_session())
+    {
+        return Err(Error::place(format!(
+            "{} empties its session (DISCARD, RESET ALL, DEALLOCATE ALL, CLOSE ALL or UNLISTEN *), and this connection is \
+             borrowed: what its owner has in it would be gone; pass a pool or a URL instead of `&mut` a connection",
+            job.migration.path()
+        )));
+    }
     if let Some(job) = jobs.iter().find(|job| session.cannot_undo(job.effect)) {
         return Err(Error::place(format!(
             "{} makes something that lives as long as its session, such as a temporary table or a variable, and a \
@@ -347,11 +357,14 @@ async fn work(
         )));
     }
     session.count_orphans().await;
+    if session.owner == Owner::Caller && session.dialect == Dialect::Postgres {
+        set.iter().for_each(|migration| session.learn_settings(migration.script().text()));
+        session.learn_settings_of_functions().await;
+    }
     let effects = jobs.iter().map(|job| job.effect);
     session.remember(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
     if jobs.iter().any(Job::replaces) {
-        // Without the right to make the table, old programs go on as the Python tool does.
-        session.keeps_superseded = session.create_superseded().await;
+        session.create_superseded().await?;
     }
     for (index, job) in jobs.iter().enumerate() {
         if request.cancel.is_asked() {

@@ -18,8 +18,8 @@ use crate::target::Owner;
 /// What a session held at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
-    /// Statements that set each setting to the value that it had.
-    settings: Vec<String>,
+    /// Each setting, and the statement that sets it to the value that it had.
+    settings: Vec<(String, String)>,
     /// Statements that end each object that was there.
     objects: Vec<String>,
 }
@@ -27,9 +27,11 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// What turns a later state of the session into this one.
     fn differences(&self, now: &Snapshot) -> Vec<String> {
-        let changed = self.settings.iter().filter(|it| !now.settings.contains(it));
+        let changed = self.settings.iter().filter(|(name, statement)| {
+            now.settings.iter().any(|(known, other)| known == name && other != statement)
+        });
         let added = now.objects.iter().filter(|it| !self.objects.contains(it));
-        changed.chain(added).cloned().collect()
+        changed.map(|(_, statement)| statement).chain(added).cloned().collect()
     }
 }
 
@@ -45,7 +47,11 @@ impl Session<'_> {
     /// A caller's connection of MySQL cannot be replaced, and its server lists neither temporary
     /// tables nor variables.
     pub(crate) fn cannot_undo(&self, effect: SessionEffect) -> bool {
-        let listed = effect <= SessionEffect::Rows || effect == SessionEffect::Setting;
+        let listed = match effect {
+            SessionEffect::Nothing | SessionEffect::Setting => true,
+            SessionEffect::Rows => !self.has_triggers,
+            SessionEffect::Code | SessionEffect::Object => false,
+        };
         self.dialect == Dialect::MySql && self.reconnect.is_none() && !listed
     }
 
@@ -88,6 +94,13 @@ impl Session<'_> {
     pub(crate) async fn refresh_for_reader(&mut self) -> Result<(), Error> {
         match self.dialect {
             Dialect::MySql if self.used && self.reconnect.is_some() => self.renew().await,
+            // The number of the last row that was inserted is that of the row of the lock, or of the
+            // history.
+            Dialect::Sqlite => {
+                let done = self.raw(SQLITE_NO_LAST_ROW).await;
+                done.map(drop)
+                    .map_err(|failure| Error::database("preparing the session", &failure.cause))
+            }
             _ => Ok(()),
         }
     }
@@ -171,7 +184,10 @@ impl Session<'_> {
     async fn take_snapshot(&mut self) -> Result<Snapshot, Error> {
         let question = match self.dialect {
             Dialect::Postgres => POSTGRES_OBJECTS.to_owned(),
-            Dialect::MySql => MYSQL_SETTINGS.to_owned(),
+            // SHOW obeys the limit of rows, too.
+            Dialect::MySql => format!(
+                "SELECT @@sql_select_limit LIMIT 1;\nSET SESSION sql_select_limit = 18446744073709551615;\n{MYSQL_SETTINGS}"
+            ),
             Dialect::Sqlite => {
                 let pragmas = SQLITE_PRAGMAS.iter().map(|name| format!("PRAGMA {name}"));
                 let pragmas: Vec<_> = pragmas.collect();
@@ -185,9 +201,18 @@ impl Session<'_> {
         let rows = first.map(|set| set.rows.as_slice()).unwrap_or_default();
         let objects = || rows.iter().map(|row| row.text(0).to_owned()).collect();
         Ok(match self.dialect {
-            Dialect::Postgres => Snapshot { settings: Vec::new(), objects: objects() },
+            Dialect::Postgres => {
+                Snapshot { settings: self.custom_settings().await?, objects: objects() }
+            }
             Dialect::MySql => {
-                let settings = rows.iter().map(|row| self.mysql_setting(row.text(0), row.text(1)));
+                let limit = rows.first().map(|row| row.text(0)).unwrap_or_default();
+                let listed = sets.last().map(|set| set.rows.as_slice()).unwrap_or_default();
+                let settings = listed.iter().map(|row| match row.text(0) {
+                    "sql_select_limit" => ("sql_select_limit", limit),
+                    name => (name, row.text(1)),
+                });
+                let settings = settings
+                    .map(|(name, value)| (name.to_owned(), self.mysql_setting(name, value)));
                 Snapshot { settings: settings.collect(), objects: Vec::new() }
             }
             Dialect::Sqlite => {
@@ -198,13 +223,60 @@ impl Session<'_> {
                         // The answer is that of a comparison without case.
                         "case_sensitive_like" if row?.is_true(0) => "OFF",
                         "case_sensitive_like" => "ON",
+                        // This one belongs to the file of the database.
+                        "journal_mode" if row?.text(0) == "wal" => return None,
                         _ => row?.text(0),
                     };
-                    Some(format!("PRAGMA {name} = {value}"))
+                    Some(((*name).to_owned(), format!("PRAGMA {name} = {value}")))
                 });
                 Snapshot { settings: settings.collect(), objects: objects() }
             }
         })
+    }
+
+    /// The settings of other modules, which PostgreSQL does not list: those that the files name.
+    async fn custom_settings(&mut self) -> Result<Vec<(String, String)>, Error> {
+        let mut settings = Vec::new();
+        for name in self.custom_names.clone() {
+            let fill = self.fill.clone().literal("name", &name);
+            let question = fill.fill("SELECT pg_catalog.current_setting({name}, true)");
+            let sets = self.raw(&question).await;
+            let sets = sets.map_err(|failure| {
+                Error::database("reading what the session holds", &failure.cause)
+            })?;
+            let row = sets.first().and_then(|set| set.rows.first());
+            let value = row.map(|row| row.text(0)).unwrap_or_default();
+            let restore = "SELECT pg_catalog.set_config({name}, {value}, false)";
+            settings.push((name, fill.literal("value", value).fill(restore)));
+        }
+        Ok(settings)
+    }
+
+    /// Learns the settings of other modules that the functions of the database name.
+    pub(crate) async fn learn_settings_of_functions(&mut self) {
+        let sources = self.ask(POSTGRES_FUNCTIONS).await.unwrap_or_default();
+        let rows = sources.iter().flat_map(|set| &set.rows);
+        rows.for_each(|row| self.learn_settings(row.text(0)));
+    }
+
+    /// Learns the settings of other modules that a text names: those with a dot, behind `SET` or in
+    /// `set_config`.
+    pub(crate) fn learn_settings(&mut self, text: &str) {
+        let words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.')));
+        let mut before = String::new();
+        for word in words.filter(|word| !word.is_empty()) {
+            let word = word.to_ascii_lowercase();
+            if matches!(before.as_str(), "set" | "set_config") {
+                match word.as_str() {
+                    "local" | "session" => continue,
+                    name if name.contains('.') && !self.custom_names.contains(&word) => {
+                        self.custom_names.push(name.to_owned());
+                    }
+                    _ => {}
+                }
+            }
+            before = word;
+        }
     }
 
     fn mysql_setting(&self, name: &str, value: &str) -> String {
@@ -226,7 +298,11 @@ impl Session<'_> {
             undo.push("PRAGMA foreign_keys = ON".to_owned());
         }
         undo.extend(self.restore.iter().cloned());
-        undo.extend(self.snapshot.iter().flat_map(|snapshot| snapshot.settings.iter().cloned()));
+        undo.extend(
+            self.snapshot
+                .iter()
+                .flat_map(|snapshot| snapshot.settings.iter().map(|(_, it)| it.clone())),
+        );
         self.connection.on_abandon(undo);
     }
 }
@@ -250,6 +326,10 @@ const POSTGRES_OBJECTS: &str = "SELECT undo FROM (
       WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()) AS locks
 ) AS objects(kind, undo) ORDER BY kind, undo";
 
+/// The functions of PostgreSQL that may set something in their session.
+const POSTGRES_FUNCTIONS: &str = "SELECT prosrc FROM pg_proc
+  WHERE pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND prosrc ~* '[[:<:]]set'";
+
 /// What a file can set in a session of MySQL; the rest counts, or cannot be set.
 const MYSQL_SETTINGS: &str = "SHOW SESSION VARIABLES WHERE Variable_name NOT IN ('timestamp', 'rand_seed1', 'rand_seed2',
   'last_insert_id', 'identity', 'insert_id', 'warning_count', 'error_count', 'in_transaction', 'last_gtid',
@@ -263,10 +343,16 @@ const SQLITE_OBJECTS: &str = "SELECT undo FROM (
   UNION ALL SELECT 4, 'DETACH \"' || replace(name, '\"', '\"\"') || '\"' FROM pragma_database_list
     WHERE name NOT IN ('main', 'temp')) ORDER BY kind, undo";
 
+/// Makes the connection forget the last row that it inserted.
+const SQLITE_NO_LAST_ROW: &str = "CREATE TEMP TABLE jetbase_no_row (id INTEGER);
+INSERT INTO temp.jetbase_no_row (rowid) VALUES (0);
+DROP TABLE temp.jetbase_no_row";
+
 /// The settings of a connection of SQLite; those of the database file are nobody's to set back.
 const SQLITE_PRAGMAS: &[&str] = &[
     "analysis_limit",
     "automatic_index",
+    "busy_timeout",
     "cache_size",
     "cache_spill",
     "cell_size_check",
@@ -274,6 +360,7 @@ const SQLITE_PRAGMAS: &[&str] = &[
     "full_column_names",
     "fullfsync",
     "ignore_check_constraints",
+    "journal_mode",
     "journal_size_limit",
     "legacy_alter_table",
     "locking_mode",

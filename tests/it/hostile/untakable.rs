@@ -171,7 +171,7 @@ async fn squatted(ctx: Context) -> TestResult {
             "SELECT pg_backend_pid()::text",
         ),
         _ => (
-            format!("SELECT GET_LOCK(CONCAT('jetbase:', SHA1('{}')), 5)", db.name),
+            format!("SELECT GET_LOCK(CONCAT('jetbase:', LEFT(SHA2('{}', 256), 40)), 5)", db.name),
             "SELECT CAST(CONNECTION_ID() AS CHAR)",
         ),
     };

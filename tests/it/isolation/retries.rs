@@ -82,7 +82,9 @@ async fn next_run(ctx: Context) -> TestResult {
         ctx.db.execute("CREATE SEQUENCE numbers").await?;
     }
     let fails = format!("{}INSERT INTO nowhere (id) VALUES (1);\n", left_behind(ctx.kind));
-    let mended = format!("INSERT INTO users (id) VALUES (7);\n{}", sees(&ctx.db).await?);
+    // A borrowed connection of MySQL takes no file that makes a table of what its session holds.
+    let sees = if ctx.kind == Kind::Mysql { String::new() } else { sees(&ctx.db).await? };
+    let mended = format!("INSERT INTO users (id) VALUES (7);\n{sees}");
     let look = query(&ctx.db).await?;
     let mut caller = Somebody::at(&ctx.db).await?;
     let before = caller.column(&look).await?;
