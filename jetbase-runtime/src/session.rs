@@ -316,7 +316,10 @@ impl<'c> Session<'c> {
         };
         let pooled = self.pooled;
         // Through a pooler, other clients have prepared statements in the same session.
-        let ours = move |part: &&&'static str| !own && !(pooled && SHARED_IN_POOL.contains(*part));
+        let ours = move |part: &&&'static str| {
+            let shared = pooled && SHARED_IN_POOL.contains(*part);
+            !own && !shared
+        };
         // MySQL's are the caller's again when the session is closed: until then `settle` decides.
         let restore = match self.dialect {
             Dialect::Postgres => self.restore.as_slice(),

@@ -76,7 +76,10 @@ pub(crate) async fn terminated(ctx: Context) -> Outcome {
             WHERE application_name LIKE 'jetbase V3%' AND datname = current_database()"
             .to_owned(),
         _ => {
-            let find = format!("SELECT IS_USED_LOCK(CONCAT('jetbase:', SHA1('{}')))", db.name);
+            let find = format!(
+                "SELECT IS_USED_LOCK(CONCAT('jetbase:', LEFT(SHA2('{}', 256), 40)))",
+                db.name
+            );
             format!("KILL {}", db.value(&find).await?.ok_or("nobody holds the session lock")?)
         }
     };
