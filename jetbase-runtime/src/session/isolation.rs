@@ -10,7 +10,7 @@ use std::time::Duration;
 use jetbase_core::{Dialect, SessionEffect};
 
 use super::Session;
-use crate::connection::End;
+use crate::connection::{Connection, End, Rows, send_within};
 use crate::error::Error;
 use crate::lock::Proof;
 use crate::target::Owner;
@@ -108,24 +108,29 @@ impl Session<'_> {
     /// Goes on over a fresh connection.
     ///
     /// At every moment one of the two session locks is held: the fresh session takes the other one
-    /// before the old session ends.
+    /// before the old session ends. The old session must still have its lock at that moment:
+    /// otherwise another run may have taken the row in between.
     async fn renew(&mut self) -> Result<(), Error> {
         let Some(reconnect) = self.reconnect.clone() else { return Ok(()) };
-        let failed =
-            |cause: &_| Error::database("opening a fresh session for the next file", cause);
-        let mut fresh = reconnect(RECONNECT_WITHIN).await.map_err(|cause| failed(&cause))?;
-        std::mem::swap(&mut self.connection, &mut fresh);
-        let prepared = self.prepare_fresh().await;
-        if prepared.is_err() {
-            std::mem::swap(&mut self.connection, &mut fresh);
-        }
-        fresh.finish(End::Close).await;
-        if prepared.is_ok() {
+        let failed = |cause: &_| Error::database("opening a fresh session for the next file", cause);
+        let mut other = reconnect(RECONNECT_WITHIN).await.map_err(|cause| failed(&cause))?;
+        std::mem::swap(&mut self.connection, &mut other);
+        let moved = match self.prepare_fresh().await {
+            Ok(()) => self.keeps_lock(other.as_mut()).await,
+            refused => refused,
+        };
+        if moved.is_ok() {
+            self.fill = self.fill.clone().swapped("key", "other_key");
             self.used = false;
+        } else {
+            // The lock is released over the session that may still have it.
+            std::mem::swap(&mut self.connection, &mut other);
         }
-        prepared
+        other.finish(End::Close).await;
+        moved
     }
 
+    /// Makes the fresh session like the old one, and takes the other session lock.
     async fn prepare_fresh(&mut self) -> Result<(), Error> {
         let setup = self.setup.join(";\n");
         let doing = "preparing a fresh session for the next file";
@@ -138,13 +143,24 @@ impl Session<'_> {
         }
         let sets = self.send(self.sql.move_proof).await;
         let sets = sets.map_err(|failure| Error::database(doing, &failure.cause))?;
-        if !sets.first().and_then(|set| set.rows.first()).is_some_and(|row| row.is_true(0)) {
-            return Err(Error::place(
+        match sets.first().and_then(|set| set.rows.first()).is_some_and(|row| row.is_true(0)) {
+            true => Ok(()),
+            false => Err(Error::place(
                 "the session lock could not be taken along to a fresh session; run again",
-            ));
+            )),
         }
-        self.fill = self.fill.clone().swapped("key", "other_key");
-        Ok(())
+    }
+
+    /// Fails unless the old session still has its lock.
+    async fn keeps_lock(&mut self, old: &mut dyn Connection) -> Result<(), Error> {
+        if self.proof != Proof::GetLock {
+            return Ok(());
+        }
+        let question = self.fill.fill(self.sql.fence_proof);
+        let answer = send_within(old, &question, Rows::Drop, Some(RECONNECT_WITHIN)).await;
+        answer.map(drop).map_err(|failure| {
+            Error::database("taking the session lock along to a fresh session", &failure.cause)
+        })
     }
 
     /// Ends what was not there before the first file, and sets back what was set.
