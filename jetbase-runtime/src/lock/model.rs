@@ -10,6 +10,7 @@
 
 mod check;
 mod client;
+mod renewal;
 mod server;
 mod tests;
 mod world;
@@ -78,6 +79,16 @@ enum Flaw {
     TakesOverBare,
     /// Whose files are not all guarded calls itself fenced all the same.
     FencedInName,
+    /// A renewal ends the old session before the fresh one has the other session lock.
+    MovesLate,
+    /// A renewal goes on although the fresh session has not got the other session lock.
+    MovesUnchecked,
+    /// A renewal does not ask whether the old session still has its session lock.
+    TrustsOldSession,
+    /// Who takes the row does not ask whether the other session lock is free.
+    AsksForOneLock,
+    /// Every fence asks for the first session lock, also when the run has the other one.
+    FencesFirstLock,
 }
 
 /// One configuration of the model.
@@ -91,6 +102,8 @@ struct Setup {
     python: bool,
     /// A file may give all session locks back, without meaning ours.
     drops: bool,
+    /// How often a run goes on over a fresh session: MySQL, between two files.
+    renewals: u8,
     /// The tables are not there yet.
     fresh: bool,
     /// How often the operator frees the row by force.
@@ -114,6 +127,7 @@ impl Setup {
             index: true,
             python: true,
             drops: true,
+            renewals: 0,
             fresh: false,
             unlocks: 1,
             faults: 1,

@@ -10,7 +10,7 @@ use crate::lock::protocol::Action;
 
 use super::client::{Chance, Turn, routes};
 use super::server::Fault;
-use super::world::{Id, Outcome, Phase, Python, World};
+use super::world::{Client, Id, Outcome, Phase, Python, World, renewed};
 use super::{Fence, File, Setup};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,9 +81,9 @@ impl Model for Setup {
             Step::Fault(fault) => after.suffer(self, fault),
         }?;
         // What the ended remember makes no difference.
-        for client in &mut after.clients {
+        for (run, client) in after.clients.iter_mut().enumerate() {
             if matches!(client.phase, Phase::Dead | Phase::Done(_)) {
-                client.list = 0;
+                *client = Client { list: 0, renewals: 0, session: run, ..*client };
             }
         }
         Some(after)
@@ -118,6 +118,15 @@ impl Model for Setup {
         if self.faults > 0 && self.runs.iter().all(|access| access.proof.is_proof()) {
             let inherited = |_: &Setup, world: &World| world.marks.inherited;
             properties.push(Property::sometimes("somebody inherits from the dead", inherited));
+        }
+        if self.renewals > 0 {
+            let renewed = |_: &Setup, world: &World| {
+                (0..2).any(|run| {
+                    let Client { phase, session, .. } = world.clients[run];
+                    phase == Phase::ReleaseProof(Outcome::Applied) && session == renewed(run)
+                })
+            };
+            properties.push(Property::sometimes("a run ends well over a fresh session", renewed));
         }
         let fenced = self.runs.iter().any(|access| access.proof == Proof::Fenced);
         if fenced && self.fenceable() && !self.is_open(0b11) {
@@ -171,6 +180,13 @@ fn chances(world: &World, run: usize) -> Vec<Chance> {
         }
         Phase::Afresh => chances.push(Chance::Late),
         Phase::Proven(_) if world.faults > 0 => chances.push(Chance::Refused),
+        Phase::Working if world.clients[run].renewals > 0 => chances.push(Chance::Renewed),
+        Phase::Moving => {
+            chances.push(Chance::Late);
+            if world.faults > 0 {
+                chances.push(Chance::Refused);
+            }
+        }
         _ => {}
     }
     chances

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::lock::Proof;
 use crate::lock::protocol::{Action, LockRow, Patience, Progress, SILENCE, Seen, next};
 
-use super::world::{Id, Job, Kind, Outcome, POOL, Phase, Tables, World};
+use super::world::{Id, Job, Kind, Outcome, POOL, Phase, Tables, World, lock_of};
 use super::{File, Flaw, Setup};
 
 /// What time, or luck, brings to a step.
@@ -19,6 +19,8 @@ pub(super) enum Chance {
     Silent,
     /// The database refuses the statement for a reason that passes.
     Refused,
+    /// The file before has left something in the session.
+    Renewed,
 }
 
 const PATIENCE: Patience = Patience { living: None, unknown: Duration::from_secs(60) };
@@ -54,16 +56,16 @@ impl Turn<'_> {
         self.world.clients[self.run].claim
     }
 
-    fn has_flaw(&self, flaw: Flaw) -> bool {
+    pub(super) fn has_flaw(&self, flaw: Flaw) -> bool {
         self.setup.flaw == flaw
     }
 
-    fn go(&mut self, phase: Phase) -> Option<()> {
+    pub(super) fn go(&mut self, phase: Phase) -> Option<()> {
         self.world.clients[self.run].phase = phase;
         Some(())
     }
 
-    fn finish(&mut self, outcome: Outcome) -> Option<()> {
+    pub(super) fn finish(&mut self, outcome: Outcome) -> Option<()> {
         self.world.finish(self.setup, self.run, outcome);
         Some(())
     }
@@ -77,7 +79,12 @@ impl Turn<'_> {
                 self.drop_proof();
                 self.decide(Seen::Refused)
             }
+            Phase::Working if self.chance == Chance::Renewed => self.open_fresh(),
             Phase::Working => self.work(),
+            Phase::Moving if self.has_flaw(Flaw::MovesLate) => self.end_old_first(),
+            Phase::Moving => self.move_lock(),
+            Phase::Moved if self.has_flaw(Flaw::MovesLate) => self.take_lock_late(),
+            Phase::Moved => self.end_old(),
             Phase::Checked(version) => self.send(version, Kind::Statement),
             Phase::Recording(version) => self.send(version, Kind::Record),
             Phase::Release(outcome) if self.has_flaw(Flaw::ProofFirst) => {
@@ -180,9 +187,7 @@ impl Turn<'_> {
     }
 
     fn take_proof(&mut self, from: Option<Id>) -> Option<()> {
-        if self.world.proof.is_none_or(|session| session == self.via) {
-            self.world.proof = Some(self.via);
-        } else if !self.has_flaw(Flaw::RobsWithoutProof) {
+        if !self.world.take_lock(self.via) && !self.has_flaw(Flaw::RobsWithoutProof) {
             return self.decide(Seen::Refused);
         }
         self.go(Phase::Proven(from))
@@ -205,6 +210,7 @@ impl Turn<'_> {
                 self.setup.text(owner, self.world.claim_of(owner)).starts_with(&heirloom)
             }
         };
+        let ours = ours && self.other_lock_is_free();
         let locked = self.world.row_is_locked(self.setup);
         match (ours, from) {
             // An UPDATE waits for the row; a takeover skips it.
@@ -240,7 +246,7 @@ impl Turn<'_> {
                 locked: row.is_some(),
                 owner,
                 since: None,
-                alive: Some(self.world.proof.is_some()),
+                alive: Some(self.world.proofs.iter().any(Option::is_some)),
                 silent: if self.chance == Chance::Silent { SILENCE } else { Duration::ZERO },
             }),
         };
@@ -248,9 +254,13 @@ impl Turn<'_> {
     }
 
     fn drop_proof(&mut self) {
-        if self.world.proof == Some(self.via) {
-            self.world.proof = None;
-        }
+        self.world.give_back(self.via);
+    }
+
+    /// A holder that changes its session may have the other session lock.
+    fn other_lock_is_free(&self) -> bool {
+        let other = 1 - lock_of(self.via);
+        self.has_flaw(Flaw::AsksForOneLock) || self.world.proofs[other].is_none()
     }
 
     /// Compare-and-set: waits for a transaction that has locked the row.
@@ -296,10 +306,9 @@ impl Turn<'_> {
             return self.finish(Outcome::Severed);
         }
         if self.claim().is_proof() {
-            if self.world.proof.is_some_and(|session| session != self.via) {
+            if !self.world.take_lock(self.via) {
                 return None;
             }
-            self.world.proof = Some(self.via);
             let goes_on = self.has_flaw(Flaw::Reconnects);
             return self.go(if goes_on { Phase::Working } else { Phase::AfreshProven });
         }
@@ -315,6 +324,10 @@ impl Turn<'_> {
             None => {}
             Some(owner) if owner == self.id() => {}
             Some(_) => return self.finish(Outcome::Severed),
+        }
+        if !self.other_lock_is_free() {
+            self.drop_proof();
+            return self.go(Phase::Afresh);
         }
         if self.world.row_is_locked(self.setup) {
             return None;

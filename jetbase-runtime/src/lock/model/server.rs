@@ -3,7 +3,9 @@
 
 use crate::lock::protocol::Action;
 
-use super::world::{Id, Job, Kind, Outcome, POOL, Phase, Python, Session, Tables, World};
+use super::world::{
+    Id, Job, Kind, Outcome, POOL, Phase, Python, Session, Tables, World, afresh, renewed,
+};
 use super::{Fence, Flaw, Setup};
 
 /// What went wrong.
@@ -30,7 +32,11 @@ impl World {
     pub(super) fn fence_holds(&self, setup: &Setup, run: u8, session: usize) -> bool {
         let asks =
             self.clients[run as usize].claim.is_proof() && setup.flaw != Flaw::NoProofInFence;
-        self.row == Some(Id::Run(run)) && (!asks || self.proof == Some(session))
+        let held = match setup.flaw {
+            Flaw::FencesFirstLock => self.proofs[0] == Some(session),
+            _ => self.has_lock(session),
+        };
+        self.row == Some(Id::Run(run)) && (!asks || held)
     }
 
     /// The server works on.
@@ -155,7 +161,8 @@ impl World {
             Fault::Kill(session) => self.kill(setup, session)?,
             Fault::Restart => {
                 let at_work = self.sessions.iter().any(|it| it.job.is_some() || it.orphan);
-                (at_work || self.proof.is_some() || self.row.is_some()).then_some(())?;
+                let locked = self.proofs.iter().any(Option::is_some);
+                (at_work || locked || self.row.is_some()).then_some(())?;
                 (0..self.sessions.len()).for_each(|session| self.close(session));
                 for run in 0..2 {
                     if self.connected(run).is_some() {
@@ -175,8 +182,8 @@ impl World {
             Fault::DropProof(session) => {
                 let job = self.sessions[session].job?;
                 let inside = job.fenced && job.kind == Kind::Transaction;
-                (setup.drops && inside && self.proof == Some(session))
-                    .then(|| self.proof = None)?;
+                (setup.drops && inside && self.has_lock(session))
+                    .then(|| self.give_back(session))?;
                 self.marks.dropped = true;
             }
             Fault::Cancel(run) => match self.clients[run].phase {
@@ -196,10 +203,11 @@ impl World {
         (!matches!(phase, Phase::Idle | Phase::Dead | Phase::Done(_))).then_some(())
     }
 
-    /// A run's session is without its client from now on; a pooler's session is not a run's.
+    /// A run's sessions are without their client from now on; a pooler's session is not a run's.
     fn orphan(&mut self, setup: &Setup, run: usize) {
-        let session = &mut self.sessions[self.clients[run].session];
-        session.orphan = session.open && !setup.runs[run].pooled;
+        if !setup.runs[run].pooled {
+            [run, renewed(run), afresh(run)].into_iter().for_each(|session| self.abandon(session));
+        }
     }
 
     fn kill(&mut self, setup: &Setup, session: usize) -> Option<()> {
@@ -216,22 +224,31 @@ impl World {
             return Some(());
         }
         self.close(session);
-        if !orphan {
-            self.sever(setup, session % 2);
+        let run = session % 2;
+        // Who changes its session sends nothing to the other one, and notices at its next step.
+        let unnoticed = matches!(self.clients[run].phase, Phase::Moving | Phase::Moved);
+        if !orphan && !unnoticed {
+            self.sever(setup, run);
         }
         Some(())
     }
 
     /// A run learns that its connection is gone: only inside a file does it look after the row.
-    fn sever(&mut self, setup: &Setup, run: usize) {
+    pub(super) fn sever(&mut self, setup: &Setup, run: usize) {
         let client = &mut self.clients[run];
         let direct = !setup.runs[run].pooled;
-        let first = client.session < 2;
+        let first = client.session != afresh(run);
         client.phase = match client.phase {
-            Phase::Working | Phase::Checked(_) | Phase::Awaiting | Phase::Recording(_) if first => {
+            Phase::Working
+            | Phase::Moved
+            | Phase::Checked(_)
+            | Phase::Awaiting
+            | Phase::Recording(_)
+                if first =>
+            {
                 if direct {
-                    client.session = run + 2;
-                    self.sessions[run + 2].open = true;
+                    client.session = afresh(run);
+                    self.sessions[client.session].open = true;
                 }
                 Phase::Afresh
             }

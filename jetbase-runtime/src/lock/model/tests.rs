@@ -47,9 +47,19 @@ fn fenced_behind(setup: Setup) -> Setup {
     Setup { fence: Fence::Back, drops: false, ..setup }
 }
 
+/// As on MySQL, where a run goes on over fresh sessions between its files.
+fn renewing(renewals: u8, setup: Setup) -> Setup {
+    Setup { renewals, ..fenced_behind(setup) }
+}
+
 /// Without what makes a second application fail: the lock alone must prevent it.
 fn bare(runs: [Access; 2]) -> Setup {
     Setup { index: false, python: false, unlocks: 0, ..Setup::new(runs, WHOLE) }
+}
+
+/// The lock alone, and nothing goes wrong but for a flaw.
+fn faultless() -> Setup {
+    Setup { faults: 0, ..bare([DIRECT; 2]) }
 }
 
 #[test]
@@ -57,6 +67,12 @@ fn runs_with_a_session_of_their_own_are_safe_and_recover() {
     holds(&Setup::new([DIRECT; 2], MIXED));
     holds(&fenced_behind(Setup::new([DIRECT; 2], MIXED)));
     holds(&bare([DIRECT; 2]));
+}
+
+#[test]
+fn runs_that_renew_their_session_are_safe_and_recover() {
+    holds(&renewing(1, Setup::new([DIRECT; 2], MIXED)));
+    holds(&renewing(2, bare([DIRECT; 2])));
 }
 
 #[test]
@@ -99,6 +115,10 @@ fn everything_is_safe_with_three_faults_and_two_unlocks() {
     for runs in [[FENCED; 2], [DIRECT, FENCED]] {
         large(runs, WHOLE);
     }
+    for files in [WHOLE, MIXED] {
+        let setup = Setup { unlocks: 2, faults: 2, ..Setup::new([DIRECT; 2], files) };
+        holds(&renewing(2, setup));
+    }
 }
 
 #[test]
@@ -132,8 +152,10 @@ fn a_last_fence_that_reads_a_snapshot_is_found() {
 #[test]
 fn a_file_that_gives_its_session_lock_back_is_stopped_by_the_last_fence() {
     let setup = Setup { fence: Fence::Back, ..bare([DIRECT; 2]) };
-    for property in [OWNED, ONCE, RECORDED] {
-        assert!(!breaks(&setup, property));
+    for renewals in [0, 1] {
+        for property in [OWNED, ONCE, RECORDED] {
+            assert!(!breaks(&Setup { renewals, ..setup.clone() }, property));
+        }
     }
     // Its statements may have overlapped another run's: a limit that the documentation names.
     assert!(breaks(&setup, LIVING));
@@ -163,7 +185,7 @@ fn a_session_lock_trusted_through_a_pooler_is_found() {
 
 #[test]
 fn a_plan_from_before_the_lock_is_found() {
-    finds(&Setup { faults: 0, ..bare([DIRECT; 2]) }, Flaw::PlansOnce, ONCE);
+    finds(&faultless(), Flaw::PlansOnce, ONCE);
 }
 
 #[test]
@@ -186,6 +208,31 @@ fn a_row_freed_under_a_statement_that_commits_by_itself_is_found() {
 #[test]
 fn a_proven_run_that_takes_over_without_its_session_lock_is_found() {
     finds(&bare([DIRECT, FENCED]), Flaw::TakesOverBare, CAUSE);
+}
+
+#[test]
+fn an_old_session_that_ends_before_the_fresh_one_has_a_session_lock_is_found() {
+    finds(&renewing(1, faultless()), Flaw::MovesLate, LIVING);
+}
+
+#[test]
+fn a_renewal_that_does_not_wait_for_the_other_session_lock_is_found() {
+    finds(&renewing(2, faultless()), Flaw::MovesUnchecked, LIVING);
+}
+
+#[test]
+fn a_renewal_that_does_not_ask_for_the_lock_of_the_old_session_is_found() {
+    finds(&renewing(1, bare([DIRECT; 2])), Flaw::TrustsOldSession, CAUSE);
+}
+
+#[test]
+fn a_row_taken_while_the_other_session_lock_is_held_is_found() {
+    finds(&renewing(1, faultless()), Flaw::AsksForOneLock, LIVING);
+}
+
+#[test]
+fn a_fence_that_asks_for_the_session_lock_from_before_a_renewal_is_found() {
+    finds(&renewing(1, faultless()), Flaw::FencesFirstLock, CAUSE);
 }
 
 #[test]

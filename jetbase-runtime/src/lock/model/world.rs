@@ -85,6 +85,10 @@ pub(super) enum Phase {
     Unproven,
     /// Under the lock, with the pending versions.
     Working,
+    /// A fresh session is open, and has no session lock yet.
+    Moving,
+    /// The fresh session has the other session lock, and the old one is not ended yet.
+    Moved,
     /// The fence in front of a statement that commits by itself has passed.
     Checked(usize),
     /// Its message is at the server.
@@ -112,6 +116,8 @@ pub(super) struct Client {
     pub(super) list: u8,
     /// Its session on the server, where it has one of its own.
     pub(super) session: usize,
+    /// How often it may still go on over a fresh session.
+    pub(super) renewals: u8,
 }
 
 /// How far the Python tool is; the lists are from before it has the lock.
@@ -147,10 +153,10 @@ pub(super) struct Marks {
 pub(super) struct World {
     pub(super) tables: Tables,
     pub(super) row: Option<Id>,
-    /// The server's session that has the session lock.
-    pub(super) proof: Option<usize>,
-    /// Two of the runs' own, two fresh ones, two of the pooler.
-    pub(super) sessions: [Session; 6],
+    /// The server's sessions that have the two session locks.
+    pub(super) proofs: [Option<usize>; 2],
+    /// Two of the runs' own, two for their renewals, two after a lost connection, two of the pooler.
+    pub(super) sessions: [Session; 8],
     pub(super) history: [u8; 2],
     pub(super) effects: [u8; 2],
     pub(super) clients: [Client; 2],
@@ -161,19 +167,43 @@ pub(super) struct World {
 }
 
 /// The pooler's sessions.
-pub(super) const POOL: [usize; 2] = [4, 5];
+pub(super) const POOL: [usize; 2] = [6, 7];
+
+/// The session of a run that looks after the row when its connection is lost.
+pub(super) const fn afresh(run: usize) -> usize {
+    run + 4
+}
+
+/// The session that a renewal leads to.
+pub(super) const fn renewed(session: usize) -> usize {
+    if session < 2 { session + 2 } else { session - 2 }
+}
+
+/// Which of the two session locks a session takes.
+pub(super) const fn lock_of(session: usize) -> usize {
+    match session {
+        2 | 3 => 1,
+        _ => 0,
+    }
+}
 
 impl World {
     pub(super) fn new(setup: &Setup) -> Self {
-        let client = |session| Client { phase: Phase::Idle, claim: Proof::None, list: 0, session };
-        let mut sessions = [Session::default(); 6];
+        let client = |session| Client {
+            phase: Phase::Idle,
+            claim: Proof::None,
+            list: 0,
+            session,
+            renewals: setup.renewals,
+        };
+        let mut sessions = [Session::default(); 8];
         for session in POOL {
             sessions[session].open = true;
         }
         World {
             tables: if setup.fresh { Tables::Missing } else { Tables::Ready },
             row: None,
-            proof: None,
+            proofs: [None; 2],
             sessions,
             history: [0; 2],
             effects: [0; 2],
@@ -210,12 +240,12 @@ impl World {
     /// Whether anything of an owner could still work: its session, a message of
     /// its at a pooler's session, or the run itself through the pooler.
     pub(super) fn lives(&self, setup: &Setup, id: Id) -> bool {
-        let (run, session) = match id {
-            Id::Run(run) => (run as usize, run as usize),
-            Id::Heir(run) => (run as usize, run as usize + 2),
+        let (run, sessions) = match id {
+            Id::Run(run) => (run as usize, [run as usize, renewed(run as usize)]),
+            Id::Heir(run) => (run as usize, [afresh(run as usize); 2]),
             Id::Python => return true,
         };
-        let phase = self.clients[run].phase;
+        let Client { phase, session: current, .. } = self.clients[run];
         // Whose file has given the session lock back comes to its release at the latest fence.
         let gives_back = matches!(phase, Phase::Release(_) | Phase::ReleaseProof(_));
         if self.marks.dropped && gives_back {
@@ -223,17 +253,46 @@ impl World {
         }
         let runs = !matches!(phase, Phase::Dead | Phase::Done(_) | Phase::Idle);
         let mut jobs = self.sessions.iter().filter_map(|session| session.job);
-        let Session { open, orphan, .. } = self.sessions[session];
-        // An orphan has only what it was sent.
-        open && !orphan || jobs.any(|job| job.run as usize == run) || setup.runs[run].pooled && runs
+        let mut lives = sessions.into_iter().filter(|session| {
+            let Session { open, orphan, .. } = self.sessions[*session];
+            // Nothing is sent to a fresh session before it has its session lock.
+            let unused = phase == Phase::Moving && *session != current;
+            // An orphan has only what it was sent.
+            open && !orphan && !unused
+        });
+        lives.next().is_some()
+            || jobs.any(|job| job.run as usize == run)
+            || setup.runs[run].pooled && runs
     }
 
     /// Ends a session: its work is undone, its session lock is free.
     pub(super) fn close(&mut self, session: usize) {
         self.sessions[session] = Session { open: POOL.contains(&session), ..Session::default() };
-        if self.proof == Some(session) {
-            self.proof = None;
+        self.give_back(session);
+    }
+
+    /// A session gives its session locks back.
+    pub(super) fn give_back(&mut self, session: usize) {
+        for proof in &mut self.proofs {
+            *proof = proof.filter(|holder| *holder != session);
         }
+    }
+
+    /// A session takes its session lock, unless another one has it.
+    pub(super) fn take_lock(&mut self, session: usize) -> bool {
+        let proof = &mut self.proofs[lock_of(session)];
+        *proof.get_or_insert(session) == session
+    }
+
+    /// Whether a session has its session lock.
+    pub(super) fn has_lock(&self, session: usize) -> bool {
+        self.proofs[lock_of(session)] == Some(session)
+    }
+
+    /// A session has no client any more; the server notices that later.
+    pub(super) fn abandon(&mut self, session: usize) {
+        let session = &mut self.sessions[session];
+        session.orphan = session.open;
     }
 
     /// A run ends by itself.
