@@ -10,8 +10,10 @@
 
 mod check;
 mod client;
+mod release;
 mod renewal;
 mod server;
+mod sessions;
 mod tests;
 mod world;
 

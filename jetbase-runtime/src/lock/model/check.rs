@@ -10,7 +10,8 @@ use crate::lock::protocol::Action;
 
 use super::client::{Chance, Turn, routes};
 use super::server::Fault;
-use super::world::{Client, Id, Outcome, Phase, Python, World, renewed};
+use super::sessions::renewed;
+use super::world::{Client, Id, Outcome, Phase, Python, World};
 use super::{Fence, File, Setup};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,12 +1,13 @@
-//! The steps of a run: what `lock::acquire`, `run::work`, `lock::release` and
-//! `lock::release_afresh` do, one statement at a time.
+//! The steps of a run: what `lock::acquire`, `run::work` and `lock::release` do,
+//! one statement at a time.
 
 use std::time::Duration;
 
 use crate::lock::Proof;
 use crate::lock::protocol::{Action, LockRow, Patience, Progress, SILENCE, Seen, next};
 
-use super::world::{Id, Job, Kind, Outcome, POOL, Phase, Tables, World, lock_of};
+use super::sessions::{POOL, lock_of};
+use super::world::{Id, Job, Kind, Outcome, Phase, Tables, World};
 use super::{File, Flaw, Setup};
 
 /// What time, or luck, brings to a step.
@@ -48,11 +49,11 @@ pub(super) fn routes(setup: &Setup, world: &World, run: usize) -> Vec<usize> {
 }
 
 impl Turn<'_> {
-    fn id(&self) -> Id {
+    pub(super) fn id(&self) -> Id {
         Id::Run(self.run as u8)
     }
 
-    fn claim(&self) -> Proof {
+    pub(super) fn claim(&self) -> Proof {
         self.world.clients[self.run].claim
     }
 
@@ -253,25 +254,14 @@ impl Turn<'_> {
         self.decide(seen)
     }
 
-    fn drop_proof(&mut self) {
+    pub(super) fn drop_proof(&mut self) {
         self.world.give_back(self.via);
     }
 
     /// A holder that changes its session may have the other session lock.
-    fn other_lock_is_free(&self) -> bool {
+    pub(super) fn other_lock_is_free(&self) -> bool {
         let other = 1 - lock_of(self.via);
         self.has_flaw(Flaw::AsksForOneLock) || self.world.proofs[other].is_none()
-    }
-
-    /// Compare-and-set: waits for a transaction that has locked the row.
-    fn free_row(&mut self, id: Id) -> Option<()> {
-        if self.world.row == Some(id) {
-            if self.world.row_is_locked(self.setup) {
-                return None;
-            }
-            self.world.row = None;
-        }
-        Some(())
     }
 
     /// The next file of the list.
@@ -294,45 +284,5 @@ impl Turn<'_> {
         debug_assert!(session.open && session.job.is_none(), "one message at a time");
         session.job = Some(Job { run: self.run as u8, version, kind, fenced: false });
         self.go(Phase::Awaiting)
-    }
-
-    /// After a lost connection: frees the row where that is safe.
-    fn look_after_row(&mut self) -> Option<()> {
-        if self.chance == Chance::Late {
-            return self.finish(Outcome::Severed);
-        }
-        if self.has_flaw(Flaw::FreesWithoutProof) {
-            self.free_row(self.id())?;
-            return self.finish(Outcome::Severed);
-        }
-        if self.claim().is_proof() {
-            if !self.world.take_lock(self.via) {
-                return None;
-            }
-            let goes_on = self.has_flaw(Flaw::Reconnects);
-            return self.go(if goes_on { Phase::Working } else { Phase::AfreshProven });
-        }
-        let guarded = self.claim() == Proof::Fenced || self.has_flaw(Flaw::FreesOpenWork);
-        if guarded && self.setup.fenceable() {
-            self.free_row(self.id())?;
-        }
-        self.finish(Outcome::Severed)
-    }
-
-    fn inherit_own_row(&mut self) -> Option<()> {
-        match self.world.row {
-            None => {}
-            Some(owner) if owner == self.id() => {}
-            Some(_) => return self.finish(Outcome::Severed),
-        }
-        if !self.other_lock_is_free() {
-            self.drop_proof();
-            return self.go(Phase::Afresh);
-        }
-        if self.world.row_is_locked(self.setup) {
-            return None;
-        }
-        self.world.seize(self.setup, Id::Heir(self.run as u8));
-        self.go(Phase::AfreshHeld)
     }
 }

@@ -5,7 +5,8 @@
 
 use super::Flaw;
 use super::client::{Chance, Turn};
-use super::world::{Outcome, Phase, renewed};
+use super::sessions::renewed;
+use super::world::{Outcome, Phase};
 
 impl Turn<'_> {
     /// Opens the fresh session, once the server has noticed the end of the one before.

@@ -3,9 +3,8 @@
 
 use crate::lock::protocol::Action;
 
-use super::world::{
-    Id, Job, Kind, Outcome, POOL, Phase, Python, Session, Tables, World, afresh, renewed,
-};
+use super::sessions::{POOL, Session, afresh, renewed};
+use super::world::{Id, Job, Kind, Outcome, Phase, Python, Tables, World};
 use super::{Fence, Flaw, Setup};
 
 /// What went wrong.

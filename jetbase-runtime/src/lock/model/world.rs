@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use crate::lock::Proof;
 use crate::lock::protocol::Action;
 
+use super::sessions::{POOL, Session, afresh, renewed};
 use super::{File, Setup};
 
 // The checker keeps fingerprints of states; the protocol itself has no use for one.
@@ -29,15 +30,6 @@ pub(super) enum Tables {
     /// The row is not there yet.
     Empty,
     Ready,
-}
-
-/// A session on the server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Session {
-    pub(super) open: bool,
-    /// Its client is gone, and the server has not noticed.
-    pub(super) orphan: bool,
-    pub(super) job: Option<Job>,
 }
 
 /// A message that the server works on, whatever becomes of its sender.
@@ -166,27 +158,6 @@ pub(super) struct World {
     pub(super) marks: Marks,
 }
 
-/// The pooler's sessions.
-pub(super) const POOL: [usize; 2] = [6, 7];
-
-/// The session of a run that looks after the row when its connection is lost.
-pub(super) const fn afresh(run: usize) -> usize {
-    run + 4
-}
-
-/// The session that a renewal leads to.
-pub(super) const fn renewed(session: usize) -> usize {
-    if session < 2 { session + 2 } else { session - 2 }
-}
-
-/// Which of the two session locks a session takes.
-pub(super) const fn lock_of(session: usize) -> usize {
-    match session {
-        2 | 3 => 1,
-        _ => 0,
-    }
-}
-
 impl World {
     pub(super) fn new(setup: &Setup) -> Self {
         let client = |session| Client {
@@ -263,36 +234,6 @@ impl World {
         lives.next().is_some()
             || jobs.any(|job| job.run as usize == run)
             || setup.runs[run].pooled && runs
-    }
-
-    /// Ends a session: its work is undone, its session lock is free.
-    pub(super) fn close(&mut self, session: usize) {
-        self.sessions[session] = Session { open: POOL.contains(&session), ..Session::default() };
-        self.give_back(session);
-    }
-
-    /// A session gives its session locks back.
-    pub(super) fn give_back(&mut self, session: usize) {
-        for proof in &mut self.proofs {
-            *proof = proof.filter(|holder| *holder != session);
-        }
-    }
-
-    /// A session takes its session lock, unless another one has it.
-    pub(super) fn take_lock(&mut self, session: usize) -> bool {
-        let proof = &mut self.proofs[lock_of(session)];
-        *proof.get_or_insert(session) == session
-    }
-
-    /// Whether a session has its session lock.
-    pub(super) fn has_lock(&self, session: usize) -> bool {
-        self.proofs[lock_of(session)] == Some(session)
-    }
-
-    /// A session has no client any more; the server notices that later.
-    pub(super) fn abandon(&mut self, session: usize) {
-        let session = &mut self.sessions[session];
-        session.orphan = session.open;
     }
 
     /// A run ends by itself.
