@@ -97,6 +97,9 @@ enum Mode {
 /// What a message holds besides the statements of its file, at most.
 const OVERHEAD: usize = 16 * 1024;
 
+/// What a message holds in front of a statement, at most.
+const FENCES: usize = 1024;
+
 /// How often a file is tried that could not get a lock on a table.
 const TRIES: u32 = 10;
 
@@ -198,6 +201,17 @@ impl<'m> Job<'m> {
         }
     }
 
+    /// Refuses a statement that the server would end the connection for.
+    fn fits(&self, session: &Session<'_>) -> Result<(), Error> {
+        let limit = session.largest_message;
+        let too_large =
+            |(_, (range, _)): &(usize, &(Range<usize>, Effect))| range.len() + FENCES > limit;
+        match self.statements.iter().enumerate().find(too_large) {
+            None => Ok(()),
+            Some((index, (range, _))) => Err(self.too_large(index, range, limit)),
+        }
+    }
+
     /// Executes the file and records it; `label` names it to the server's operator.
     pub(crate) async fn run(
         &self,
@@ -205,6 +219,7 @@ impl<'m> Job<'m> {
         label: &str,
         mut retrying: impl FnMut(u32, &str),
     ) -> Result<(), Error> {
+        self.fits(session)?;
         let mode = self.mode_of(session);
         let (mut attempt, mut from) = (1, 0);
         loop {

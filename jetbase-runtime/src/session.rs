@@ -263,10 +263,10 @@ impl<'c> Session<'c> {
         let guard = self.sql.guard_superseded_reading;
         let sets = match self.send_behind(self.sql.reading, guard, self.sql.superseded).await {
             Ok(sets) => sets,
-            Err(Failure { cause, .. }) if cause.kind == CauseKind::Untrusted => {
+            Err(Failure { cause, .. }) if self.lacks_superseded(&cause) => return Ok(Vec::new()),
+            Err(Failure { cause, .. }) => {
                 return Err(Error::database("reading jetbase_superseded", &cause));
             }
-            Err(_) => return Ok(Vec::new()),
         };
         let rows = sets.into_iter().flat_map(|set| set.rows);
         Ok(rows.map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect())
@@ -274,9 +274,22 @@ impl<'c> Session<'c> {
 
     /// Makes the table for replaced texts; without the right to, old programs do as the Python tool.
     pub(crate) async fn create_superseded(&mut self) -> Result<(), Error> {
-        self.keeps_superseded = self.write(self.sql.create_superseded).await.is_ok();
+        match self.write(self.sql.create_superseded).await {
+            Ok(_) => self.keeps_superseded = true,
+            Err(failure) if self.lacks_superseded(&failure.cause) => {}
+            Err(failure) => {
+                return Err(Error::database("creating jetbase_superseded", &failure.cause));
+            }
+        }
         // Somebody else may have made it just before.
         self.find_tables().await
+    }
+
+    /// Whether there is no table for replaced texts, or none that this user may use.
+    fn lacks_superseded(&self, cause: &Cause) -> bool {
+        let code = cause.code.as_str();
+        let right = matches!(code, "42501" | "25006" | "1142" | "1044" | "1227" | "1290" | "8");
+        right || self.sql.no_table.contains(&code)
     }
 
     /// Reads the history again.

@@ -6,6 +6,7 @@ use crate::harness::{Context, Error, Kind, Needs, Suite, TestResult};
 pub(crate) fn register(suite: &mut Suite) {
     suite.once("quickstart_runs_twice", Needs::NOTHING, quickstart);
     suite.once("rollback_runs", Needs::NOTHING, rollback);
+    suite.once("a_wrong_variable_is_an_error", Needs::NOTHING, wrong_variables);
     suite.each("servers_example_runs", Kind::SERVERS, Needs::NOTHING, server);
 }
 
@@ -30,6 +31,22 @@ async fn quickstart() -> TestResult {
     assert!(first.contains("\nStatus: UNLOCKED\nVersion: 3\n"), "{first}");
     let second = run("quickstart", folder.path(), "")?;
     assert_eq!(second, "up to date: nothing to do\nStatus: UNLOCKED\nVersion: 3\n");
+    Ok(())
+}
+
+/// What the environment says wrongly is not ignored.
+async fn wrong_variables() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    for (name, value) in
+        [("JETBASE_WAIT", "5x"), ("JETBASE_LEASE", "soon"), ("JETBASE_LEASE", "1ms")]
+    {
+        let mut command = Command::new(example("quickstart")?);
+        let Output { status, stderr, .. } =
+            command.current_dir(folder.path()).env(name, value).output()?;
+        let text = String::from_utf8(stderr)?;
+        assert!(!status.success(), "{name}={value} is ignored");
+        assert!(text.contains(name) && text.contains("30s"), "{text}");
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! A failed message, explained by its place in the file.
 
+use std::ops::Range;
+
 use jetbase_core::{Dialect, Effect, Position, Transaction, snippet};
 
 use super::message::{Halt, Role};
@@ -160,6 +162,27 @@ impl Job<'_> {
                 Error::database(format!("preparing {file}"), &halt.cause).keeping(kept)
             }
         }
+    }
+
+    /// A statement is larger than what the server takes in one packet.
+    pub(super) fn too_large(&self, index: usize, range: &Range<usize>, limit: usize) -> Error {
+        let text = self.script.text();
+        Error::new(ErrorKind::Statement(Box::new(StatementError {
+            file: self.migration.path().to_owned(),
+            position: Some(Position::of(text, range.start)),
+            snippet: String::new(),
+            message: format!(
+                "it has {} bytes, and the server takes {limit} in one packet (max_allowed_packet)",
+                range.len()
+            ),
+            code: String::new(),
+            detail: None,
+            hint: Some(
+                "raise max_allowed_packet on the server, or write several statements".to_owned(),
+            ),
+            statement: Some((index + 1, self.statements.len())),
+            kept: Kept::Nothing,
+        })))
     }
 
     /// What a file has done that none of its statements failed with.

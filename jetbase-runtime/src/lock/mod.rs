@@ -218,9 +218,7 @@ async fn obstructor(session: &mut Session<'_>, row: &LockRow, obstacle: Option<&
         };
     }
     match obstacle {
-        Some(obstacle) => {
-            format!("another connection that locks the table jetbase_lock or jetbase_migrations ({obstacle})")
-        }
+        Some(obstacle) => obstacle.to_owned(),
         None => "something that undoes the change of jetbase_lock: a trigger, a rule, a policy, or a value of \
                  `is_locked` that is neither true nor false"
             .to_owned(),
@@ -419,7 +417,15 @@ async fn create_tables(
         attempt += 1;
         let race = sql.create_races.contains(&failure.cause.code.as_str());
         if !race || attempt >= CREATE_TRIES || (limit.left().is_zero() && attempt > 1) {
-            refused(&failure, "creating the migration tables", obstacle)?;
+            let cause = &failure.cause;
+            // A race that is lost too often is an obstacle, too.
+            if !race && !cause.is_contended() {
+                return Err(Error::database("creating the migration tables", cause));
+            }
+            *obstacle = Some(format!(
+                "another connection that is creating the tables of jetbase, or keeps others from it ({}, {})",
+                cause.message, cause.code
+            ));
             return Ok(false);
         }
         let pause = Duration::from_millis(2).mul_f64(fastrand::f64()) * attempt.min(25);
@@ -435,7 +441,10 @@ fn refused(failure: &Failure, doing: &str, obstacle: &mut Option<String>) -> Res
     if !failure.cause.is_contended() {
         return Err(Error::database(doing, &failure.cause));
     }
-    *obstacle = Some(format!("{} ({})", failure.cause.message, failure.cause.code));
+    *obstacle = Some(format!(
+        "another connection that locks the table jetbase_lock or jetbase_migrations (while {doing}: {}, {})",
+        failure.cause.message, failure.cause.code
+    ));
     Ok(Seen::Refused)
 }
 

@@ -112,7 +112,8 @@ impl Session<'_> {
     /// otherwise another run may have taken the row in between.
     async fn renew(&mut self) -> Result<(), Error> {
         let Some(reconnect) = self.reconnect.clone() else { return Ok(()) };
-        let failed = |cause: &_| Error::database("opening a fresh session for the next file", cause);
+        let failed =
+            |cause: &_| Error::database("opening a fresh session for the next file", cause);
         let mut other = reconnect(RECONNECT_WITHIN).await.map_err(|cause| failed(&cause))?;
         std::mem::swap(&mut self.connection, &mut other);
         let moved = match self.prepare_fresh().await {
@@ -373,6 +374,7 @@ const SQLITE_PRAGMAS: &[&str] = &[
     "cache_spill",
     "cell_size_check",
     "checkpoint_fullfsync",
+    "defer_foreign_keys",
     "full_column_names",
     "fullfsync",
     "ignore_check_constraints",
@@ -381,6 +383,7 @@ const SQLITE_PRAGMAS: &[&str] = &[
     "legacy_alter_table",
     "locking_mode",
     "max_page_count",
+    "mmap_size",
     "query_only",
     "read_uncommitted",
     "recursive_triggers",
@@ -389,6 +392,7 @@ const SQLITE_PRAGMAS: &[&str] = &[
     "short_column_names",
     "synchronous",
     "temp_store",
+    "threads",
     "trusted_schema",
     "wal_autocheckpoint",
     "writable_schema",

@@ -12,6 +12,7 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("accepts_triggers_of_the_databases_owner", POSTGRES, nothing, databases_owner);
     suite.each("accepts_triggers_of_a_superuser", POSTGRES, nothing, superusers);
     suite.each("accepts_triggers_of_the_migrating_role", POSTGRES, nothing, own_triggers);
+    suite.each("accepts_triggers_of_a_role_that_is_named", POSTGRES, nothing, named_role);
     suite.each("accepts_triggers_of_the_role_that_it_takes", POSTGRES, nothing, taken_role);
 }
 
@@ -123,5 +124,26 @@ async fn taken_role(ctx: Context) -> TestResult {
     let report = jetbase::run(&set(&[V1, V3]), target).role(&user).await?;
     assert_eq!(report.applied.len(), 1);
     assert_eq!(noted(db).await?.as_deref(), Some("1"));
+    forget(db, &[&user]).await
+}
+
+/// The triggers of a role that the caller names are accepted; otherwise the error says how to name it.
+async fn named_role(ctx: Context) -> TestResult {
+    let db = &ctx.db;
+    let user = role(db, "user").await?;
+    let own = seen_by(db, &user);
+    jetbase::run(&set(&[V1]), DatabaseUrl(&own.url)).await?;
+    audit(&own).await?;
+    let (two, target) = (set(&[V1, V3]), DatabaseUrl(&db.url));
+    let error = jetbase::run(&two, target).await.expect_err("the trigger is a stranger's");
+    let text = error.to_string();
+    assert!(text.contains(&user) && text.contains("trust_owner"), "{text}");
+    let report = jetbase::run(&two, target).trust_owner(&user).await?;
+    assert_eq!(report.applied.len(), 1);
+    assert_eq!(noted(db).await?.as_deref(), Some("1"));
+    assert!(jetbase::check(&two, target).trust_owner(&user).await?.is_ready());
+    assert!(!jetbase::lock_status(&two, target).trust_owner(&user).await?.locked);
+    assert_eq!(jetbase::unlock(&two, target).trust_owner(&user).await?.holder, None);
+    assert_eq!(jetbase::rollback(&two, target).trust_owner(&user).await?.applied.len(), 1);
     forget(db, &[&user]).await
 }

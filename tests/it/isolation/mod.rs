@@ -4,6 +4,8 @@
 mod abandoned;
 /// What a caller's own connection had before is there afterwards.
 mod callers;
+/// A file that leaves nothing costs nothing.
+mod costs;
 /// What a run leaves behind that is dropped in the middle.
 mod dropped;
 /// Nothing that a file leaves in its session reaches the next file.
@@ -38,6 +40,7 @@ pub(crate) fn register(suite: &mut Suite) {
     waits_network::register(suite);
     abandoned::register(suite);
     dropped::register(suite);
+    costs::register(suite);
     sentences::register(suite);
 }
 

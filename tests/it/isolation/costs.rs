@@ -1,0 +1,44 @@
+use jetbase::DatabaseUrl;
+use sqlx::{Connection, MySqlConnection};
+
+use crate::apply::set;
+use crate::harness::{Context, Error, Kind, Needs, Suite, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let (mysql, own) = (&[Kind::Mysql], Needs::OWN_SERVER);
+    suite.each("a_file_that_leaves_nothing_keeps_its_session", mysql, own, keeps_session);
+}
+
+/// How many connections a server has seen, that of the question included.
+async fn connections(ctx: &Context) -> Result<u64, Error> {
+    let mut connection = MySqlConnection::connect(&ctx.db.url).await?;
+    let question = "SHOW GLOBAL STATUS LIKE 'Connections'";
+    let (_, count): (String, String) = sqlx::query_as(question).fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(count.parse()?)
+}
+
+/// What a run of these files needs, besides the question.
+async fn needed(ctx: &Context, files: &[(&str, &str)]) -> Result<u64, Error> {
+    let before = connections(ctx).await?;
+    jetbase::run(&set(files), DatabaseUrl(&ctx.db.url)).await?;
+    Ok(connections(ctx).await? - before - 1)
+}
+
+async fn keeps_session(ctx: Context) -> TestResult {
+    let a = ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
+    let plain = [
+        a,
+        ("V2__b.sql", "CREATE TABLE b (id INTEGER);\nINSERT INTO b VALUES (1);\n"),
+        ("V3__c.sql", "ALTER TABLE b ADD COLUMN c INTEGER;\nUPDATE b SET c = 2 WHERE id = 1;\n"),
+    ];
+    let one = needed(&ctx, &plain[..1]).await?;
+    assert_eq!(needed(&ctx, &plain).await?, one, "a plain file costs a connection");
+    let leaves = [
+        ("V4__d.sql", "SET @x = 1;\nCREATE TABLE d (id INTEGER);\n"),
+        ("V5__e.sql", "CREATE TEMPORARY TABLE t (id INTEGER);\n"),
+    ];
+    let all: Vec<_> = plain.into_iter().chain(leaves).collect();
+    assert_eq!(needed(&ctx, &all).await?, one + 2, "a file that leaves something costs one");
+    Ok(())
+}
