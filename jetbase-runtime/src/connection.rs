@@ -1,5 +1,7 @@
 //! The one seam to sqlx: text goes out, rows of text and a failure come back.
 
+#[cfg(feature = "sqlite")]
+mod blocking;
 mod cause;
 mod guard;
 

@@ -2,6 +2,7 @@
 
 mod explain;
 mod message;
+mod writer;
 
 use std::ops::Range;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Applying and rolling back: what a caller may ask for.
 
 mod perform;
+mod work;
 
 use std::future::IntoFuture;
 

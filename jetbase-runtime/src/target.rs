@@ -1,14 +1,16 @@
 //! What a command can work on: pools, connections and URLs of three databases.
 
+mod connect;
+
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use jetbase_core::Dialect;
-use sqlx::ConnectOptions;
 
-use crate::connection::{Abandon, Cause, Connection, Guard, Held};
+use self::connect::{acquire, connect, nothing, reconnect};
+use crate::connection::{Cause, Connection, Guard, Held};
 
 /// A database that jetbase can migrate: a reference to a pool, or a mutable
 /// reference to one connection.
@@ -258,111 +260,6 @@ macro_rules! target {
 target!("postgres", Dialect::Postgres, sqlx::Postgres, sqlx::PgConnection, Owner::Run);
 target!("mysql", Dialect::MySql, sqlx::MySql, sqlx::MySqlConnection, Owner::Run);
 target!("sqlite", Dialect::Sqlite, sqlx::Sqlite, sqlx::SqliteConnection, Owner::Pool);
-
-/// Takes a connection of a pool, and waits no longer than the limit.
-async fn acquire<DB: sqlx::Database>(
-    pool: &sqlx::Pool<DB>,
-    limit: Duration,
-) -> Result<sqlx::pool::PoolConnection<DB>, Cause> {
-    match tokio::time::timeout(limit.max(SHORTEST), pool.acquire()).await {
-        Ok(answer) => answer.map_err(|error| Cause::of(&error)),
-        Err(_) => Err(Cause::absent(format!(
-            "the pool had no connection to give within {:.1?}: all are in use, or the server does not answer",
-            limit.max(SHORTEST)
-        ))),
-    }
-}
-
-/// How long one try may take even where nothing is left of the limit.
-pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
-
-/// Connects; tries again while the server is starting or full, as long as the limit lasts.
-async fn connect<DB: sqlx::Database>(
-    options: <DB::Connection as sqlx::Connection>::Options,
-    nonce: &str,
-    limit: Duration,
-    make_room: &(dyn Fn() -> BoxFuture<'static, ()> + Sync),
-) -> Result<Box<DB::Connection>, Cause>
-where
-    <DB::Connection as sqlx::Connection>::Options: Own,
-{
-    let started = Instant::now();
-    let mut nonce = Some(nonce);
-    loop {
-        let options = options.clone().own(nonce).disable_statement_logging();
-        let left = limit.saturating_sub(started.elapsed()).max(SHORTEST);
-        let cause = match tokio::time::timeout(left, options.connect()).await {
-            Ok(Ok(connection)) => return Ok(Box::new(connection)),
-            Ok(Err(error)) => Cause::of(&error),
-            Err(_) => {
-                return Err(Cause::absent(format!("the server did not answer within {left:.1?}")));
-            }
-        };
-        match cause.code.as_str() {
-            // A pooler that refuses startup options: connect without them, and prove nothing.
-            "08P01" if nonce.take().is_some() => continue,
-            _ if cause.is_full() && started.elapsed() < limit => {}
-            _ => return Err(cause),
-        }
-        make_room().await;
-        tokio::time::sleep(Duration::from_millis(100).mul_f64(0.5 + fastrand::f64())).await;
-    }
-}
-
-/// Remembers how to open one more connection.
-fn reconnect<DB: Abandon>(
-    options: <DB::Connection as sqlx::Connection>::Options,
-    nonce: &str,
-) -> Reconnect
-where
-    <DB::Connection as sqlx::Connection>::Options: Own,
-    Guard<'static, DB>: Connection,
-{
-    let nonce = nonce.to_owned();
-    Arc::new(move |limit| {
-        let (options, nonce) = (options.clone(), nonce.clone());
-        Box::pin(async move {
-            let connection = connect::<DB>(options, &nonce, limit, &nothing).await?;
-            Ok(Box::new(Guard::<DB>::new(Held::Owned(connection))) as Box<dyn Connection>)
-        })
-    })
-}
-
-/// There is no other connection of ours to close.
-fn nothing() -> BoxFuture<'static, ()> {
-    Box::pin(async {})
-}
-
-/// The options of our own connections: quiet, with the server's settings instead of sqlx's.
-trait Own: ConnectOptions {
-    /// `nonce` marks the session; without it, nothing is asked that a pooler might refuse.
-    fn own(self, nonce: Option<&str>) -> Self;
-}
-
-#[cfg(feature = "postgres")]
-impl Own for sqlx::postgres::PgConnectOptions {
-    fn own(self, nonce: Option<&str>) -> Self {
-        let own = self.application_name("jetbase");
-        match nonce {
-            Some(nonce) => own.options([("jetbase.session", nonce)]),
-            None => own.extra_float_digits(None),
-        }
-    }
-}
-
-#[cfg(feature = "mysql")]
-impl Own for sqlx::mysql::MySqlConnectOptions {
-    fn own(self, _: Option<&str>) -> Self {
-        self.pipes_as_concat(false).no_engine_substitution(false).timezone(None)
-    }
-}
-
-#[cfg(feature = "sqlite")]
-impl Own for sqlx::sqlite::SqliteConnectOptions {
-    fn own(self, _: Option<&str>) -> Self {
-        self
-    }
-}
 
 /// The database behind a URL: `postgres://…`, `mysql://…`, `mariadb://…` or `sqlite://…`.
 ///

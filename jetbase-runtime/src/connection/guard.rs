@@ -1,12 +1,7 @@
 //! Who owns a connection, and what becomes of it on every way out of a run.
 
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
-
+use sqlx::Database;
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Database};
 
 /// A connection, and whose it is.
 pub(crate) enum Held<'t, DB: Database> {
@@ -87,16 +82,6 @@ pub(crate) trait Abandon: Database {
     fn undo(connection: &mut Self::Connection, statements: &[String]);
 }
 
-#[cfg(feature = "sqlite")]
-impl Abandon for sqlx::Sqlite {
-    fn undo(connection: &mut sqlx::SqliteConnection, statements: &[String]) {
-        for statement in statements {
-            let query = sqlx::raw_sql(AssertSqlSafe(statement.clone()));
-            let _ = wait_for(query.execute(&mut *connection));
-        }
-    }
-}
-
 #[cfg(feature = "postgres")]
 impl Abandon for sqlx::Postgres {
     fn undo(_: &mut sqlx::PgConnection, _: &[String]) {}
@@ -105,26 +90,4 @@ impl Abandon for sqlx::Postgres {
 #[cfg(feature = "mysql")]
 impl Abandon for sqlx::MySql {
     fn undo(_: &mut sqlx::MySqlConnection, _: &[String]) {}
-}
-
-/// Wakes a thread that waits in [`wait_for`].
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Waits in this thread for a future that needs no runtime.
-fn wait_for<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
 }

@@ -111,14 +111,26 @@ pub(crate) struct Sql {
     /// Fails unless the row of a repeatable is there as it was changed.
     pub(crate) updated: &'static str,
     /// Fails unless the row of a version has the checksum.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "the command line corrects histories")
+    )]
     pub(crate) repaired: &'static str,
     /// Fails unless the row of a version is gone.
     pub(crate) deleted: &'static str,
     /// Fails unless the row of a repeatable is gone.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "the command line corrects histories")
+    )]
     pub(crate) forgotten: &'static str,
     /// Records that a repeatable ran again.
     pub(crate) update: &'static str,
     /// Replaces the checksum of a version, and nothing else.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "the command line corrects histories")
+    )]
     pub(crate) repair: &'static str,
     /// The texts of `ROC__` files that newer ones have replaced.
     pub(crate) superseded: &'static str,
@@ -129,6 +141,10 @@ pub(crate) struct Sql {
     /// Forgets a version.
     pub(crate) delete: &'static str,
     /// Forgets a repeatable.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "the command line corrects histories")
+    )]
     pub(crate) forget: &'static str,
     /// Takes back the session's settings behind a file.
     pub(crate) reset: &'static [&'static str],

@@ -3,28 +3,28 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use jetbase_core::{Action, Dialect, Effect, SessionEffect, Transaction, cut};
+use jetbase_core::{Dialect, cut};
 
-use super::{Job, Mode, behind_comments};
+use super::writer::Writer;
+use super::{Job, Mode};
 use crate::connection::{Cause, Failure};
 use crate::dialect::Fill;
 use crate::session::Session;
-use crate::target::Owner;
 
 /// One statement of a message, and what it is there for.
 pub(super) struct Part {
-    sql: String,
-    role: Role,
+    pub(super) sql: String,
+    pub(super) role: Role,
     /// How many results the server sends for it.
-    results: usize,
+    pub(super) results: usize,
 }
 
 /// What travels together.
 pub(super) struct Message {
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
     /// Where to begin again when it fails for the moment: the message that its transaction begins
     /// with. `None` where something may have taken effect.
-    again: Option<usize>,
+    pub(super) again: Option<usize>,
 }
 
 impl Message {
@@ -125,232 +125,12 @@ impl Job<'_> {
 
     /// How many results the server sends for one of our statements: under a
     /// delimiter of its own, a file may join several into one.
-    fn results(&self, range: &Range<usize>, session: &Session<'_>) -> usize {
+    pub(super) fn results(&self, range: &Range<usize>, session: &Session<'_>) -> usize {
         match session.place.syntax {
             Some(syntax) if self.script.delimiter() != ";" => {
                 cut(self.text(range), ";", syntax).map_or(1, |statements| statements.len().max(1))
             }
             _ => 1,
-        }
-    }
-}
-
-/// Writes the messages of a job for one session.
-struct Writer<'w, 'j, 'c> {
-    job: &'w Job<'j>,
-    session: &'w Session<'c>,
-    fill: &'w Fill,
-}
-
-impl Writer<'_, '_, '_> {
-    fn part(&self, role: Role, template: &str) -> Part {
-        Part { sql: self.fill.fill(template), role, results: 1 }
-    }
-
-    fn parts(&self, role: Role, templates: &[&str]) -> Vec<Part> {
-        templates.iter().map(|template| self.part(role, template)).collect()
-    }
-
-    fn statement(&self, index: usize, range: &Range<usize>) -> Part {
-        Part {
-            sql: self.job.sent(range),
-            role: Role::Statement(index),
-            results: self.job.results(range, self.session),
-        }
-    }
-
-    fn fences(&self, fence: &str) -> Vec<Part> {
-        let mut parts = vec![self.part(Role::Fence, fence)];
-        parts.extend(self.session_fence());
-        parts
-    }
-
-    /// The fence on the session lock, where the session has one that the server knows.
-    fn session_fence(&self) -> Option<Part> {
-        let server = self.session.dialect != Dialect::Sqlite;
-        (self.session.proof.is_proof() && server)
-            .then(|| self.part(Role::Fence, self.session.sql.fence_proof))
-    }
-
-    fn guard(&self) -> Vec<Part> {
-        self.parts(Role::Guard, self.session.guard(self.session.sql.guard_writing))
-    }
-
-    /// The beginning of the transaction, with all checks in front of the file.
-    fn opening(&self) -> Vec<Part> {
-        let sql = self.session.sql;
-        let mut open = self.parts(Role::Frame, sql.open);
-        open.extend(self.guard());
-        match self.session.dialect {
-            // A locking fence in front would make the Python tool hang instead of fail, and a plain
-            // one inside the transaction would fix what the file can see before it has begun.
-            Dialect::MySql => {
-                let mut parts = self.fences(sql.fence);
-                parts.append(&mut open);
-                parts
-            }
-            Dialect::Postgres | Dialect::Sqlite => {
-                open.extend(self.fences(sql.fence_locking));
-                open
-            }
-        }
-    }
-
-    /// The whole file in one transaction.
-    fn transaction(&self) -> Vec<Part> {
-        let sql = self.session.sql;
-        let mut parts = self.parts(Role::Frame, sql.settle);
-        parts.extend(self.opening());
-        parts.extend(self.parts(Role::Frame, sql.file_settings));
-        let statements = self.job.statements.iter().enumerate();
-        parts.extend(statements.map(|(index, (range, _))| self.statement(index, range)));
-        parts.extend(self.resume());
-        parts.extend(self.parts(Role::StillOpen, sql.still_open));
-        parts.extend(self.closing());
-        parts
-    }
-
-    /// What our own statements need again behind those of the file.
-    fn resume(&self) -> Vec<Part> {
-        let sql = self.session.sql;
-        let untouched = match self.session.dialect {
-            Dialect::Postgres => self.job.effect == SessionEffect::Nothing,
-            Dialect::MySql => false,
-            Dialect::Sqlite => self.job.effect < SessionEffect::Setting,
-        };
-        self.parts(Role::Frame, if untouched { sql.beside } else { sql.resume })
-    }
-
-    /// The last checks, the history row, the commit, and what follows it.
-    fn closing(&self) -> Vec<Part> {
-        let sql = self.session.sql;
-        let mut parts = Vec::new();
-        if self.session.foreign_keys && !sql.foreign_keys.is_empty() {
-            parts.push(self.part(Role::ForeignKeys, sql.foreign_keys));
-        }
-        parts.extend(self.fences(sql.fence_locking));
-        if self.session.keeps_superseded && self.job.replaces() {
-            parts.extend(self.parts(Role::Guard, self.session.guard(sql.guard_superseded_writing)));
-            parts.extend(self.parts(Role::Record, sql.supersede));
-        }
-        let (record, recorded) = match self.job.action {
-            Action::Apply => (sql.insert, sql.inserted),
-            Action::Reapply => (sql.update, sql.updated),
-            Action::RollBack => (sql.delete, sql.deleted),
-        };
-        parts.push(self.part(Role::Record, record));
-        parts.extend(self.parts(Role::Commit, sql.settle_deferred));
-        parts.push(self.part(Role::Recorded, recorded));
-        parts.push(self.part(Role::Commit, "COMMIT"));
-        // Outside a transaction, the settings of the file's frame are the session's.
-        let off = self.job.transaction == Transaction::Off;
-        let effect = if off { SessionEffect::Object } else { self.job.effect };
-        let reset = self.session.resetting(effect);
-        parts.extend(reset.map(|sql| Part { sql, role: Role::Reset, results: 1 }));
-        parts
-    }
-
-    /// Each statement in a message of its own, behind a fence; then the record in a transaction.
-    fn each_alone(&self) -> Vec<Message> {
-        let sql = self.session.sql;
-        let once = |parts| Message { parts, again: None };
-        let mut frame = self.parts(Role::Frame, sql.settle);
-        // Through a pooler, a session's setting would reach other clients.
-        if self.session.proof.is_proof() || self.session.owner != Owner::Run {
-            frame.extend(self.parts(Role::Frame, sql.alone));
-        }
-        let mut messages: Vec<_> = frame.into_iter().map(|part| once(vec![part])).collect();
-        // The message that the open transaction begins with.
-        let mut open = None;
-        let mut tables = Tables::Free;
-        for (index, (range, effect)) in self.job.statements.iter().enumerate() {
-            let mut parts = Vec::new();
-            let undoable = *effect == Effect::Transactional
-                && self.job.transaction == Transaction::Whole
-                && tables == Tables::Free;
-            parts.extend(match tables {
-                Tables::Free => self.beside(sql.fence),
-                // LOCK TABLES hides every other table, so that only the session lock can be checked.
-                Tables::Locked => self.session_fence().into_iter().collect(),
-            });
-            if undoable && open.is_none() {
-                parts.extend(self.parts(Role::Frame, sql.open));
-            }
-            open = undoable.then(|| open.unwrap_or(messages.len()));
-            tables = tables.behind(self.job.text(range));
-            match self.session.dialect {
-                // The statement must be alone in its message, so the fence goes in front of it.
-                Dialect::Postgres | Dialect::Sqlite => {
-                    messages.extend([once(parts), once(vec![self.statement(index, range)])])
-                }
-                Dialect::MySql => {
-                    parts.push(self.statement(index, range));
-                    messages.push(Message { parts, again: open });
-                }
-            }
-        }
-        let mut last = Vec::new();
-        if tables == Tables::Locked {
-            messages.push(once(self.parts(Role::Frame, &["UNLOCK TABLES"])));
-        }
-        // Whatever the text of the last message holds must be read as it was written.
-        messages
-            .extend(self.parts(Role::Frame, sql.encoding).into_iter().map(|part| once(vec![part])));
-        match open {
-            Some(_) => {
-                last.extend(self.resume());
-                last.extend(self.parts(Role::StillOpen, sql.still_open));
-            }
-            None => {
-                last.extend(self.resume_alone());
-                last.extend(self.opening());
-            }
-        }
-        last.extend(self.closing());
-        messages.push(Message { again: open.or(Some(messages.len())), parts: last });
-        messages
-    }
-
-    /// A fence outside a transaction, with what it needs.
-    fn beside(&self, fence: &str) -> Vec<Part> {
-        let mut parts = self.parts(Role::Frame, self.session.sql.beside);
-        parts.extend(self.parts(Role::Guard, self.session.guard(self.session.sql.guard_reading)));
-        parts.extend(self.fences(fence));
-        parts
-    }
-
-    /// What our own statements need again where no transaction is open.
-    fn resume_alone(&self) -> Vec<Part> {
-        match self.session.dialect {
-            // The transaction that follows sets it all.
-            Dialect::Postgres => self.parts(Role::Frame, &["RESET SESSION AUTHORIZATION"]),
-            Dialect::MySql | Dialect::Sqlite => self.resume(),
-        }
-    }
-}
-
-/// Whether the file has locked tables for its session (MySQL).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tables {
-    Free,
-    Locked,
-}
-
-impl Tables {
-    /// How it is behind a statement.
-    fn behind(self, sql: &str) -> Self {
-        let sql = behind_comments(sql);
-        let mut words =
-            sql.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
-        let first = words.next().unwrap_or_default().to_ascii_uppercase();
-        let second = words.next().unwrap_or_default().to_ascii_uppercase();
-        match (first.as_str(), second.as_str()) {
-            ("LOCK", "TABLE" | "TABLES") => Tables::Locked,
-            ("UNLOCK", "TABLE" | "TABLES") => Tables::Free,
-            ("FLUSH", "TABLE" | "TABLES") if sql.to_ascii_uppercase().contains("LOCK") => {
-                Tables::Locked
-            }
-            _ => self,
         }
     }
 }

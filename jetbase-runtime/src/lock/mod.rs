@@ -1,11 +1,13 @@
 //! The jetbase lock: the row that both tools honour, and the proof of life behind it.
 
+mod holder;
 mod identity;
 #[cfg(test)]
 mod model;
 mod protocol;
 mod release;
 mod side_file;
+mod tables;
 mod wait;
 
 use std::time::{Duration, Instant};
@@ -18,12 +20,15 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::session::{Session, Writers};
 
+pub(crate) use holder::describe;
+use holder::{give_up, obstructor};
 use identity::ProcessId;
 pub(crate) use identity::is_ours;
 use protocol::{Action, Claimant, Progress, Seen, next};
-pub(crate) use protocol::{LockRow, Owner, Proof, judge};
+pub(crate) use protocol::{LockRow, Proof};
 pub(crate) use release::{Release, release, release_afresh};
 use side_file::SideFile;
+use tables::create_tables;
 pub(crate) use wait::Limit;
 pub use wait::Wait;
 
@@ -61,8 +66,6 @@ pub(crate) struct Held {
 /// Pauses between two looks: the first, the factor, the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How often the tables are tried again while others make them too.
-const CREATE_TRIES: u32 = 60;
 /// When a waiter first says for whom, and how often it repeats that.
 pub(crate) const FIRST_WORD: Duration = Duration::from_secs(5);
 pub(crate) const NEXT_WORD: Duration = Duration::from_secs(30);
@@ -182,46 +185,6 @@ async fn contend(
                 return Err(give_up(session, claimant, row, obstacle, progress.waited).await);
             }
         }
-    }
-}
-
-/// Why a run gives up, in words.
-async fn give_up(
-    session: &mut Session<'_>,
-    claimant: &Claimant,
-    row: LockRow,
-    obstacle: Option<String>,
-    waited: Duration,
-) -> Error {
-    if !row.locked {
-        let obstacle = obstructor(session, &row, obstacle.as_deref()).await;
-        return Error::new(ErrorKind::Blocked { obstacle, waited });
-    }
-    let alive = matches!(judge(claimant, &row), Owner::Alive).then_some(true);
-    let holder = describe(session, &row).await;
-    Error::new(ErrorKind::Held { holder, since: row.since, alive, waited })
-}
-
-/// What stands in the way, in words: the holder, or whatever keeps a free lock from being taken.
-async fn obstructor(session: &mut Session<'_>, row: &LockRow, obstacle: Option<&str>) -> String {
-    if row.locked {
-        return describe(session, row).await;
-    }
-    if row.alive == Some(true) {
-        return match session_of_lock(session).await {
-            Some(session) => {
-                format!("{session}, which has the session lock of jetbase and no migration lock")
-            }
-            None => {
-                "a session that has the session lock of jetbase and no migration lock".to_owned()
-            }
-        };
-    }
-    match obstacle {
-        Some(obstacle) => obstacle.to_owned(),
-        None => "something that undoes the change of jetbase_lock: a trigger, a rule, a policy, or a value of \
-                 `is_locked` that is neither true nor false"
-            .to_owned(),
     }
 }
 
@@ -393,49 +356,6 @@ async fn look(
     }))
 }
 
-/// Makes what is missing of the two tables; others may be doing the same. False where something
-/// stands in the way for the moment.
-async fn create_tables(
-    session: &mut Session<'_>,
-    limit: Limit,
-    obstacle: &mut Option<String>,
-) -> Result<bool, Error> {
-    let sql = session.sql;
-    let mut attempt = 0;
-    loop {
-        // A table that exists is not ours to change.
-        let index = if session.has_history { String::new() } else { session.fill.fill(sql.index) };
-        let fill = session.fill.clone().expression("index", &index);
-        let parts: Vec<_> =
-            sql.create.iter().map(|part| fill.fill(part)).filter(|part| !part.is_empty()).collect();
-        let Err(failure) = session.raw(&parts.join(";\n")).await else { break };
-        let _ = session.raw("ROLLBACK").await;
-        if sql.guard_codes.contains(&failure.cause.code.as_str()) {
-            let cause = session.untrusted_or(failure.cause).await;
-            return Err(Error::database("creating the migration tables", &cause));
-        }
-        attempt += 1;
-        let race = sql.create_races.contains(&failure.cause.code.as_str());
-        if !race || attempt >= CREATE_TRIES || (limit.left().is_zero() && attempt > 1) {
-            let cause = &failure.cause;
-            // A race that is lost too often is an obstacle, too.
-            if !race && !cause.is_contended() {
-                return Err(Error::database("creating the migration tables", cause));
-            }
-            *obstacle = Some(format!(
-                "another connection that is creating the tables of jetbase, or keeps others from it ({}, {})",
-                cause.message, cause.code
-            ));
-            return Ok(false);
-        }
-        let pause = Duration::from_millis(2).mul_f64(fastrand::f64()) * attempt.min(25);
-        tokio::time::sleep(pause).await;
-    }
-    session.has_tables = true;
-    session.find_tables().await?;
-    Ok(true)
-}
-
 /// An attempt that the database refuses for the moment is one that failed.
 fn refused(failure: &Failure, doing: &str, obstacle: &mut Option<String>) -> Result<Seen, Error> {
     if !failure.cause.is_contended() {
@@ -446,45 +366,4 @@ fn refused(failure: &Failure, doing: &str, obstacle: &mut Option<String>) -> Res
         failure.cause.message, failure.cause.code
     ));
     Ok(Seen::Refused)
-}
-
-/// The holder of the lock in words.
-pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String {
-    let Some(owner) = &row.owner else { return "an unknown process".to_owned() };
-    if !is_ours(owner) {
-        return format!("the Python tool (process {owner})");
-    }
-    let here = kin(session, session.proof);
-    let elsewhere = session.proof.is_proof() && !owner.starts_with(&here);
-    if session.writers == Writers::Several && elsewhere {
-        return format!("process {owner} on another node of the cluster");
-    }
-    if session.dialect == Dialect::Sqlite && elsewhere {
-        return format!(
-            "process {owner}, which uses another name or another copy of this database file"
-        );
-    }
-    let living = match row.alive {
-        Some(true) => session_of_lock(session).await,
-        _ => None,
-    };
-    match living {
-        Some(living) => format!("process {owner}, alive as {living}"),
-        None => format!("process {owner}"),
-    }
-}
-
-/// The session that has the session lock, in words.
-async fn session_of_lock(session: &mut Session<'_>) -> Option<String> {
-    let sets = session.ask(session.sql.holder).await.ok()?;
-    let rows = sets.iter().find_map(|set| set.rows.first());
-    let found = rows.filter(|row| row.opt(0).is_some())?;
-    let mut words = format!("session {}", found.text(0));
-    for (before, column) in [(" of ", 1), (" from ", 2), (", ", 3), (", ", 4)] {
-        if let Some(text) = found.opt(column).filter(|text| !text.is_empty()) {
-            words.push_str(before);
-            words.push_str(text);
-        }
-    }
-    Some(words)
 }

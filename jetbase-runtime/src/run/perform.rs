@@ -3,20 +3,19 @@
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{
-    Action, Dialect, Goal, Kind, Migrations, Plan, Record, SessionEffect, SkipReason, Step, plan,
-};
+use jetbase_core::{Action, Dialect, Goal, Kind, Migrations, Plan, Record, SkipReason, Step, plan};
 use tracing::Instrument;
 
+use super::work::work;
 use super::{Effort, Published, Request};
 use crate::cancel::AskOnDrop;
 use crate::environment;
 use crate::error::{Error, ErrorKind, Hope, Outcome};
 use crate::event::Event;
 use crate::execute::{Job, prepare};
-use crate::lock::{self, Held, Limit, Proof, Release, Wait, Work};
+use crate::lock::{self, Held, Limit, Release, Wait, Work};
 use crate::look::{Look, Wish, look};
-use crate::report::{Applied, Planned, Report};
+use crate::report::{Planned, Report};
 use crate::session::{Session, nonce};
 use crate::target::{Dedicated, Open, Owner, Source, Way, source_of_url};
 
@@ -188,7 +187,7 @@ async fn tidy(request: &mut Request, origin: &mut dyn Open, first: &Look, report
 }
 
 /// Whether the fence guards all that these jobs do.
-fn work_of(jobs: &[Job<'_>], dialect: Dialect) -> Work {
+pub(super) fn work_of(jobs: &[Job<'_>], dialect: Dialect) -> Work {
     if jobs.iter().all(|job| job.work(dialect) == Work::Fenced) { Work::Fenced } else { Work::Open }
 }
 
@@ -205,7 +204,7 @@ fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Open>>, 
 }
 
 /// The plan; where it puts a text in the place of an older one, newer programs are heard first.
-async fn planned(
+pub(super) async fn planned(
     request: &mut Request,
     history: &[Record],
     superseded: impl AsyncFnOnce() -> Result<Vec<(String, String)>, Error>,
@@ -312,101 +311,6 @@ async fn give_back(
         }
     }
     result
-}
-
-/// Plans again, under the lock, and executes that plan.
-async fn work(
-    request: &mut Request,
-    session: &mut Session<'_>,
-    report: &mut Report,
-) -> Result<(), Error> {
-    let history = session.history().await?;
-    let planned = planned(request, &history, async || session.superseded().await).await?;
-    report.skipped.clone_from(&planned.skipped);
-    let set = request.set.clone();
-    let syntax = session.place.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
-    let jobs = prepare(&set, &planned, syntax)?;
-    if session.proof == Proof::Fenced && work_of(&jobs, session.dialect) == Work::Open {
-        return Err(Error::place(
-            "while this run waited, files became pending that commit by themselves; run again",
-        ));
-    }
-    if let Some(job) = jobs.iter().find(|job| session.pooled && job.needs_session()) {
-        return Err(Error::place(format!(
-            "{} sets something for its session that outlives a transaction, but a pooler may give each of its \
-             statements another session, and the settings to other programs; name a way past the pooler with \
-             `direct_url` or JETBASE_DIRECT_URL",
-            job.migration.path()
-        )));
-    }
-    session.has_triggers |= jobs.iter().any(Job::mentions_trigger);
-    if let Some(job) =
-        jobs.iter().find(|job| session.owner == Owner::Caller && job.empties_session())
-    {
-        return Err(Error::place(format!(
-            "{} empties its session (DISCARD, RESET ALL, DEALLOCATE ALL, CLOSE ALL or UNLISTEN *), and this connection is \
-             borrowed: what its owner has in it would be gone; pass a pool or a URL instead of `&mut` a connection",
-            job.migration.path()
-        )));
-    }
-    if let Some(job) = jobs.iter().find(|job| session.cannot_undo(job.effect)) {
-        return Err(Error::place(format!(
-            "{} makes something that lives as long as its session, such as a temporary table or a variable, and a \
-             borrowed connection cannot be given back without it; pass a pool or a URL instead of `&mut` a connection",
-            job.migration.path()
-        )));
-    }
-    session.count_orphans().await;
-    if session.owner == Owner::Caller && session.dialect == Dialect::Postgres {
-        set.iter().for_each(|migration| session.learn_settings(migration.script().text()));
-        session.learn_settings_of_functions().await;
-    }
-    let effects = jobs.iter().map(|job| job.effect);
-    session.remember(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
-    if jobs.iter().any(Job::replaces) {
-        session.create_superseded().await?;
-    }
-    for (index, job) in jobs.iter().enumerate() {
-        if request.cancel.is_asked() {
-            break;
-        }
-        let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
-        if job.reads_session {
-            session.refresh_for_reader().await?;
-        }
-        execute(request, session, report, job, (index + 1, jobs.len())).instrument(span).await?;
-        session.refresh(job.effect).await?;
-    }
-    Ok(())
-}
-
-async fn execute(
-    request: &mut Request,
-    session: &mut Session<'_>,
-    report: &mut Report,
-    job: &Job<'_>,
-    (number, of): (usize, usize),
-) -> Result<(), Error> {
-    let file = job.migration.file().to_owned();
-    let action = job.action;
-    request.listener.tell(&Event::Started { file: file.clone(), number, of, action });
-    let started = Instant::now();
-    let label = format!("jetbase {file} {number}/{of}");
-    let listener = &mut request.listener;
-    job.run(session, &label, |attempt, reason| {
-        listener.tell(&Event::Retrying { file: file.clone(), attempt, reason: reason.to_owned() });
-    })
-    .await?;
-    let elapsed = started.elapsed();
-    report.applied.push(Applied {
-        file: file.clone(),
-        version: job.migration.version().map(str::to_owned),
-        kind: job.migration.kind(),
-        action,
-        elapsed,
-    });
-    request.listener.tell(&Event::Finished { file, elapsed, action });
-    Ok(())
 }
 
 /// After a lost connection: learns from the history what became of the file,

@@ -1,0 +1,95 @@
+//! Who holds the lock, or keeps a free one from being taken, in words.
+
+use std::time::Duration;
+
+use jetbase_core::Dialect;
+
+use super::protocol::{Claimant, LockRow, Owner, judge};
+use super::{is_ours, kin};
+use crate::error::{Error, ErrorKind};
+use crate::session::{Session, Writers};
+
+/// Why a run gives up, in words.
+pub(super) async fn give_up(
+    session: &mut Session<'_>,
+    claimant: &Claimant,
+    row: LockRow,
+    obstacle: Option<String>,
+    waited: Duration,
+) -> Error {
+    if !row.locked {
+        let obstacle = obstructor(session, &row, obstacle.as_deref()).await;
+        return Error::new(ErrorKind::Blocked { obstacle, waited });
+    }
+    let alive = matches!(judge(claimant, &row), Owner::Alive).then_some(true);
+    let holder = describe(session, &row).await;
+    Error::new(ErrorKind::Held { holder, since: row.since, alive, waited })
+}
+
+/// What stands in the way, in words: the holder, or whatever keeps a free lock from being taken.
+pub(super) async fn obstructor(
+    session: &mut Session<'_>,
+    row: &LockRow,
+    obstacle: Option<&str>,
+) -> String {
+    if row.locked {
+        return describe(session, row).await;
+    }
+    if row.alive == Some(true) {
+        return match session_of_lock(session).await {
+            Some(session) => {
+                format!("{session}, which has the session lock of jetbase and no migration lock")
+            }
+            None => {
+                "a session that has the session lock of jetbase and no migration lock".to_owned()
+            }
+        };
+    }
+    match obstacle {
+        Some(obstacle) => obstacle.to_owned(),
+        None => "something that undoes the change of jetbase_lock: a trigger, a rule, a policy, or a value of \
+                 `is_locked` that is neither true nor false"
+            .to_owned(),
+    }
+}
+
+/// The holder of the lock in words.
+pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String {
+    let Some(owner) = &row.owner else { return "an unknown process".to_owned() };
+    if !is_ours(owner) {
+        return format!("the Python tool (process {owner})");
+    }
+    let here = kin(session, session.proof);
+    let elsewhere = session.proof.is_proof() && !owner.starts_with(&here);
+    if session.writers == Writers::Several && elsewhere {
+        return format!("process {owner} on another node of the cluster");
+    }
+    if session.dialect == Dialect::Sqlite && elsewhere {
+        return format!(
+            "process {owner}, which uses another name or another copy of this database file"
+        );
+    }
+    let living = match row.alive {
+        Some(true) => session_of_lock(session).await,
+        _ => None,
+    };
+    match living {
+        Some(living) => format!("process {owner}, alive as {living}"),
+        None => format!("process {owner}"),
+    }
+}
+
+/// The session that has the session lock, in words.
+async fn session_of_lock(session: &mut Session<'_>) -> Option<String> {
+    let sets = session.ask(session.sql.holder).await.ok()?;
+    let rows = sets.iter().find_map(|set| set.rows.first());
+    let found = rows.filter(|row| row.opt(0).is_some())?;
+    let mut words = format!("session {}", found.text(0));
+    for (before, column) in [(" of ", 1), (" from ", 2), (", ", 3), (", ", 4)] {
+        if let Some(text) = found.opt(column).filter(|text| !text.is_empty()) {
+            words.push_str(before);
+            words.push_str(text);
+        }
+    }
+    Some(words)
+}

@@ -1,0 +1,53 @@
+//! Makes the two tables, whoever else does.
+
+use std::time::Duration;
+
+use super::Limit;
+use crate::error::Error;
+use crate::session::Session;
+
+/// How often the tables are tried again while others make them too.
+const CREATE_TRIES: u32 = 60;
+
+/// Makes what is missing of the two tables; others may be doing the same. False where something
+/// stands in the way for the moment.
+pub(super) async fn create_tables(
+    session: &mut Session<'_>,
+    limit: Limit,
+    obstacle: &mut Option<String>,
+) -> Result<bool, Error> {
+    let sql = session.sql;
+    let mut attempt = 0;
+    loop {
+        // A table that exists is not ours to change.
+        let index = if session.has_history { String::new() } else { session.fill.fill(sql.index) };
+        let fill = session.fill.clone().expression("index", &index);
+        let parts: Vec<_> =
+            sql.create.iter().map(|part| fill.fill(part)).filter(|part| !part.is_empty()).collect();
+        let Err(failure) = session.raw(&parts.join(";\n")).await else { break };
+        let _ = session.raw("ROLLBACK").await;
+        if sql.guard_codes.contains(&failure.cause.code.as_str()) {
+            let cause = session.untrusted_or(failure.cause).await;
+            return Err(Error::database("creating the migration tables", &cause));
+        }
+        attempt += 1;
+        let race = sql.create_races.contains(&failure.cause.code.as_str());
+        if !race || attempt >= CREATE_TRIES || (limit.left().is_zero() && attempt > 1) {
+            let cause = &failure.cause;
+            // A race that is lost too often is an obstacle, too.
+            if !race && !cause.is_contended() {
+                return Err(Error::database("creating the migration tables", cause));
+            }
+            *obstacle = Some(format!(
+                "another connection that is creating the tables of jetbase, or keeps others from it ({}, {})",
+                cause.message, cause.code
+            ));
+            return Ok(false);
+        }
+        let pause = Duration::from_millis(2).mul_f64(fastrand::f64()) * attempt.min(25);
+        tokio::time::sleep(pause).await;
+    }
+    session.has_tables = true;
+    session.find_tables().await?;
+    Ok(true)
+}

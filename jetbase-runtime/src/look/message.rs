@@ -1,0 +1,218 @@
+//! The first message to a database, and what its answer means.
+
+use jetbase_core::Dialect;
+
+use super::{Look, Wish, in_transaction, records, settle, untrusted, untrusted_tables};
+use crate::connection::{
+    Cause, Connection, Failure, QUESTIONS, ResultSet, Row, Rows, moment, send_within,
+};
+use crate::dialect::{Fill, Sql, sql};
+use crate::error::Error;
+use crate::lock::Limit;
+
+/// The first message, and what its answer means.
+pub(super) struct Message {
+    dialect: Dialect,
+    sql: &'static Sql,
+    fill: Fill,
+    /// The statements, in their order.
+    parts: Vec<String>,
+    /// Which of them answers with the facts, and which with the history.
+    facts: usize,
+    history: usize,
+}
+
+impl Message {
+    pub(super) fn new(dialect: Dialect, wish: &Wish) -> Self {
+        let sql = sql(dialect);
+        let schema = wish.schema.as_deref();
+        let fill = looking(Fill::new(dialect, schema), dialect, schema);
+        let fill = fill.literals("trusted", &wish.trusted);
+        let guarding = |tables: &[&str]| {
+            let schema = "quote_ident(current_setting('jetbase.schema'))";
+            let names =
+                tables.iter().map(|table| format!("to_regclass(concat({schema}, '.{table}'))"));
+            let names = names.collect::<Vec<_>>().join(", ");
+            fill.clone().expression("guarded", &names).nested("untrusted", sql.untrusted)
+        };
+        let role = wish
+            .role
+            .iter()
+            .map(|role| fill.clone().identifier("name", role).fill("SET LOCAL ROLE {name}"));
+        let mut parts: Vec<_> = role.collect();
+        let before = parts.len();
+        let migrations = guarding(&["jetbase_migrations", "jetbase_superseded"]);
+        parts.extend(sql.look.iter().map(|part| migrations.fill(part)));
+        let history = parts.len().saturating_sub(1);
+        let lock = guarding(&["jetbase_lock"]);
+        parts.extend(sql.look_lock.iter().map(|part| lock.fill(part)));
+        Message { dialect, sql, fill, parts, facts: before + sql.look_facts, history }
+    }
+
+    pub(super) async fn look(
+        &self,
+        connection: &mut dyn Connection,
+        wish: &Wish,
+        limit: Limit,
+    ) -> Result<Look, Error> {
+        let (sets, cause) = match ask(connection, &self.parts.join(";\n"), limit).await {
+            Ok(sets) => (sets, None),
+            Err(Failure { completed, cause }) => (completed, Some(cause)),
+        };
+        let row = |at: usize| sets.get(at).and_then(|set| set.rows.first()).cloned();
+        let facts = row(self.facts).unwrap_or_default();
+        let history = match (&cause, sets.get(self.history)) {
+            (Some(cause), None) if is_missing(self.sql, cause) => None,
+            (Some(cause), _) if self.is_untrusted(cause, sets.len()) => {
+                let untrusted = self.untrusted(connection, facts.text(5), limit).await;
+                return Err(untrusted.unwrap_or_else(|| {
+                    Error::database("checking the owners of jetbase's tables", cause)
+                }));
+            }
+            (Some(cause), None) => return Err(self.explain(connection, wish, cause, limit).await),
+            // Who has the lock is no business of this user, or there is no such table.
+            (_, Some(set)) => Some(records(&set.rows)?),
+            (None, None) => Some(Vec::new()),
+        };
+        let lock = row(self.parts.len().saturating_sub(1)).filter(|_| cause.is_none());
+        let left = lock.filter(|row| row.is_true(0)).and_then(|row| row.opt(1).map(str::to_owned));
+        let before = sets.get(self.facts.saturating_sub(5)..self.facts).unwrap_or_default();
+        self.leave(connection, &facts, before).await;
+        Ok(Look { place: settle(self.dialect, &facts, history.is_some(), wish)?, history, left })
+    }
+
+    /// Whether a check of a table's owner has failed.
+    fn is_untrusted(&self, cause: &Cause, failed: usize) -> bool {
+        let guards = |part: &String| part.starts_with("LOCK") || part.contains("fault IS NOT NULL");
+        self.sql.guard_codes.contains(&cause.code.as_str())
+            && self.parts.get(failed).is_some_and(guards)
+    }
+
+    /// Which table could run whose code.
+    async fn untrusted(
+        &self,
+        connection: &mut dyn Connection,
+        schema: &str,
+        limit: Limit,
+    ) -> Option<Error> {
+        let table =
+            |name: &str| self.fill.clone().identifier("s", schema).fill(&format!("{{s}}.{name}"));
+        let fill = self
+            .fill
+            .clone()
+            .literal("lock_name", &table("jetbase_lock"))
+            .literal("migrations_name", &table("jetbase_migrations"))
+            .literal("superseded_name", &table("jetbase_superseded"));
+        let question = untrusted_tables(self.sql, fill);
+        let sets = ask(connection, &question, limit).await.ok()?;
+        untrusted(sets.last()?)
+    }
+
+    /// Gives a caller's transaction back what the message has set in it.
+    async fn leave(&self, connection: &mut dyn Connection, facts: &Row, before: &[ResultSet]) {
+        let sql = match self.dialect {
+            Dialect::Postgres if facts.is_true(3) => {
+                let names = ["row_security", "statement_timeout", "lock_timeout", "search_path"];
+                let values = before.iter().filter_map(|set| set.rows.first()?.opt(0));
+                let known = facts.opt(9).map(|value| ("transaction_timeout", value));
+                let set = names.into_iter().zip(values).chain(known).map(|(name, value)| {
+                    let fill = self.fill.clone().literal("name", name).literal("value", value);
+                    fill.fill("SELECT pg_catalog.set_config({name}, {value}, true)")
+                });
+                set.collect::<Vec<_>>().join(";\n")
+            }
+            // Without `autocommit`, a question opens a transaction.
+            Dialect::MySql if facts.text(9) == "0" && !facts.is_true(3) => "ROLLBACK".to_owned(),
+            _ => return,
+        };
+        // A transaction that is aborted has nothing to lose.
+        let _ = connection.send(&sql, Rows::Drop).await;
+    }
+
+    /// What a failure means that is none of the expected ones.
+    async fn explain(
+        &self,
+        connection: &mut dyn Connection,
+        wish: &Wish,
+        cause: &Cause,
+        limit: Limit,
+    ) -> Error {
+        if is_filtered(cause) {
+            return Error::place(
+                "row-level security hides rows of jetbase_migrations from this user, so that nothing would look \
+                 applied; run as the tables' owner, grant BYPASSRLS, or disable row-level security on them",
+            );
+        }
+        if cause.message.contains("to set role") {
+            let user = ask(connection, "SELECT current_user", limit).await.unwrap_or_default();
+            let user = user.iter().find_map(|set| set.rows.first()).cloned().unwrap_or_default();
+            return Error::place(format!(
+                "the connection works as `{0}`, which may not take the role `{1}` ({2}); grant `{1}` to `{0}`, or give \
+                 the URL the right user",
+                user.text(0),
+                wish.role.as_deref().unwrap_or_default(),
+                cause.code
+            ));
+        }
+        match cause.code.as_str() {
+            "1046" => Error::place("the URL names no database; append `/name` to it"),
+            // SQLite begins with a transaction of its own, only to learn that it can.
+            _ if cause.message.ends_with("within a transaction") => in_transaction(),
+            _ => Error::database("reading the migration history", cause),
+        }
+    }
+}
+
+/// Asks a question, and asks it again while the server is busy for the moment.
+async fn ask(
+    connection: &mut dyn Connection,
+    sql: &str,
+    limit: Limit,
+) -> Result<Vec<ResultSet>, Failure> {
+    let mut again = 0;
+    loop {
+        match send_within(connection, sql, Rows::Keep, Some(limit.of_answer())).await {
+            Err(failure) if failure.is_momentary() && again < QUESTIONS => again += 1,
+            answer => return answer,
+        }
+        moment(again).await;
+    }
+}
+
+/// The words that the look's template has and no other.
+fn looking(fill: Fill, dialect: Dialect, schema: Option<&str>) -> Fill {
+    let table = fill.fill("{migrations}");
+    let fill = fill.literal("look_table", &table).nested("look_found", FOUND);
+    match (schema, dialect) {
+        // NULL where there is no such schema.
+        (Some(schema), Dialect::Postgres) => fill.literal("wanted", schema).nested(
+            "look_schema",
+            "(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {wanted}::pg_catalog.name)",
+        ),
+        (Some(schema), Dialect::MySql) => fill.literal("wanted", schema).nested(
+            "look_schema",
+            "(SELECT schema_name FROM information_schema.schemata WHERE schema_name = {wanted})",
+        ),
+        (Some(schema), Dialect::Sqlite) => fill.literal("look_schema", schema),
+        (None, Dialect::Postgres) => {
+            fill.expression("look_schema", "pg_catalog.current_schema()")
+        }
+        (None, Dialect::MySql) => fill.expression("look_schema", "DATABASE()"),
+        (None, Dialect::Sqlite) => fill.expression("look_schema", "'main'"),
+    }
+}
+
+/// The schema in which PostgreSQL finds the history.
+const FOUND: &str = "(SELECT n.nspname FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({look_table}))";
+
+/// Whether the cause is that the history table is not there yet.
+fn is_missing(sql: &Sql, cause: &Cause) -> bool {
+    sql.no_table.contains(&cause.code.as_str())
+        && (cause.code != "1" || cause.message.starts_with("no such table"))
+}
+
+fn is_filtered(cause: &Cause) -> bool {
+    cause.code == "42501" && cause.message.contains("row-level security")
+}

@@ -1,0 +1,41 @@
+//! The table of texts that newer ones have replaced.
+
+use super::Session;
+use crate::connection::{Cause, Failure};
+use crate::error::Error;
+
+impl Session<'_> {
+    /// Reads which texts of `ROC__` files were replaced by newer ones; none without the table.
+    pub(crate) async fn superseded(&mut self) -> Result<Vec<(String, String)>, Error> {
+        let guard = self.sql.guard_superseded_reading;
+        let sets = match self.send_behind(self.sql.reading, guard, self.sql.superseded).await {
+            Ok(sets) => sets,
+            Err(Failure { cause, .. }) if self.lacks_superseded(&cause) => return Ok(Vec::new()),
+            Err(Failure { cause, .. }) => {
+                return Err(Error::database("reading jetbase_superseded", &cause));
+            }
+        };
+        let rows = sets.into_iter().flat_map(|set| set.rows);
+        Ok(rows.map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect())
+    }
+
+    /// Makes the table for replaced texts; without the right to, old programs do as the Python tool.
+    pub(crate) async fn create_superseded(&mut self) -> Result<(), Error> {
+        match self.write(self.sql.create_superseded).await {
+            Ok(_) => self.keeps_superseded = true,
+            Err(failure) if self.lacks_superseded(&failure.cause) => {}
+            Err(failure) => {
+                return Err(Error::database("creating jetbase_superseded", &failure.cause));
+            }
+        }
+        // Somebody else may have made it just before.
+        self.find_tables().await
+    }
+
+    /// Whether there is no table for replaced texts, or none that this user may use.
+    fn lacks_superseded(&self, cause: &Cause) -> bool {
+        let code = cause.code.as_str();
+        let right = matches!(code, "42501" | "25006" | "1142" | "1044" | "1227" | "1290" | "8");
+        right || self.sql.no_table.contains(&code)
+    }
+}
