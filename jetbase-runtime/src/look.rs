@@ -56,23 +56,27 @@ pub(crate) async fn look(
     if let Some(fault) = wish.fault(dialect) {
         return Err(Error::place(fault));
     }
-    let patience = shorten_busy_timeout(connection, dialect).await;
+    let restore = shorten_busy_timeout(connection, dialect).await;
     let found = Message::new(dialect, wish).look(connection, wish, limit).await;
-    if let Some(patience) = patience {
-        let _ = connection.send(&format!("PRAGMA busy_timeout = {patience}"), Rows::Drop).await;
+    if let Some(restore) = restore {
+        let _ = connection.send(&restore, Rows::Drop).await;
+        connection.on_abandon(Vec::new());
     }
     found
 }
 
-/// Lets SQLite wait for other connections as long as one try of ours may take; what it was before.
+/// Lets SQLite wait for other connections as long as one try of ours may take; the statement that
+/// sets back what it was before.
 async fn shorten_busy_timeout(connection: &mut dyn Connection, dialect: Dialect) -> Option<String> {
     if dialect != Dialect::Sqlite {
         return None;
     }
-    let sets = connection.send("PRAGMA busy_timeout; PRAGMA busy_timeout = 1000", Rows::Keep).await;
-    let sets = sets.ok()?;
+    let sets = connection.send("PRAGMA busy_timeout", Rows::Keep).await.ok()?;
     let before = sets.first().and_then(|set| set.rows.first())?.text(0).to_owned();
-    (before != "1000").then_some(before)
+    let restore = format!("PRAGMA busy_timeout = {before}");
+    connection.on_abandon(vec![restore.clone()]);
+    let _ = connection.send("PRAGMA busy_timeout = 1000", Rows::Drop).await;
+    Some(restore)
 }
 
 /// Asks which of our tables could run code of others; `{lock_name}` and `{migrations_name}` are set.
