@@ -4,7 +4,7 @@ mod rules;
 
 use self::rules::{ambiguous, class, forbidden, owner};
 use crate::directive::Transaction;
-use crate::lint::{Doubt, LINTS, Lints};
+use crate::lint::{LINTS, LintHit, Lints};
 use crate::plain::{self, Question, is_plain};
 use crate::reading::{may_misread, misread};
 use crate::script::Section;
@@ -251,9 +251,9 @@ impl Part<'_> {
             Lints { kind, transaction: self.transaction, syntax, dialect }.doubts(statements);
         let doubts = doubts
             .into_iter()
-            .filter(|(_, Doubt(rule, ..))| !self.allowed.contains(rule))
+            .filter(|(_, LintHit(rule, ..))| !self.allowed.contains(rule))
             .take(MANY);
-        let findings = doubts.filter_map(|(at, Doubt(rule, message, help))| {
+        let findings = doubts.filter_map(|(at, LintHit(rule, message, help))| {
             let statement = statements.get(at)?;
             let finding =
                 self.at(rule, statement.start, first_line(statement), message.to_owned()).warning();

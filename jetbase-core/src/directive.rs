@@ -146,13 +146,13 @@ enum Fault {
     Unknown,
     Transaction,
     Duration,
-    Late,
+    OutOfOrder,
 }
 
 impl DirectiveError {
     pub(crate) fn late(line: &str) -> Self {
         let body = after_prefix(trim(line)).map(trim).unwrap_or_default();
-        DirectiveError { at: 0, body: body.to_owned(), fault: Fault::Late }
+        DirectiveError { at: 0, body: body.to_owned(), fault: Fault::OutOfOrder }
     }
 
     pub(crate) fn at(self, at: usize) -> Self {
@@ -172,7 +172,7 @@ impl DirectiveError {
                 "write a number and a unit: `250ms`, `3s`, `5min`, `2h`, or `0` for no limit"
                     .to_owned()
             }
-            Fault::Late => "move the line above the first SQL of the file".to_owned(),
+            Fault::OutOfOrder => "move the line above the first SQL of the file".to_owned(),
             Fault::Unknown => {
                 let key = self.body.split('=').next().map(trim).unwrap_or_default();
                 match similar(key, &KEYS) {
@@ -192,7 +192,7 @@ impl fmt::Display for DirectiveError {
             Fault::Unknown => write!(f, "`{body}` is no directive of jetbase"),
             Fault::Transaction => write!(f, "`{body}` is not `transaction=off`"),
             Fault::Duration => write!(f, "`{body}` names no length of time"),
-            Fault::Late => {
+            Fault::OutOfOrder => {
                 write!(f, "the directive `{body}` stands behind SQL, where nobody reads it")
             }
         }

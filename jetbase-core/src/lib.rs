@@ -8,6 +8,7 @@
 
 mod bytes;
 mod check;
+mod check_folder;
 mod checksum;
 mod dialect;
 mod directive;
@@ -22,7 +23,6 @@ mod plain;
 mod plan;
 mod policy;
 mod position;
-mod prove;
 mod python;
 mod reading;
 mod refusal;
@@ -38,6 +38,7 @@ mod token;
 mod version;
 
 pub use check::check;
+pub use check_folder::{FolderCheck, Rules, check_folder};
 pub use checksum::Checksum;
 pub use dialect::{Dialect, Syntax};
 pub use directive::{Directive, DirectiveError, Directives, Transaction, duration, similar};
@@ -50,7 +51,6 @@ pub use name::{Kind, Name, NameError};
 pub use plan::{Action, Plan, Record, SkipReason, Skipped, Step, plan, validate};
 pub use policy::{Ahead, Goal, Policy, Repeat, Until, Validation};
 pub use position::{Position, snippet};
-pub use prove::{Proof, Rules, prove};
 pub use refusal::{Problem, Refusal};
 pub use renumber::Rename;
 pub use script::{Script, Section};
@@ -58,7 +58,7 @@ pub use server::Server;
 pub use session::{SessionEffect, reads_session, session_effect};
 pub use stale::Differences;
 pub use statements::{CutError, Open, Piece, Statement, cut, pieces};
-pub use sum::{Adopted, Entry, Late, List, Manifest};
+pub use sum::{Adopted, Entry, Manifest, OutOfOrder, SumFile};
 #[doc(hidden)]
 pub use table::{Packed, Table};
 pub use token::{Token, TokenKind, tokens};

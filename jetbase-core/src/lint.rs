@@ -6,7 +6,7 @@
 mod seen;
 mod words;
 
-use self::seen::Seen;
+use self::seen::FileContext;
 use self::words::{Words, actions, name, parenthesised};
 use crate::statements::Statement;
 use crate::{Dialect, Kind, Syntax, Transaction};
@@ -28,67 +28,71 @@ pub const LINTS: [&str; 11] = [
 
 /// A doubt about a statement: its rule, what may hurt, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Doubt(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static str);
+pub(crate) struct LintHit(
+    pub(crate) &'static str,
+    pub(crate) &'static str,
+    pub(crate) &'static str,
+);
 
-const DROP_TABLE: Doubt = Doubt(
+const DROP_TABLE: LintHit = LintHit(
     "drop-table",
     "this drops data for good",
     "deploy a program that does not use it first, and drop it in a later release",
 );
-const DROP_COLUMN: Doubt = Doubt(
+const DROP_COLUMN: LintHit = LintHit(
     "drop-column",
     "this drops a column that running programs may still read",
     "deploy a program that does not use it first, and drop it in a later release",
 );
-const RENAME: Doubt = Doubt(
+const RENAME: LintHit = LintHit(
     "rename",
     "running programs still use the old name",
     "add the new one, fill it, and drop the old one in a later release; or leave a view under the old name",
 );
-const TYPE_CHANGE: Doubt = Doubt(
+const TYPE_CHANGE: LintHit = LintHit(
     "type-change",
     "a new type may rewrite the whole table under a lock, and running programs read the old type",
     "add a column of the new type, fill it, and switch over in a later release",
 );
-const NOT_NULL: Doubt = Doubt(
+const NOT_NULL: LintHit = LintHit(
     "not-null",
     "this fails where rows hold no value, and running programs may still write none",
     "give a DEFAULT; or add the column without NOT NULL, fill it, and demand it in a later release",
 );
-const INDEX: Doubt = Doubt(
+const INDEX: LintHit = LintHit(
     "index-concurrently",
     "building this index blocks all writes to its table",
     "use CREATE INDEX CONCURRENTLY in a file of its own with `-- jetbase: transaction=off` on top",
 );
-const INDEX_OF_CONSTRAINT: Doubt = Doubt(
+const INDEX_OF_CONSTRAINT: LintHit = LintHit(
     "index-concurrently",
     "building the index of this constraint blocks its table, for readers too",
     "use CREATE UNIQUE INDEX CONCURRENTLY in a file of its own with `-- jetbase: transaction=off` on top, and then \
      ADD CONSTRAINT … USING INDEX",
 );
-const NOT_VALID: Doubt = Doubt(
+const NOT_VALID: LintHit = LintHit(
     "constraint-not-valid",
     "checking the rows of the table blocks all writes to it",
     "add the constraint as NOT VALID, and VALIDATE CONSTRAINT in a migration of its own",
 );
-const NOT_IDEMPOTENT: Doubt = Doubt(
+const NOT_IDEMPOTENT: LintHit = LintHit(
     "not-idempotent",
     "a repeatable migration runs again, and this fails, or doubles its rows, the second time",
     "write CREATE OR REPLACE, IF [NOT] EXISTS or ON CONFLICT, or drop or delete first",
 );
-const TRUNCATE: Doubt =
-    Doubt("truncate", "this deletes all rows of the table", "delete the rows that are meant");
-const NO_WHERE: Doubt = Doubt(
+const TRUNCATE: LintHit =
+    LintHit("truncate", "this deletes all rows of the table", "delete the rows that are meant");
+const NO_WHERE: LintHit = LintHit(
     "no-where",
     "without WHERE this touches, and locks, every row of the table",
     "add a WHERE",
 );
-const SET_LOCAL: Doubt = Doubt(
+const SET_LOCAL: LintHit = LintHit(
     "session-set",
     "this setting outlives the migration, where a pooler or the Python tool shares the session",
     "write SET LOCAL, which ends with the transaction",
 );
-const SET_BACK: Doubt = Doubt(
+const SET_BACK: LintHit = LintHit(
     "session-set",
     "this setting outlives the migration, where a pooler or the Python tool shares the session",
     "set it back at the end of the file",
@@ -105,11 +109,11 @@ pub(crate) struct Lints {
 
 impl Lints {
     /// The doubts about statements that run after each other, by their places.
-    pub(crate) fn doubts(&self, statements: &[Statement<'_>]) -> Vec<(usize, Doubt)> {
+    pub(crate) fn doubts(&self, statements: &[Statement<'_>]) -> Vec<(usize, LintHit)> {
         let all: Vec<_> =
             statements.iter().map(|it| Words::of(it.sql, self.syntax, self.kind)).collect();
         let all: Vec<Vec<_>> = all.iter().map(|words| words.iter().collect()).collect();
-        let mut seen = Seen::ahead(&all);
+        let mut seen = FileContext::ahead(&all);
         let mut doubts = Vec::new();
         for (at, (words, statement)) in all.iter().zip(statements).enumerate() {
             let mut found = self.statement(words, &seen);
@@ -125,7 +129,7 @@ impl Lints {
         doubts
     }
 
-    fn statement(&self, words: &[&str], seen: &Seen) -> Vec<Doubt> {
+    fn statement(&self, words: &[&str], seen: &FileContext) -> Vec<LintHit> {
         let once = self.kind == Kind::Versioned;
         let postgres = self.dialect == Some(Dialect::Postgres);
         let doubt = match words {
@@ -166,7 +170,7 @@ impl Lints {
     }
 
     /// The doubt about the parts of a `WITH`, which change rows too on PostgreSQL.
-    fn within(&self, sql: &str, seen: &Seen) -> Option<Doubt> {
+    fn within(&self, sql: &str, seen: &FileContext) -> Option<LintHit> {
         let mut parts = parenthesised(sql, self.syntax).into_iter();
         let all = |part| {
             let words = Words::of(part, self.syntax, self.kind);
@@ -175,7 +179,7 @@ impl Lints {
         (self.kind == Kind::Versioned && parts.any(all)).then_some(NO_WHERE)
     }
 
-    fn alter_table(&self, rest: &[&str]) -> Vec<Doubt> {
+    fn alter_table(&self, rest: &[&str]) -> Vec<LintHit> {
         let postgres = self.dialect == Some(Dialect::Postgres);
         let (_, rest) = name(rest);
         actions(rest).filter_map(|action| self::action(action, postgres)).collect()
@@ -199,11 +203,11 @@ pub(crate) fn outliving(statements: &[Statement<'_>], syntax: Syntax) -> Vec<usi
     let (kind, transaction) = (Kind::Versioned, Transaction::Whole);
     let lints = Lints { kind, transaction, syntax, dialect: Some(syntax.dialect) };
     let doubts = lints.doubts(statements).into_iter();
-    doubts.filter(|(_, Doubt(rule, ..))| *rule == "session-set").map(|(at, _)| at).collect()
+    doubts.filter(|(_, LintHit(rule, ..))| *rule == "session-set").map(|(at, _)| at).collect()
 }
 
 /// The doubt about one action of an ALTER TABLE.
-fn action(action: &[&str], postgres: bool) -> Option<Doubt> {
+fn action(action: &[&str], postgres: bool) -> Option<LintHit> {
     let has = |word: &str| action.contains(&word);
     let follows = |words: [&str; 2]| action.windows(2).any(|pair| pair == words);
     let filled = [
@@ -262,7 +266,7 @@ const NO_COLUMN: [&str; 18] = [
 ];
 
 /// Whether a statement changes or deletes rows of a table that was there before, and has no WHERE.
-fn all_rows(words: &[&str], seen: &Seen) -> bool {
+fn all_rows(words: &[&str], seen: &FileContext) -> bool {
     let verb = match words {
         ["WITH", rest @ ..] => rest
             .iter()
@@ -283,7 +287,7 @@ fn all_rows(words: &[&str], seen: &Seen) -> bool {
 }
 
 /// Whether the second run of a statement differs from the first.
-fn again(words: &[&str], seen: &Seen) -> bool {
+fn again(words: &[&str], seen: &FileContext) -> bool {
     let exists = words.windows(2).any(|pair| pair == ["IF", "NOT"] || pair == ["IF", "EXISTS"]);
     match words {
         ["CREATE", "OR", "REPLACE", ..] | ["CREATE", "TEMP" | "TEMPORARY", ..] => false,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::sum::List;
+use crate::sum::SumFile;
 use crate::{Folder, SourceFile, Version};
 
 /// A file that should have another name.
@@ -21,8 +21,8 @@ impl Folder {
     /// recorded one, or one whose version another file has; of two new files the
     /// one that comes later in the running order.
     #[must_use]
-    pub fn renumber(&self, list: Option<&List>) -> Vec<Rename> {
-        let recorded = list.map_or(&[][..], List::entries);
+    pub fn renumber(&self, list: Option<&SumFile>) -> Vec<Rename> {
+        let recorded = list.map_or(&[][..], SumFile::entries);
         let kept: HashSet<_> = recorded.iter().map(|entry| entry.file.as_str()).collect();
         let mut taken: HashSet<_> = recorded.iter().map(|entry| entry.version.clone()).collect();
         let last = recorded.iter().map(|entry| &entry.version).max();

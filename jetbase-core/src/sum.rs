@@ -23,7 +23,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use self::record::Late;
+pub use self::record::OutOfOrder;
 use crate::name::Name;
 use crate::{Checksum, Finding, Position, Version};
 
@@ -41,10 +41,10 @@ pub enum Manifest {
 
 /// The recorded migrations of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct List {
+pub struct SumFile {
     name: String,
     entries: Vec<Entry>,
-    seal: Seal,
+    seal: ChainHash,
 }
 
 /// One recorded migration.
@@ -75,7 +75,7 @@ pub enum Adopted {
 
 /// Whether the last line fits the lines above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seal {
+enum ChainHash {
     Whole,
     Broken { line: usize },
 }
@@ -84,11 +84,11 @@ const HEADER: &str = "jetbase.sum v1";
 const OUT_OF_ORDER: &str = " out-of-order";
 const CONFLICT: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
 
-impl List {
+impl SumFile {
     /// An empty list for a folder.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        List { name: file_name(folder), entries: Vec::new(), seal: Seal::Whole }
+        SumFile { name: file_name(folder), entries: Vec::new(), seal: ChainHash::Whole }
     }
 
     /// Where the list of a folder is: beside it, under its name with `.sum`.
@@ -121,14 +121,14 @@ impl List {
                 .help("bring it back from version control")
                 .into()
         };
-        let path = List::path(folder);
+        let path = SumFile::path(folder);
         // Reading a pipe would wait for a writer, for ever.
         if fs::metadata(&path).is_ok_and(|it| !it.is_file()) {
             return Err(wrong("the list of recorded migrations is not a file".to_owned()));
         }
         match fs::read(path) {
             Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => List::parse(&name, &text).map(Some),
+                Ok(text) => SumFile::parse(&name, &text).map(Some),
                 Err(_) => Err(wrong("the list of recorded migrations is not UTF-8".to_owned())),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -145,8 +145,11 @@ impl List {
     ///
     /// A finding, when a line is none of a list, or a merge was left open.
     pub fn parse(name: &str, text: &str) -> Result<Self, Box<Finding>> {
-        let mut list =
-            List { name: name.to_owned(), entries: Vec::new(), seal: Seal::Broken { line: 1 } };
+        let mut list = SumFile {
+            name: name.to_owned(),
+            entries: Vec::new(),
+            seal: ChainHash::Broken { line: 1 },
+        };
         if let Some(line) =
             text.lines().position(|line| CONFLICT.iter().any(|mark| line.starts_with(mark)))
         {
@@ -174,8 +177,8 @@ impl List {
         let mut versions = HashMap::new();
         for (number, line) in lines {
             list.seal = match line.strip_prefix("# end ") {
-                Some(end) if end == chain.to_string() => Seal::Whole,
-                Some(_) => Seal::Broken { line: number },
+                Some(end) if end == chain.to_string() => ChainHash::Whole,
+                Some(_) => ChainHash::Broken { line: number },
                 None => {
                     let entry = Entry::parse(line, number).ok_or_else(|| list.malformed(number))?;
                     if let Some(first) = versions.insert(entry.version.clone(), number) {
@@ -183,7 +186,7 @@ impl List {
                     }
                     chain.add(line);
                     list.entries.push(entry);
-                    Seal::Broken { line: number }
+                    ChainHash::Broken { line: number }
                 }
             };
         }
@@ -202,7 +205,7 @@ impl List {
     ///
     /// When the file cannot be written.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
-        let path = List::path(folder);
+        let path = SumFile::path(folder);
         let draft = path.with_extension("sum.new");
         fs::write(&draft, self.to_string())?;
         fs::rename(&draft, &path)
@@ -228,7 +231,7 @@ impl List {
     }
 }
 
-impl fmt::Display for List {
+impl fmt::Display for SumFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEADER}")?;
         let mut chain = Chain::default();
@@ -298,7 +301,7 @@ fn hash(text: &str) -> Option<Checksum> {
 }
 
 fn file_name(folder: &Path) -> String {
-    List::path(folder)
+    SumFile::path(folder)
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default()

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jetbase_core::{Dialect, Manifest, Rules, prove};
+use jetbase_core::{Dialect, Manifest, Rules, check_folder};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
@@ -40,7 +40,7 @@ fn rules(fixture: &str) -> Rules {
 }
 
 fn told(folder: &Path, shown: &str, rules: &Rules) -> String {
-    let proof = prove(folder, rules);
+    let proof = check_folder(folder, rules);
     let findings: Vec<_> = proof
         .findings
         .iter()
@@ -116,7 +116,7 @@ fn a_file_full_of_mistakes_is_told_in_short() {
     fs::write(dir.path().join("V1__dump.sql"), "BEGIN;\nUPDATE t SET a = ':x';\n".repeat(5_000))
         .unwrap();
     let rules = Rules { python_compatible: true, ..Rules::default() };
-    let findings = prove(dir.path(), &rules).findings;
+    let findings = check_folder(dir.path(), &rules).findings;
     let count = |rule| findings.iter().filter(|finding| finding.rule == rule).count();
     assert_eq!((count("transaction-control"), count("no-where"), count("python")), (20, 20, 20));
 }
@@ -149,7 +149,7 @@ fn long_files_are_proved_in_one_walk() {
         fs::write(dir.path().join("V1__long.sql"), text).unwrap();
         for dialect in [None, Some(Dialect::MySql), Some(Dialect::Postgres)] {
             let rules = Rules { dialect, python_compatible: true, ..Rules::default() };
-            let findings = prove(dir.path(), &rules).findings;
+            let findings = check_folder(dir.path(), &rules).findings;
             assert!(findings.len() <= 100, "{}", findings.len());
         }
     }

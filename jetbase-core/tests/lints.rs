@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use jetbase_core::{Dialect, Rules, prove};
+use jetbase_core::{Dialect, Rules, check_folder};
 
 const P: &[Dialect] = &[Dialect::Postgres];
 const M: &[Dialect] = &[Dialect::MySql];
@@ -171,7 +171,7 @@ const REPEATABLE: &[Case] = &[
 fn doubts(name: &str, text: &str, dialect: Option<Dialect>) -> Vec<(usize, &'static str)> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(name), format!("{text}\n")).unwrap();
-    let findings = prove(dir.path(), &Rules { dialect, ..Rules::default() }).findings;
+    let findings = check_folder(dir.path(), &Rules { dialect, ..Rules::default() }).findings;
     findings.iter().map(|it| (it.position.unwrap().line, it.rule)).collect()
 }
 

@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use jetbase_core::{Adopted, Finding, Folder, Late, List, Rename, Rules, Version, prove};
+use jetbase_core::{
+    Adopted, Finding, Folder, OutOfOrder, Rename, Rules, SumFile, Version, check_folder,
+};
 
 struct Set {
     dir: tempfile::TempDir,
@@ -39,11 +41,11 @@ impl Set {
         fs::rename(self.folder().join(from), self.folder().join(to)).unwrap();
     }
 
-    fn list(&self) -> List {
-        List::read(&self.folder()).unwrap().unwrap_or_else(|| List::new(&self.folder()))
+    fn list(&self) -> SumFile {
+        SumFile::read(&self.folder()).unwrap().unwrap_or_else(|| SumFile::new(&self.folder()))
     }
 
-    fn try_record(&self, accept: &[&str], late: Late) -> Result<(), Vec<Finding>> {
+    fn try_record(&self, accept: &[&str], late: OutOfOrder) -> Result<(), Vec<Finding>> {
         let accept: Vec<_> =
             accept.iter().map(|version| Version::parse(version).unwrap()).collect();
         self.list()
@@ -54,16 +56,16 @@ impl Set {
     }
 
     fn record(&self) {
-        self.try_record(&[], Late::Refuse).unwrap();
+        self.try_record(&[], OutOfOrder::Refuse).unwrap();
     }
 
     fn text(&self) -> String {
-        fs::read_to_string(List::path(&self.folder())).unwrap()
+        fs::read_to_string(SumFile::path(&self.folder())).unwrap()
     }
 
     /// The rules of what a build finds.
     fn found(&self) -> Vec<&'static str> {
-        prove(&self.folder(), &Rules::default())
+        check_folder(&self.folder(), &Rules::default())
             .findings
             .iter()
             .map(|finding| finding.rule)
@@ -111,10 +113,10 @@ fn the_list_stands_beside_the_folder() {
     for (folder, list) in
         [("migrations", "migrations.sum"), ("db/m/", "db/m.sum"), ("db.v2", "db.v2.sum")]
     {
-        assert_eq!(List::path(Path::new(folder)), Path::new(list));
+        assert_eq!(SumFile::path(Path::new(folder)), Path::new(list));
     }
     let set = Set::new(&[]);
-    assert!(List::path(&set.folder().join("..")).to_string_lossy().ends_with(".sum"));
+    assert!(SumFile::path(&set.folder().join("..")).to_string_lossy().ends_with(".sum"));
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn what_is_written_is_read_again() {
         ("ROC__view.sql", "SELECT 1;\n"),
         ("V10__with a blank.sql", "SELECT 10;\n"),
     ]);
-    assert_eq!(List::read(&set.folder()), Ok(None));
+    assert_eq!(SumFile::read(&set.folder()), Ok(None));
     set.record();
     let list = set.list();
     let files: Vec<_> = list.entries().iter().map(|entry| entry.file.as_str()).collect();
@@ -133,7 +135,7 @@ fn what_is_written_is_read_again() {
     assert_eq!(list.to_string(), set.text());
     assert_eq!(set.found(), [""; 0]);
     let text = set.text().replace('\n', "\r\n");
-    assert_eq!(List::parse("migrations.sum", &text).unwrap().to_string(), set.text());
+    assert_eq!(SumFile::parse("migrations.sum", &text).unwrap().to_string(), set.text());
 }
 
 #[test]
@@ -166,10 +168,13 @@ fn changes_are_refused_until_each_is_accepted() {
     set.delete("V4__d.sql");
     set.write("V4__other.sql", "SELECT 'other';\n");
     let all = ["changed", "renamed", "deleted", "replaced"];
-    assert_eq!(rules(set.try_record(&[], Late::Refuse)), all);
-    assert_eq!(rules(set.try_record(&["1"], Late::Refuse)), ["renamed", "deleted", "replaced"]);
-    assert_eq!(rules(set.try_record(&["1", "2", "3", "4", "5"], Late::Refuse)), ["accept"]);
-    set.try_record(&["1", "2", "3", "4"], Late::Refuse).unwrap();
+    assert_eq!(rules(set.try_record(&[], OutOfOrder::Refuse)), all);
+    assert_eq!(
+        rules(set.try_record(&["1"], OutOfOrder::Refuse)),
+        ["renamed", "deleted", "replaced"]
+    );
+    assert_eq!(rules(set.try_record(&["1", "2", "3", "4", "5"], OutOfOrder::Refuse)), ["accept"]);
+    set.try_record(&["1", "2", "3", "4"], OutOfOrder::Refuse).unwrap();
     assert_eq!(set.found(), [""; 0]);
     let files: Vec<_> = set.list().entries().iter().map(|entry| entry.file.clone()).collect();
     assert_eq!(files, ["V1__a.sql", "V2__better.sql", "V4__other.sql"]);
@@ -181,8 +186,8 @@ fn a_late_file_is_recorded_on_purpose_only() {
     set.record();
     set.write(A.0, A.1);
     assert_eq!(set.found(), ["out-of-order"]);
-    assert_eq!(rules(set.try_record(&[], Late::Refuse)), ["out-of-order"]);
-    set.try_record(&[], Late::Record).unwrap();
+    assert_eq!(rules(set.try_record(&[], OutOfOrder::Refuse)), ["out-of-order"]);
+    set.try_record(&[], OutOfOrder::Record).unwrap();
     assert_eq!(set.found(), [""; 0]);
     let adopted: Vec<_> = set.list().entries().iter().map(|entry| entry.adopted).collect();
     assert_eq!(adopted, [Adopted::InOrder, Adopted::OutOfOrder]);
@@ -236,7 +241,7 @@ fn keep_both(set: &Set) {
         .filter(|line| !marks.iter().any(|mark| line.starts_with(mark)))
         .map(str::to_owned)
         .collect();
-    fs::write(List::path(&set.folder()), kept.join("\n") + "\n").unwrap();
+    fs::write(SumFile::path(&set.folder()), kept.join("\n") + "\n").unwrap();
 }
 
 #[test]
@@ -256,10 +261,10 @@ fn a_branch_that_lost_the_race_is_renumbered() {
     let set = branches(("V3__c.sql", "SELECT 3;\n"), B);
     assert!(!set.git(&["merge", "-q", "branch"]));
     keep_both(&set);
-    assert_eq!(rules(set.try_record(&[], Late::Refuse)), ["out-of-order"]);
+    assert_eq!(rules(set.try_record(&[], OutOfOrder::Refuse)), ["out-of-order"]);
     let without: Vec<_> =
         set.text().lines().filter(|line| !line.starts_with("V2__b")).map(str::to_owned).collect();
-    fs::write(List::path(&set.folder()), without.join("\n") + "\n").unwrap();
+    fs::write(SumFile::path(&set.folder()), without.join("\n") + "\n").unwrap();
     assert_eq!(set.renames(), [("V2__b.sql".to_owned(), "V4__b.sql".to_owned())]);
     set.rename("V2__b.sql", "V4__b.sql");
     set.record();

@@ -8,8 +8,8 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jetbase_core::{
-    Dialect, Folder, Kind, Name, Rules, Script, Section, Syntax, TokenKind, Version, check, cut,
-    prove, tokens,
+    Dialect, Folder, Kind, Name, Rules, Script, Section, Syntax, TokenKind, Version, check,
+    check_folder, cut, tokens,
 };
 use serde_json::Value;
 
@@ -86,7 +86,7 @@ fn what_python_compatible_lets_through_is_sent_alike() {
         for dialect in Dialect::ALL {
             let rules =
                 Rules { dialect: Some(dialect), python_compatible: true, ..Rules::default() };
-            let proof = prove(dir.path(), &rules);
+            let proof = check_folder(dir.path(), &rules);
             let Some(sent) = case["upgrade_text_sql"].as_array() else { continue };
             if proof.has_errors() {
                 continue;

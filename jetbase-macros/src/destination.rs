@@ -13,7 +13,7 @@ use proc_macro2::Span;
 use syn::Error;
 
 use crate::input::Call;
-use crate::place::{Environment, Place};
+use crate::migrations_dir::{Environment, MigrationsDir};
 
 /// The calls that this process has expanded: the compiler keeps it for all calls of a crate.
 static CLAIMS: Mutex<Vec<Claim>> = Mutex::new(Vec::new());
@@ -35,7 +35,7 @@ struct Claim {
 }
 
 impl Claim {
-    fn of(call: &Call, place: &Place, environment: &Environment) -> Option<Self> {
+    fn of(call: &Call, place: &MigrationsDir, environment: &Environment) -> Option<Self> {
         let schema = call.settings.schema.as_ref()?;
         // Of several calls under `cfg` a program may have one only.
         if call
@@ -82,7 +82,11 @@ impl Claim {
 }
 
 /// What is wrong with the destination of a call, in view of the calls before it.
-pub(crate) fn conflict(call: &Call, place: &Place, environment: &Environment) -> Option<Error> {
+pub(crate) fn conflict(
+    call: &Call,
+    place: &MigrationsDir,
+    environment: &Environment,
+) -> Option<Error> {
     // An editor keeps one process for hours and expands unsaved text: what it
     // has seen may be in no file any more, and must not be held against anybody.
     if environment.is_editor {

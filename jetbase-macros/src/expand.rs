@@ -3,13 +3,13 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use jetbase_core::{Finding, Packed, Proof, Rules, SourceFile, prove};
+use jetbase_core::{Finding, FolderCheck, Packed, Rules, SourceFile, check_folder};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Error;
 
 use crate::input::Call;
-use crate::place::{Environment, Place};
+use crate::migrations_dir::{Environment, MigrationsDir};
 use crate::report::Report;
 use crate::{destination, docs, fallback, versions};
 
@@ -19,7 +19,7 @@ pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
     if !call.has_folder {
         return fallback::module(call, &[], &report);
     }
-    let place = match Place::find(&call.folder(), environment) {
+    let place = match MigrationsDir::find(&call.folder(), environment) {
         Ok(place) => place,
         Err(text) => {
             report.error(text);
@@ -34,7 +34,7 @@ pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
         python_compatible: settings.python_compatible,
         manifest: settings.manifest,
     };
-    let proof = prove(&place.folder, &rules);
+    let proof = check_folder(&place.folder, &rules);
     report.add(&proof.findings, &place.shown);
     report.add(&doubts(&place, &proof), &place.shown);
     if report.has_errors() {
@@ -48,7 +48,7 @@ pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
 }
 
 /// Makes cargo watch the list, and a release tell of files that are not in it.
-fn list(proof: &Proof, report: &Report) -> Option<TokenStream> {
+fn list(proof: &FolderCheck, report: &Report) -> Option<TokenStream> {
     let list = watched(proof.list.as_ref()?);
     let unrecorded = (proof.unrecorded > 0).then(|| {
         let text = match proof.unrecorded {
@@ -73,7 +73,7 @@ fn watched(path: &Path) -> Option<TokenStream> {
 }
 
 /// What is odd about the folder as a whole.
-fn doubts(place: &Place, proof: &Proof) -> Vec<Finding> {
+fn doubts(place: &MigrationsDir, proof: &FolderCheck) -> Vec<Finding> {
     let mut doubts = Vec::new();
     if proof.files.is_empty() && proof.findings.is_empty() {
         doubts.push(
@@ -110,7 +110,7 @@ pub(crate) fn frame(call: &Call, doc: &str, contents: &TokenStream) -> TokenStre
     }
 }
 
-fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
+fn contents(call: &Call, place: &MigrationsDir, files: &[SourceFile]) -> TokenStream {
     let krate = &call.krate;
     let count = files.len();
     let texts = texts(place, files);
@@ -151,7 +151,7 @@ fn contents(call: &Call, place: &Place, files: &[SourceFile]) -> TokenStream {
 ///
 /// Written as text that the compiler itself cuts into tokens: of thousands of
 /// files, made token by token, the macro would be slower than the compiler.
-fn texts(place: &Place, files: &[SourceFile]) -> TokenStream {
+fn texts(place: &MigrationsDir, files: &[SourceFile]) -> TokenStream {
     let mut texts = String::new();
     for file in files {
         // Writing to a String cannot fail.
@@ -169,7 +169,7 @@ pub(crate) fn tokens(text: &str) -> TokenStream {
     text.parse().unwrap_or_else(|error| Error::from(error).to_compile_error())
 }
 
-fn options(call: &Call, place: &Place) -> TokenStream {
+fn options(call: &Call, place: &MigrationsDir) -> TokenStream {
     let krate = &call.krate;
     let some = |value: &TokenStream| quote!(::core::option::Option::Some(#value));
     let none = || quote!(::core::option::Option::None);

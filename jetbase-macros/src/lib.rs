@@ -16,7 +16,7 @@ mod docs;
 mod expand;
 mod fallback;
 mod input;
-mod place;
+mod migrations_dir;
 mod report;
 mod versions;
 
@@ -27,5 +27,5 @@ use proc_macro::TokenStream;
 #[proc_macro]
 pub fn __embed(tokens: TokenStream) -> TokenStream {
     let call = input::Call::read(tokens.into());
-    expand::expand(&call, &place::Environment::of_process()).into()
+    expand::expand(&call, &migrations_dir::Environment::of_process()).into()
 }

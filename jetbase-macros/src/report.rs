@@ -4,7 +4,7 @@ use jetbase_core::{Finding, Severity};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
-use crate::place::Warnings;
+use crate::migrations_dir::Warnings;
 
 /// How many findings of one severity are shown.
 const SHOWN: usize = 20;

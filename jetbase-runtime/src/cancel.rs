@@ -1,4 +1,4 @@
-//! The wish that a run should stop: asked by dropping its future, heard between two files.
+//! The options that a run should stop: asked by dropping its future, heard between two files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// One run's wish to stop, shared by its future and its task.
+/// One run's options to stop, shared by its future and its task.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cancel(Arc<Inner>);
 

@@ -70,7 +70,7 @@ impl Failure {
 }
 
 /// How often a question is asked again that was refused for a moment.
-pub(crate) const QUESTIONS: u32 = 10;
+pub(crate) const MAX_READ_RETRIES: u32 = 10;
 
 /// The pause before a question is asked again for the `n`th time.
 pub(crate) async fn moment(n: u32) {

@@ -18,17 +18,17 @@ use crate::connection::{Cause, CauseKind};
 pub struct Error {
     kind: Box<ErrorKind>,
     report: Box<Report>,
-    hope: Hope,
+    retry: Retry,
 }
 
 /// Whether a run that has done nothing yet may find things better in a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hope {
-    None,
+pub(crate) enum Retry {
+    No,
     /// If the server was there before: the connection was lost, or could not be made.
-    Return,
+    IfServerWasThere,
     /// The server is starting, full, or busy with others.
-    Soon,
+    Yes,
 }
 
 /// What went wrong.
@@ -109,7 +109,7 @@ pub enum Outcome {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Error { kind: Box::new(kind), report: Box::default(), hope: Hope::None }
+        Error { kind: Box::new(kind), report: Box::default(), retry: Retry::No }
     }
 
     pub(crate) fn place(message: impl Into<String>) -> Self {
@@ -117,11 +117,11 @@ impl Error {
     }
 
     pub(crate) fn database(doing: impl Into<String>, cause: &Cause) -> Self {
-        let hope = match cause.kind {
-            _ if cause.is_full() || cause.is_contended() => Hope::Soon,
-            CauseKind::Absent => Hope::Soon,
-            CauseKind::Lost => Hope::Return,
-            _ => Hope::None,
+        let retry = match cause.kind {
+            _ if cause.is_full() || cause.is_contended() => Retry::Yes,
+            CauseKind::Absent => Retry::Yes,
+            CauseKind::Lost => Retry::IfServerWasThere,
+            _ => Retry::No,
         };
         if cause.kind == CauseKind::Untrusted {
             return Error::place(cause.message.clone());
@@ -133,7 +133,7 @@ impl Error {
             help: cure(cause),
             kept: Kept::Nothing,
         };
-        Error { hope, ..Error::new(kind) }
+        Error { retry, ..Error::new(kind) }
     }
 
     /// Whether others stood in the way for the moment.
@@ -157,8 +157,8 @@ impl Error {
     }
 
     /// Whether it may pass; only of errors that no file is at work in.
-    pub(crate) fn hope(&self) -> Hope {
-        self.hope
+    pub(crate) fn retry(&self) -> Retry {
+        self.retry
     }
 
     pub(crate) fn reporting(self, report: Report) -> Self {

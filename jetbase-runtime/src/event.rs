@@ -112,7 +112,7 @@ impl Listener {
         Listener(Some(Box::new(listen)))
     }
 
-    pub(crate) fn tell(&mut self, event: &Event) {
+    pub(crate) fn emit(&mut self, event: &Event) {
         match event {
             Event::Warning { message } => tracing::warn!(target: "jetbase", "{message}"),
             Event::Waiting { holder, since } => {

@@ -12,10 +12,10 @@ use jetbase_core::{
     SessionEffect, Syntax, Transaction, check, cut, effect, reads_session, session_effect,
 };
 
-use self::message::{Role, deliver};
+use self::message::{Purpose, deliver};
 use crate::connection::CauseKind;
 use crate::error::{Error, ErrorKind};
-use crate::lock::Work;
+use crate::lock::Commits;
 use crate::session::Session;
 
 /// A migration that is ready to run: read, cut, and checked.
@@ -135,8 +135,12 @@ impl<'m> Job<'m> {
     }
 
     /// Whether the fence guards every statement of the file.
-    pub(crate) fn work(&self, dialect: Dialect) -> Work {
-        if self.mode(dialect) == Mode::OneMessage { Work::Fenced } else { Work::Open }
+    pub(crate) fn work(&self, dialect: Dialect) -> Commits {
+        if self.mode(dialect) == Mode::OneMessage {
+            Commits::PerFile
+        } else {
+            Commits::PerStatement
+        }
     }
 
     /// Whether something of the file outlives its transactions: its statements need one session, and
@@ -225,13 +229,13 @@ impl<'m> Job<'m> {
         let (mut attempt, mut from) = (1, 0);
         loop {
             // A fresh session has another session lock.
-            let words = self.words(session, label, mode);
-            let messages = self.messages(session, &words, mode);
+            let bindings = self.bindings(session, label, mode);
+            let messages = self.messages(session, &bindings, mode);
             let halt = match deliver(session, &messages, from).await {
                 Ok(()) => return Ok(()),
                 Err(halt) => halt,
             };
-            if halt.role == Role::Reset && halt.cause.kind != CauseKind::Lost {
+            if halt.role == Purpose::Reset && halt.cause.kind != CauseKind::Lost {
                 // The file is committed: what is left to do is to take its settings back.
                 session.reset().await;
                 return Ok(());

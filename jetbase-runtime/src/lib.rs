@@ -18,12 +18,12 @@ mod error;
 mod event;
 mod execute;
 mod lock;
-mod look;
 mod query;
 mod report;
 mod run;
 mod session;
 mod stale;
+mod state;
 mod target;
 
 pub use error::{Error, ErrorKind, Kept, Outcome, StatementError};

@@ -13,9 +13,9 @@ use jetbase_core::{
 
 pub use self::lock::{LockStatus, Unlock, Unlocked, lock_status, unlock};
 use crate::error::Error;
-use crate::look::Wish;
-use crate::run::first_look;
-use crate::target::{Open, Source, Target, Way};
+use crate::run::read_state;
+use crate::state::NamespaceOptions;
+use crate::target::{Connect, ConnectionSource, Source, Target};
 
 /// A question to a database: `.await` it.
 ///
@@ -26,18 +26,18 @@ use crate::target::{Open, Source, Target, Way};
 pub struct Query<'t, T> {
     source: Source<'t>,
     set: Migrations,
-    pub(crate) wish: Wish,
+    pub(crate) options: NamespaceOptions,
     pub(crate) policy: Policy,
     ask: Ask<T>,
 }
 
 /// Asks one question.
-type Ask<T> = for<'a> fn(&'a Question, &'a mut dyn Open) -> BoxFuture<'a, Result<T, Error>>;
+type Ask<T> = for<'a> fn(&'a Question, &'a mut dyn Connect) -> BoxFuture<'a, Result<T, Error>>;
 
 /// What a question is about.
 struct Question {
     set: Migrations,
-    wish: Wish,
+    options: NamespaceOptions,
     policy: Policy,
 }
 
@@ -49,20 +49,20 @@ impl<T> fmt::Debug for Query<'_, T> {
 
 impl<'t, T> Query<'t, T> {
     fn new(set: &Migrations, source: Source<'t>, ask: Ask<T>) -> Self {
-        let wish = Wish::of(set);
-        Query { source, set: set.clone(), wish, policy: Policy::default(), ask }
+        let options = NamespaceOptions::of(set);
+        Query { source, set: set.clone(), options, policy: Policy::default(), ask }
     }
 
     /// The schema (MySQL: the database) to look in, instead of the connection's own.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.wish.schema = Some(schema.into());
+        self.options.schema = Some(schema.into());
         self
     }
 
     /// Trusts a PostgreSQL role that owns jetbase's tables, or their schema: see
     /// [`Run::trust_owner`](crate::Run::trust_owner).
     pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
-        self.wish.trusted.push(role.into());
+        self.options.trusted.push(role.into());
         self
     }
 
@@ -85,11 +85,15 @@ impl<'t, T: Send + 't> IntoFuture for Query<'t, T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let question = Question { set: self.set, wish: self.wish, policy: self.policy };
+            let question = Question { set: self.set, options: self.options, policy: self.policy };
             match self.source.0 {
-                Way::Shared(mut origin) => (self.ask)(&question, origin.as_mut()).await,
-                Way::Borrowed(mut origin) => (self.ask)(&question, origin.as_mut()).await,
-                Way::Broken(why) => Err(Error::place(why)),
+                ConnectionSource::Shared(mut origin) => {
+                    (self.ask)(&question, origin.as_mut()).await
+                }
+                ConnectionSource::Borrowed(mut origin) => {
+                    (self.ask)(&question, origin.as_mut()).await
+                }
+                ConnectionSource::Broken(why) => Err(Error::place(why)),
             }
         })
     }
@@ -143,7 +147,7 @@ impl fmt::Display for Status {
 pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Status> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
-            let history = first_look(origin, &question.wish).await?.history.unwrap_or_default();
+            let history = read_state(origin, &question.options).await?.history.unwrap_or_default();
             let planned =
                 plan(&question.set, &history, &Goal::Upgrade(Until::End), &question.policy);
             let (planned, problems) = match planned {
@@ -192,7 +196,8 @@ impl fmt::Display for History {
 pub fn history<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, History> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
-            let mut records = first_look(origin, &question.wish).await?.history.unwrap_or_default();
+            let mut records =
+                read_state(origin, &question.options).await?.history.unwrap_or_default();
             records.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
             Ok(History { records })
         })
@@ -203,7 +208,7 @@ pub fn history<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, 
 pub fn current<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Option<Version>> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
-            let history = first_look(origin, &question.wish).await?.history.unwrap_or_default();
+            let history = read_state(origin, &question.options).await?.history.unwrap_or_default();
             let versions = history.iter().filter_map(|record| record.version.as_deref());
             Ok(versions
                 .max_by(|a, b| compare(a, b))
@@ -232,7 +237,7 @@ impl fmt::Display for Validated {
 pub fn validate<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Validated> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
-            let history = first_look(origin, &question.wish).await?.history.unwrap_or_default();
+            let history = read_state(origin, &question.options).await?.history.unwrap_or_default();
             let skipped = compare_all(&question.set, &history, &question.policy)?;
             Ok(Validated { records: history.len(), skipped })
         })
@@ -279,7 +284,7 @@ impl fmt::Display for Readiness {
 pub fn check<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Readiness> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
-            let history = first_look(origin, &question.wish).await?.history.unwrap_or_default();
+            let history = read_state(origin, &question.options).await?.history.unwrap_or_default();
             let planned =
                 plan(&question.set, &history, &Goal::Upgrade(Until::End), &question.policy)?;
             if planned.skipped.iter().any(|it| it.reason == SkipReason::Ahead) {

@@ -8,14 +8,14 @@ use std::future::IntoFuture;
 use futures_core::future::BoxFuture;
 use jetbase_core::{Ahead, Goal, Migrations, Policy, Repeat, Until, Validation, Version};
 
-pub(crate) use self::perform::{first_look, start};
+pub(crate) use self::perform::{read_state, start};
 use crate::cancel::Cancel;
 use crate::environment;
 use crate::error::Error;
 use crate::event::{Event, Listener};
 use crate::lock::Wait;
-use crate::look::Wish;
 use crate::report::Report;
+use crate::state::NamespaceOptions;
 use crate::target::{Source, Target, source_of_url};
 
 /// What is asked for; the builders below fill it in.
@@ -26,10 +26,10 @@ pub(crate) struct Request {
     pub(crate) policy: Policy,
     /// How long to wait, or what is wrong with what the environment says about it.
     pub(crate) wait: Result<Wait, String>,
-    pub(crate) wish: Wish,
+    pub(crate) options: NamespaceOptions,
     pub(crate) direct: Option<String>,
     pub(crate) published: Published,
-    pub(crate) effort: Effort,
+    pub(crate) dry_run: DryRun,
     pub(crate) listener: Listener,
     pub(crate) cancel: Cancel,
 }
@@ -48,23 +48,23 @@ pub enum Published {
 
 /// Whether anything is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effort {
-    Real,
-    Dry,
+pub(crate) enum DryRun {
+    No,
+    Yes,
 }
 
 impl Request {
     pub(crate) fn new(set: &Migrations, goal: Goal) -> Self {
-        let wish = Wish::of(set);
+        let options = NamespaceOptions::of(set);
         Request {
             set: set.clone(),
             goal,
             policy: Policy::default(),
             wait: Wait::of_environment(),
-            wish,
+            options,
             direct: environment::direct_url(),
             published: Published::default(),
-            effort: Effort::Real,
+            dry_run: DryRun::No,
             listener: Listener::default(),
             cancel: Cancel::default(),
         }
@@ -136,13 +136,13 @@ macro_rules! options {
 
             /// The schema (MySQL: the database) to work in, instead of the connection's own.
             pub fn schema(mut self, schema: impl Into<String>) -> Self {
-                self.request.wish.schema = Some(schema.into());
+                self.request.options.schema = Some(schema.into());
                 self
             }
 
             /// The PostgreSQL role to work as, as `SET ROLE` would.
             pub fn role(mut self, role: impl Into<String>) -> Self {
-                self.request.wish.role = Some(role.into());
+                self.request.options.role = Some(role.into());
                 self
             }
 
@@ -152,7 +152,7 @@ macro_rules! options {
             /// table of anybody else is refused if a trigger, a rule, a policy, a default or anything
             /// else of it could run code of its owner with the rights of the role that migrates.
             pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
-                self.request.wish.trusted.push(role.into());
+                self.request.options.trusted.push(role.into());
                 self
             }
 
@@ -177,7 +177,7 @@ macro_rules! options {
 
             /// Reports what would be done, and takes no lock.
             pub fn dry_run(mut self) -> Self {
-                self.request.effort = Effort::Dry;
+                self.request.dry_run = DryRun::Yes;
                 self
             }
         }

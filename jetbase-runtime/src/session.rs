@@ -8,13 +8,14 @@ use jetbase_core::{Dialect, Record, SessionEffect};
 
 use self::isolation::Snapshot;
 use crate::connection::{
-    Cause, CauseKind, Connection, End, Failure, QUESTIONS, ResultSet, Rows, moment, send_within,
+    Cause, CauseKind, Connection, End, Failure, MAX_READ_RETRIES, ResultSet, Rows, moment,
+    send_within,
 };
-use crate::dialect::{Fill, Sql, sql};
+use crate::dialect::{Bindings, Sql, sql};
 use crate::error::{Error, ErrorKind};
-use crate::lock::{Claim, Limit, Proof};
-use crate::look::{Look, Place, records, untrusted, untrusted_tables};
-use crate::target::{Dedicated, Open, Owner, Reconnect};
+use crate::lock::{Claim, Limit, Liveness};
+use crate::state::{DatabaseState, Namespace, records, untrusted, untrusted_tables};
+use crate::target::{Connect, DedicatedConnection, Owner, Reconnect};
 
 /// A run's own connection, with all words of its templates.
 pub(crate) struct Session<'c> {
@@ -22,12 +23,12 @@ pub(crate) struct Session<'c> {
     pub(crate) owner: Owner,
     pub(crate) dialect: Dialect,
     pub(crate) sql: &'static Sql,
-    pub(crate) fill: Fill,
-    pub(crate) place: Place,
+    pub(crate) fill: Bindings,
+    pub(crate) namespace: Namespace,
     /// How the life of this session can be proved.
-    pub(crate) proof: Proof,
+    pub(crate) liveness: Liveness,
     /// Whether other servers write to the same tables: then only ids of this one can be judged.
-    pub(crate) writers: Writers,
+    pub(crate) topology: Topology,
     /// Whether a pooler stands before the server: no session is ours alone.
     pub(crate) pooled: bool,
     /// What tells this server from others.
@@ -83,36 +84,36 @@ pub(crate) fn nonce() -> String {
 }
 
 impl<'c> Session<'c> {
-    /// Opens the run's own connection, and makes sure that it is in the look's place.
+    /// Opens the run's own connection, and makes sure that it is in the namespace of the state.
     pub(crate) async fn open(
-        origin: &'c mut dyn Open,
-        look: &Look,
+        origin: &'c mut dyn Connect,
+        state: &DatabaseState,
         nonce: &str,
         limit: Limit,
     ) -> Result<Session<'c>, Error> {
         let dialect = origin.dialect();
-        let opened = origin.dedicate(nonce.to_owned(), limit.of_connecting()).await;
+        let opened = origin.connect_for_run(nonce.to_owned(), limit.of_connecting()).await;
         let dedicated = opened.map_err(|cause| Error::database("connecting", &cause))?;
-        Session::over(dedicated, dialect, look, nonce, limit).await
+        Session::over(dedicated, dialect, state, nonce, limit).await
     }
 
     /// Makes a session of a connection that is open already.
     pub(crate) async fn over(
-        dedicated: Dedicated<'c>,
+        dedicated: DedicatedConnection<'c>,
         dialect: Dialect,
-        look: &Look,
+        state: &DatabaseState,
         nonce: &str,
         limit: Limit,
     ) -> Result<Session<'c>, Error> {
-        let Dedicated { connection, owner, reconnect } = dedicated;
-        let place = look.place.clone();
+        let DedicatedConnection { connection, owner, reconnect } = dedicated;
+        let namespace = state.namespace.clone();
         let sql = sql(dialect);
-        let fill = names(Fill::new(dialect, Some(&place.schema)), &place)
+        let fill = names(Bindings::new(dialect, Some(&namespace.schema)), &namespace)
             .literal("nonce", nonce)
-            .literal("path", &place.search_path)
+            .literal("path", &namespace.search_path)
             .literal("role", "none")
             .literal("session_role", "none")
-            .literals("trusted", &place.trusted);
+            .literals("trusted", &namespace.trusted);
         let superseded = fill.fill("{superseded}");
         let fill = fill.literal("superseded_name", &superseded);
         let guarded = fill.fill(
@@ -121,19 +122,20 @@ impl<'c> Session<'c> {
         let fill = fill.expression("guarded", &guarded).nested("untrusted", sql.untrusted);
         // Nobody else knows it: a file that has set the seed does not decide what the next one draws.
         let fill = fill.expression("seed", &fastrand::f64().to_string());
-        let fill = fill.literal("user", &place.user).nested("owners_trusted", sql.owners_trusted);
+        let fill =
+            fill.literal("user", &namespace.user).nested("owners_trusted", sql.owners_trusted);
         let mut session = Session {
             connection,
             owner,
             dialect,
             sql,
             fill,
-            place,
-            proof: Proof::None,
-            writers: Writers::One,
+            namespace,
+            liveness: Liveness::None,
+            topology: Topology::SingleWriter,
             pooled: false,
             server: String::new(),
-            has_history: look.history.is_some(),
+            has_history: state.history.is_some(),
             has_tables: false,
             file: None,
             foreign_keys: false,
@@ -181,7 +183,7 @@ impl<'c> Session<'c> {
         let mut again = 0;
         loop {
             match self.send_behind(self.sql.reading, guard, template).await {
-                Err(failure) if failure.is_momentary() && again < QUESTIONS => again += 1,
+                Err(failure) if failure.is_momentary() && again < MAX_READ_RETRIES => again += 1,
                 answer => return answer,
             }
             moment(again).await;
@@ -278,7 +280,7 @@ impl<'c> Session<'c> {
             parts.extend(self.sql.waiting.iter().map(|part| (*part).to_owned()));
         }
         if self.dialect == Dialect::Sqlite {
-            parts.extend(self.sql.resume.iter().map(|part| (*part).to_owned()));
+            parts.extend(self.sql.restore_settings.iter().map(|part| (*part).to_owned()));
         }
         if !parts.is_empty() {
             // Each setting is the session's own: there is nothing to undo when one is refused.
@@ -361,19 +363,19 @@ const SHARED_IN_POOL: &[&str] = &["DEALLOCATE ALL", "UNLISTEN *"];
 
 /// Who writes to the tables of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Writers {
+pub(crate) enum Topology {
     /// One server, whatever its name was before.
-    One,
+    SingleWriter,
     /// The nodes of a cluster, or another server through a subscription.
-    Several,
+    Cluster,
 }
 
 /// The tables' names as literals.
-fn names(fill: Fill, place: &Place) -> Fill {
+fn names(fill: Bindings, namespace: &Namespace) -> Bindings {
     let (lock, migrations) = (fill.fill("{lock}"), fill.fill("{migrations}"));
     fill.literal("lock_name", &lock)
         .literal("migrations_name", &migrations)
-        .literal("schema_name", &place.schema)
+        .literal("schema_name", &namespace.schema)
 }
 
 impl Error {

@@ -38,14 +38,14 @@ pub(crate) mod sealed {
 }
 
 /// The way from a target to its connections.
-pub struct Source<'t>(pub(crate) Way<'t>);
+pub struct Source<'t>(pub(crate) ConnectionSource<'t>);
 
 /// What is known about a target's connections.
-pub(crate) enum Way<'t> {
+pub(crate) enum ConnectionSource<'t> {
     /// It can be moved into a task of its own.
-    Shared(Box<dyn Open>),
+    Shared(Box<dyn Connect>),
     /// It lives as long as the caller's connection.
-    Borrowed(Box<dyn Open + 't>),
+    Borrowed(Box<dyn Connect + 't>),
     /// There is none.
     Broken(String),
 }
@@ -57,7 +57,7 @@ impl fmt::Debug for Source<'_> {
 }
 
 /// A connection for the whole of a run, and whose it is.
-pub(crate) struct Dedicated<'c> {
+pub(crate) struct DedicatedConnection<'c> {
     pub(crate) connection: Box<dyn Connection + 'c>,
     pub(crate) owner: Owner,
     /// Opens one more connection of the same kind; none where the run did not open this one.
@@ -80,24 +80,24 @@ pub(crate) enum Owner {
 }
 
 /// Opens connections to one database.
-pub(crate) trait Open: Send {
+pub(crate) trait Connect: Send {
     /// The database's dialect.
     fn dialect(&self) -> Dialect;
 
     /// A connection for one short look. Where no pool does it, a server that is starting, or full,
     /// is waited for.
-    fn look(
+    fn connect_for_reading(
         &mut self,
         patience: Duration,
     ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>>;
 
     /// A connection for a whole run; `nonce` becomes a setting of its session, where that is
     /// possible. A server that is starting, or full, is waited for.
-    fn dedicate(
+    fn connect_for_run(
         &mut self,
         nonce: String,
         patience: Duration,
-    ) -> BoxFuture<'_, Result<Dedicated<'_>, Cause>>;
+    ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>>;
 }
 
 /// A URL, and the connection that a look has opened already.
@@ -112,12 +112,12 @@ macro_rules! target {
         const _: () = {
             type Options = <$Connection as sqlx::Connection>::Options;
 
-            impl Open for sqlx::Pool<$DB> {
+            impl Connect for sqlx::Pool<$DB> {
                 fn dialect(&self) -> Dialect {
                     $dialect
                 }
 
-                fn look(
+                fn connect_for_reading(
                     &mut self,
                     patience: Duration,
                 ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
@@ -132,11 +132,11 @@ macro_rules! target {
                     })
                 }
 
-                fn dedicate(
+                fn connect_for_run(
                     &mut self,
                     nonce: String,
                     patience: Duration,
-                ) -> BoxFuture<'_, Result<Dedicated<'_>, Cause>> {
+                ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
                     Box::pin(async move {
                         let owner: Owner = $owner;
                         let (held, reconnect) = match owner {
@@ -158,17 +158,17 @@ macro_rules! target {
                             _ => (Held::Pooled(acquire(self, patience).await?), None),
                         };
                         let connection = Box::new(Guard::new(held));
-                        Ok(Dedicated { connection, owner, reconnect })
+                        Ok(DedicatedConnection { connection, owner, reconnect })
                     })
                 }
             }
 
-            impl Open for &mut $Connection {
+            impl Connect for &mut $Connection {
                 fn dialect(&self) -> Dialect {
                     $dialect
                 }
 
-                fn look(
+                fn connect_for_reading(
                     &mut self,
                     _: Duration,
                 ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
@@ -178,24 +178,28 @@ macro_rules! target {
                     })
                 }
 
-                fn dedicate(
+                fn connect_for_run(
                     &mut self,
                     _: String,
                     _: Duration,
-                ) -> BoxFuture<'_, Result<Dedicated<'_>, Cause>> {
+                ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
                     Box::pin(async move {
                         let connection = Box::new(Guard::<$DB>::new(Held::Borrowed(&mut **self)));
-                        Ok(Dedicated { connection, owner: Owner::Caller, reconnect: None })
+                        Ok(DedicatedConnection {
+                            connection,
+                            owner: Owner::Caller,
+                            reconnect: None,
+                        })
                     })
                 }
             }
 
-            impl Open for Url<$DB> {
+            impl Connect for Url<$DB> {
                 fn dialect(&self) -> Dialect {
                     $dialect
                 }
 
-                fn look(
+                fn connect_for_reading(
                     &mut self,
                     patience: Duration,
                 ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
@@ -211,11 +215,11 @@ macro_rules! target {
                     })
                 }
 
-                fn dedicate(
+                fn connect_for_run(
                     &mut self,
                     nonce: String,
                     patience: Duration,
-                ) -> BoxFuture<'_, Result<Dedicated<'_>, Cause>> {
+                ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
                     Box::pin(async move {
                         // Only a connection that carries this run's nonce can prove anything.
                         let kept = self.connection.take().filter(|_| $owner == Owner::Pool);
@@ -227,7 +231,7 @@ macro_rules! target {
                             }
                         };
                         let guard = Guard::<$DB>::new(Held::Owned(connection));
-                        Ok(Dedicated {
+                        Ok(DedicatedConnection {
                             connection: Box::new(guard),
                             owner: Owner::Run,
                             reconnect: Some(reconnect::<$DB>(self.options.clone(), &nonce)),
@@ -238,19 +242,19 @@ macro_rules! target {
 
             impl<'t> sealed::Sealed<'t> for &'t sqlx::Pool<$DB> {
                 fn source(self) -> Source<'t> {
-                    Source(Way::Shared(Box::new(self.clone())))
+                    Source(ConnectionSource::Shared(Box::new(self.clone())))
                 }
             }
 
             impl<'t> sealed::Sealed<'t> for &'t mut $Connection {
                 fn source(self) -> Source<'t> {
-                    Source(Way::Borrowed(Box::new(self)))
+                    Source(ConnectionSource::Borrowed(Box::new(self)))
                 }
             }
 
             impl<'t> sealed::Sealed<'t> for &'t mut sqlx::pool::PoolConnection<$DB> {
                 fn source(self) -> Source<'t> {
-                    Source(Way::Borrowed(Box::new(&mut **self)))
+                    Source(ConnectionSource::Borrowed(Box::new(&mut **self)))
                 }
             }
         };
@@ -287,7 +291,7 @@ pub(crate) fn source_of_url(url: &str) -> Source<'static> {
         "mysql" | "mariadb" => Dialect::MySql,
         "sqlite" => Dialect::Sqlite,
         _ => {
-            return Source(Way::Broken(
+            return Source(ConnectionSource::Broken(
                 "the database URL begins with none of `postgres://`, `mysql://`, `mariadb://`, `sqlite://`".to_owned(),
             ));
         }
@@ -300,7 +304,7 @@ pub(crate) fn source_of_url(url: &str) -> Source<'static> {
         #[cfg(feature = "sqlite")]
         Dialect::Sqlite => url_source::<sqlx::Sqlite>(url),
         #[cfg(not(all(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-        _ => Source(Way::Broken(format!(
+        _ => Source(ConnectionSource::Broken(format!(
             "this program is built without the feature `{}` of jetbase, which `{scheme}:` URLs need",
             dialect.name()
         ))),
@@ -310,11 +314,13 @@ pub(crate) fn source_of_url(url: &str) -> Source<'static> {
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 fn url_source<DB: sqlx::Database>(url: &str) -> Source<'static>
 where
-    Url<DB>: Open + 'static,
+    Url<DB>: Connect + 'static,
 {
     match url.parse::<<DB::Connection as sqlx::Connection>::Options>() {
-        Ok(options) => Source(Way::Shared(Box::new(Url::<DB> { options, connection: None }))),
-        Err(error) => Source(Way::Broken(format!(
+        Ok(options) => {
+            Source(ConnectionSource::Shared(Box::new(Url::<DB> { options, connection: None })))
+        }
+        Err(error) => Source(ConnectionSource::Broken(format!(
             "the database URL cannot be read: {}",
             Cause::of(&error).message
         ))),

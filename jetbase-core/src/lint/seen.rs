@@ -6,7 +6,7 @@ use super::words::{condition, name};
 
 /// What the statements before have done, and the whole file will do.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct FileContext {
     /// The tables that the file has created, and the materialized views.
     tables: HashSet<String>,
     pub(super) dropped: bool,
@@ -19,10 +19,10 @@ pub(super) struct Seen {
     reset: HashSet<String>,
 }
 
-impl Seen {
+impl FileContext {
     /// What the whole file does to tables and settings of others; nothing of its own is created yet.
     pub(super) fn ahead(all: &[Vec<&str>]) -> Self {
-        let (mut ahead, mut so_far) = (Seen::default(), Seen::default());
+        let (mut ahead, mut so_far) = (FileContext::default(), FileContext::default());
         for words in all {
             match words.as_slice() {
                 ["SET", rest @ .., "DEFAULT"] | ["RESET", rest @ ..] => {

@@ -1,19 +1,19 @@
 //! New lines for the list.
 
 use super::verify::{Change, digest};
-use super::{Adopted, Entry, List, Seal};
+use super::{Adopted, ChainHash, Entry, SumFile};
 use crate::{Finding, Folder, SourceFile, Version};
 
 /// What to do with a version below a recorded one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Late {
+pub enum OutOfOrder {
     /// Refuse it.
     Refuse,
     /// Record it, with a mark.
     Record,
 }
 
-impl List {
+impl SumFile {
     /// The list with all versioned files of the folder in it.
     ///
     /// What is recorded stays as it is, but for the versions in `accept`: those
@@ -26,10 +26,10 @@ impl List {
         &self,
         folder: &Folder,
         accept: &[Version],
-        late: Late,
-    ) -> Result<List, Vec<Finding>> {
+        late: OutOfOrder,
+    ) -> Result<SumFile, Vec<Finding>> {
         let files = &folder.files;
-        let mut list = List { seal: Seal::Whole, ..self.clone() };
+        let mut list = SumFile { seal: ChainHash::Whole, ..self.clone() };
         let mut findings = Vec::new();
         let mut accepted = Vec::new();
         for change in self.changes(files) {
@@ -46,7 +46,7 @@ impl List {
                     accepted.push(&entry.version);
                     list.replace(entry, None);
                 }
-                Change::Late { .. } if late == Late::Record => {}
+                Change::OutOfOrder { .. } if late == OutOfOrder::Record => {}
                 // Told below, of the list as it will be.
                 Change::Unordered { .. } => {}
                 change => findings.push(self.finding(change)),
@@ -62,7 +62,7 @@ impl List {
                 .help("name a version that was recorded and changed since")
             },
         ));
-        if late == Late::Refuse {
+        if late == OutOfOrder::Refuse {
             findings.extend(list.unordered().into_iter().map(|change| list.finding(change)));
         }
         if !findings.is_empty() {

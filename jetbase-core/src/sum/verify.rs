@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Adopted, Entry, List, Seal};
+use super::{Adopted, ChainHash, Entry, SumFile};
 use crate::{Checksum, Finding, Folder, Script, SourceFile, Version};
 
 /// One way in which folder and list disagree.
@@ -17,18 +17,18 @@ pub(super) enum Change<'a> {
     /// The file is gone.
     Deleted { entry: &'a Entry },
     /// A new file has a version below a recorded one.
-    Late { file: &'a SourceFile, above: &'a Entry },
+    OutOfOrder { file: &'a SourceFile, above: &'a Entry },
     /// A line stands below a line with a higher version.
     Unordered { entry: &'a Entry, above: &'a Entry },
 }
 
-impl List {
+impl SumFile {
     /// What contradicts the list in the files of its folder.
     ///
     /// A list that was edited by hand is the only finding: nothing in it can be believed.
     #[must_use]
     pub fn verify(&self, folder: &Folder) -> Vec<Finding> {
-        if let Seal::Broken { line } = self.seal {
+        if let ChainHash::Broken { line } = self.seal {
             let finding = self.at(
                 line,
                 "list",
@@ -95,7 +95,7 @@ impl List {
             |(file, above)| {
                 let late =
                     file.name.version.as_ref().is_some_and(|version| *version < above.version);
-                late.then_some(Change::Late { file, above })
+                late.then_some(Change::OutOfOrder { file, above })
             },
         ));
         changes.extend(self.unordered());
@@ -168,7 +168,7 @@ impl List {
                     format!("{} is recorded, but its file is gone", entry.file),
                 )
                 .help(back(&entry.version, "bring the file back from version control")),
-            Change::Late { file, above } => {
+            Change::OutOfOrder { file, above } => {
                 let message = format!(
                     "{} is new, but sorts below {}, which is recorded ({name}:{})",
                     file.file(),

@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::place::Warnings;
+use crate::migrations_dir::Warnings;
 
 /// What a call over these files becomes, with the temporary folder written as `/crate`.
 fn expanded(call: TokenStream, files: &[(&str, &str)]) -> String {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use jetbase_core::List;
+use jetbase_core::SumFile;
 
 use crate::project::{MAIN, Net, Project};
 
@@ -73,7 +73,7 @@ fn line_ends(project: &Project) {
 
 fn conflict_in_the_list(project: &Project) {
     project.record();
-    let path = List::path(&project.folder());
+    let path = SumFile::path(&project.folder());
     let list = fs::read_to_string(&path).unwrap();
     let list = list.replacen("V2", "<<<<<<< ours\nV2", 1) + "=======\n>>>>>>> theirs\n";
     fs::write(path, list).unwrap();
@@ -169,7 +169,7 @@ fn odd_files_are_told() {
         ),
         (
             "pipe for a list",
-            |it| pipe(&List::path(&it.folder())),
+            |it| pipe(&SumFile::path(&it.folder())),
             false,
             &["the list of recorded migrations is not a file", "--> migrations.sum"],
         ),

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
-use jetbase_core::{Folder, Late, List};
+use jetbase_core::{Folder, OutOfOrder, SumFile};
 
 /// How a program learns of changes, beside the files that it embeds.
 #[derive(Clone, Copy, PartialEq)]
@@ -47,7 +47,7 @@ impl Project {
         for name in ["migrations", "elsewhere"] {
             drop(fs::remove_dir_all(self.root.join(name)));
         }
-        drop(fs::remove_file(List::path(&self.folder())));
+        drop(fs::remove_file(SumFile::path(&self.folder())));
         self.put("migrations/V1__a.sql", "SELECT 1;\n");
         self.put("migrations/V2__b.sql", "SELECT 2;\n");
     }
@@ -86,8 +86,8 @@ impl Project {
 
     /// Writes the list as `jetbase sum` does, with every change accepted.
     pub(crate) fn record(&self) {
-        List::new(&self.folder())
-            .record(&Folder::read(&self.folder()), &[], Late::Refuse)
+        SumFile::new(&self.folder())
+            .record(&Folder::read(&self.folder()), &[], OutOfOrder::Refuse)
             .unwrap()
             .write(&self.folder())
             .unwrap();

@@ -131,7 +131,7 @@ pub(crate) enum SetCommand {
     #[command(after_long_help = "JSON: compared, problems, skipped; with --fix: repaired")]
     ValidateChecksums(Validate),
 
-    /// Look for applied migrations without files, and for files that sort too low
+    /// DatabaseState for applied migrations without files, and for files that sort too low
     #[command(after_long_help = "JSON: compared, problems, skipped; with --fix: repaired")]
     ValidateFiles(Validate),
 

@@ -3,19 +3,19 @@
 use jetbase_core::{Ahead, Problem, Record, Repeat, Validation};
 
 use super::answer::{Answer, Code, Object, sentence};
+use super::context::{CommandContext, Depth, Intent, Origin};
 use super::failure::{Failure, sentences};
 use super::output::table;
-use super::place::{Depth, Intent, Origin, Place};
 use super::record::{pending, problem, record, shown_version, skipped};
 use crate::error::{Error, ErrorKind};
 use crate::query::{Query, Readiness, Validated};
 
-pub(crate) async fn status(mut place: Place<'_>) -> Result<Answer, Failure> {
-    let set = place.set(Depth::Names)?;
-    let database = place.database(Intent::Ask)?;
-    let mut query = place.ask(crate::query::status(&set, database))?;
+pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
+    let set = context.set(Depth::Names)?;
+    let database = context.database(Intent::Ask)?;
+    let mut query = context.ask(crate::query::status(&set, database))?;
     query.policy.repeat = Repeat::Always;
-    query.policy.skip.append(&mut place.skipped()?);
+    query.policy.skip.append(&mut context.skipped()?);
     let found = query.await?;
     let mut applied = found.applied;
     applied.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
@@ -45,10 +45,10 @@ pub(crate) async fn status(mut place: Place<'_>) -> Result<Answer, Failure> {
     Ok(answer)
 }
 
-pub(crate) async fn history(mut place: Place<'_>) -> Result<Answer, Failure> {
-    let set = place.set_unread();
-    let database = place.database(Intent::Ask)?;
-    let found = place.ask(crate::query::history(&set, database))?.await?;
+pub(crate) async fn history(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
+    let set = context.set_unread();
+    let database = context.database(Intent::Ask)?;
+    let found = context.ask(crate::query::history(&set, database))?.await?;
     let fields = Object::default().list("records", found.records.iter().map(record));
     if found.records.is_empty() {
         return Ok(Answer::new(NONE_YET, fields));
@@ -64,10 +64,10 @@ pub(crate) async fn history(mut place: Place<'_>) -> Result<Answer, Failure> {
 
 const NONE_YET: &str = "No migrations have been applied yet.";
 
-pub(crate) async fn current(mut place: Place<'_>) -> Result<Answer, Failure> {
-    let set = place.set_unread();
-    let database = place.database(Intent::Ask)?;
-    let version = place.ask(crate::query::current(&set, database))?.await?;
+pub(crate) async fn current(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
+    let set = context.set_unread();
+    let database = context.database(Intent::Ask)?;
+    let version = context.ask(crate::query::current(&set, database))?.await?;
     let text = match &version {
         Some(version) => format!("Latest migration version: {version}"),
         None => NONE_YET.to_owned(),
@@ -76,11 +76,11 @@ pub(crate) async fn current(mut place: Place<'_>) -> Result<Answer, Failure> {
     Ok(Answer::new(text, Object::default().field("version", version)))
 }
 
-pub(crate) async fn check(mut place: Place<'_>) -> Result<Answer, Failure> {
-    let set = place.set(Depth::Names)?;
-    let database = place.database(Intent::Ask)?;
-    let mut query = place.ask(crate::query::check(&set, database))?;
-    query.policy.skip.append(&mut place.skipped()?);
+pub(crate) async fn check(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
+    let set = context.set(Depth::Names)?;
+    let database = context.database(Intent::Ask)?;
+    let mut query = context.ask(crate::query::check(&set, database))?;
+    query.policy.skip.append(&mut context.skipped()?);
     let readiness = query.await?;
     let (state, pending, code) = match &readiness {
         Readiness::Ready => ("ready", Vec::new(), Code::Done),
@@ -91,8 +91,8 @@ pub(crate) async fn check(mut place: Place<'_>) -> Result<Answer, Failure> {
     Ok(Answer::new(sentence(&readiness.to_string()), fields).code(code))
 }
 
-pub(crate) async fn validate_checksums(place: Place<'_>) -> Result<Answer, Failure> {
-    let (compared, problems) = compare(place, Validation::Files).await?;
+pub(crate) async fn validate_checksums(context: CommandContext<'_>) -> Result<Answer, Failure> {
+    let (compared, problems) = compare(context, Validation::Files).await?;
     let fields = validated(&compared, &problems);
     if problems.is_empty() {
         let none = compared.is_some_and(|it| it.records == 0);
@@ -115,8 +115,8 @@ pub(crate) async fn validate_checksums(place: Place<'_>) -> Result<Answer, Failu
     Ok(noted(Answer::new(text, fields).code(Code::Drift), &problems))
 }
 
-pub(crate) async fn validate_files(place: Place<'_>) -> Result<Answer, Failure> {
-    let (compared, problems) = compare(place, Validation::Checksums).await?;
+pub(crate) async fn validate_files(context: CommandContext<'_>) -> Result<Answer, Failure> {
+    let (compared, problems) = compare(context, Validation::Checksums).await?;
     let fields = validated(&compared, &problems);
     if problems.is_empty() {
         return Ok(Answer::new("All migrations have corresponding files.", fields));
@@ -137,13 +137,13 @@ pub(crate) async fn validate_files(place: Place<'_>) -> Result<Answer, Failure> 
 
 /// The rows that were compared, or what is wrong with them.
 async fn compare(
-    mut place: Place<'_>,
+    mut context: CommandContext<'_>,
     without: Validation,
 ) -> Result<(Option<Validated>, Vec<Problem>), Failure> {
-    let set = place.set(Depth::Names)?;
-    let database = place.database(Intent::Ask)?;
-    let mut query = place.ask(crate::query::validate(&set, database))?.skip(without);
-    if matches!(place.origin, Origin::Folder(_)) {
+    let set = context.set(Depth::Names)?;
+    let database = context.database(Intent::Ask)?;
+    let mut query = context.ask(crate::query::validate(&set, database))?.skip(without);
+    if matches!(context.origin, Origin::Folder(_)) {
         query = query.ahead(Ahead::Refuse);
     }
     match query.await {
@@ -192,13 +192,13 @@ fn missing(problem: &Problem) -> Option<&str> {
     }
 }
 
-impl<'t> Place<'t> {
+impl<'t> CommandContext<'t> {
     /// A question in the place that was asked for.
     pub(crate) fn ask<'q, T>(&self, query: Query<'q, T>) -> Result<Query<'q, T>, Failure> {
         let mut query =
             self.schema()?.into_iter().fold(query, |query, schema| query.schema(schema));
-        query.wish.role.clone_from(&self.common.role);
-        query.wish.trusted.clone_from(&self.common.trust_owner);
+        query.options.role.clone_from(&self.common.role);
+        query.options.trusted.clone_from(&self.common.trust_owner);
         Ok(query)
     }
 }

@@ -8,9 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jetbase_core::{Folder, Name, Version};
 
 use super::answer::{Answer, Code, Object};
+use super::context::folder;
 use super::failure::Failure;
 use super::options::New;
-use super::place::folder;
 
 /// What a new migration holds, as in the Python tool.
 const TEMPLATE: &str = "-- upgrade\n\n-- rollback\n";
@@ -43,8 +43,8 @@ pub(crate) fn init(named: Option<&Path>) -> Result<Answer, Failure> {
         create(&settings, SETTINGS)?;
         created.push(settings.display().to_string());
     }
-    let place = std::path::absolute(&base)?;
-    let mut text = format!("Initialized Jetbase project in {}", shown(&place));
+    let folder = std::path::absolute(&base)?;
+    let mut text = format!("Initialized Jetbase project in {}", shown(&folder));
     if base == Path::new("jetbase") {
         text.push_str("\nRun 'cd jetbase' to get started!");
     }

@@ -3,24 +3,24 @@
 use jetbase_core::Ahead;
 
 use super::answer::{Answer, Code, Object, sentence};
+use super::context::{CommandContext, Depth, Intent, Origin};
 use super::failure::Failure;
 use super::options::Patience;
-use super::place::{Depth, Intent, Origin, Place};
-use super::repair::{Matter, Plea, Repair, repair};
+use super::repair::{Repair, RepairRequest, RepairScope, repair};
 use crate::event::{Event, Listener};
-use crate::look::Wish;
+use crate::state::NamespaceOptions;
 
 pub(crate) async fn fix(
-    mut place: Place<'_>,
-    matters: &[Matter],
+    mut context: CommandContext<'_>,
+    scopes: &[RepairScope],
     patience: &Patience,
 ) -> Result<Answer, Failure> {
-    let set = place.set(Depth::Names)?;
-    if set.is_empty() && matters.contains(&Matter::Files) {
+    let set = context.set(Depth::Names)?;
+    if set.is_empty() && scopes.contains(&RepairScope::Files) {
         let text = "There is no migration here: the whole history would be forgotten. Name the right folder.";
         return Err(Failure::new("folder", text, Code::Failed));
     }
-    let output = place.output;
+    let output = context.output;
     let listener = Listener::new(move |event| match event {
         Event::Waiting { .. } | Event::Recovered { .. } => {
             output.progress(&sentence(&event.to_string()));
@@ -28,32 +28,32 @@ pub(crate) async fn fix(
         Event::Warning { message } => output.warning(&sentence(message)),
         _ => {}
     });
-    let mut plea = Plea {
+    let mut request = RepairRequest {
         set,
-        wish: Wish {
-            schema: place.schema()?,
-            role: place.common.role.clone(),
-            trusted: place.common.trust_owner.clone(),
+        options: NamespaceOptions {
+            schema: context.schema()?,
+            role: context.common.role.clone(),
+            trusted: context.common.trust_owner.clone(),
         },
-        wait: place.wait(patience)?,
-        matters: matters.to_vec(),
+        wait: context.wait(patience)?,
+        scopes: scopes.to_vec(),
         // What is newer than a program is not its to forget.
-        ahead: match place.origin {
+        ahead: match context.origin {
             Origin::Folder(_) => Ahead::Refuse,
             Origin::Embedded(_) => Ahead::Allow,
         },
         listener,
     };
-    let database = place.database(Intent::Ask)?;
-    let repairs = repair(&mut plea, database).await?;
+    let database = context.database(Intent::Ask)?;
+    let repairs = repair(&mut request, database).await?;
     let mut lines = Vec::new();
-    if matters.contains(&Matter::Files) {
+    if scopes.contains(&RepairScope::Files) {
         lines.extend(of_files(&repairs));
     }
-    if matters.contains(&Matter::Checksums) {
+    if scopes.contains(&RepairScope::Checksums) {
         lines.extend(of_checksums(&repairs));
     }
-    if matters.len() > 1 {
+    if scopes.len() > 1 {
         lines.push("Fix completed successfully.".to_owned());
     }
     let fields = Object::default().list("repaired", repairs.iter().map(object));

@@ -13,20 +13,20 @@ use super::record;
 pub(crate) fn inspect(output: Output, wanted: &Inspect) -> Answer {
     let seen: Vec<_> = wanted.files.iter().map(|file| look(file, wanted.dialect)).collect();
     let unread = seen.iter().any(|it| it.contents.is_none() && it.is_unreadable());
-    let text: Vec<_> = seen.iter().map(Seen::to_string).collect();
+    let text: Vec<_> = seen.iter().map(InspectedFile::to_string).collect();
     for finding in seen.iter().flat_map(|it| &it.findings) {
         output.finding(finding, "");
     }
     Answer {
         text: text.join("\n\n"),
-        body: Body::Lines(seen.iter().map(Seen::object).collect()),
+        body: Body::Lines(seen.iter().map(InspectedFile::object).collect()),
         code: if unread { Code::Failed } else { Code::Done },
         ..Answer::default()
     }
 }
 
 /// One file, as it is read.
-struct Seen {
+struct InspectedFile {
     /// The path as it was given.
     file: String,
     name: Option<Name>,
@@ -47,7 +47,7 @@ struct Line {
     sql: String,
 }
 
-fn look(path: &Path, dialect: Option<Dialect>) -> Seen {
+fn look(path: &Path, dialect: Option<Dialect>) -> InspectedFile {
     let file = path.display().to_string();
     let base = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let mut findings = Vec::new();
@@ -81,7 +81,7 @@ fn look(path: &Path, dialect: Option<Dialect>) -> Seen {
             }
         },
     };
-    Seen { file, name: name.ok(), contents, findings }
+    InspectedFile { file, name: name.ok(), contents, findings }
 }
 
 /// How many bytes the Python tool decodes at once.
@@ -139,7 +139,7 @@ fn lines(script: &Script<'_>, section: Section, syntax: Syntax) -> Vec<Line> {
     statements.collect()
 }
 
-impl Seen {
+impl InspectedFile {
     fn is_unreadable(&self) -> bool {
         self.findings.iter().any(|finding| finding.rule == UNREADABLE)
     }
@@ -178,7 +178,7 @@ fn finding(finding: &Finding) -> Object {
         .field("message", finding.message.as_str())
 }
 
-impl std::fmt::Display for Seen {
+impl std::fmt::Display for InspectedFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.file)?;
         if let Some(name) = &self.name {

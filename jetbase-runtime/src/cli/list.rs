@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use jetbase_core::{
-    Dialect, Finding, Folder, Late, List, Manifest, Proof, Rules, Severity, Version, prove,
+    Dialect, Finding, Folder, FolderCheck, Manifest, OutOfOrder, Rules, Severity, SumFile, Version,
+    check_folder,
 };
 
 use super::answer::{Answer, Code, Object};
+use super::context::folder;
 use super::failure::Failure;
 use super::options::Sum;
 use super::output::Output;
-use super::place::folder;
 
 /// What is wrong between list and folder, as against inside a file.
 const LIST_RULES: [&str; 9] = [
@@ -35,16 +36,16 @@ pub(crate) fn sum(output: Output, named: Option<&Path>, wanted: &Sum) -> Result<
         proof.findings.into_iter().partition(|it| LIST_RULES.contains(&it.rule));
     // What is recorded is frozen: mistakes would be, too.
     fail_on(in_files, output, &root, Code::Failed)?;
-    let old = match List::read(&root) {
+    let old = match SumFile::read(&root) {
         Ok(list) => list,
         Err(_) => return Err(Failure::folder(&about_list, &shown(&root), Code::Drift)),
     };
-    let old_or_new = old.clone().unwrap_or_else(|| List::new(&root));
-    let late = if wanted.out_of_order { Late::Record } else { Late::Refuse };
+    let old_or_new = old.clone().unwrap_or_else(|| SumFile::new(&root));
+    let late = if wanted.out_of_order { OutOfOrder::Record } else { OutOfOrder::Refuse };
     let list = old_or_new
         .record(&Folder::read(&root), &wanted.accept, late)
         .map_err(|findings| Failure::folder(&findings, &shown(&root), Code::Drift))?;
-    let path = shown(&List::path(&root));
+    let path = shown(&SumFile::path(&root));
     let recorded: Vec<_> = list
         .entries()
         .iter()
@@ -74,11 +75,11 @@ fn check(output: Output, root: &Path, dialect: Option<Dialect>) -> Result<Answer
     let proof = proved(root, dialect, Manifest::Required);
     let drift = proof.findings.iter().any(|it| LIST_RULES.contains(&it.rule));
     fail_on(proof.findings, output, root, if drift { Code::Drift } else { Code::Failed })?;
-    let unrecorded = match List::read(root) {
+    let unrecorded = match SumFile::read(root) {
         Ok(Some(list)) => list.unrecorded(&proof.files).map(|it| it.file().to_owned()).collect(),
         _ => Vec::new(),
     };
-    let path = shown(&List::path(root));
+    let path = shown(&SumFile::path(root));
     let fields =
         Object::default().field("list", path.as_str()).field("unrecorded", unrecorded.clone());
     Ok(match unrecorded.is_empty() {
@@ -90,8 +91,8 @@ fn check(output: Output, root: &Path, dialect: Option<Dialect>) -> Result<Answer
     })
 }
 
-fn proved(root: &Path, dialect: Option<Dialect>, manifest: Manifest) -> Proof {
-    prove(root, &Rules { dialect, manifest, ..Rules::default() })
+fn proved(root: &Path, dialect: Option<Dialect>, manifest: Manifest) -> FolderCheck {
+    check_folder(root, &Rules { dialect, manifest, ..Rules::default() })
 }
 
 /// Prints warnings; errors end the command.

@@ -1,14 +1,14 @@
 //! `lock-status` and `unlock`.
 
 use super::answer::{Answer, Object};
+use super::context::{CommandContext, Intent};
 use super::failure::Failure;
 use super::options::Unlock;
-use super::place::{Intent, Place};
 
-pub(crate) async fn lock_status(mut place: Place<'_>) -> Result<Answer, Failure> {
-    let set = place.set_unread();
-    let database = place.database(Intent::Ask)?;
-    let status = place.ask(crate::query::lock_status(&set, database))?.await?;
+pub(crate) async fn lock_status(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
+    let set = context.set_unread();
+    let database = context.database(Intent::Ask)?;
+    let status = context.ask(crate::query::lock_status(&set, database))?.await?;
     let fields = Object::default()
         .field("locked", status.locked)
         .field("locked_at", status.locked_at.clone())
@@ -18,13 +18,16 @@ pub(crate) async fn lock_status(mut place: Place<'_>) -> Result<Answer, Failure>
     Ok(Answer::new(status.to_string(), fields))
 }
 
-pub(crate) async fn unlock(mut place: Place<'_>, wanted: Unlock) -> Result<Answer, Failure> {
-    let set = place.set_unread();
-    let database = place.database(Intent::Ask)?;
+pub(crate) async fn unlock(
+    mut context: CommandContext<'_>,
+    wanted: Unlock,
+) -> Result<Answer, Failure> {
+    let set = context.set_unread();
+    let database = context.database(Intent::Ask)?;
     let mut unlock = crate::query::unlock(&set, database);
-    unlock = place.schema()?.into_iter().fold(unlock, |unlock, schema| unlock.schema(schema));
-    unlock.wish.role.clone_from(&place.common.role);
-    unlock.wish.trusted.clone_from(&place.common.trust_owner);
+    unlock = context.schema()?.into_iter().fold(unlock, |unlock, schema| unlock.schema(schema));
+    unlock.options.role.clone_from(&context.common.role);
+    unlock.options.trusted.clone_from(&context.common.trust_owner);
     let unlocked = if wanted.force { unlock.force() } else { unlock }.await?;
     let answer = Answer::new(
         "Unlock successful.",

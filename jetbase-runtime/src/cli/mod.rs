@@ -19,6 +19,7 @@ mod answer;
 mod args;
 mod ask;
 mod config;
+mod context;
 mod failure;
 mod files;
 mod fix;
@@ -28,7 +29,6 @@ mod list;
 mod lock;
 mod options;
 mod output;
-mod place;
 mod record;
 mod renumber;
 mod repair;
@@ -44,10 +44,10 @@ use jetbase_core::Migrations;
 
 use self::answer::Answer;
 use self::args::{AFTER, Common, FilesCommand, SetCommand, Tool, ToolCommand};
+use self::context::{CommandContext, Origin};
 use self::failure::Failure;
 use self::output::{Format, Output};
-use self::place::{Origin, Place};
-use self::repair::Matter;
+use self::repair::RepairScope;
 use crate::target::{Source, Target};
 
 pub use clap;
@@ -149,8 +149,8 @@ async fn execute(
     let output = Output::new(format, common.color);
     let name = command.name();
     let result = match command {
-        ToolCommand::Set(command) => match Place::new(origin, common, output, given) {
-            Ok(place) => about_set(place, command).await,
+        ToolCommand::Set(command) => match CommandContext::new(origin, common, output, given) {
+            Ok(context) => about_set(context, command).await,
             Err(failure) => Err(failure),
         },
         ToolCommand::Files(command) => about_files(&origin, output, command),
@@ -158,31 +158,31 @@ async fn execute(
     output.finish(name, &result).into()
 }
 
-async fn about_set(place: Place<'_>, command: SetCommand) -> Result<Answer, Failure> {
+async fn about_set(context: CommandContext<'_>, command: SetCommand) -> Result<Answer, Failure> {
     match command {
-        SetCommand::Upgrade(wanted) => run::upgrade(place, wanted).await,
-        SetCommand::Rollback(wanted) => run::rollback(place, wanted).await,
-        SetCommand::Status => ask::status(place).await,
-        SetCommand::History => ask::history(place).await,
-        SetCommand::Current => ask::current(place).await,
-        SetCommand::Check => ask::check(place).await,
-        SetCommand::LockStatus => lock::lock_status(place).await,
-        SetCommand::Unlock(wanted) => lock::unlock(place, wanted).await,
+        SetCommand::Upgrade(wanted) => run::upgrade(context, wanted).await,
+        SetCommand::Rollback(wanted) => run::rollback(context, wanted).await,
+        SetCommand::Status => ask::status(context).await,
+        SetCommand::History => ask::history(context).await,
+        SetCommand::Current => ask::current(context).await,
+        SetCommand::Check => ask::check(context).await,
+        SetCommand::LockStatus => lock::lock_status(context).await,
+        SetCommand::Unlock(wanted) => lock::unlock(context, wanted).await,
         SetCommand::ValidateChecksums(wanted) if wanted.fix => {
-            fix::fix(place, &[Matter::Checksums], &wanted.patience).await
+            fix::fix(context, &[RepairScope::Checksums], &wanted.patience).await
         }
         SetCommand::ValidateFiles(wanted) if wanted.fix => {
-            fix::fix(place, &[Matter::Files], &wanted.patience).await
+            fix::fix(context, &[RepairScope::Files], &wanted.patience).await
         }
-        SetCommand::ValidateChecksums(_) => ask::validate_checksums(place).await,
-        SetCommand::ValidateFiles(_) => ask::validate_files(place).await,
+        SetCommand::ValidateChecksums(_) => ask::validate_checksums(context).await,
+        SetCommand::ValidateFiles(_) => ask::validate_files(context).await,
         SetCommand::Fix(patience) => {
-            fix::fix(place, &[Matter::Files, Matter::Checksums], &patience).await
+            fix::fix(context, &[RepairScope::Files, RepairScope::Checksums], &patience).await
         }
         SetCommand::FixChecksums(patience) => {
-            fix::fix(place, &[Matter::Checksums], &patience).await
+            fix::fix(context, &[RepairScope::Checksums], &patience).await
         }
-        SetCommand::FixFiles(patience) => fix::fix(place, &[Matter::Files], &patience).await,
+        SetCommand::FixFiles(patience) => fix::fix(context, &[RepairScope::Files], &patience).await,
     }
 }
 

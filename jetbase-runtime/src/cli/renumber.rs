@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use jetbase_core::{Folder, List, SourceFile, Version};
+use jetbase_core::{Folder, SourceFile, SumFile, Version};
 
 use super::answer::{Answer, Code, Object};
+use super::context::folder;
 use super::failure::Failure;
 use super::files::above;
 use super::options::Renumber;
-use super::place::folder;
 
 pub(crate) fn renumber(named: Option<&Path>, wanted: &Renumber) -> Result<Answer, Failure> {
     let root = folder(named);
@@ -21,9 +21,9 @@ pub(crate) fn renumber(named: Option<&Path>, wanted: &Renumber) -> Result<Answer
     if !broken.is_empty() {
         return Err(Failure::folder(&broken, &shown, Code::Failed));
     }
-    let list = List::read(&root)
+    let list = SumFile::read(&root)
         .map_err(|finding| Failure::folder(&[*finding], &shown, Code::Drift))?
-        .unwrap_or_else(|| List::new(&root));
+        .unwrap_or_else(|| SumFile::new(&root));
     let moves = moves(&read.files, &list)?;
     if !wanted.dry_run {
         for it in &moves {
@@ -64,7 +64,7 @@ impl Move {
 
 /// New names for the files that sort too low, or share a version; the recorded
 /// file of a version keeps it, else the first by path.
-fn moves(files: &[SourceFile], list: &List) -> Result<Vec<Move>, Failure> {
+fn moves(files: &[SourceFile], list: &SumFile) -> Result<Vec<Move>, Failure> {
     let new: Vec<&str> = list.unrecorded(files).map(|file| file.path.as_str()).collect();
     let is_new = |file: &SourceFile| new.contains(&file.path.as_str());
     let recorded = list.entries().iter().map(|entry| &entry.version);
@@ -115,8 +115,8 @@ mod tests {
             files: files.iter().filter(|it| recorded.contains(&it.file())).cloned().collect(),
             ..Folder::default()
         };
-        let list = List::new(Path::new("m"));
-        let list = list.record(&of_list, &[], jetbase_core::Late::Refuse).unwrap();
+        let list = SumFile::new(Path::new("m"));
+        let list = list.record(&of_list, &[], jetbase_core::OutOfOrder::Refuse).unwrap();
         let moves = moves(files, &list).unwrap();
         moves.into_iter().map(|it| (it.from, it.to)).collect()
     }

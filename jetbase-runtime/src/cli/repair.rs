@@ -7,15 +7,15 @@ use jetbase_core::{
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Kept};
 use crate::event::{Event, Listener};
-use crate::lock::{self, Limit, Release, Wait, Work};
-use crate::look::Wish;
-use crate::run::first_look;
+use crate::lock::{self, Commits, Limit, Release, Wait};
+use crate::run::read_state;
 use crate::session::{Session, nonce};
-use crate::target::{Open, Source, Way};
+use crate::state::NamespaceOptions;
+use crate::target::{Connect, ConnectionSource, Source};
 
 /// What a correction is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Matter {
+pub(crate) enum RepairScope {
     /// Checksums that differ become those of the files.
     Checksums,
     /// Rows whose files are gone are forgotten.
@@ -31,61 +31,65 @@ pub(crate) enum Repair {
 }
 
 /// What is to be corrected, where, and with how much patience.
-pub(crate) struct Plea {
+pub(crate) struct RepairRequest {
     pub(crate) set: Migrations,
-    pub(crate) wish: Wish,
+    pub(crate) options: NamespaceOptions,
     pub(crate) wait: Wait,
-    pub(crate) matters: Vec<Matter>,
+    pub(crate) scopes: Vec<RepairScope>,
     pub(crate) ahead: Ahead,
     pub(crate) listener: Listener,
 }
 
 /// Corrects the history; with nothing to correct, no lock is taken.
-pub(crate) async fn repair(plea: &mut Plea, source: Source<'_>) -> Result<Vec<Repair>, Error> {
+pub(crate) async fn repair(
+    request: &mut RepairRequest,
+    source: Source<'_>,
+) -> Result<Vec<Repair>, Error> {
     match source.0 {
-        Way::Shared(mut origin) => from(plea, origin.as_mut()).await,
-        Way::Borrowed(mut origin) => from(plea, origin.as_mut()).await,
-        Way::Broken(why) => Err(Error::place(why)),
+        ConnectionSource::Shared(mut origin) => from(request, origin.as_mut()).await,
+        ConnectionSource::Borrowed(mut origin) => from(request, origin.as_mut()).await,
+        ConnectionSource::Broken(why) => Err(Error::place(why)),
     }
 }
 
-async fn from(plea: &mut Plea, origin: &mut dyn Open) -> Result<Vec<Repair>, Error> {
-    let first = first_look(origin, &plea.wish).await?;
+async fn from(request: &mut RepairRequest, origin: &mut dyn Connect) -> Result<Vec<Repair>, Error> {
+    let first = read_state(origin, &request.options).await?;
     let history = first.history.as_deref().unwrap_or_default();
-    if plea.repairs(history)?.is_empty() {
+    if request.repairs(history)?.is_empty() {
         return Ok(Vec::new());
     }
     let nonce = nonce();
-    let limit = Limit::begin(plea.wait);
+    let limit = Limit::begin(request.wait);
     let mut session = Session::open(origin, &first, &nonce, limit).await?;
-    let result = under_lock(plea, &mut session, limit).await;
+    let result = under_lock(request, &mut session, limit).await;
     session.close().await;
     result
 }
 
 async fn under_lock(
-    plea: &mut Plea,
+    request: &mut RepairRequest,
     session: &mut Session<'_>,
     limit: Limit,
 ) -> Result<Vec<Repair>, Error> {
     let cancel = Cancel::default();
-    let held = lock::acquire(session, limit, &mut plea.listener, &cancel, Work::Fenced).await?;
-    let result = write(plea, session).await;
+    let held =
+        lock::acquire(session, limit, &mut request.listener, &cancel, Commits::PerFile).await?;
+    let result = write(request, session).await;
     let warning = match lock::release(session, held).await {
         Ok(Release::Done) => return result,
         Ok(Release::NotOurs) => "the lock was taken away; the work was done before".to_owned(),
         Err(cause) => Error::database("releasing the migration lock", &cause).to_string(),
     };
     if result.is_ok() {
-        plea.listener.tell(&Event::Warning { message: warning });
+        request.listener.emit(&Event::Warning { message: warning });
     }
     result
 }
 
 /// Decides again, on the history as it is under the lock, and corrects it in one transaction.
-async fn write(plea: &Plea, session: &mut Session<'_>) -> Result<Vec<Repair>, Error> {
+async fn write(request: &RepairRequest, session: &mut Session<'_>) -> Result<Vec<Repair>, Error> {
     let history = session.history().await?;
-    let repairs = plea.repairs(&history)?;
+    let repairs = request.repairs(&history)?;
     let fill = session.fill.clone();
     let fill = fill.literal("statement_timeout", "0").literal("lock_timeout", "5000");
     let fill = fill.literal("label", "jetbase fix").literal("tx", "fix");
@@ -93,7 +97,7 @@ async fn write(plea: &Plea, session: &mut Session<'_>) -> Result<Vec<Repair>, Er
     let mut templates: Vec<&str> = session.guard(sql.guard_writing).to_vec();
     let guarded = templates.len();
     templates.push(sql.fence_locking);
-    if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
+    if session.liveness.has_session_lock() && session.dialect != Dialect::Sqlite {
         templates.push(sql.fence_proof);
     }
     let opened = sql.open.len();
@@ -155,14 +159,14 @@ async fn write(plea: &Plea, session: &mut Session<'_>) -> Result<Vec<Repair>, Er
     result.map(|_| repairs)
 }
 
-impl Plea {
+impl RepairRequest {
     /// What differs and can be corrected; what differs otherwise is refused.
     fn repairs(&self, history: &[Record]) -> Result<Vec<Repair>, Error> {
         let mut repairs = Vec::new();
-        for matter in &self.matters {
-            let skip = match matter {
-                Matter::Checksums => Validation::Files,
-                Matter::Files => Validation::Checksums,
+        for scope in &self.scopes {
+            let skip = match scope {
+                RepairScope::Checksums => Validation::Files,
+                RepairScope::Files => Validation::Checksums,
             };
             let policy = Policy { skip: vec![skip], ahead: self.ahead, ..Policy::default() };
             let Err(Refusal { problems }) = validate(&self.set, history, &policy) else { continue };
@@ -170,7 +174,7 @@ impl Plea {
                 .into_iter()
                 .map(|problem| (of_problem(&problem, history), problem))
                 .partition(|(repair, _)| repair.is_some());
-            // A file that sorts too low is no matter of the history's.
+            // A file that sorts too low is no scope of the history's.
             let others = others.into_iter().map(|(_, problem)| problem);
             let others: Vec<_> =
                 others.filter(|it| !matches!(it, Problem::OutOfOrder { .. })).collect();

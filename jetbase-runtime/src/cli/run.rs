@@ -3,59 +3,65 @@
 use jetbase_core::{Ahead, Goal, Repeat, Until, Validation};
 
 use super::answer::{Answer, Object, sentence};
+use super::context::{CommandContext, Depth, Intent, Origin};
 use super::failure::{Failure, millis};
 use super::interrupt;
 use super::options::{Reach, Rollback, Upgrade};
 use super::output::Output;
-use super::place::{Depth, Intent, Origin, Place};
 use super::record::{action, skipped};
 use crate::event::{Event, Listener};
 use crate::report::{Applied, Planned, Report};
-use crate::run::{Effort, Request, start};
+use crate::run::{DryRun, Request, start};
 
-pub(crate) async fn upgrade(place: Place<'_>, wanted: Upgrade) -> Result<Answer, Failure> {
+pub(crate) async fn upgrade(
+    context: CommandContext<'_>,
+    wanted: Upgrade,
+) -> Result<Answer, Failure> {
     let until = wanted.reach.until("upgrade", "run all pending migrations")?;
-    let set = place.set(Depth::List)?;
+    let set = context.set(Depth::SumFile)?;
     let mut request = Request::new(&set, Goal::Upgrade(until.unwrap_or(Until::End)));
     request.policy.repeat = Repeat::Always;
-    if matches!(place.origin, Origin::Folder(_)) {
+    if matches!(context.origin, Origin::Folder(_)) {
         request.policy.ahead = Ahead::Refuse;
     }
     request.policy.skip.extend(wanted.skipped());
-    request.policy.skip.extend(place.skipped()?);
-    carry_out(place, request, &wanted.reach, &UPGRADE).await
+    request.policy.skip.extend(context.skipped()?);
+    carry_out(context, request, &wanted.reach, &UPGRADE).await
 }
 
-pub(crate) async fn rollback(place: Place<'_>, wanted: Rollback) -> Result<Answer, Failure> {
+pub(crate) async fn rollback(
+    context: CommandContext<'_>,
+    wanted: Rollback,
+) -> Result<Answer, Failure> {
     let until = wanted.reach.until("rollback", "rollback the last migration")?;
-    let set = place.set(Depth::List)?;
+    let set = context.set(Depth::SumFile)?;
     let request = Request::new(&set, Goal::Rollback(until.unwrap_or(Until::Count(1))));
-    carry_out(place, request, &wanted.reach, &ROLLBACK).await
+    carry_out(context, request, &wanted.reach, &ROLLBACK).await
 }
 
 /// The one way of both directions.
 async fn carry_out(
-    mut place: Place<'_>,
+    mut context: CommandContext<'_>,
     mut request: Request,
     wanted: &Reach,
     words: &'static Words,
 ) -> Result<Answer, Failure> {
-    request.wait = Ok(place.wait(&wanted.locking.patience)?);
-    request.direct = place.direct_url(&wanted.locking)?;
-    request.published = Place::published(&wanted.locking);
-    request.wish.schema = place.schema()?.or(request.wish.schema);
-    request.wish.role = place.common.role.clone();
-    request.wish.trusted.clone_from(&place.common.trust_owner);
+    request.wait = Ok(context.wait(&wanted.locking.patience)?);
+    request.direct = context.direct_url(&wanted.locking)?;
+    request.published = CommandContext::published(&wanted.locking);
+    request.options.schema = context.schema()?.or(request.options.schema);
+    request.options.role = context.common.role.clone();
+    request.options.trusted.clone_from(&context.common.trust_owner);
     if wanted.dry_run {
-        request.effort = Effort::Dry;
-        let report = start(place.database(Intent::Ask)?, request).await;
-        return Ok(preview(&report.map_err(|error| place.failed(&error))?, words.preview));
+        request.dry_run = DryRun::Yes;
+        let report = start(context.database(Intent::Ask)?, request).await;
+        return Ok(preview(&report.map_err(|error| context.failed(&error))?, words.preview));
     }
-    let output = place.output;
+    let output = context.output;
     request.listener = Listener::new(teller(output, words));
     let cancel = request.cancel.clone();
-    let run = start(place.database(Intent::Write)?, request);
-    finished(&place, interrupt::watch(run, cancel, output).await, words)
+    let run = start(context.database(Intent::Write)?, request);
+    finished(&context, interrupt::watch(run, cancel, output).await, words)
 }
 
 /// The Python tool's words for one direction.
@@ -139,7 +145,7 @@ fn tell(output: Output, event: &Event, words: &Words) {
 }
 
 fn finished(
-    place: &Place<'_>,
+    context: &CommandContext<'_>,
     result: Result<Report, interrupt::Stopped>,
     words: &Words,
 ) -> Result<Answer, Failure> {
@@ -147,7 +153,7 @@ fn finished(
         Ok(report) => report,
         Err(interrupt::Stopped::Failed(error)) => {
             let partial = fields(error.report());
-            return Err(place.failed(&error).partial(partial));
+            return Err(context.failed(&error).partial(partial));
         }
         Err(interrupt::Stopped::Interrupted(report)) => {
             let done = report.applied.len();
@@ -156,9 +162,9 @@ fn finished(
         }
     };
     for it in &report.skipped {
-        place.output.warning(&format!("{}: {}", it.file, sentence(&it.reason.to_string())));
+        context.output.warning(&format!("{}: {}", it.file, sentence(&it.reason.to_string())));
     }
-    place.output.progress(if report.is_up_to_date() { words.nothing } else { words.end });
+    context.output.progress(if report.is_up_to_date() { words.nothing } else { words.end });
     Ok(Answer::new("", fields(&report)))
 }
 

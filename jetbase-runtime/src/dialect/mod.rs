@@ -9,19 +9,19 @@ use jetbase_core::Dialect;
 /// The SQL texts of one dialect.
 ///
 /// `{migrations}` and `{lock}` are the two tables, quoted and qualified;
-/// every other placeholder is a literal, an identifier or a number made by [`Fill`].
+/// every other placeholder is a literal, an identifier or a number made by [`Bindings`].
 #[derive(Debug)]
 pub(crate) struct Sql {
     /// The first message. One row with the facts: schema, user, search path, in a transaction, read
     /// only, schema that the history was found in, quoting settings, server, database, `autocommit`;
     /// then the history, each row behind the number of all rows.
-    pub(crate) look: &'static [&'static str],
+    pub(crate) read_state: &'static [&'static str],
     /// Which statement of the first message answers with the facts.
-    pub(crate) look_facts: usize,
+    pub(crate) state_facts: usize,
     /// The history alone, each row behind the number of all rows.
     pub(crate) history: &'static str,
     /// Behind the history, in the same message: whether the lock is held, and by whom.
-    pub(crate) look_lock: &'static [&'static str],
+    pub(crate) current_holder: &'static [&'static str],
     /// The codes of "there is no such table".
     pub(crate) no_table: &'static [&'static str],
     /// One row. PostgreSQL: user, search path, nonce, key of the session lock, both tables are there,
@@ -76,9 +76,9 @@ pub(crate) struct Sql {
     /// Settings of the session while the run waits for the lock, or gives it back.
     pub(crate) waiting: &'static [&'static str],
     /// Settings of the session between two files.
-    pub(crate) settle: &'static [&'static str],
+    pub(crate) session_settings: &'static [&'static str],
     /// Settings of the session for statements outside a transaction.
-    pub(crate) alone: &'static [&'static str],
+    pub(crate) autocommit_settings: &'static [&'static str],
     /// Goes before a fence outside a transaction.
     pub(crate) beside: &'static [&'static str],
     /// Lets us be read again after a file has changed the client's character set.
@@ -99,7 +99,7 @@ pub(crate) struct Sql {
     /// (PostgreSQL: only if it had not).
     pub(crate) ask_ended: &'static str,
     /// Takes back what a file has changed and our own statements depend on.
-    pub(crate) resume: &'static [&'static str],
+    pub(crate) restore_settings: &'static [&'static str],
     /// Fails when rows without parents have come about.
     pub(crate) foreign_keys: &'static str,
     /// Records an upgrade.
@@ -171,12 +171,12 @@ pub(crate) const fn sql(dialect: Dialect) -> &'static Sql {
 
 /// The words for a template's placeholders.
 #[derive(Clone, Debug)]
-pub(crate) struct Fill {
+pub(crate) struct Bindings {
     dialect: Dialect,
     words: Vec<(&'static str, String)>,
 }
 
-impl Fill {
+impl Bindings {
     /// The placeholders that every template may have; `schema` qualifies the tables.
     pub(crate) fn new(dialect: Dialect, schema: Option<&str>) -> Self {
         let table = |name: &str| match schema {
@@ -190,7 +190,7 @@ impl Fill {
             ("lock", table("jetbase_lock")),
             ("superseded", table("jetbase_superseded")),
         ];
-        let fill = Fill { dialect, words };
+        let fill = Bindings { dialect, words };
         match schema {
             Some(schema) => fill.identifier("schema", schema),
             None => fill,
@@ -310,15 +310,16 @@ mod tests {
 
     #[test]
     fn words_are_escaped_and_never_read_as_templates() {
-        let fill = Fill::new(Dialect::Postgres, Some("a\"b"))
+        let fill = Bindings::new(Dialect::Postgres, Some("a\"b"))
             .literal("me", "it's {lock} \\")
             .number("key", -1);
         assert_eq!(
             fill.fill("UPDATE {lock} SET x = {me}, y = {key}"),
             r#"UPDATE "a""b"."jetbase_lock" SET x =  E'it''s {lock} \\', y = -1"#
         );
-        let fill =
-            Fill::new(Dialect::MySql, Some("a`b")).literal("me", "\\'").literal_or_null("v", None);
+        let fill = Bindings::new(Dialect::MySql, Some("a`b"))
+            .literal("me", "\\'")
+            .literal_or_null("v", None);
         assert_eq!(fill.fill("{lock} {me} {v}"), "`a``b`.`jetbase_lock` _utf8mb4 0x5c27 NULL");
     }
 }

@@ -4,19 +4,19 @@ use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
     // `LIMIT` stands above `sql_select_limit`, which a server or a role can set.
-    look: &[
-        "SELECT {look_schema}, CURRENT_USER(), '', 0 /*M!100000 + @@in_transaction */, @@read_only, {look_schema},
+    read_state: &[
+        "SELECT {state_schema}, CURRENT_USER(), '', 0 /*M!100000 + @@in_transaction */, @@read_only, {state_schema},
   @@GLOBAL.sql_mode, CONCAT(VERSION(), ' ', @@version_comment), '', @@autocommit LIMIT 1",
         "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0 FOR */
 SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT COUNT(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON TRUE ORDER BY order_executed LIMIT 18446744073709551615",
     ],
-    look_facts: 0,
+    state_facts: 0,
     history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed LIMIT 18446744073709551615",
-    look_lock: &[
+    current_holder: &[
         "/*M!100100 SET STATEMENT lock_wait_timeout = 1, max_statement_time = 0 FOR */
 SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(max_execution_time = 0) */ is_locked, process_id FROM {lock} WHERE id = 1 LIMIT 1",
     ],
@@ -62,7 +62,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     // A run may hold one of two session locks, and holds both while it changes its connection.
     acquire_proven: "SELECT GET_LOCK({key}, 0), NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) LIMIT 1;
 UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
-  WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {heirloom}) AND IS_USED_LOCK({key}) = CONNECTION_ID()
+  WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {recoverable_prefix}) AND IS_USED_LOCK({key}) = CONNECTION_ID()
     AND IS_USED_LOCK({other_key}) IS NULL;
 SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0) LIMIT 1",
     poll: "SELECT CASE WHEN is_locked = FALSE THEN 0 ELSE 1 END, process_id, locked_at,
@@ -88,7 +88,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
   /*!50720 , transaction_read_only = 0 */",
         "SET NAMES utf8mb4",
     ],
-    settle: &[
+    session_settings: &[
         "USE {schema}",
         "SET SESSION sql_mode = DEFAULT, time_zone = DEFAULT, autocommit = 1, completion_type = 0,
   foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = DEFAULT, lock_wait_timeout = {lock_timeout},
@@ -97,7 +97,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
   /*!50720 , transaction_read_only = 0, transaction_isolation = DEFAULT */",
         "SET NAMES utf8mb4",
     ],
-    alone: &[],
+    autocommit_settings: &[],
     beside: &[],
     encoding: &[],
     open: &["START TRANSACTION READ WRITE", "SAVEPOINT jetbase_file"],
@@ -111,7 +111,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     // A transaction that has ended has taken the savepoint along.
     still_open: &["RELEASE SAVEPOINT jetbase_file"],
     ask_ended: "RELEASE SAVEPOINT jetbase_file",
-    resume: &[
+    restore_settings: &[
         "SET SESSION time_zone = DEFAULT, timestamp = DEFAULT, insert_id = 0, auto_increment_increment = DEFAULT,
   auto_increment_offset = DEFAULT, completion_type = 0, sql_safe_updates = 0, sql_big_selects = 1",
         "SET NAMES utf8mb4",

@@ -6,18 +6,18 @@ pub(super) static SQL: Sql = Sql {
     // Until the schema of the tables is known, the path is the caller's: no operator, no bare name
     // of a function. Then the path holds that schema alone while a table is named, and
     // `pg_catalog` while anything else is.
-    look: &[
+    read_state: &[
         // Nothing here is looked up in a catalog: a timeout of the role would end the message.
         "SHOW row_security",
         "SHOW statement_timeout",
         "SHOW lock_timeout",
         "SHOW search_path",
         "SET LOCAL statement_timeout = 0",
-        "SELECT {look_schema}, current_user, pg_catalog.current_setting('search_path'),
+        "SELECT {state_schema}, current_user, pg_catalog.current_setting('search_path'),
   pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp(),
-  pg_catalog.pg_is_in_recovery(), {look_found}, pg_catalog.current_setting('standard_conforming_strings'),
+  pg_catalog.pg_is_in_recovery(), {state_found}, pg_catalog.current_setting('standard_conforming_strings'),
   pg_catalog.version(), pg_catalog.current_database(), pg_catalog.current_setting('transaction_timeout', true)",
-        "SELECT pg_catalog.set_config('jetbase.schema', COALESCE({look_found}, 'pg_catalog'), true),
+        "SELECT pg_catalog.set_config('jetbase.schema', COALESCE({state_found}, 'pg_catalog'), true),
   pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('lock_timeout', '1s', true),
   CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
     THEN pg_catalog.set_config('transaction_timeout', '0', true) END",
@@ -31,11 +31,11 @@ pub(super) static SQL: Sql = Sql {
   FROM (SELECT pg_catalog.count(*) AS n FROM jetbase_migrations) AS counted
   LEFT JOIN jetbase_migrations ON true ORDER BY order_executed",
     ],
-    look_facts: 5,
+    state_facts: 5,
     history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed",
-    look_lock: &[
+    current_holder: &[
         "LOCK TABLE jetbase_lock IN ACCESS SHARE MODE",
         CATALOG,
         CHECK,
@@ -97,7 +97,7 @@ SELECT system_identifier FROM pg_catalog.pg_control_system()",
 SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}), FALSE",
     acquire_proven: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
   u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
-    FROM s WHERE s.ok AND t.id = 1 AND (NOT t.is_locked OR t.process_id LIKE {heirloom})
+    FROM s WHERE s.ok AND t.id = 1 AND (NOT t.is_locked OR t.process_id LIKE {recoverable_prefix})
     RETURNING t.is_locked, t.process_id)
 SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}), s.ok, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) FROM s",
     poll: "SELECT l.is_locked, l.process_id, l.locked_at, EXISTS (SELECT 1 FROM pg_catalog.pg_locks p
@@ -134,8 +134,8 @@ SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
     untrusted: UNTRUSTED,
     owners_trusted: OWNERS_TRUSTED,
     waiting: &[],
-    settle: &[],
-    alone: &[
+    session_settings: &[],
+    autocommit_settings: &[
         "SET statement_timeout = 0",
         "SELECT pg_catalog.set_config('statement_timeout', {statement_timeout}, false),
   pg_catalog.set_config('lock_timeout', {lock_timeout}, false),
@@ -168,7 +168,7 @@ SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
     still_open: &["SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND xmax = pg_current_xact_id()::xid"],
     // Only an aborted transaction refuses this.
     ask_ended: "SELECT 1",
-    resume: &[
+    restore_settings: &[
         "SET LOCAL statement_timeout = 0",
         CATALOG,
         "RESET SESSION AUTHORIZATION",

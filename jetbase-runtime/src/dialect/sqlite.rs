@@ -4,7 +4,7 @@ use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
     // Where the first statement fails, the connection is in a transaction: nothing else tells.
-    look: &[
+    read_state: &[
         "BEGIN",
         "ROLLBACK",
         "SELECT 'main', '', '', 0, 0, 'main', '', sqlite_version()",
@@ -12,11 +12,11 @@ pub(super) static SQL: Sql = Sql {
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed",
     ],
-    look_facts: 2,
+    state_facts: 2,
     history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed",
-    look_lock: &["SELECT is_locked, process_id FROM {lock} WHERE id = 1"],
+    current_holder: &["SELECT is_locked, process_id FROM {lock} WHERE id = 1"],
     no_table: &["1"],
     probe: "SELECT '', '', {nonce} IS NOT NULL, COALESCE((SELECT file FROM pragma_database_list WHERE name = 'main'), ''),
   (SELECT count(*) = 2 FROM sqlite_master WHERE type = 'table' AND name IN ('jetbase_lock', 'jetbase_migrations')),
@@ -53,7 +53,7 @@ PRAGMA busy_timeout",
 SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 0",
     acquire_proven: "SELECT NULL, NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked);
 UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
-  WHERE id = 1 AND (is_locked = 0 OR process_id LIKE {heirloom});
+  WHERE id = 1 AND (is_locked = 0 OR process_id LIKE {recoverable_prefix});
 SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 1",
     poll: "SELECT is_locked <> 0, process_id, locked_at, NULL FROM {lock} WHERE id = 1",
     take_over: "",
@@ -71,8 +71,8 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     untrusted: "",
     owners_trusted: "",
     waiting: &["PRAGMA busy_timeout = 1000"],
-    settle: &["PRAGMA foreign_keys = OFF"],
-    alone: &[],
+    session_settings: &["PRAGMA foreign_keys = OFF"],
+    autocommit_settings: &[],
     beside: &[],
     encoding: &[],
     open: &["BEGIN IMMEDIATE", "SAVEPOINT jetbase_file"],
@@ -86,7 +86,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     // A transaction that has ended has taken the savepoint along.
     still_open: &["RELEASE jetbase_file"],
     ask_ended: "RELEASE jetbase_file",
-    resume: &["PRAGMA query_only = OFF", "PRAGMA ignore_check_constraints = OFF"],
+    restore_settings: &["PRAGMA query_only = OFF", "PRAGMA ignore_check_constraints = OFF"],
     foreign_keys: "SELECT CASE WHEN (SELECT count(*) FROM pragma_foreign_key_check) > {orphans}
   THEN json('foreign keys') ELSE 1 END",
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)

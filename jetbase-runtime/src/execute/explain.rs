@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jetbase_core::{Dialect, Effect, Position, Transaction, snippet};
 
-use super::message::{Halt, Role};
+use super::message::{MessageFailure, Purpose};
 use super::{Job, Mode};
 use crate::connection::Cause;
 use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError};
@@ -32,7 +32,7 @@ impl Job<'_> {
     pub(super) async fn look_after(
         &self,
         session: &mut Session<'_>,
-        halt: &Halt,
+        halt: &MessageFailure,
         mode: Mode,
     ) -> Found {
         let mut fault = self.orphans(session, halt).await;
@@ -50,7 +50,7 @@ impl Job<'_> {
             fault = self.given_away(session, halt).await;
         }
         let untrusted = match halt.role {
-            Role::Guard if session.sql.guard_codes.contains(&halt.cause.code.as_str()) => {
+            Purpose::Guard if session.sql.guard_codes.contains(&halt.cause.code.as_str()) => {
                 Some(session.untrusted_or(halt.cause.clone()).await)
             }
             _ => None,
@@ -59,12 +59,17 @@ impl Job<'_> {
     }
 
     /// Whether the transaction of the file had ended before the failure, as the server tells.
-    async fn transaction_ended(&self, session: &mut Session<'_>, halt: &Halt, mode: Mode) -> bool {
+    async fn transaction_ended(
+        &self,
+        session: &mut Session<'_>,
+        halt: &MessageFailure,
+        mode: Mode,
+    ) -> bool {
         let has_one = mode != Mode::EachAlone || halt.again.is_some();
         if !has_one || halt.executed == 0 || halt.found_open {
             return false;
         }
-        if halt.role == Role::StillOpen {
+        if halt.role == Purpose::StillOpen {
             return true;
         }
         let answer = session.raw(session.sql.ask_ended).await;
@@ -75,8 +80,12 @@ impl Job<'_> {
     }
 
     /// The rows that lost their parents, in words, when that is what stopped the file.
-    pub(super) async fn orphans(&self, session: &mut Session<'_>, halt: &Halt) -> Option<String> {
-        if halt.role != Role::ForeignKeys {
+    pub(super) async fn orphans(
+        &self,
+        session: &mut Session<'_>,
+        halt: &MessageFailure,
+    ) -> Option<String> {
+        if halt.role != Purpose::ForeignKeys {
             return None;
         }
         let sets = session.raw("PRAGMA foreign_key_check").await.ok()?;
@@ -96,8 +105,9 @@ impl Job<'_> {
 
     /// Whether a file that its fence stopped had released the session lock itself, in words: the row
     /// is still ours, the session lock is not.
-    async fn given_away(&self, session: &mut Session<'_>, halt: &Halt) -> Option<String> {
-        if halt.role != Role::Fence || halt.executed == 0 || !session.proof.is_proof() {
+    async fn given_away(&self, session: &mut Session<'_>, halt: &MessageFailure) -> Option<String> {
+        if halt.role != Purpose::Fence || halt.executed == 0 || !session.liveness.has_session_lock()
+        {
             return None;
         }
         let sets = session.send(session.sql.poll).await.ok()?;
@@ -108,7 +118,7 @@ impl Job<'_> {
     }
 
     /// The connection was lost: whoever reads the history afterwards may know more.
-    pub(super) fn interrupted(&self, halt: Halt, mode: Mode) -> Error {
+    pub(super) fn interrupted(&self, halt: MessageFailure, mode: Mode) -> Error {
         let outcome = if mode == Mode::EachAlone { Outcome::InDoubt } else { Outcome::Unknown };
         Error::new(ErrorKind::Interrupted {
             file: self.migration.path().to_owned(),
@@ -117,48 +127,53 @@ impl Job<'_> {
         })
     }
 
-    pub(super) fn explain(&self, session: &Session<'_>, halt: Halt, found: Found) -> Error {
+    pub(super) fn explain(
+        &self,
+        session: &Session<'_>,
+        halt: MessageFailure,
+        found: Found,
+    ) -> Error {
         let file = self.migration.path();
         let Found { kept, fault, untrusted } = found;
         let fails_check = session.sql.fence_codes.contains(&halt.cause.code.as_str());
         match halt.role {
-            Role::Guard => {
+            Purpose::Guard => {
                 let cause = untrusted.unwrap_or(halt.cause);
                 Error::database(format!("preparing {file}"), &cause).keeping(kept)
             }
-            Role::Fence if fails_check => match fault {
+            Purpose::Fence if fails_check => match fault {
                 Some(fault) => self.file_fault(fault, GIVE_LESS, kept),
                 None => Error::new(ErrorKind::LockLost { file: Some(file.to_owned()), kept }),
             },
-            Role::Statement(index) => self.statement_error(&halt, Some(index), kept),
-            Role::Commit => self.statement_error(&halt, None, kept),
-            Role::StillOpen => self.file_fault(
+            Purpose::Statement(index) => self.statement_error(&halt, Some(index), kept),
+            Purpose::Commit => self.statement_error(&halt, None, kept),
+            Purpose::StillOpen => self.file_fault(
                 "it ends its transaction itself, with a COMMIT or ROLLBACK inside a statement".to_owned(),
                 "take it out: each file is one transaction, which jetbase begins and ends",
                 kept,
             ),
-            Role::ForeignKeys => {
+            Purpose::ForeignKeys => {
                 self.file_fault(fault.unwrap_or(halt.cause.message), NO_ORPHANS, kept)
             }
-            Role::Record | Role::Recorded if fails_check => self.file_fault(
+            Purpose::Record | Purpose::Recorded if fails_check => self.file_fault(
                 "it could not be recorded: the database accepted the row for jetbase_migrations, and did not keep it \
                  as it was"
                     .to_owned(),
                 "look for a trigger, a rule or a policy on jetbase_migrations, and drop it",
                 kept,
             ),
-            Role::Record if halt.cause.code == "23505" && halt.cause.message.contains("_pkey") => {
-                let (schema, table) = (&session.place.schema, "jetbase_migrations");
+            Purpose::Record if halt.cause.code == "23505" && halt.cause.message.contains("_pkey") => {
+                let (schema, table) = (&session.namespace.schema, "jetbase_migrations");
                 Error::place(format!(
                     "{file} cannot be recorded: the numbers of {table} are behind its rows, as after a copy without \
                      its sequence; run SELECT setval(pg_get_serial_sequence('\"{schema}\".{table}', 'order_executed'), \
                      (SELECT max(order_executed) FROM \"{schema}\".{table})), then run again"
                 ))
             }
-            Role::Record | Role::Recorded => {
+            Purpose::Record | Purpose::Recorded => {
                 Error::database(format!("recording {file}"), &halt.cause).keeping(kept)
             }
-            Role::Frame | Role::Fence | Role::Reset => {
+            Purpose::Frame | Purpose::Fence | Purpose::Reset => {
                 Error::database(format!("preparing {file}"), &halt.cause).keeping(kept)
             }
         }
@@ -209,7 +224,7 @@ impl Job<'_> {
         ran.iter().rposition(|(_, effect)| *effect != Effect::Transactional).map_or(0, |at| at + 1)
     }
 
-    fn statement_error(&self, halt: &Halt, index: Option<usize>, kept: Kept) -> Error {
+    fn statement_error(&self, halt: &MessageFailure, index: Option<usize>, kept: Kept) -> Error {
         let text = self.script.text();
         let range =
             index.and_then(|index| self.statements.get(index)).map(|(range, _)| range.clone());

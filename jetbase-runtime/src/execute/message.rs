@@ -8,13 +8,13 @@ use jetbase_core::{Dialect, cut};
 use super::writer::Writer;
 use super::{Job, Mode};
 use crate::connection::{Cause, Failure};
-use crate::dialect::Fill;
+use crate::dialect::Bindings;
 use crate::session::Session;
 
 /// One statement of a message, and what it is there for.
 pub(super) struct Part {
     pub(super) sql: String,
-    pub(super) role: Role,
+    pub(super) role: Purpose,
     /// How many results the server sends for it.
     pub(super) results: usize,
 }
@@ -30,13 +30,13 @@ pub(super) struct Message {
 impl Message {
     /// How many statements of the file it holds.
     fn statements(&self) -> usize {
-        self.parts.iter().filter(|it| matches!(it.role, Role::Statement(_))).count()
+        self.parts.iter().filter(|it| matches!(it.role, Purpose::Statement(_))).count()
     }
 }
 
 /// What a part of a message is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum Purpose {
     /// Settings, and the beginning of the transaction.
     Frame,
     /// Our tables must run nobody else's code.
@@ -59,8 +59,8 @@ pub(super) enum Role {
 }
 
 /// A message that failed.
-pub(super) struct Halt {
-    pub(super) role: Role,
+pub(super) struct MessageFailure {
+    pub(super) role: Purpose,
     pub(super) cause: Cause,
     /// The character of the part that the database points at, from 0.
     pub(super) offset: Option<usize>,
@@ -74,7 +74,7 @@ pub(super) struct Halt {
 
 impl Job<'_> {
     /// The words of the templates that this file fills.
-    pub(super) fn words(&self, session: &Session<'_>, label: &str, mode: Mode) -> Fill {
+    pub(super) fn bindings(&self, session: &Session<'_>, label: &str, mode: Mode) -> Bindings {
         let alone = mode == Mode::EachAlone;
         // A statement that cannot be undone must not be cut off by a default of ours.
         let lock_timeout = self.lock_timeout.unwrap_or(if alone {
@@ -110,7 +110,12 @@ impl Job<'_> {
             .literal("checksum", &self.migration.checksum().to_string())
     }
 
-    pub(super) fn messages(&self, session: &Session<'_>, fill: &Fill, mode: Mode) -> Vec<Message> {
+    pub(super) fn messages(
+        &self,
+        session: &Session<'_>,
+        fill: &Bindings,
+        mode: Mode,
+    ) -> Vec<Message> {
         let writer = Writer { job: self, session, fill };
         match mode {
             Mode::OneMessage => vec![Message { parts: writer.transaction(), again: Some(0) }],
@@ -126,7 +131,7 @@ impl Job<'_> {
     /// How many results the server sends for one of our statements: under a
     /// delimiter of its own, a file may join several into one.
     pub(super) fn results(&self, range: &Range<usize>, session: &Session<'_>) -> usize {
-        match session.place.syntax {
+        match session.namespace.syntax {
             Some(syntax) if self.script.delimiter() != ";" => {
                 cut(self.text(range), ";", syntax).map_or(1, |statements| statements.len().max(1))
             }
@@ -140,7 +145,7 @@ pub(super) async fn deliver(
     session: &mut Session<'_>,
     messages: &[Message],
     from: usize,
-) -> Result<(), Halt> {
+) -> Result<(), MessageFailure> {
     let mut executed = messages.iter().take(from).map(Message::statements).sum();
     let mut found_open = false;
     for message in messages.iter().skip(from) {
@@ -148,15 +153,22 @@ pub(super) async fn deliver(
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
         if let Err(failure) = session.execute(&texts.join(";\n")).await {
             let (part, offset) = locate(parts, &failure);
-            let role = parts.get(part).map_or(Role::Frame, |part| part.role);
+            let role = parts.get(part).map_or(Purpose::Frame, |part| part.role);
             let before = parts.get(..part).unwrap_or_default();
-            executed += before.iter().filter(|it| matches!(it.role, Role::Statement(_))).count();
-            found_open |= before.iter().any(|it| it.role == Role::StillOpen);
+            executed += before.iter().filter(|it| matches!(it.role, Purpose::Statement(_))).count();
+            found_open |= before.iter().any(|it| it.role == Purpose::StillOpen);
             let cause = failure.cause;
-            return Err(Halt { role, cause, offset, executed, found_open, again: *again });
+            return Err(MessageFailure {
+                role,
+                cause,
+                offset,
+                executed,
+                found_open,
+                again: *again,
+            });
         }
         executed += message.statements();
-        found_open |= parts.iter().any(|it| it.role == Role::StillOpen);
+        found_open |= parts.iter().any(|it| it.role == Purpose::StillOpen);
     }
     Ok(())
 }
@@ -190,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_position_is_found_in_its_part() {
-        let part = |sql: &str| Part { sql: sql.into(), role: Role::Frame, results: 1 };
+        let part = |sql: &str| Part { sql: sql.into(), role: Purpose::Frame, results: 1 };
         let message = [part("BEGIN"), part("SELECT ä"), part("COMMIT")];
         let cause = Cause { position: Some(5 + 2 + 8), ..Cause::default() };
         assert_eq!(locate(&message, &Failure { completed: vec![], cause }), (1, Some(7)));

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use jetbase_core::{Action, Dialect, Effect, SessionEffect, Transaction};
 
-use super::message::{Message, Part, Role};
+use super::message::{Message, Part, Purpose};
 use super::{Job, behind_comments};
-use crate::dialect::Fill;
+use crate::dialect::Bindings;
 use crate::session::Session;
 use crate::target::Owner;
 
@@ -14,28 +14,28 @@ use crate::target::Owner;
 pub(super) struct Writer<'w, 'j, 'c> {
     pub(super) job: &'w Job<'j>,
     pub(super) session: &'w Session<'c>,
-    pub(super) fill: &'w Fill,
+    pub(super) fill: &'w Bindings,
 }
 
 impl Writer<'_, '_, '_> {
-    fn part(&self, role: Role, template: &str) -> Part {
+    fn part(&self, role: Purpose, template: &str) -> Part {
         Part { sql: self.fill.fill(template), role, results: 1 }
     }
 
-    fn parts(&self, role: Role, templates: &[&str]) -> Vec<Part> {
+    fn parts(&self, role: Purpose, templates: &[&str]) -> Vec<Part> {
         templates.iter().map(|template| self.part(role, template)).collect()
     }
 
     fn statement(&self, index: usize, range: &Range<usize>) -> Part {
         Part {
             sql: self.job.sent(range),
-            role: Role::Statement(index),
+            role: Purpose::Statement(index),
             results: self.job.results(range, self.session),
         }
     }
 
     fn fences(&self, fence: &str) -> Vec<Part> {
-        let mut parts = vec![self.part(Role::Fence, fence)];
+        let mut parts = vec![self.part(Purpose::Fence, fence)];
         parts.extend(self.session_fence());
         parts
     }
@@ -43,18 +43,18 @@ impl Writer<'_, '_, '_> {
     /// The fence on the session lock, where the session has one that the server knows.
     fn session_fence(&self) -> Option<Part> {
         let server = self.session.dialect != Dialect::Sqlite;
-        (self.session.proof.is_proof() && server)
-            .then(|| self.part(Role::Fence, self.session.sql.fence_proof))
+        (self.session.liveness.has_session_lock() && server)
+            .then(|| self.part(Purpose::Fence, self.session.sql.fence_proof))
     }
 
     fn guard(&self) -> Vec<Part> {
-        self.parts(Role::Guard, self.session.guard(self.session.sql.guard_writing))
+        self.parts(Purpose::Guard, self.session.guard(self.session.sql.guard_writing))
     }
 
     /// The beginning of the transaction, with all checks in front of the file.
     fn opening(&self) -> Vec<Part> {
         let sql = self.session.sql;
-        let mut open = self.parts(Role::Frame, sql.open);
+        let mut open = self.parts(Purpose::Frame, sql.open);
         open.extend(self.guard());
         match self.session.dialect {
             // A locking fence in front would make the Python tool hang instead of fail, and a plain
@@ -74,13 +74,13 @@ impl Writer<'_, '_, '_> {
     /// The whole file in one transaction.
     pub(super) fn transaction(&self) -> Vec<Part> {
         let sql = self.session.sql;
-        let mut parts = self.parts(Role::Frame, sql.settle);
+        let mut parts = self.parts(Purpose::Frame, sql.session_settings);
         parts.extend(self.opening());
-        parts.extend(self.parts(Role::Frame, sql.file_settings));
+        parts.extend(self.parts(Purpose::Frame, sql.file_settings));
         let statements = self.job.statements.iter().enumerate();
         parts.extend(statements.map(|(index, (range, _))| self.statement(index, range)));
         parts.extend(self.resume());
-        parts.extend(self.parts(Role::StillOpen, sql.still_open));
+        parts.extend(self.parts(Purpose::StillOpen, sql.still_open));
         parts.extend(self.closing());
         parts
     }
@@ -93,7 +93,7 @@ impl Writer<'_, '_, '_> {
             Dialect::MySql => false,
             Dialect::Sqlite => self.job.effect < SessionEffect::Setting,
         };
-        self.parts(Role::Frame, if untouched { sql.beside } else { sql.resume })
+        self.parts(Purpose::Frame, if untouched { sql.beside } else { sql.restore_settings })
     }
 
     /// The last checks, the history row, the commit, and what follows it.
@@ -101,27 +101,29 @@ impl Writer<'_, '_, '_> {
         let sql = self.session.sql;
         let mut parts = Vec::new();
         if self.session.foreign_keys && !sql.foreign_keys.is_empty() {
-            parts.push(self.part(Role::ForeignKeys, sql.foreign_keys));
+            parts.push(self.part(Purpose::ForeignKeys, sql.foreign_keys));
         }
         parts.extend(self.fences(sql.fence_locking));
         if self.session.keeps_superseded && self.job.replaces() {
-            parts.extend(self.parts(Role::Guard, self.session.guard(sql.guard_superseded_writing)));
-            parts.extend(self.parts(Role::Record, sql.supersede));
+            parts.extend(
+                self.parts(Purpose::Guard, self.session.guard(sql.guard_superseded_writing)),
+            );
+            parts.extend(self.parts(Purpose::Record, sql.supersede));
         }
         let (record, recorded) = match self.job.action {
             Action::Apply => (sql.insert, sql.inserted),
             Action::Reapply => (sql.update, sql.updated),
             Action::RollBack => (sql.delete, sql.deleted),
         };
-        parts.push(self.part(Role::Record, record));
-        parts.extend(self.parts(Role::Commit, sql.settle_deferred));
-        parts.push(self.part(Role::Recorded, recorded));
-        parts.push(self.part(Role::Commit, "COMMIT"));
+        parts.push(self.part(Purpose::Record, record));
+        parts.extend(self.parts(Purpose::Commit, sql.settle_deferred));
+        parts.push(self.part(Purpose::Recorded, recorded));
+        parts.push(self.part(Purpose::Commit, "COMMIT"));
         // Outside a transaction, the settings of the file's frame are the session's.
         let off = self.job.transaction == Transaction::Off;
         let effect = if off { SessionEffect::Object } else { self.job.effect };
         let reset = self.session.resetting(effect);
-        parts.extend(reset.map(|sql| Part { sql, role: Role::Reset, results: 1 }));
+        parts.extend(reset.map(|sql| Part { sql, role: Purpose::Reset, results: 1 }));
         parts
     }
 
@@ -129,10 +131,10 @@ impl Writer<'_, '_, '_> {
     pub(super) fn each_alone(&self) -> Vec<Message> {
         let sql = self.session.sql;
         let once = |parts| Message { parts, again: None };
-        let mut frame = self.parts(Role::Frame, sql.settle);
+        let mut frame = self.parts(Purpose::Frame, sql.session_settings);
         // Through a pooler, a session's setting would reach other clients.
-        if self.session.proof.is_proof() || self.session.owner != Owner::Run {
-            frame.extend(self.parts(Role::Frame, sql.alone));
+        if self.session.liveness.has_session_lock() || self.session.owner != Owner::Run {
+            frame.extend(self.parts(Purpose::Frame, sql.autocommit_settings));
         }
         let mut messages: Vec<_> = frame.into_iter().map(|part| once(vec![part])).collect();
         // The message that the open transaction begins with.
@@ -149,7 +151,7 @@ impl Writer<'_, '_, '_> {
                 Tables::Locked => self.session_fence().into_iter().collect(),
             });
             if undoable && open.is_none() {
-                parts.extend(self.parts(Role::Frame, sql.open));
+                parts.extend(self.parts(Purpose::Frame, sql.open));
             }
             open = undoable.then(|| open.unwrap_or(messages.len()));
             tables = tables.behind(self.job.text(range));
@@ -166,15 +168,16 @@ impl Writer<'_, '_, '_> {
         }
         let mut last = Vec::new();
         if tables == Tables::Locked {
-            messages.push(once(self.parts(Role::Frame, &["UNLOCK TABLES"])));
+            messages.push(once(self.parts(Purpose::Frame, &["UNLOCK TABLES"])));
         }
         // Whatever the text of the last message holds must be read as it was written.
-        messages
-            .extend(self.parts(Role::Frame, sql.encoding).into_iter().map(|part| once(vec![part])));
+        messages.extend(
+            self.parts(Purpose::Frame, sql.encoding).into_iter().map(|part| once(vec![part])),
+        );
         match open {
             Some(_) => {
                 last.extend(self.resume());
-                last.extend(self.parts(Role::StillOpen, sql.still_open));
+                last.extend(self.parts(Purpose::StillOpen, sql.still_open));
             }
             None => {
                 last.extend(self.resume_alone());
@@ -188,8 +191,9 @@ impl Writer<'_, '_, '_> {
 
     /// A fence outside a transaction, with what it needs.
     fn beside(&self, fence: &str) -> Vec<Part> {
-        let mut parts = self.parts(Role::Frame, self.session.sql.beside);
-        parts.extend(self.parts(Role::Guard, self.session.guard(self.session.sql.guard_reading)));
+        let mut parts = self.parts(Purpose::Frame, self.session.sql.beside);
+        parts
+            .extend(self.parts(Purpose::Guard, self.session.guard(self.session.sql.guard_reading)));
         parts.extend(self.fences(fence));
         parts
     }
@@ -198,7 +202,7 @@ impl Writer<'_, '_, '_> {
     fn resume_alone(&self) -> Vec<Part> {
         match self.session.dialect {
             // The transaction that follows sets it all.
-            Dialect::Postgres => self.parts(Role::Frame, &["RESET SESSION AUTHORIZATION"]),
+            Dialect::Postgres => self.parts(Purpose::Frame, &["RESET SESSION AUTHORIZATION"]),
             Dialect::MySql | Dialect::Sqlite => self.resume(),
         }
     }

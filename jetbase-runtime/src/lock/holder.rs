@@ -5,9 +5,9 @@ use std::time::Duration;
 use jetbase_core::Dialect;
 
 use super::protocol::{Claimant, LockRow, Owner, judge};
-use super::{is_ours, kin};
+use super::{is_ours, same_class};
 use crate::error::{Error, ErrorKind};
-use crate::session::{Session, Writers};
+use crate::session::{Session, Topology};
 
 /// Why a run gives up, in words.
 pub(super) async fn give_up(
@@ -59,9 +59,9 @@ pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String
     if !is_ours(owner) {
         return format!("the Python tool (process {owner})");
     }
-    let here = kin(session, session.proof);
-    let elsewhere = session.proof.is_proof() && !owner.starts_with(&here);
-    if session.writers == Writers::Several && elsewhere {
+    let here = same_class(session, session.liveness);
+    let elsewhere = session.liveness.has_session_lock() && !owner.starts_with(&here);
+    if session.topology == Topology::Cluster && elsewhere {
         return format!("process {owner} on another node of the cluster");
     }
     if session.dialect == Dialect::Sqlite && elsewhere {

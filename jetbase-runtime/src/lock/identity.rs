@@ -4,7 +4,7 @@ use std::fmt;
 
 use jetbase_core::Checksum;
 
-use crate::lock::Proof;
+use crate::lock::Liveness;
 
 /// The value of `process_id`: a UUID of version 8, `6a6250CC-ssss-8sss-vrrr-rrrrrrrrrrrr`.
 ///
@@ -20,7 +20,7 @@ fn digest28(text: &str) -> u32 {
 }
 
 impl ProcessId {
-    pub(crate) fn new(proof: Proof, server: &str) -> Self {
+    pub(crate) fn new(proof: Liveness, server: &str) -> Self {
         let random = uuid::Uuid::new_v4().to_string();
         let tail = random.get(19..).unwrap_or_default();
         ProcessId(format!("{}{tail}", prefix(proof, server)))
@@ -32,13 +32,13 @@ impl ProcessId {
 }
 
 /// What all ids of one proof on one server begin with: up to and with the third hyphen.
-pub(crate) fn prefix(proof: Proof, server: &str) -> String {
+pub(crate) fn prefix(proof: Liveness, server: &str) -> String {
     let server = digest28(server);
     format!("6a6250{:02x}-{:04x}-8{:03x}-", proof as u8, server >> 12, server & 0xfff)
 }
 
 /// What all ids of one proof begin with, whatever server they were made on.
-pub(crate) fn class(proof: Proof) -> String {
+pub(crate) fn class(proof: Liveness) -> String {
     format!("6a6250{:02x}-", proof as u8)
 }
 
@@ -59,12 +59,12 @@ mod tests {
 
     #[test]
     fn an_id_is_a_uuid_of_version_8() {
-        let id = ProcessId::new(Proof::Advisory, "7301");
+        let id = ProcessId::new(Liveness::Advisory, "7301");
         let uuid = uuid::Uuid::parse_str(id.as_str()).unwrap();
         assert_eq!(uuid.get_version_num(), 8);
         assert_eq!(uuid.get_variant(), uuid::Variant::RFC4122);
-        assert!(id.as_str().starts_with(&prefix(Proof::Advisory, "7301")));
-        assert!(!id.as_str().starts_with(&prefix(Proof::None, "7301")));
+        assert!(id.as_str().starts_with(&prefix(Liveness::Advisory, "7301")));
+        assert!(!id.as_str().starts_with(&prefix(Liveness::None, "7301")));
         assert!(is_ours(id.as_str()));
         assert!(!is_ours(&uuid::Uuid::new_v4().to_string()));
     }

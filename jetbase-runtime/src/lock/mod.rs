@@ -18,14 +18,14 @@ use crate::cancel::Cancel;
 use crate::connection::{Failure, ResultSet};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
-use crate::session::{Session, Writers};
+use crate::session::{Session, Topology};
 
 pub(crate) use holder::describe;
 use holder::{give_up, obstructor};
 use identity::ProcessId;
 pub(crate) use identity::is_ours;
-use protocol::{Action, Claimant, Progress, Seen, next};
-pub(crate) use protocol::{LockRow, Proof};
+use protocol::{Action, Claimant, Observation, Progress, next};
+pub(crate) use protocol::{Liveness, LockRow};
 pub(crate) use release::{Release, release, release_afresh};
 use side_file::SideFile;
 use tables::create_tables;
@@ -36,7 +36,7 @@ pub use wait::Wait;
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     id: String,
-    proof: Proof,
+    liveness: Liveness,
 }
 
 impl Claim {
@@ -47,11 +47,11 @@ impl Claim {
 
 /// Whether everything a run does is guarded by the fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
+pub(crate) enum Commits {
     /// Transactional files only, on PostgreSQL.
-    Fenced,
+    PerFile,
     /// Some statements commit by themselves.
-    Open,
+    PerStatement,
 }
 
 /// The lock, held.
@@ -67,8 +67,8 @@ pub(crate) struct Held {
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// When a waiter first says for whom, and how often it repeats that.
-pub(crate) const FIRST_WORD: Duration = Duration::from_secs(5);
-pub(crate) const NEXT_WORD: Duration = Duration::from_secs(30);
+pub(crate) const FIRST_NOTICE: Duration = Duration::from_secs(5);
+pub(crate) const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Takes the lock; the session's `{me}` is the process id from now on.
 pub(crate) async fn acquire(
@@ -76,27 +76,27 @@ pub(crate) async fn acquire(
     limit: Limit,
     listener: &mut Listener,
     cancel: &Cancel,
-    work: Work,
+    work: Commits,
 ) -> Result<Held, Error> {
     session.wait_within(limit).await;
     let found = session.file.as_deref().map_or(Ok(None), SideFile::find_or_make);
     let side_file = found.map_err(Error::place)?;
     if let Some(file) = &side_file {
-        session.proof = Proof::File;
+        session.liveness = Liveness::File;
         session.server = file.identity();
     }
     // The fence can only stop those whose every step it guards.
     let fenceable = session.dialect == Dialect::Postgres && !session.server.is_empty();
-    if fenceable && session.proof == Proof::None && work == Work::Fenced {
-        session.proof = Proof::Fenced;
+    if fenceable && session.liveness == Liveness::None && work == Commits::PerFile {
+        session.liveness = Liveness::Fenced;
     }
     let claimant = claimant(session, fenceable);
     session.fill = session
         .fill
         .clone()
         .literal("me", &claimant.id)
-        .literal("heirloom", &format!("{}%", claimant.heirloom));
-    session.claim = Some(Claim { id: claimant.id.clone(), proof: claimant.proof });
+        .literal("recoverable_prefix", &format!("{}%", claimant.recoverable_prefix));
+    session.claim = Some(Claim { id: claimant.id.clone(), liveness: claimant.liveness });
 
     let held = contend(session, side_file, &claimant, limit, listener, cancel).await?;
     session.work_without_limit().await;
@@ -114,14 +114,14 @@ async fn contend(
 ) -> Result<Held, Error> {
     let (started, patience) = (Instant::now(), limit.patience());
     let mut pause = FIRST_PAUSE;
-    let mut word = FIRST_WORD;
+    let mut word = FIRST_NOTICE;
     let mut row = LockRow::default();
     let mut silence = Silence::default();
     let mut obstacle = None;
     let mut progress = Progress::default();
     let mut seen = match session.has_tables {
         true => attempt(session, &mut side_file, &mut obstacle).await?,
-        false => Seen::NoTables,
+        false => Observation::NoTables,
     };
     loop {
         progress.waited = started.elapsed();
@@ -135,7 +135,7 @@ async fn contend(
             Action::CreateTables => {
                 seen = match create_tables(session, limit, &mut obstacle).await? {
                     true => attempt(session, &mut side_file, &mut obstacle).await?,
-                    false => Seen::Unreadable,
+                    false => Observation::Unreadable,
                 };
             }
             Action::CreateRow => {
@@ -151,34 +151,34 @@ async fn contend(
                 seen = take_over(session, owner, &mut obstacle).await?;
                 silence = Silence::default();
             }
-            Action::Look => {
-                seen = look(session, side_file.as_mut(), &mut silence, &mut obstacle).await?;
-                if let Seen::Row(found) = &seen {
+            Action::ReadRow => {
+                seen = read_row(session, side_file.as_mut(), &mut silence, &mut obstacle).await?;
+                if let Observation::Row(found) = &seen {
                     row = found.clone();
                 }
             }
             Action::Sleep => {
                 if progress.waited >= word {
-                    word += NEXT_WORD;
+                    word += NOTICE_INTERVAL;
                     let holder = obstructor(session, &row, obstacle.as_deref()).await;
-                    listener.tell(&Event::Waiting { holder, since: row.since.clone() });
+                    listener.emit(&Event::Waiting { holder, since: row.since.clone() });
                 }
                 let jitter = 0.5 + fastrand::f64();
                 cancel.sleep(pause.mul_f64(jitter)).await;
                 pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
                 progress = Progress { waited: progress.waited, ..Progress::default() };
-                seen = Seen::Refused;
+                seen = Observation::Refused;
             }
             Action::Hold => {
                 let recovered = match seen {
-                    Seen::Won(dead) => dead,
+                    Observation::Won(dead) => dead,
                     _ => None,
                 };
                 if let Some(from) = &recovered {
-                    listener.tell(&Event::Recovered { from: from.clone() });
+                    listener.emit(&Event::Recovered { from: from.clone() });
                 }
                 let waited = started.elapsed();
-                listener.tell(&Event::Acquired { waited });
+                listener.emit(&Event::Acquired { waited });
                 return Ok(Held { waited, recovered, _side_file: side_file });
             }
             Action::GiveUp => {
@@ -191,19 +191,23 @@ async fn contend(
 /// Who we are to the others.
 fn claimant(session: &Session<'_>, fenceable: bool) -> Claimant {
     Claimant {
-        id: ProcessId::new(session.proof, &session.server).as_str().to_owned(),
-        proof: session.proof,
-        heirloom: kin(session, session.proof),
-        fenced: if fenceable { kin(session, Proof::Fenced) } else { String::new() },
+        id: ProcessId::new(session.liveness, &session.server).as_str().to_owned(),
+        liveness: session.liveness,
+        recoverable_prefix: same_class(session, session.liveness),
+        fenced_prefix: if fenceable {
+            same_class(session, Liveness::Fenced)
+        } else {
+            String::new()
+        },
     }
 }
 
 /// What the ids begin with whose owners' lives can be judged from here.
-fn kin(session: &Session<'_>, proof: Proof) -> String {
-    match session.writers {
+fn same_class(session: &Session<'_>, proof: Liveness) -> String {
+    match session.topology {
         // A file of SQLite may have several names, each with a side file of its own.
-        Writers::One if proof != Proof::File => identity::class(proof),
-        Writers::One | Writers::Several => identity::prefix(proof, &session.server),
+        Topology::SingleWriter if proof != Liveness::File => identity::class(proof),
+        Topology::SingleWriter | Topology::Cluster => identity::prefix(proof, &session.server),
     }
 }
 
@@ -230,26 +234,26 @@ async fn take_over(
     session: &mut Session<'_>,
     dead: &str,
     obstacle: &mut Option<String>,
-) -> Result<Seen, Error> {
+) -> Result<Observation, Error> {
     session.fill = session.fill.clone().literal("dead", dead);
-    let sql = match session.proof.is_proof() {
+    let sql = match session.liveness.has_session_lock() {
         true => session.sql.take_over_proven,
         false => session.sql.take_over,
     };
     let answer = match session.write(sql).await {
         Ok(sets) => sets.last().and_then(|set| set.rows.first()).cloned().unwrap_or_default(),
         Err(failure) => {
-            let_go(session, &mut None).await;
+            release_session_lock(session, &mut None).await;
             return refused(&failure, "taking the migration lock over", obstacle);
         }
     };
     if answer.is_true(0) {
-        return Ok(Seen::Won(Some(dead.to_owned())));
+        return Ok(Observation::Won(Some(dead.to_owned())));
     }
     if answer.is_true(1) {
-        let_go(session, &mut None).await;
+        release_session_lock(session, &mut None).await;
     }
-    Ok(Seen::Refused)
+    Ok(Observation::Refused)
 }
 
 /// Tries to take the lock: one atomic UPDATE, committed at once.
@@ -257,20 +261,23 @@ async fn attempt(
     session: &mut Session<'_>,
     side_file: &mut Option<SideFile>,
     obstacle: &mut Option<String>,
-) -> Result<Seen, Error> {
+) -> Result<Observation, Error> {
     if side_file.as_mut().is_some_and(|file| !file.try_lock()) {
-        return Ok(Seen::Refused);
+        return Ok(Observation::Refused);
     }
-    let sql =
-        if session.proof.is_proof() { session.sql.acquire_proven } else { session.sql.acquire };
+    let sql = if session.liveness.has_session_lock() {
+        session.sql.acquire_proven
+    } else {
+        session.sql.acquire
+    };
     let sets = match session.write(sql).await {
         Ok(sets) => sets,
         Err(Failure { cause, .. }) if session.sql.no_table.contains(&cause.code.as_str()) => {
-            return Ok(Seen::NoTables);
+            return Ok(Observation::NoTables);
         }
         Err(failure) => {
             // The proof may be ours although the row is not: kept, it would look like a holder's.
-            let_go(session, side_file).await;
+            release_session_lock(session, side_file).await;
             return refused(&failure, "taking the migration lock", obstacle);
         }
     };
@@ -279,17 +286,17 @@ async fn attempt(
         |set: Option<&ResultSet>| set.and_then(|set| set.rows.first()).cloned().unwrap_or_default();
     let (before, answer) = (first(sets.first()), first(sets.last()));
     if answer.is_true(0) {
-        return Ok(Seen::Won(before.opt(2).map(str::to_owned)));
+        return Ok(Observation::Won(before.opt(2).map(str::to_owned)));
     }
     if answer.is_true(1) {
-        let_go(session, side_file).await;
+        release_session_lock(session, side_file).await;
     }
-    Ok(Seen::Refused)
+    Ok(Observation::Refused)
 }
 
 /// Gives the proof of life back, because the row is not ours.
-async fn let_go(session: &mut Session<'_>, side_file: &mut Option<SideFile>) {
-    if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
+async fn release_session_lock(session: &mut Session<'_>, side_file: &mut Option<SideFile>) {
+    if session.liveness.has_session_lock() && session.dialect != Dialect::Sqlite {
         let _ = session.ask(session.sql.release_proof).await;
     }
     if let Some(file) = side_file {
@@ -302,19 +309,19 @@ pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>
     let found = session.file.as_deref().map_or(Ok(None), SideFile::find);
     let mut side_file = found.map_err(Error::place)?;
     let proof = match session.dialect {
-        Dialect::Postgres => Proof::Advisory,
-        Dialect::MySql => Proof::GetLock,
-        Dialect::Sqlite => Proof::File,
+        Dialect::Postgres => Liveness::Advisory,
+        Dialect::MySql => Liveness::GetLock,
+        Dialect::Sqlite => Liveness::File,
     };
     if let Some(file) = &side_file {
         session.server = file.identity();
     }
-    let kin = kin(session, proof);
+    let same_class = same_class(session, proof);
     let mut obstacle = None;
     let silence = &mut Silence::default();
-    let row = match look(session, side_file.as_mut(), silence, &mut obstacle).await? {
-        Seen::Row(row) => row,
-        Seen::Unreadable => {
+    let row = match read_row(session, side_file.as_mut(), silence, &mut obstacle).await? {
+        Observation::Row(row) => row,
+        Observation::Unreadable => {
             return Err(Error::new(ErrorKind::Blocked {
                 obstacle: obstructor(session, &LockRow::default(), obstacle.as_deref()).await,
                 waited: Duration::ZERO,
@@ -322,32 +329,34 @@ pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>
         }
         _ => return Ok(None),
     };
-    let known = row.owner.as_ref().is_some_and(|owner| owner.starts_with(&kin));
+    let known = row.owner.as_ref().is_some_and(|owner| owner.starts_with(&same_class));
     Ok(Some(LockRow { alive: row.alive.filter(|_| known), ..row }))
 }
 
-async fn look(
+async fn read_row(
     session: &mut Session<'_>,
     side_file: Option<&mut SideFile>,
     silence: &mut Silence,
     obstacle: &mut Option<String>,
-) -> Result<Seen, Error> {
+) -> Result<Observation, Error> {
     let sets = match session.send(session.sql.poll).await {
         Ok(sets) => sets,
         Err(Failure { cause, .. }) if session.sql.no_table.contains(&cause.code.as_str()) => {
-            return Ok(Seen::NoTables);
+            return Ok(Observation::NoTables);
         }
         Err(failure) => {
             refused(&failure, "looking at the migration lock", obstacle)?;
-            return Ok(Seen::Unreadable);
+            return Ok(Observation::Unreadable);
         }
     };
-    let Some(row) = sets.first().and_then(|set| set.rows.first()) else { return Ok(Seen::NoRow) };
+    let Some(row) = sets.first().and_then(|set| set.rows.first()) else {
+        return Ok(Observation::NoRow);
+    };
     let alive = match side_file {
         Some(file) => Some(file.is_held_by_others()),
         None => row.opt(3).map(|_| row.is_true(3)),
     };
-    Ok(Seen::Row(LockRow {
+    Ok(Observation::Row(LockRow {
         locked: row.is_true(0),
         owner: row.opt(1).map(str::to_owned),
         since: row.opt(2).map(str::to_owned),
@@ -357,7 +366,11 @@ async fn look(
 }
 
 /// An attempt that the database refuses for the moment is one that failed.
-fn refused(failure: &Failure, doing: &str, obstacle: &mut Option<String>) -> Result<Seen, Error> {
+fn refused(
+    failure: &Failure,
+    doing: &str,
+    obstacle: &mut Option<String>,
+) -> Result<Observation, Error> {
     if !failure.cause.is_contended() {
         return Err(Error::database(doing, &failure.cause));
     }
@@ -365,5 +378,5 @@ fn refused(failure: &Failure, doing: &str, obstacle: &mut Option<String>) -> Res
         "another connection that locks the table jetbase_lock or jetbase_migrations (while {doing}: {}, {})",
         failure.cause.message, failure.cause.code
     ));
-    Ok(Seen::Refused)
+    Ok(Observation::Refused)
 }

@@ -17,7 +17,7 @@ mod sessions;
 mod tests;
 mod world;
 
-use super::Proof;
+use super::Liveness;
 use super::identity::prefix;
 use super::protocol::Claimant;
 use world::{Client, Id};
@@ -43,15 +43,15 @@ enum Fence {
 /// How a run reaches the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Access {
-    proof: Proof,
+    liveness: Liveness,
     /// Each transaction may get another of the server's sessions.
     pooled: bool,
 }
 
-const DIRECT: Access = Access { proof: Proof::Advisory, pooled: false };
-const POOLED: Access = Access { proof: Proof::None, pooled: true };
+const DIRECT: Access = Access { liveness: Liveness::Advisory, pooled: false };
+const POOLED: Access = Access { liveness: Liveness::None, pooled: true };
 /// As a pooled run of transactional files only calls itself.
-const FENCED: Access = Access { proof: Proof::Fenced, pooled: true };
+const FENCED: Access = Access { liveness: Liveness::Fenced, pooled: true };
 
 /// A mistake in the runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ enum Flaw {
     Reconnects,
     /// The session lock is given back in front of the row.
     ProofFirst,
-    /// The row of a kin is taken without its session lock.
+    /// The row of a same_class is taken without its session lock.
     RobsWithoutProof,
     /// The last fence reads the transaction's snapshot.
     PlainFence,
@@ -121,7 +121,13 @@ const SERVER: &str = "7301";
 
 impl Setup {
     fn new(runs: [Access; 2], files: [File; 2]) -> Self {
-        let proofs = [Proof::None, Proof::Advisory, Proof::GetLock, Proof::File, Proof::Fenced];
+        let proofs = [
+            Liveness::None,
+            Liveness::Advisory,
+            Liveness::GetLock,
+            Liveness::File,
+            Liveness::Fenced,
+        ];
         Setup {
             runs,
             files,
@@ -142,7 +148,7 @@ impl Setup {
         Setup { flaw, ..self }
     }
 
-    fn prefix(&self, proof: Proof) -> String {
+    fn prefix(&self, proof: Liveness) -> String {
         self.prefixes[proof as usize].clone()
     }
 
@@ -154,14 +160,18 @@ impl Setup {
     fn claimant(&self, run: usize, client: &Client) -> Claimant {
         Claimant {
             id: self.text(Id::Run(run as u8), client.claim),
-            proof: client.claim,
-            heirloom: self.prefix(client.claim),
-            fenced: if self.fenceable() { self.prefix(Proof::Fenced) } else { String::new() },
+            liveness: client.claim,
+            recoverable_prefix: self.prefix(client.claim),
+            fenced_prefix: if self.fenceable() {
+                self.prefix(Liveness::Fenced)
+            } else {
+                String::new()
+            },
         }
     }
 
     /// A process id as it stands in the row.
-    fn text(&self, id: Id, claim: Proof) -> String {
+    fn text(&self, id: Id, claim: Liveness) -> String {
         match id {
             Id::Run(run) => format!("{}8000-00000000000{run}", self.prefix(claim)),
             Id::Heir(run) => format!("{}8000-10000000000{run}", self.prefix(claim)),

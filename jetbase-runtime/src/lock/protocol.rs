@@ -7,7 +7,7 @@ use std::time::Duration;
 /// How an owner's life can be proved; the number stands in its process id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub(crate) enum Proof {
+pub(crate) enum Liveness {
     /// It cannot: a pooler, a caller's connection, a cluster, the Python tool.
     None = 0,
     /// By a PostgreSQL session advisory lock.
@@ -16,15 +16,15 @@ pub(crate) enum Proof {
     GetLock = 2,
     /// By a lock on the file beside an SQLite database.
     File = 3,
-    /// It cannot, but all that its owner does is fenced: whoever takes the lock
+    /// It cannot, but all that its owner does is fenced_prefix: whoever takes the lock
     /// over stops it. PostgreSQL without a session of our own, transactional files only.
     Fenced = 4,
 }
 
-impl Proof {
+impl Liveness {
     /// Whether a session lock goes with the row.
-    pub(crate) const fn is_proof(self) -> bool {
-        matches!(self, Proof::Advisory | Proof::GetLock | Proof::File)
+    pub(crate) const fn has_session_lock(self) -> bool {
+        matches!(self, Liveness::Advisory | Liveness::GetLock | Liveness::File)
     }
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct LockRow {
 
 /// What an attempt, or a look, has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub(crate) enum Observation {
     /// There are no tables, or not both.
     NoTables,
     /// The table is there, its row is not.
@@ -86,11 +86,11 @@ pub(crate) struct Claimant {
     /// Our process id.
     pub(crate) id: String,
     /// How our own life can be proved.
-    pub(crate) proof: Proof,
+    pub(crate) liveness: Liveness,
     /// What the ids begin with whose lives we can judge, and inherit from: same server, same proof.
-    pub(crate) heirloom: String,
-    /// What the ids begin with whose every step is fenced, on the same server; empty where that is unknown.
-    pub(crate) fenced: String,
+    pub(crate) recoverable_prefix: String,
+    /// What the ids begin with whose every step is fenced_prefix, on the same server; empty where that is unknown.
+    pub(crate) fenced_prefix: String,
 }
 
 /// What to do next.
@@ -101,7 +101,7 @@ pub(crate) enum Action {
     TryAcquire,
     /// Compare-and-set from the owner that was seen, unless a transaction holds the row.
     TakeOver,
-    Look,
+    ReadRow,
     /// Wait, then look again.
     Sleep,
     /// The lock is ours: work.
@@ -124,13 +124,13 @@ pub(crate) struct Patience {
 pub(crate) enum Owner {
     Nobody,
     /// The row is free, but somebody has the session lock: on its way in, or out.
-    Passing,
+    Changing,
     Us,
     /// Its proof is free: it will never come back.
     Dead,
     Alive,
     /// Nobody can know, but it has been silent for long, and the fence would stop it.
-    Silent,
+    Unresponsive,
     Unknown,
 }
 
@@ -142,15 +142,16 @@ const PASSING: Duration = Duration::from_secs(1);
 /// Judges the owner of a row.
 pub(crate) fn judge(claimant: &Claimant, row: &LockRow) -> Owner {
     let owner = row.owner.as_deref().unwrap_or_default();
-    let kin = claimant.proof.is_proof() && owner.starts_with(&claimant.heirloom);
-    let fenced = !claimant.fenced.is_empty() && owner.starts_with(&claimant.fenced);
+    let same_class =
+        claimant.liveness.has_session_lock() && owner.starts_with(&claimant.recoverable_prefix);
+    let fenced = !claimant.fenced_prefix.is_empty() && owner.starts_with(&claimant.fenced_prefix);
     match row.alive {
-        Some(true) if !row.locked && claimant.proof.is_proof() => Owner::Passing,
+        Some(true) if !row.locked && claimant.liveness.has_session_lock() => Owner::Changing,
         _ if !row.locked => Owner::Nobody,
         _ if owner == claimant.id => Owner::Us,
-        Some(false) if kin => Owner::Dead,
-        Some(true) if kin => Owner::Alive,
-        _ if fenced && row.silent >= SILENCE => Owner::Silent,
+        Some(false) if same_class => Owner::Dead,
+        Some(true) if same_class => Owner::Alive,
+        _ if fenced && row.silent >= SILENCE => Owner::Unresponsive,
         _ => Owner::Unknown,
     }
 }
@@ -160,7 +161,7 @@ pub(crate) fn judge(claimant: &Claimant, row: &LockRow) -> Owner {
 /// Of any [`MOST_TURNS`] actions in a row one is a pause or the end, whatever the database answers.
 pub(crate) fn next(
     claimant: &Claimant,
-    seen: &Seen,
+    seen: &Observation,
     progress: Progress,
     patience: Patience,
 ) -> Action {
@@ -170,19 +171,19 @@ pub(crate) fn next(
     };
     let soon = || wait(Some(patience.unknown.max(PASSING)));
     let action = match seen {
-        Seen::NoTables => Action::CreateTables,
-        Seen::NoRow => Action::CreateRow,
-        Seen::Won(_) => return Action::Hold,
-        Seen::Refused => Action::Look,
-        Seen::Unreadable => return soon(),
-        Seen::Row(row) => match judge(claimant, row) {
+        Observation::NoTables => Action::CreateTables,
+        Observation::NoRow => Action::CreateRow,
+        Observation::Won(_) => return Action::Hold,
+        Observation::Refused => Action::ReadRow,
+        Observation::Unreadable => return soon(),
+        Observation::Row(row) => match judge(claimant, row) {
             // Something stands in the way that the row does not show.
             Owner::Nobody | Owner::Dead if progress.refused >= MOST_REFUSED => return soon(),
             Owner::Nobody | Owner::Dead => Action::TryAcquire,
             // An acknowledgement was lost: the attempt had succeeded.
             Owner::Us => return Action::Hold,
-            Owner::Silent => Action::TakeOver,
-            Owner::Passing => return soon(),
+            Owner::Unresponsive => Action::TakeOver,
+            Owner::Changing => return soon(),
             Owner::Alive => return wait(patience.living),
             Owner::Unknown => return wait(Some(patience.unknown)),
         },
@@ -202,23 +203,29 @@ mod tests {
         Progress { waited, ..Progress::default() }
     }
 
-    fn claimant(proof: Proof) -> Claimant {
+    fn claimant(proof: Liveness) -> Claimant {
         Claimant {
             id: "6a625001-aaaa-8aaa-me".into(),
-            proof,
-            heirloom: "6a625001-aaaa-8aaa-".into(),
-            fenced: "6a625004-aaaa-8aaa-".into(),
+            liveness: proof,
+            recoverable_prefix: "6a625001-aaaa-8aaa-".into(),
+            fenced_prefix: "6a625004-aaaa-8aaa-".into(),
         }
     }
 
-    fn row(owner: &str, alive: Option<bool>) -> Seen {
+    fn row(owner: &str, alive: Option<bool>) -> Observation {
         let silent = Duration::ZERO;
-        Seen::Row(LockRow { locked: true, owner: Some(owner.into()), since: None, alive, silent })
+        Observation::Row(LockRow {
+            locked: true,
+            owner: Some(owner.into()),
+            since: None,
+            alive,
+            silent,
+        })
     }
 
     #[test]
     fn only_the_provably_dead_are_inherited_from() {
-        let us = claimant(Proof::Advisory);
+        let us = claimant(Liveness::Advisory);
         let soon = Duration::from_secs(1);
         for (owner, alive, action) in [
             ("6a625001-aaaa-8aaa-other", Some(false), Action::TryAcquire),
@@ -236,7 +243,7 @@ mod tests {
             );
         }
         // Who cannot prove its own life inherits from nobody.
-        let us = claimant(Proof::None);
+        let us = claimant(Liveness::None);
         assert_eq!(
             next(&us, &row("6a625001-aaaa-8aaa-other", Some(false)), after(soon), PATIENCE),
             Action::Sleep
@@ -245,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_living_are_waited_for_and_the_unknown_for_a_while() {
-        let us = claimant(Proof::Advisory);
+        let us = claimant(Liveness::Advisory);
         let late = Duration::from_secs(3600);
         assert_eq!(
             next(&us, &row("6a625001-aaaa-8aaa-other", Some(true)), after(late), PATIENCE),
@@ -259,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_silent_are_taken_over_only_where_the_fence_stops_them() {
-        let us = claimant(Proof::Fenced);
+        let us = claimant(Liveness::Fenced);
         let late = Duration::from_secs(31);
         for (owner, silent, action) in [
             ("6a625004-aaaa-8aaa-other", 30, Action::TakeOver),
@@ -277,7 +284,7 @@ mod tests {
                 silent,
             };
             assert_eq!(
-                next(&us, &Seen::Row(row), after(late), PATIENCE),
+                next(&us, &Observation::Row(row), after(late), PATIENCE),
                 action,
                 "{owner} {silent:?}"
             );
@@ -286,8 +293,8 @@ mod tests {
 
     #[test]
     fn a_session_lock_without_a_row_is_waited_for() {
-        let us = claimant(Proof::Advisory);
-        let free = |alive| Seen::Row(LockRow { alive, ..LockRow::default() });
+        let us = claimant(Liveness::Advisory);
+        let free = |alive| Observation::Row(LockRow { alive, ..LockRow::default() });
         let soon = Duration::from_millis(100);
         let never = Patience { living: Some(Duration::ZERO), unknown: Duration::ZERO };
         assert_eq!(next(&us, &free(Some(true)), after(soon), never), Action::Sleep);
@@ -299,7 +306,7 @@ mod tests {
     }
 
     /// Any answer that a database can give, also wrong ones.
-    fn answers() -> impl Strategy<Value = Seen> {
+    fn answers() -> impl Strategy<Value = Observation> {
         let row = (any::<bool>(), any::<Option<bool>>(), 0..4_usize, 0..60_u64).prop_map(
             |(locked, alive, owner, silent)| {
                 let owners = [
@@ -310,14 +317,14 @@ mod tests {
                 ];
                 let owner = owners.get(owner).map(|owner| (*owner).to_owned());
                 let silent = Duration::from_secs(silent);
-                Seen::Row(LockRow { locked, owner, since: None, alive, silent })
+                Observation::Row(LockRow { locked, owner, since: None, alive, silent })
             },
         );
         prop_oneof![
-            Just(Seen::NoTables),
-            Just(Seen::NoRow),
-            Just(Seen::Refused),
-            Just(Seen::Unreadable),
+            Just(Observation::NoTables),
+            Just(Observation::NoRow),
+            Just(Observation::Refused),
+            Just(Observation::Unreadable),
             row
         ]
     }
@@ -328,7 +335,7 @@ mod tests {
             answers in prop::collection::vec(answers(), 1..200),
             limit in 0..5_u64,
         ) {
-            let us = claimant(Proof::Advisory);
+            let us = claimant(Liveness::Advisory);
             let limit = Duration::from_secs(limit);
             let patience = Patience { living: Some(limit), unknown: limit };
             let mut progress = Progress::default();

@@ -5,14 +5,14 @@ use std::time::Duration;
 use jetbase_core::{Dialect, Record};
 
 use super::identity::ProcessId;
-use super::protocol::{Proof, Seen};
+use super::protocol::{Liveness, Observation};
 use super::{Claim, Held, Limit, Wait, attempt};
 use crate::connection::Cause;
 use crate::error::Error;
-use crate::look::Wish;
-use crate::run::first_look;
+use crate::run::read_state;
 use crate::session::{Session, nonce};
-use crate::target::Open;
+use crate::state::NamespaceOptions;
+use crate::target::Connect;
 
 /// What became of the lock at the end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Re
         }
         tokio::time::sleep(Duration::from_millis(20) * tries.min(25)).await;
     };
-    if session.proof.is_proof() && session.dialect != Dialect::Sqlite {
+    if session.liveness.has_session_lock() && session.dialect != Dialect::Sqlite {
         let _ = session.ask(session.sql.release_proof).await;
     }
     let freed = sets.first().is_some_and(|set| set.affected == 1);
@@ -52,21 +52,21 @@ pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Re
 /// With a proof, only once the old session is provably gone; without one, only
 /// where the fence keeps the old session from working on (PostgreSQL).
 pub(crate) async fn release_afresh(
-    origin: &mut dyn Open,
-    wish: &Wish,
+    origin: &mut dyn Connect,
+    options: &NamespaceOptions,
     claim: &Claim,
 ) -> Result<Vec<Record>, Error> {
-    let found = first_look(origin, wish).await?;
+    let found = read_state(origin, options).await?;
     let nonce = nonce();
     let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
     let mut session = Session::open(origin, &found, &nonce, limit).await?;
     session.wait_within(limit).await;
-    let heir = ProcessId::new(session.proof, &session.server);
-    session.fill = session.fill.clone().literal("heirloom", &claim.id);
-    if claim.proof.is_proof() && session.proof == claim.proof {
+    let heir = ProcessId::new(session.liveness, &session.server);
+    session.fill = session.fill.clone().literal("recoverable_prefix", &claim.id);
+    if claim.liveness.has_session_lock() && session.liveness == claim.liveness {
         session.fill = session.fill.clone().literal("me", heir.as_str());
         for _ in 0..25 {
-            if let Seen::Won(_) = attempt(&mut session, &mut None, &mut None).await? {
+            if let Observation::Won(_) = attempt(&mut session, &mut None, &mut None).await? {
                 session
                     .write(session.sql.release)
                     .await
@@ -75,7 +75,7 @@ pub(crate) async fn release_afresh(
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-    } else if claim.proof == Proof::Fenced {
+    } else if claim.liveness == Liveness::Fenced {
         session.fill = session.fill.clone().literal("me", &claim.id);
         let _ = session.write(session.sql.release).await;
     }

@@ -69,7 +69,7 @@ impl Limit {
 
     /// How long one try to connect may take, before the run says that it waits.
     pub(crate) fn of_connecting(&self) -> Duration {
-        self.left().min(super::FIRST_WORD)
+        self.left().min(super::FIRST_NOTICE)
     }
 
     pub(super) fn patience(&self) -> Patience {

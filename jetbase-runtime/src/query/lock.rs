@@ -10,10 +10,10 @@ use jetbase_core::Migrations;
 use super::Query;
 use crate::error::{Error, ErrorKind};
 use crate::lock::{self, Limit};
-use crate::look::{Look, Wish};
-use crate::run::first_look;
+use crate::run::read_state;
 use crate::session::Session;
-use crate::target::{Dedicated, Open, Owner, Source, Target, Way};
+use crate::state::{DatabaseState, NamespaceOptions};
+use crate::target::{Connect, ConnectionSource, DedicatedConnection, Owner, Source, Target};
 
 /// Whether somebody holds the migration lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl fmt::Display for LockStatus {
 pub fn lock_status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, LockStatus> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
-            let (mut session, _) = over_look(origin, &question.wish).await?;
+            let (mut session, _) = open_for_reading(origin, &question.options).await?;
             let status = read_lock(&mut session).await;
             session.close().await;
             status
@@ -90,16 +90,16 @@ fn stamp(since: &str, session: &Session<'_>) -> String {
 }
 
 /// A session over the connection of a look: enough to ask, not to run.
-async fn over_look<'c>(
-    origin: &'c mut dyn Open,
-    wish: &Wish,
-) -> Result<(Session<'c>, Look), Error> {
+async fn open_for_reading<'c>(
+    origin: &'c mut dyn Connect,
+    options: &NamespaceOptions,
+) -> Result<(Session<'c>, DatabaseState), Error> {
     let dialect = origin.dialect();
     let limit = Limit::of_question();
-    let found = first_look(origin, wish).await?;
-    let connection = origin.look(limit.of_connecting()).await;
+    let found = read_state(origin, options).await?;
+    let connection = origin.connect_for_reading(limit.of_connecting()).await;
     let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
-    let dedicated = Dedicated { connection, owner: Owner::Pool, reconnect: None };
+    let dedicated = DedicatedConnection { connection, owner: Owner::Pool, reconnect: None };
     let session = Session::over(dedicated, dialect, &found, "", limit).await?;
     Ok((session, found))
 }
@@ -114,7 +114,7 @@ async fn over_look<'c>(
 #[must_use = "nothing is unlocked until it is awaited"]
 pub struct Unlock<'t> {
     source: Source<'t>,
-    pub(crate) wish: Wish,
+    pub(crate) options: NamespaceOptions,
     force: Force,
 }
 
@@ -144,8 +144,8 @@ impl fmt::Display for Unlocked {
 
 /// Sets the migration lock free by hand.
 pub fn unlock<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Unlock<'t> {
-    let wish = Wish::of(set);
-    Unlock { source: target.source(), wish, force: Force::No }
+    let options = NamespaceOptions::of(set);
+    Unlock { source: target.source(), options, force: Force::No }
 }
 
 impl Unlock<'_> {
@@ -158,13 +158,13 @@ impl Unlock<'_> {
     /// Trusts a PostgreSQL role that owns jetbase's tables, or their schema: see
     /// [`Run::trust_owner`](crate::Run::trust_owner).
     pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
-        self.wish.trusted.push(role.into());
+        self.options.trusted.push(role.into());
         self
     }
 
     /// The schema (MySQL: the database) to work in, instead of the connection's own.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.wish.schema = Some(schema.into());
+        self.options.schema = Some(schema.into());
         self
     }
 }
@@ -176,27 +176,33 @@ impl<'t> IntoFuture for Unlock<'t> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             match self.source.0 {
-                Way::Shared(mut origin) => set_free(origin.as_mut(), &self.wish, self.force).await,
-                Way::Borrowed(mut origin) => {
-                    set_free(origin.as_mut(), &self.wish, self.force).await
+                ConnectionSource::Shared(mut origin) => {
+                    force_unlock(origin.as_mut(), &self.options, self.force).await
                 }
-                Way::Broken(why) => Err(Error::place(why)),
+                ConnectionSource::Borrowed(mut origin) => {
+                    force_unlock(origin.as_mut(), &self.options, self.force).await
+                }
+                ConnectionSource::Broken(why) => Err(Error::place(why)),
             }
         })
     }
 }
 
-async fn set_free(origin: &mut dyn Open, wish: &Wish, force: Force) -> Result<Unlocked, Error> {
-    let found = first_look(origin, wish).await?;
+async fn force_unlock(
+    origin: &mut dyn Connect,
+    options: &NamespaceOptions,
+    force: Force,
+) -> Result<Unlocked, Error> {
+    let found = read_state(origin, options).await?;
     let limit = Limit::of_question();
     let mut session = Session::open(origin, &found, "", limit).await?;
     session.wait_within(limit).await;
-    let result = set_row_free(&mut session, force).await;
+    let result = release_row_by_force(&mut session, force).await;
     session.close().await;
     result
 }
 
-async fn set_row_free(session: &mut Session<'_>, force: Force) -> Result<Unlocked, Error> {
+async fn release_row_by_force(session: &mut Session<'_>, force: Force) -> Result<Unlocked, Error> {
     let status = read_lock(session).await?;
     if !status.locked {
         return Ok(Unlocked { holder: None });

@@ -7,17 +7,17 @@ use jetbase_core::{Action, Dialect, Goal, Kind, Migrations, Plan, Record, SkipRe
 use tracing::Instrument;
 
 use super::work::work;
-use super::{Effort, Published, Request};
+use super::{DryRun, Published, Request};
 use crate::cancel::AskOnDrop;
 use crate::environment;
-use crate::error::{Error, ErrorKind, Hope, Outcome};
+use crate::error::{Error, ErrorKind, Outcome, Retry};
 use crate::event::Event;
 use crate::execute::{Job, prepare};
-use crate::lock::{self, Held, Limit, Release, Wait, Work};
-use crate::look::{Look, Wish, look};
+use crate::lock::{self, Commits, Held, Limit, Release, Wait};
 use crate::report::{Planned, Report};
 use crate::session::{Session, nonce};
-use crate::target::{Dedicated, Open, Owner, Source, Way, source_of_url};
+use crate::state::{DatabaseState, NamespaceOptions, read_database_state};
+use crate::target::{Connect, ConnectionSource, DedicatedConnection, Owner, Source, source_of_url};
 
 /// Starts a run: in a task of its own where that is possible.
 pub(crate) fn start(
@@ -30,7 +30,7 @@ pub(crate) fn start(
     };
     let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal = name);
     match source.0 {
-        Way::Shared(mut origin) => Box::pin(async move {
+        ConnectionSource::Shared(mut origin) => Box::pin(async move {
             let guard = AskOnDrop(request.cancel.clone());
             let work = async move { perform(&mut request, origin.as_mut()).await };
             let result = tokio::spawn(work.instrument(span)).await;
@@ -40,15 +40,15 @@ pub(crate) fn start(
                 Err(_) => Err(Error::new(ErrorKind::Cancelled)),
             })
         }),
-        Way::Borrowed(mut origin) => {
+        ConnectionSource::Borrowed(mut origin) => {
             Box::pin(async move { perform(&mut request, origin.as_mut()).await }.instrument(span))
         }
-        Way::Broken(why) => Box::pin(async move { Err(Error::place(why)) }),
+        ConnectionSource::Broken(why) => Box::pin(async move { Err(Error::place(why)) }),
     }
 }
 
 /// Runs a request, and puts what was done into its answer, good or bad.
-async fn perform(request: &mut Request, origin: &mut dyn Open) -> Result<Report, Error> {
+async fn perform(request: &mut Request, origin: &mut dyn Connect) -> Result<Report, Error> {
     let started = Instant::now();
     let mut report = Report::default();
     let result = attempt(request, origin, &mut report).await;
@@ -63,7 +63,7 @@ async fn perform(request: &mut Request, origin: &mut dyn Open) -> Result<Report,
 /// is waited for, and one that goes away before the first file, as by a new process.
 async fn attempt(
     request: &mut Request,
-    origin: &mut dyn Open,
+    origin: &mut dyn Connect,
     report: &mut Report,
 ) -> Result<(), Error> {
     if let Some(warning) = crate::stale::warning(&request.set) {
@@ -72,7 +72,7 @@ async fn attempt(
     let wait = request.wait.clone().map_err(Error::place)?;
     environment::lease().map_err(Error::place)?;
     let mut limit = Limit::begin(wait);
-    let (mut was_there, mut told) = (false, None);
+    let (mut was_there, mut last_notice) = (false, None);
     loop {
         let mut reached = false;
         let error = match once(request, origin, report, limit, &mut reached).await {
@@ -84,13 +84,16 @@ async fn attempt(
             limit.renew();
         }
         // A server that was never there is not waited for: the address may be wrong.
-        let hope = error.hope() == Hope::Soon || (error.hope() == Hope::Return && was_there);
-        if !hope || limit.left().is_zero() || request.cancel.is_asked() {
+        let retry =
+            error.retry() == Retry::Yes || (error.retry() == Retry::IfServerWasThere && was_there);
+        if !retry || limit.left().is_zero() || request.cancel.is_asked() {
             return Err(error);
         }
-        if told.is_none_or(|told: Instant| told.elapsed() > lock::NEXT_WORD) {
-            told = Some(Instant::now());
-            request.listener.tell(&Event::Unavailable { reason: error.to_string() });
+        if last_notice
+            .is_none_or(|last_notice: Instant| last_notice.elapsed() > lock::NOTICE_INTERVAL)
+        {
+            last_notice = Some(Instant::now());
+            request.listener.emit(&Event::Unavailable { reason: error.to_string() });
         }
         request.cancel.sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64())).await;
     }
@@ -99,20 +102,20 @@ async fn attempt(
 /// One try; `reached` says whether there was a session of our own.
 async fn once(
     request: &mut Request,
-    origin: &mut dyn Open,
+    origin: &mut dyn Connect,
     report: &mut Report,
     limit: Limit,
     reached: &mut bool,
 ) -> Result<(), Error> {
-    let first = look_within(origin, &request.wish, limit).await?;
+    let first = read_state_once(origin, &request.options, limit).await?;
     let history = first.history.as_deref().unwrap_or_default();
     let planned =
         planned(request, history, async || superseded(origin, &first, limit).await).await?;
-    note(request, report, &planned);
-    let syntax = first.place.syntax.unwrap_or(jetbase_core::Syntax::of(origin.dialect()));
+    report_skipped(request, report, &planned);
+    let syntax = first.namespace.syntax.unwrap_or(jetbase_core::Syntax::of(origin.dialect()));
     let set = request.set.clone();
     let jobs = prepare(&set, &planned, syntax)?;
-    if request.effort == Effort::Dry {
+    if request.dry_run == DryRun::Yes {
         report.planned = jobs.iter().map(planned_job).collect();
         return Ok(());
     }
@@ -125,7 +128,7 @@ async fn once(
     if jobs.is_empty() {
         drop(jobs);
         if first.left.as_deref().is_some_and(lock::is_ours) {
-            tidy(request, origin, &first, report).await;
+            release_stale_lock(request, origin, &first, report).await;
         }
         return Ok(());
     }
@@ -155,10 +158,12 @@ async fn once(
     let claim = session.claim.take().filter(|_| gone);
     session.close().await;
     match claim {
-        Some(claim) if error.is_lost() => Err(aftermath(request, origin, error, &claim).await),
+        Some(claim) if error.is_lost() => {
+            Err(resolve_lost_connection(request, origin, error, &claim).await)
+        }
         Some(claim) => {
             // The answer to an attempt may have been lost on its way: the row may be ours.
-            let _ = lock::release_afresh(origin, &request.wish, &claim).await;
+            let _ = lock::release_afresh(origin, &request.options, &claim).await;
             Err(error)
         }
         None => Err(error),
@@ -167,39 +172,55 @@ async fn once(
 
 /// With nothing to do, frees the lock that a dead run has left behind: nobody else may come for long,
 /// and the Python tool would refuse to. A living holder is left alone.
-async fn tidy(request: &mut Request, origin: &mut dyn Open, first: &Look, report: &mut Report) {
+async fn release_stale_lock(
+    request: &mut Request,
+    origin: &mut dyn Connect,
+    first: &DatabaseState,
+    report: &mut Report,
+) {
     let nonce = nonce();
     let limit = Limit::begin(Wait::Never);
     let Ok(mut session) = Session::open(origin, first, &nonce, limit).await else {
         return;
     };
-    let held =
-        lock::acquire(&mut session, limit, &mut request.listener, &request.cancel, Work::Open)
-            .await;
+    let held = lock::acquire(
+        &mut session,
+        limit,
+        &mut request.listener,
+        &request.cancel,
+        Commits::PerStatement,
+    )
+    .await;
     if let Ok(held) = held {
         report.recovered.clone_from(&held.recovered);
         // What cannot be freed now, the next run frees.
         if lock::release(&mut session, held).await.is_ok() {
-            request.listener.tell(&Event::Released);
+            request.listener.emit(&Event::Released);
         }
     }
     session.close().await;
 }
 
 /// Whether the fence guards all that these jobs do.
-pub(super) fn work_of(jobs: &[Job<'_>], dialect: Dialect) -> Work {
-    if jobs.iter().all(|job| job.work(dialect) == Work::Fenced) { Work::Fenced } else { Work::Open }
+pub(super) fn work_of(jobs: &[Job<'_>], dialect: Dialect) -> Commits {
+    if jobs.iter().all(|job| job.work(dialect) == Commits::PerFile) {
+        Commits::PerFile
+    } else {
+        Commits::PerStatement
+    }
 }
 
 /// The way past the pooler, where there is one.
-fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Open>>, Error> {
+fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Connect>>, Error> {
     let Some(url) = &request.direct else { return Ok(None) };
     match source_of_url(url).0 {
-        Way::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
-        Way::Shared(_) | Way::Borrowed(_) => Err(Error::place(format!(
+        ConnectionSource::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
+        ConnectionSource::Shared(_) | ConnectionSource::Borrowed(_) => Err(Error::place(format!(
             "the direct URL leads to another kind of database than {dialect}"
         ))),
-        Way::Broken(why) => Err(Error::place(format!("the direct URL is of no use: {why}"))),
+        ConnectionSource::Broken(why) => {
+            Err(Error::place(format!("the direct URL is of no use: {why}")))
+        }
     }
 }
 
@@ -228,14 +249,14 @@ fn replaces(set: &Migrations, planned: &Plan) -> bool {
 
 /// The texts that newer ones have replaced, read without the lock.
 async fn superseded(
-    origin: &mut dyn Open,
-    first: &Look,
+    origin: &mut dyn Connect,
+    first: &DatabaseState,
     limit: Limit,
 ) -> Result<Vec<(String, String)>, Error> {
     let dialect = origin.dialect();
-    let connection = origin.look(limit.of_connecting()).await;
+    let connection = origin.connect_for_reading(limit.of_connecting()).await;
     let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
-    let dedicated = Dedicated { connection, owner: Owner::Pool, reconnect: None };
+    let dedicated = DedicatedConnection { connection, owner: Owner::Pool, reconnect: None };
     let mut session = Session::over(dedicated, dialect, first, "", limit).await?;
     let superseded = session.superseded().await;
     session.close().await;
@@ -244,10 +265,13 @@ async fn superseded(
 
 /// The first look, over the caller's own connection or one of its pool; whoever locks the tables is
 /// waited for within the limit of a question.
-pub(crate) async fn first_look(origin: &mut dyn Open, wish: &Wish) -> Result<Look, Error> {
+pub(crate) async fn read_state(
+    origin: &mut dyn Connect,
+    options: &NamespaceOptions,
+) -> Result<DatabaseState, Error> {
     let limit = Limit::of_question();
     loop {
-        match look_within(origin, wish, limit).await {
+        match read_state_once(origin, options, limit).await {
             Err(error) if error.is_contended() && !limit.left().is_zero() => {}
             found => return found,
         }
@@ -256,11 +280,15 @@ pub(crate) async fn first_look(origin: &mut dyn Open, wish: &Wish) -> Result<Loo
 }
 
 /// One look.
-async fn look_within(origin: &mut dyn Open, wish: &Wish, limit: Limit) -> Result<Look, Error> {
+async fn read_state_once(
+    origin: &mut dyn Connect,
+    options: &NamespaceOptions,
+    limit: Limit,
+) -> Result<DatabaseState, Error> {
     let dialect = origin.dialect();
-    let connection = origin.look(limit.of_connecting()).await;
+    let connection = origin.connect_for_reading(limit.of_connecting()).await;
     let mut connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
-    let found = look(connection.as_mut(), dialect, wish, limit).await;
+    let found = read_database_state(connection.as_mut(), dialect, options, limit).await;
     connection.finish(crate::connection::End::Reuse).await;
     found
 }
@@ -271,7 +299,7 @@ async fn under_lock(
     session: &mut Session<'_>,
     report: &mut Report,
     limit: Limit,
-    expected: Work,
+    expected: Commits,
 ) -> Result<(), Error> {
     let held = lock::acquire(session, limit, &mut request.listener, &request.cancel, expected);
     let held = held.await?;
@@ -282,12 +310,12 @@ async fn under_lock(
         return result;
     }
     if matches!(result.as_ref().map_err(Error::kind), Err(ErrorKind::LockLost { .. })) {
-        request.listener.tell(&Event::LockLost);
+        request.listener.emit(&Event::LockLost);
     }
-    give_back(request, session, held, report, result).await
+    release_lock(request, session, held, report, result).await
 }
 
-async fn give_back(
+async fn release_lock(
     request: &mut Request,
     session: &mut Session<'_>,
     held: Held,
@@ -295,7 +323,7 @@ async fn give_back(
     result: Result<(), Error>,
 ) -> Result<(), Error> {
     match lock::release(session, held).await {
-        Ok(Release::Done) => request.listener.tell(&Event::Released),
+        Ok(Release::Done) => request.listener.emit(&Event::Released),
         Ok(Release::NotOurs) if result.is_ok() => {
             warn(
                 request,
@@ -315,9 +343,9 @@ async fn give_back(
 
 /// After a lost connection: learns from the history what became of the file,
 /// and frees the lock where that is safe.
-async fn aftermath(
+async fn resolve_lost_connection(
     request: &mut Request,
-    origin: &mut dyn Open,
+    origin: &mut dyn Connect,
     error: Error,
     claim: &lock::Claim,
 ) -> Error {
@@ -328,7 +356,7 @@ async fn aftermath(
     let rolling_back = matches!(request.goal, Goal::Rollback(_));
     // A server that restarts needs a moment; one that is gone is not waited for.
     for _ in 0..10 {
-        let Ok(history) = lock::release_afresh(origin, &request.wish, claim).await else {
+        let Ok(history) = lock::release_afresh(origin, &request.options, claim).await else {
             tokio::time::sleep(Duration::from_millis(500)).await;
             continue;
         };
@@ -346,7 +374,7 @@ async fn aftermath(
 }
 
 /// Reports what a plan leaves alone.
-fn note(request: &mut Request, report: &mut Report, planned: &Plan) {
+fn report_skipped(request: &mut Request, report: &mut Report, planned: &Plan) {
     report.skipped.clone_from(&planned.skipped);
     let ahead: Vec<_> =
         planned.skipped.iter().filter(|it| it.reason == SkipReason::Ahead).collect();
@@ -361,7 +389,7 @@ fn note(request: &mut Request, report: &mut Report, planned: &Plan) {
 }
 
 fn warn(request: &mut Request, report: &mut Report, message: String) {
-    request.listener.tell(&Event::Warning { message: message.clone() });
+    request.listener.emit(&Event::Warning { message: message.clone() });
     report.warnings.push(message);
 }
 

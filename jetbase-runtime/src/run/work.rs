@@ -10,7 +10,7 @@ use super::perform::{planned, work_of};
 use crate::error::Error;
 use crate::event::Event;
 use crate::execute::{Job, prepare};
-use crate::lock::{Proof, Work};
+use crate::lock::{Commits, Liveness};
 use crate::report::{Applied, Report};
 use crate::session::Session;
 use crate::target::Owner;
@@ -25,7 +25,7 @@ pub(super) async fn work(
     let planned = planned(request, &history, async || session.superseded().await).await?;
     report.skipped.clone_from(&planned.skipped);
     let set = request.set.clone();
-    let syntax = session.place.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
+    let syntax = session.namespace.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
     let jobs = prepare(&set, &planned, syntax)?;
     session.has_triggers |= jobs.iter().any(Job::mentions_trigger);
     refuse(session, &jobs)?;
@@ -62,12 +62,12 @@ async fn execute(
 ) -> Result<(), Error> {
     let file = job.migration.file().to_owned();
     let action = job.action;
-    request.listener.tell(&Event::Started { file: file.clone(), number, of, action });
+    request.listener.emit(&Event::Started { file: file.clone(), number, of, action });
     let started = Instant::now();
     let label = format!("jetbase {file} {number}/{of}");
     let listener = &mut request.listener;
     job.run(session, &label, |attempt, reason| {
-        listener.tell(&Event::Retrying { file: file.clone(), attempt, reason: reason.to_owned() });
+        listener.emit(&Event::Retrying { file: file.clone(), attempt, reason: reason.to_owned() });
     })
     .await?;
     let elapsed = started.elapsed();
@@ -78,13 +78,15 @@ async fn execute(
         action,
         elapsed,
     });
-    request.listener.tell(&Event::Finished { file, elapsed, action });
+    request.listener.emit(&Event::Finished { file, elapsed, action });
     Ok(())
 }
 
 /// Refuses files that this session cannot execute, or give back without.
 fn refuse(session: &Session<'_>, jobs: &[Job<'_>]) -> Result<(), Error> {
-    if session.proof == Proof::Fenced && work_of(jobs, session.dialect) == Work::Open {
+    if session.liveness == Liveness::Fenced
+        && work_of(jobs, session.dialect) == Commits::PerStatement
+    {
         return Err(Error::place(
             "while this run waited, files became pending that commit by themselves; run again",
         ));

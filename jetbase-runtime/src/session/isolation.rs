@@ -12,7 +12,7 @@ use jetbase_core::{Dialect, SessionEffect};
 use super::Session;
 use crate::connection::{Connection, End, Rows, send_within};
 use crate::error::Error;
-use crate::lock::Proof;
+use crate::lock::Liveness;
 use crate::target::Owner;
 
 /// What a session held at one moment.
@@ -139,7 +139,7 @@ impl Session<'_> {
             let sent = self.raw(&setup).await;
             sent.map_err(|failure| Error::database(doing, &failure.cause))?;
         }
-        if self.proof != Proof::GetLock {
+        if self.liveness != Liveness::GetLock {
             return Ok(());
         }
         let sets = self.send(self.sql.move_proof).await;
@@ -154,7 +154,7 @@ impl Session<'_> {
 
     /// Fails unless the old session still has its lock.
     async fn keeps_lock(&mut self, old: &mut dyn Connection) -> Result<(), Error> {
-        if self.proof != Proof::GetLock {
+        if self.liveness != Liveness::GetLock {
             return Ok(());
         }
         let question = self.fill.fill(self.sql.fence_proof);

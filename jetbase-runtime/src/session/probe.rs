@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use jetbase_core::{Checksum, Dialect, SessionEffect};
 
-use super::{Ownership, Session, Writers};
+use super::{Ownership, Session, Topology};
 use crate::connection::{CauseKind, Failure};
-use crate::dialect::Fill;
+use crate::dialect::Bindings;
 use crate::environment;
 use crate::error::Error;
-use crate::lock::Proof;
-use crate::look::in_transaction;
+use crate::lock::Liveness;
+use crate::state::in_transaction;
 use crate::target::Owner;
 
 impl Ownership {
@@ -47,11 +47,11 @@ impl Session<'_> {
                     .clone()
                     .literal("zone", facts.text(6))
                     .number("key", facts.text(3).parse().unwrap_or(0));
-                if self.place.database != facts.text(10) {
+                if self.namespace.database != facts.text(10) {
                     return Err(Error::place(format!(
                         "the direct URL leads to the database `{}`, but the program works on `{}`",
                         facts.text(10),
-                        self.place.database
+                        self.namespace.database
                     )));
                 }
                 self.fill = self
@@ -63,16 +63,16 @@ impl Session<'_> {
                 let direct = self.owner == Owner::Run && facts.is_true(2) && refused.is_none();
                 let real = facts.text(7).starts_with("PostgreSQL");
                 if direct && real {
-                    self.proof = Proof::Advisory;
+                    self.liveness = Liveness::Advisory;
                 }
                 // Before version 14 the server knows no limit for idle sessions.
                 let version: u32 = facts.text(9).parse().unwrap_or_default();
-                if self.proof == Proof::Advisory && version >= 140_000 {
+                if self.liveness == Liveness::Advisory && version >= 140_000 {
                     self.take_lease().await;
                 }
                 self.server = identity.unwrap_or_default();
                 if facts.is_true(11) {
-                    self.writers = Writers::Several;
+                    self.topology = Topology::Cluster;
                 }
                 self.published = sets
                     .get(1)
@@ -85,7 +85,7 @@ impl Session<'_> {
                 self.ownership = Ownership::of(facts.is_true(12));
             }
             Dialect::MySql => {
-                self.fill = session_locks(self.fill.clone(), &self.place.schema);
+                self.fill = session_locks(self.fill.clone(), &self.namespace.schema);
                 self.ownership = Ownership::Trusted;
                 self.largest_message = facts.text(3).parse().unwrap_or(usize::MAX);
                 self.has_triggers = facts.is_true(8);
@@ -108,12 +108,12 @@ impl Session<'_> {
                 }
                 let galera = variable("wsrep_on") == "ON";
                 if galera || !variable("group_replication_group_name").is_empty() {
-                    self.writers = Writers::Several;
+                    self.topology = Topology::Cluster;
                 }
                 // Percona's cluster may forbid named locks; asking for one would end the run.
                 let forbidden = matches!(variable("pxc_strict_mode"), "ENFORCING" | "MASTER");
                 if self.owner == Owner::Run && !forbidden {
-                    self.proof = Proof::GetLock;
+                    self.liveness = Liveness::GetLock;
                     self.take_lease().await;
                 }
                 if galera {
@@ -129,7 +129,7 @@ impl Session<'_> {
                     variable("server_uuid"),
                     variable("wsrep_gcomm_uuid")
                 );
-                if self.place.user != facts.text(0) {
+                if self.namespace.user != facts.text(0) {
                     return Err(self.other_user(facts.text(0)));
                 }
                 self.remember_database().await;
@@ -149,7 +149,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Lets the server end a session that nobody uses any more: best effort.
+    /// Lets the server end a session that nobody uses any more: best dry_run.
     async fn take_lease(&mut self) {
         let lease = environment::lease().unwrap_or_default().as_secs().max(1);
         self.fill = self.fill.clone().number("lease", i64::try_from(lease).unwrap_or(i64::MAX));
@@ -181,17 +181,17 @@ impl Session<'_> {
 
     /// Becomes the user that the look saw, as the pool's own `after_connect` may have done.
     async fn same_user(&mut self, user: &str) -> Result<(), Error> {
-        if self.place.user == user {
+        if self.namespace.user == user {
             return Ok(());
         }
-        self.fill = self.fill.clone().literal("role", &self.place.user);
-        if self.owner == Owner::Run && !self.proof.is_proof() {
+        self.fill = self.fill.clone().literal("role", &self.namespace.user);
+        if self.owner == Owner::Run && !self.liveness.has_session_lock() {
             // Through a pooler, a session's role would reach other clients: each transaction sets its own.
             return Ok(());
         }
-        self.fill = self.fill.clone().literal("session_role", &self.place.user);
+        self.fill = self.fill.clone().literal("session_role", &self.namespace.user);
         let command =
-            self.fill.clone().identifier("name", &self.place.user).fill("SET ROLE {name}");
+            self.fill.clone().identifier("name", &self.namespace.user).fill("SET ROLE {name}");
         match self.raw(&command).await {
             Ok(_) => Ok(()),
             Err(_) => Err(self.other_user(user)),
@@ -199,7 +199,7 @@ impl Session<'_> {
     }
 
     fn other_user(&self, user: &str) -> Error {
-        let wanted = &self.place.user;
+        let wanted = &self.namespace.user;
         let cure = match self.dialect {
             Dialect::Postgres => format!("grant `{wanted}` to `{user}`, or"),
             Dialect::MySql | Dialect::Sqlite => "hooks of a pool do not run on it;".to_owned(),
@@ -250,7 +250,7 @@ UNION ALL SELECT 'role', pg_catalog.current_setting('role')";
 }
 
 /// The two session locks of MySQL, one of which a run holds: their names are those of the schema.
-fn session_locks(fill: Fill, schema: &str) -> Fill {
+fn session_locks(fill: Bindings, schema: &str) -> Bindings {
     // The server takes 64 characters.
     let digest: String = Checksum::of_text(schema).to_string().chars().take(40).collect();
     fill.literal("key", &format!("jetbase:{digest}"))

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use stateright::{Model, Property};
 
-use crate::lock::Proof;
+use crate::lock::Liveness;
 use crate::lock::protocol::Action;
 
 use super::client::{Chance, Turn, routes};
@@ -116,7 +116,7 @@ impl Model for Setup {
                 world.clients.iter().any(|client| client.phase == Phase::Done(Outcome::Busy))
             }),
         ];
-        if self.faults > 0 && self.runs.iter().all(|access| access.proof.is_proof()) {
+        if self.faults > 0 && self.runs.iter().all(|access| access.liveness.has_session_lock()) {
             let inherited = |_: &Setup, world: &World| world.marks.inherited;
             properties.push(Property::sometimes("somebody inherits from the dead", inherited));
         }
@@ -129,7 +129,7 @@ impl Model for Setup {
             };
             properties.push(Property::sometimes("a run ends well over a fresh session", renewed));
         }
-        let fenced = self.runs.iter().any(|access| access.proof == Proof::Fenced);
+        let fenced = self.runs.iter().any(|access| access.liveness == Liveness::Fenced);
         if fenced && self.fenceable() && !self.is_open(0b11) {
             let taken = |_: &Setup, world: &World| world.marks.taken_over.contains(&true);
             properties.push(Property::sometimes("somebody takes over from the silent", taken));
@@ -173,7 +173,7 @@ fn is_lost_for_a_cause(world: &World, run: usize) -> bool {
 fn chances(world: &World, run: usize) -> Vec<Chance> {
     let mut chances = vec![Chance::Soon];
     match world.clients[run].phase {
-        Phase::Acquire(Action::Look, _) => {
+        Phase::Acquire(Action::ReadRow, _) => {
             chances.push(Chance::Late);
             if world.row.is_some() {
                 chances.push(Chance::Silent);
@@ -259,6 +259,6 @@ fn is_excused(setup: &Setup, world: &World, run: usize) -> bool {
     let phase = world.clients[owner as usize].phase;
     let gone = matches!(phase, Phase::Dead | Phase::Done(_) | Phase::Afresh);
     let (theirs, ours) = (world.claim_of(id), world.clients[run].claim);
-    let provable = theirs.is_proof() && theirs == ours;
-    gone && !provable && !(theirs == Proof::Fenced && setup.fenceable())
+    let provable = theirs.has_session_lock() && theirs == ours;
+    gone && !provable && !(theirs == Liveness::Fenced && setup.fenceable())
 }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::lock::Proof;
-use crate::lock::protocol::{Action, LockRow, Patience, Progress, SILENCE, Seen, next};
+use crate::lock::Liveness;
+use crate::lock::protocol::{Action, LockRow, Observation, Patience, Progress, SILENCE, next};
 
 use super::sessions::{POOL, lock_of};
 use super::world::{Id, Job, Kind, Outcome, Phase, Tables, World};
@@ -45,7 +45,7 @@ pub(super) fn routes(setup: &Setup, world: &World, run: usize) -> Vec<usize> {
     }
     let free = POOL.into_iter().filter(|session| world.sessions[*session].job.is_none());
     // Who has no session lock does not mind where it is.
-    free.take(if client.claim.is_proof() { 2 } else { 1 }).collect()
+    free.take(if client.claim.has_session_lock() { 2 } else { 1 }).collect()
 }
 
 impl Turn<'_> {
@@ -53,7 +53,7 @@ impl Turn<'_> {
         Id::Run(self.run as u8)
     }
 
-    pub(super) fn claim(&self) -> Proof {
+    pub(super) fn claim(&self) -> Liveness {
         self.world.clients[self.run].claim
     }
 
@@ -78,7 +78,7 @@ impl Turn<'_> {
             Phase::Proven(from) => self.update_row(from),
             Phase::Unproven => {
                 self.drop_proof();
-                self.decide(Seen::Refused)
+                self.decide(Observation::Refused)
             }
             Phase::Working if self.chance == Chance::Renewed => self.open_fresh(),
             Phase::Working => self.work(),
@@ -94,7 +94,7 @@ impl Turn<'_> {
             }
             Phase::Release(outcome) => {
                 self.free_row(self.id())?;
-                if !self.claim().is_proof() {
+                if !self.claim().has_session_lock() {
                     return self.finish(outcome);
                 }
                 self.go(Phase::ReleaseProof(outcome))
@@ -127,25 +127,28 @@ impl Turn<'_> {
         let unfenced = open || !self.setup.fenceable();
         let client = &mut self.world.clients[self.run];
         client.list = pending;
-        client.claim =
-            if unfenced && access.proof == Proof::Fenced { Proof::None } else { access.proof };
+        client.claim = if unfenced && access.liveness == Liveness::Fenced {
+            Liveness::None
+        } else {
+            access.liveness
+        };
         if !access.pooled {
             self.world.sessions[self.run].open = true;
         }
         match self.world.tables {
-            Tables::Missing => self.decide(Seen::NoTables),
+            Tables::Missing => self.decide(Observation::NoTables),
             _ => self.go(Phase::Acquire(Action::TryAcquire, None)),
         }
     }
 
     /// Asks the protocol what follows; sleeping changes nothing, so it is left out.
-    fn decide(&mut self, seen: Seen) -> Option<()> {
+    fn decide(&mut self, seen: Observation) -> Option<()> {
         let claimant = self.setup.claimant(self.run, &self.world.clients[self.run]);
         let waited = if self.chance == Chance::Late { LATE } else { Duration::ZERO };
         // Pauses are left out, and so is what counts the actions between them.
         let progress = Progress { waited, ..Progress::default() };
         let action = match next(&claimant, &seen, progress, PATIENCE) {
-            Action::Sleep => next(&claimant, &Seen::Refused, progress, PATIENCE),
+            Action::Sleep => next(&claimant, &Observation::Refused, progress, PATIENCE),
             action => action,
         };
         let owner = self.world.row.filter(|_| action == Action::TakeOver);
@@ -160,7 +163,7 @@ impl Turn<'_> {
             }
             Action::TryAcquire => self.attempt(),
             Action::TakeOver => self.take_over(owner),
-            Action::Look => self.look(),
+            Action::ReadRow => self.look(),
             Action::Hold => {
                 if !self.has_flaw(Flaw::PlansOnce) {
                     self.world.clients[self.run].list = self.world.pending();
@@ -175,21 +178,21 @@ impl Turn<'_> {
     /// The attempt; its two halves are two steps, for on MySQL they are two statements.
     fn attempt(&mut self) -> Option<()> {
         if self.world.tables == Tables::Missing {
-            return self.decide(Seen::NoTables);
+            return self.decide(Observation::NoTables);
         }
-        if self.claim().is_proof() {
+        if self.claim().has_session_lock() {
             return self.take_proof(None);
         }
         if self.world.tables == Tables::Empty || self.world.row.is_some() {
-            return self.decide(Seen::Refused);
+            return self.decide(Observation::Refused);
         }
         self.world.seize(self.setup, self.id());
-        self.decide(Seen::Won(None))
+        self.decide(Observation::Won(None))
     }
 
     fn take_proof(&mut self, from: Option<Id>) -> Option<()> {
         if !self.world.take_lock(self.via) && !self.has_flaw(Flaw::RobsWithoutProof) {
-            return self.decide(Seen::Refused);
+            return self.decide(Observation::Refused);
         }
         self.go(Phase::Proven(from))
     }
@@ -198,17 +201,17 @@ impl Turn<'_> {
         if self.chance == Chance::Refused {
             self.world.faults = self.world.faults.checked_sub(1)?;
             if self.has_flaw(Flaw::KeepsProof) {
-                return self.decide(Seen::Refused);
+                return self.decide(Observation::Refused);
             }
             return self.go(Phase::Unproven);
         }
-        let heirloom = self.setup.prefix(self.claim());
+        let recoverable_prefix = self.setup.prefix(self.claim());
         let ours = match (self.world.tables, self.world.row) {
             (Tables::Missing | Tables::Empty, _) => false,
             (_, None) => from.is_none(),
             (_, Some(owner)) if from.is_some() => from == Some(owner),
             (_, Some(owner)) => {
-                self.setup.text(owner, self.world.claim_of(owner)).starts_with(&heirloom)
+                self.setup.text(owner, self.world.claim_of(owner)).starts_with(&recoverable_prefix)
             }
         };
         let ours = ours && self.other_lock_is_free();
@@ -218,7 +221,7 @@ impl Turn<'_> {
             (true, None) if locked => None,
             (true, _) if !locked => {
                 self.world.seize(self.setup, self.id());
-                self.decide(Seen::Won(None))
+                self.decide(Observation::Won(None))
             }
             _ => self.go(Phase::Unproven),
         }
@@ -226,24 +229,24 @@ impl Turn<'_> {
 
     /// From an owner who was silent for long, and only from that one.
     fn take_over(&mut self, owner: Option<Id>) -> Option<()> {
-        if self.claim().is_proof() && !self.has_flaw(Flaw::TakesOverBare) {
+        if self.claim().has_session_lock() && !self.has_flaw(Flaw::TakesOverBare) {
             return self.take_proof(owner);
         }
         let locked = self.world.row_is_locked(self.setup);
         if locked || owner.is_none() || self.world.row != owner {
-            return self.decide(Seen::Refused);
+            return self.decide(Observation::Refused);
         }
         self.world.seize(self.setup, self.id());
-        self.decide(Seen::Won(None))
+        self.decide(Observation::Won(None))
     }
 
     fn look(&mut self) -> Option<()> {
         let row = self.world.row;
         let owner = row.map(|id| self.setup.text(id, self.world.claim_of(id)));
         let seen = match self.world.tables {
-            Tables::Missing => Seen::NoTables,
-            Tables::Empty => Seen::NoRow,
-            Tables::Ready => Seen::Row(LockRow {
+            Tables::Missing => Observation::NoTables,
+            Tables::Empty => Observation::NoRow,
+            Tables::Ready => Observation::Row(LockRow {
                 locked: row.is_some(),
                 owner,
                 since: None,
@@ -255,7 +258,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn drop_proof(&mut self) {
-        self.world.give_back(self.via);
+        self.world.release_lock(self.via);
     }
 
     /// A holder that changes its session may have the other session lock.

@@ -1,7 +1,7 @@
 //! How the row is freed: by its run, or after a lost connection by a fresh session,
 //! as `lock::release_afresh` does it.
 
-use crate::lock::Proof;
+use crate::lock::Liveness;
 
 use super::Flaw;
 use super::client::{Chance, Turn};
@@ -28,14 +28,14 @@ impl Turn<'_> {
             self.free_row(self.id())?;
             return self.finish(Outcome::Severed);
         }
-        if self.claim().is_proof() {
+        if self.claim().has_session_lock() {
             if !self.world.take_lock(self.via) {
                 return None;
             }
             let goes_on = self.has_flaw(Flaw::Reconnects);
             return self.go(if goes_on { Phase::Working } else { Phase::AfreshProven });
         }
-        let guarded = self.claim() == Proof::Fenced || self.has_flaw(Flaw::FreesOpenWork);
+        let guarded = self.claim() == Liveness::Fenced || self.has_flaw(Flaw::FreesOpenWork);
         if guarded && self.setup.fenceable() {
             self.free_row(self.id())?;
         }

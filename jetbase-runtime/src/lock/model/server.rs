@@ -29,8 +29,8 @@ pub(super) enum Fault {
 impl World {
     /// Whether a run's fence passes on a session.
     pub(super) fn fence_holds(&self, setup: &Setup, run: u8, session: usize) -> bool {
-        let asks =
-            self.clients[run as usize].claim.is_proof() && setup.flaw != Flaw::NoProofInFence;
+        let asks = self.clients[run as usize].claim.has_session_lock()
+            && setup.flaw != Flaw::NoProofInFence;
         let held = match setup.flaw {
             Flaw::FencesFirstLock => self.proofs[0] == Some(session),
             _ => self.has_lock(session),
@@ -182,7 +182,7 @@ impl World {
                 let job = self.sessions[session].job?;
                 let inside = job.fenced && job.kind == Kind::Transaction;
                 (setup.drops && inside && self.has_lock(session))
-                    .then(|| self.give_back(session))?;
+                    .then(|| self.release_lock(session))?;
                 self.marks.dropped = true;
             }
             Fault::Cancel(run) => match self.clients[run].phase {

@@ -39,11 +39,11 @@ impl World {
     /// Ends a session: its work is undone, its session lock is free.
     pub(super) fn close(&mut self, session: usize) {
         self.sessions[session] = Session { open: POOL.contains(&session), ..Session::default() };
-        self.give_back(session);
+        self.release_lock(session);
     }
 
     /// A session gives its session locks back.
-    pub(super) fn give_back(&mut self, session: usize) {
+    pub(super) fn release_lock(&mut self, session: usize) {
         for proof in &mut self.proofs {
             *proof = proof.filter(|holder| *holder != session);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-use crate::lock::Proof;
+use crate::lock::Liveness;
 
 use super::check::{ALONE, CAUSE, LIVING, ONCE, OWNED, RECORDED, SINGLE, TIDY, stuck};
 use super::{Access, DIRECT, FENCED, Fence, File, Flaw, POOLED, Setup};
@@ -170,7 +170,7 @@ fn a_fence_that_does_not_ask_for_the_session_lock_is_found() {
 
 #[test]
 fn a_session_lock_trusted_through_a_pooler_is_found() {
-    let trusting = Access { proof: Proof::Advisory, pooled: true };
+    let trusting = Access { liveness: Liveness::Advisory, pooled: true };
     for flaw in [Flaw::None, Flaw::NoProofInFence] {
         assert!(breaks(&Setup { faults: 0, ..bare([trusting; 2]) }.flawed(flaw), LIVING));
     }

@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::lock::Proof;
+use crate::lock::Liveness;
 use crate::lock::protocol::Action;
 
 use super::sessions::{POOL, Session, afresh, renewed};
@@ -103,7 +103,7 @@ pub(super) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Client {
     pub(super) phase: Phase,
-    pub(super) claim: Proof,
+    pub(super) claim: Liveness,
     /// What is pending, as far as it knows: one bit a version.
     pub(super) list: u8,
     /// Its session on the server, where it has one of its own.
@@ -162,7 +162,7 @@ impl World {
     pub(super) fn new(setup: &Setup) -> Self {
         let client = |session| Client {
             phase: Phase::Idle,
-            claim: Proof::None,
+            claim: Liveness::None,
             list: 0,
             session,
             renewals: setup.renewals,
@@ -201,10 +201,10 @@ impl World {
         self.sessions.iter().filter_map(|session| session.job).filter(|job| job.fenced)
     }
 
-    pub(super) fn claim_of(&self, id: Id) -> Proof {
+    pub(super) fn claim_of(&self, id: Id) -> Liveness {
         match id {
             Id::Run(run) | Id::Heir(run) => self.clients[run as usize].claim,
-            Id::Python => Proof::None,
+            Id::Python => Liveness::None,
         }
     }
 
@@ -248,8 +248,8 @@ impl World {
     pub(super) fn seize(&mut self, setup: &Setup, id: Id) {
         if let Some(old) = self.row.filter(|old| *old != id) {
             match (self.claim_of(old), old) {
-                (Proof::Fenced, Id::Run(run)) => self.marks.taken_over[run as usize] = true,
-                (Proof::None | Proof::Fenced, _) => self.marks.robbed_unknown = true,
+                (Liveness::Fenced, Id::Run(run)) => self.marks.taken_over[run as usize] = true,
+                (Liveness::None | Liveness::Fenced, _) => self.marks.robbed_unknown = true,
                 _ => {
                     self.marks.inherited = true;
                     self.marks.robbed_living |= self.lives(setup, old);

@@ -6,13 +6,13 @@ use jetbase_core::{Dialect, Kind, Migrations, Record, Syntax};
 
 use self::message::Message;
 use crate::connection::{Connection, ResultSet, Row, Rows};
-use crate::dialect::{Fill, Sql};
+use crate::dialect::{Bindings, Sql};
 use crate::error::Error;
 use crate::lock::Limit;
 
 /// Where a command works, and as whom; settled once, by the first look.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct Namespace {
     /// The schema (PostgreSQL), the database (MySQL), or `main` (SQLite).
     pub(crate) schema: String,
     pub(crate) user: String,
@@ -26,7 +26,7 @@ pub(crate) struct Place {
 
 /// What the caller fixes about the place.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wish {
+pub(crate) struct NamespaceOptions {
     pub(crate) schema: Option<String>,
     pub(crate) role: Option<String>,
     /// The roles whose tables may run code, besides those that are trusted anyway.
@@ -35,8 +35,8 @@ pub(crate) struct Wish {
 
 /// What the first look shows.
 #[derive(Clone, Debug)]
-pub(crate) struct Look {
-    pub(crate) place: Place,
+pub(crate) struct DatabaseState {
+    pub(crate) namespace: Namespace,
     /// `None` where there is no history table yet.
     pub(crate) history: Option<Vec<Record>>,
     /// Who holds the lock, or left it behind.
@@ -44,20 +44,20 @@ pub(crate) struct Look {
 }
 
 /// Reads the state of the database: one message, no lock, no change.
-pub(crate) async fn look(
+pub(crate) async fn read_database_state(
     connection: &mut dyn Connection,
     dialect: Dialect,
-    wish: &Wish,
+    options: &NamespaceOptions,
     limit: Limit,
-) -> Result<Look, Error> {
+) -> Result<DatabaseState, Error> {
     if connection.is_in_transaction() {
         return Err(in_transaction());
     }
-    if let Some(fault) = wish.fault(dialect) {
+    if let Some(fault) = options.fault(dialect) {
         return Err(Error::place(fault));
     }
     let restore = shorten_busy_timeout(connection, dialect).await;
-    let found = Message::new(dialect, wish).look(connection, wish, limit).await;
+    let found = Message::new(dialect, options).read(connection, options, limit).await;
     if let Some(restore) = restore {
         let _ = connection.send(&restore, Rows::Drop).await;
         connection.on_abandon(Vec::new());
@@ -80,7 +80,7 @@ async fn shorten_busy_timeout(connection: &mut dyn Connection, dialect: Dialect)
 }
 
 /// Asks which of our tables could run code of others; `{lock_name}` and `{migrations_name}` are set.
-pub(crate) fn untrusted_tables(sql: &Sql, fill: Fill) -> String {
+pub(crate) fn untrusted_tables(sql: &Sql, fill: Bindings) -> String {
     let guarded = fill.fill(
         "to_regclass({lock_name}), to_regclass({migrations_name}), to_regclass({superseded_name})",
     );
@@ -102,10 +102,13 @@ pub(crate) fn untrusted(answer: &ResultSet) -> Option<Error> {
     )))
 }
 
-impl Wish {
+impl NamespaceOptions {
     /// What a set asks for.
     pub(crate) fn of(set: &Migrations) -> Self {
-        Wish { schema: set.options().schema.map(str::to_owned), ..Wish::default() }
+        NamespaceOptions {
+            schema: set.options().schema.map(str::to_owned),
+            ..NamespaceOptions::default()
+        }
     }
 
     /// What this dialect cannot fulfil.
@@ -131,11 +134,16 @@ pub(crate) fn in_transaction() -> Error {
 }
 
 /// Fixes the place from the facts of a look.
-fn settle(dialect: Dialect, facts: &Row, has_history: bool, wish: &Wish) -> Result<Place, Error> {
+fn namespace_of(
+    dialect: Dialect,
+    facts: &Row,
+    has_history: bool,
+    options: &NamespaceOptions,
+) -> Result<Namespace, Error> {
     if facts.is_true(3) {
         return Err(in_transaction());
     }
-    if let (None, Some(schema)) = (facts.opt(0), &wish.schema) {
+    if let (None, Some(schema)) = (facts.opt(0), &options.schema) {
         let (noun, nouns) = match dialect {
             Dialect::MySql => ("database", "databases"),
             Dialect::Postgres | Dialect::Sqlite => ("schema", "schemas"),
@@ -170,17 +178,17 @@ fn settle(dialect: Dialect, facts: &Row, has_history: bool, wish: &Wish) -> Resu
         },
         Dialect::Sqlite => Syntax::of(dialect),
     };
-    Ok(Place {
+    Ok(Namespace {
         schema: schema.to_owned(),
-        user: wish.role.clone().unwrap_or_else(|| facts.text(1).to_owned()),
-        search_path: match (&wish.schema, dialect) {
+        user: options.role.clone().unwrap_or_else(|| facts.text(1).to_owned()),
+        search_path: match (&options.schema, dialect) {
             // As the Python tool does: the schema alone.
             (Some(schema), Dialect::Postgres) => format!("\"{}\"", schema.replace('"', "\"\"")),
             _ => facts.text(2).to_owned(),
         },
         database: facts.text(8).to_owned(),
         syntax: Some(syntax),
-        trusted: wish.trusted.clone(),
+        trusted: options.trusted.clone(),
     })
 }
 

@@ -2,11 +2,14 @@
 
 use jetbase_core::Dialect;
 
-use super::{Look, Wish, in_transaction, records, settle, untrusted, untrusted_tables};
-use crate::connection::{
-    Cause, Connection, Failure, QUESTIONS, ResultSet, Row, Rows, moment, send_within,
+use super::{
+    DatabaseState, NamespaceOptions, in_transaction, namespace_of, records, untrusted,
+    untrusted_tables,
 };
-use crate::dialect::{Fill, Sql, sql};
+use crate::connection::{
+    Cause, Connection, Failure, MAX_READ_RETRIES, ResultSet, Row, Rows, moment, send_within,
+};
+use crate::dialect::{Bindings, Sql, sql};
 use crate::error::Error;
 use crate::lock::Limit;
 
@@ -14,7 +17,7 @@ use crate::lock::Limit;
 pub(super) struct Message {
     dialect: Dialect,
     sql: &'static Sql,
-    fill: Fill,
+    fill: Bindings,
     /// The statements, in their order.
     parts: Vec<String>,
     /// Which of them answers with the facts, and which with the history.
@@ -23,11 +26,11 @@ pub(super) struct Message {
 }
 
 impl Message {
-    pub(super) fn new(dialect: Dialect, wish: &Wish) -> Self {
+    pub(super) fn new(dialect: Dialect, options: &NamespaceOptions) -> Self {
         let sql = sql(dialect);
-        let schema = wish.schema.as_deref();
-        let fill = looking(Fill::new(dialect, schema), dialect, schema);
-        let fill = fill.literals("trusted", &wish.trusted);
+        let schema = options.schema.as_deref();
+        let fill = state_bindings(Bindings::new(dialect, schema), dialect, schema);
+        let fill = fill.literals("trusted", &options.trusted);
         let guarding = |tables: &[&str]| {
             let schema = "quote_ident(current_setting('jetbase.schema'))";
             let names =
@@ -35,26 +38,26 @@ impl Message {
             let names = names.collect::<Vec<_>>().join(", ");
             fill.clone().expression("guarded", &names).nested("untrusted", sql.untrusted)
         };
-        let role = wish
+        let role = options
             .role
             .iter()
             .map(|role| fill.clone().identifier("name", role).fill("SET LOCAL ROLE {name}"));
         let mut parts: Vec<_> = role.collect();
         let before = parts.len();
         let migrations = guarding(&["jetbase_migrations", "jetbase_superseded"]);
-        parts.extend(sql.look.iter().map(|part| migrations.fill(part)));
+        parts.extend(sql.read_state.iter().map(|part| migrations.fill(part)));
         let history = parts.len().saturating_sub(1);
         let lock = guarding(&["jetbase_lock"]);
-        parts.extend(sql.look_lock.iter().map(|part| lock.fill(part)));
-        Message { dialect, sql, fill, parts, facts: before + sql.look_facts, history }
+        parts.extend(sql.current_holder.iter().map(|part| lock.fill(part)));
+        Message { dialect, sql, fill, parts, facts: before + sql.state_facts, history }
     }
 
-    pub(super) async fn look(
+    pub(super) async fn read(
         &self,
         connection: &mut dyn Connection,
-        wish: &Wish,
+        options: &NamespaceOptions,
         limit: Limit,
-    ) -> Result<Look, Error> {
+    ) -> Result<DatabaseState, Error> {
         let (sets, cause) = match ask(connection, &self.parts.join(";\n"), limit).await {
             Ok(sets) => (sets, None),
             Err(Failure { completed, cause }) => (completed, Some(cause)),
@@ -69,7 +72,9 @@ impl Message {
                     Error::database("checking the owners of jetbase's tables", cause)
                 }));
             }
-            (Some(cause), None) => return Err(self.explain(connection, wish, cause, limit).await),
+            (Some(cause), None) => {
+                return Err(self.explain(connection, options, cause, limit).await);
+            }
             // Who has the lock is no business of this user, or there is no such table.
             (_, Some(set)) => Some(records(&set.rows)?),
             (None, None) => Some(Vec::new()),
@@ -78,7 +83,11 @@ impl Message {
         let left = lock.filter(|row| row.is_true(0)).and_then(|row| row.opt(1).map(str::to_owned));
         let before = sets.get(self.facts.saturating_sub(5)..self.facts).unwrap_or_default();
         self.leave(connection, &facts, before).await;
-        Ok(Look { place: settle(self.dialect, &facts, history.is_some(), wish)?, history, left })
+        Ok(DatabaseState {
+            namespace: namespace_of(self.dialect, &facts, history.is_some(), options)?,
+            history,
+            left,
+        })
     }
 
     /// Whether a check of a table's owner has failed.
@@ -133,7 +142,7 @@ impl Message {
     async fn explain(
         &self,
         connection: &mut dyn Connection,
-        wish: &Wish,
+        options: &NamespaceOptions,
         cause: &Cause,
         limit: Limit,
     ) -> Error {
@@ -150,7 +159,7 @@ impl Message {
                 "the connection works as `{0}`, which may not take the role `{1}` ({2}); grant `{1}` to `{0}`, or give \
                  the URL the right user",
                 user.text(0),
-                wish.role.as_deref().unwrap_or_default(),
+                options.role.as_deref().unwrap_or_default(),
                 cause.code
             ));
         }
@@ -172,7 +181,7 @@ async fn ask(
     let mut again = 0;
     loop {
         match send_within(connection, sql, Rows::Keep, Some(limit.of_answer())).await {
-            Err(failure) if failure.is_momentary() && again < QUESTIONS => again += 1,
+            Err(failure) if failure.is_momentary() && again < MAX_READ_RETRIES => again += 1,
             answer => return answer,
         }
         moment(again).await;
@@ -180,32 +189,32 @@ async fn ask(
 }
 
 /// The words that the look's template has and no other.
-fn looking(fill: Fill, dialect: Dialect, schema: Option<&str>) -> Fill {
+fn state_bindings(fill: Bindings, dialect: Dialect, schema: Option<&str>) -> Bindings {
     let table = fill.fill("{migrations}");
-    let fill = fill.literal("look_table", &table).nested("look_found", FOUND);
+    let fill = fill.literal("state_table", &table).nested("state_found", FOUND);
     match (schema, dialect) {
         // NULL where there is no such schema.
         (Some(schema), Dialect::Postgres) => fill.literal("wanted", schema).nested(
-            "look_schema",
+            "state_schema",
             "(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {wanted}::pg_catalog.name)",
         ),
         (Some(schema), Dialect::MySql) => fill.literal("wanted", schema).nested(
-            "look_schema",
+            "state_schema",
             "(SELECT schema_name FROM information_schema.schemata WHERE schema_name = {wanted})",
         ),
-        (Some(schema), Dialect::Sqlite) => fill.literal("look_schema", schema),
+        (Some(schema), Dialect::Sqlite) => fill.literal("state_schema", schema),
         (None, Dialect::Postgres) => {
-            fill.expression("look_schema", "pg_catalog.current_schema()")
+            fill.expression("state_schema", "pg_catalog.current_schema()")
         }
-        (None, Dialect::MySql) => fill.expression("look_schema", "DATABASE()"),
-        (None, Dialect::Sqlite) => fill.expression("look_schema", "'main'"),
+        (None, Dialect::MySql) => fill.expression("state_schema", "DATABASE()"),
+        (None, Dialect::Sqlite) => fill.expression("state_schema", "'main'"),
     }
 }
 
 /// The schema in which PostgreSQL finds the history.
 const FOUND: &str = "(SELECT n.nspname FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({look_table}))";
+    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({state_table}))";
 
 /// Whether the cause is that the history table is not there yet.
 fn is_missing(sql: &Sql, cause: &Cause) -> bool {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jetbase_core::{Dialect, Folder, List, Migrations, Options, Severity, Validation};
+use jetbase_core::{Dialect, Folder, Migrations, Options, Severity, SumFile, Validation};
 
 use super::answer::Code;
 use super::args::Common;
@@ -45,12 +45,12 @@ pub(crate) enum Depth {
     /// Names and versions.
     Names,
     /// These, and the list of recorded migrations.
-    List,
+    SumFile,
 }
 
 /// Where a command works.
 #[derive(Debug)]
-pub(crate) struct Place<'t> {
+pub(crate) struct CommandContext<'t> {
     pub(crate) origin: Origin,
     pub(crate) common: Common,
     pub(crate) output: Output,
@@ -62,7 +62,7 @@ pub(crate) struct Place<'t> {
 /// How long a command waits when nobody says.
 const WAIT: Duration = Duration::from_secs(30);
 
-impl<'t> Place<'t> {
+impl<'t> CommandContext<'t> {
     pub(crate) fn new(
         origin: Origin,
         common: Common,
@@ -76,7 +76,7 @@ impl<'t> Place<'t> {
         let config = Config::read(folder.as_deref())?;
         config.check()?;
         config.warnings.iter().for_each(|warning| output.warning(warning));
-        Ok(Place { origin, common, output, given, config })
+        Ok(CommandContext { origin, common, output, given, config })
     }
 
     /// The set, judged as far as the command needs it.
@@ -89,8 +89,8 @@ impl<'t> Place<'t> {
         let mut findings = std::mem::take(&mut read.findings);
         findings.retain(|finding| finding.severity == Severity::Error);
         let mut code = Code::Failed;
-        if findings.is_empty() && depth == Depth::List {
-            match List::read(&root) {
+        if findings.is_empty() && depth == Depth::SumFile {
+            match SumFile::read(&root) {
                 Ok(None) => {}
                 Ok(Some(list)) => findings = list.verify(&read),
                 Err(finding) => findings.push(*finding),

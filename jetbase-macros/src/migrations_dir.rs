@@ -43,7 +43,7 @@ impl Environment {
 
 /// The folder of a call.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct MigrationsDir {
     /// As the compiler finds it from anywhere.
     pub(crate) folder: PathBuf,
     /// As people find it from where the build runs.
@@ -54,7 +54,7 @@ pub(crate) struct Place {
     pub(crate) manifest: Option<PathBuf>,
 }
 
-impl Place {
+impl MigrationsDir {
     /// Finds the folder that a call names, relative to its crate.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl Place {
         }
         let shown = shown(&folder, &environment.current_dir);
         let left_behind = manifest.as_ref().is_some_and(|manifest| !is_private(manifest));
-        Ok(Place { folder, shown, left_behind, manifest })
+        Ok(MigrationsDir { folder, shown, left_behind, manifest })
     }
 
     /// The path of a file of the folder, or beside it, as the compiler finds it.
@@ -134,13 +134,13 @@ fn is_private(manifest: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn find(name: &str) -> Result<Place, String> {
+    fn find(name: &str) -> Result<MigrationsDir, String> {
         let environment = Environment {
             crate_dir: Some(PathBuf::from("/ws/app")),
             current_dir: PathBuf::from("/ws"),
             ..Environment::default()
         };
-        Place::find(name, &environment)
+        MigrationsDir::find(name, &environment)
     }
 
     #[test]
@@ -171,6 +171,6 @@ mod tests {
         assert!(find("db\\migrations").unwrap_err().contains("\"db/migrations\""));
         assert!(find("").unwrap_err().contains("no name"));
         let nowhere = Environment::default();
-        assert!(Place::find("x", &nowhere).unwrap_err().contains("CARGO_MANIFEST_DIR"));
+        assert!(MigrationsDir::find("x", &nowhere).unwrap_err().contains("CARGO_MANIFEST_DIR"));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::check::{agreed, examine};
-use crate::sum::{List, Manifest};
+use crate::sum::{Manifest, SumFile};
 use crate::{
     Dialect, Finding, Folder, Kind, Script, Section, Severity, SourceFile, Syntax, python,
 };
@@ -24,7 +24,7 @@ pub struct Rules {
 
 /// A folder, with all that can be said about it without a database.
 #[derive(Debug)]
-pub struct Proof {
+pub struct FolderCheck {
     /// The readable migrations, in running order.
     pub files: Vec<SourceFile>,
     /// Errors, then warnings, each by file and place.
@@ -35,7 +35,7 @@ pub struct Proof {
     pub unrecorded: usize,
 }
 
-impl Proof {
+impl FolderCheck {
     /// Whether the set must not be used.
     #[must_use]
     pub fn has_errors(&self) -> bool {
@@ -45,10 +45,10 @@ impl Proof {
 
 /// Reads a folder and its list, and checks all that can be known without a database.
 #[must_use]
-pub fn prove(root: &Path, rules: &Rules) -> Proof {
+pub fn check_folder(root: &Path, rules: &Rules) -> FolderCheck {
     let mut folder = Folder::read(root);
     let missing = folder.findings.iter().any(|finding| finding.rule == "missing-folder");
-    let (list, mut findings) = match List::read(root) {
+    let (list, mut findings) = match SumFile::read(root) {
         Ok(list) => (list, Vec::new()),
         Err(finding) => (None, vec![*finding]),
     };
@@ -81,7 +81,12 @@ pub fn prove(root: &Path, rules: &Rules) -> Proof {
     findings.append(&mut folder.findings);
     findings
         .sort_by(|a, b| (a.severity, &a.file, a.position).cmp(&(b.severity, &b.file, b.position)));
-    Proof { files: folder.files, findings, list: list.map(|_| List::path(root)), unrecorded }
+    FolderCheck {
+        files: folder.files,
+        findings,
+        list: list.map(|_| SumFile::path(root)),
+        unrecorded,
+    }
 }
 
 impl Rules {
@@ -118,7 +123,7 @@ fn without_rollback(file: &SourceFile, script: &Script<'_>) -> Option<Finding> {
 }
 
 fn no_list(root: &Path) -> Finding {
-    let name = List::path(root)
+    let name = SumFile::path(root)
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
