@@ -19,6 +19,8 @@ pub struct Error {
     kind: Box<ErrorKind>,
     report: Box<Report>,
     retry: Retry,
+    /// Whether a run that has applied files may begin again as a new process would.
+    restart: bool,
 }
 
 /// Whether a run that has done nothing yet may find things better in a moment.
@@ -109,7 +111,7 @@ pub enum Outcome {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Error { kind: Box::new(kind), report: Box::default(), retry: Retry::No }
+        Error { kind: Box::new(kind), report: Box::default(), retry: Retry::No, restart: false }
     }
 
     pub(crate) fn place(message: impl Into<String>) -> Self {
@@ -134,6 +136,16 @@ impl Error {
             kept: Kept::Nothing,
         };
         Error { retry, ..Error::new(kind) }
+    }
+
+    /// Lets the run release the lock, and begin again as a new process would.
+    pub(crate) fn restarting(self) -> Self {
+        Error { restart: self.retry == Retry::Yes, ..self }
+    }
+
+    /// Whether the run may begin again although it has applied files.
+    pub(crate) fn restarts(&self) -> bool {
+        self.restart
     }
 
     /// Whether others stood in the way for the moment.

@@ -1,9 +1,13 @@
 //! What happens during a run, as it happens.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use jetbase_core::Action;
+
+use crate::cancel::Cancel;
 
 /// One thing that happens during a run; see `Run::on_event`.
 #[derive(Clone, Debug)]
@@ -102,14 +106,30 @@ impl fmt::Display for Event {
 }
 
 /// Where events go: to `tracing`, and to the caller's function.
+///
+/// A panic of that function does not skip the end of the run: the run stops before the next file,
+/// releases the lock, gives its connection back, and then the panic goes on.
 #[derive(Default)]
-pub(crate) struct Listener(Option<Listen>);
+pub(crate) struct Listener {
+    listen: Option<Listen>,
+    /// Stops the run after a panic.
+    cancel: Cancel,
+    panic: Option<Panic>,
+}
 
 type Listen = Box<dyn FnMut(&Event) + Send>;
 
+/// What a panic carries.
+pub(crate) type Panic = Box<dyn Any + Send>;
+
 impl Listener {
-    pub(crate) fn new(listen: impl FnMut(&Event) + Send + 'static) -> Self {
-        Listener(Some(Box::new(listen)))
+    pub(crate) fn new(listen: impl FnMut(&Event) + Send + 'static, cancel: &Cancel) -> Self {
+        Listener { listen: Some(Box::new(listen)), cancel: cancel.clone(), panic: None }
+    }
+
+    /// The panic of the caller's function, if it had one.
+    pub(crate) fn take_panic(&mut self) -> Option<Panic> {
+        self.panic.take()
     }
 
     pub(crate) fn emit(&mut self, event: &Event) {
@@ -134,8 +154,12 @@ impl Listener {
                 tracing::debug!(target: "jetbase", "{event}")
             }
         }
-        if let Some(listen) = &mut self.0 {
-            listen(event);
+        let Some(listen) = &mut self.listen else { return };
+        // The function is not called again: what it has left half done is nobody's to look at.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listen(event))) {
+            self.listen = None;
+            self.panic = Some(panic);
+            self.cancel.ask();
         }
     }
 }

@@ -16,7 +16,7 @@ use self::message::{Purpose, deliver};
 use crate::connection::CauseKind;
 use crate::error::{Error, ErrorKind};
 use crate::lock::Commits;
-use crate::session::Session;
+use crate::session::{Next, Session};
 
 /// A migration that is ready to run: read, cut, and checked.
 pub(crate) struct Job<'m> {
@@ -248,7 +248,7 @@ impl<'m> Job<'m> {
             let again = halt.again.filter(|_| halt.cause.is_contended() && attempt < TRIES);
             let Some(again) = again else { return Err(self.explain(session, halt, found)) };
             if again == 0 {
-                session.refresh(self.effect).await?;
+                session.refresh(self.effect, Next::File).await?;
             }
             from = again;
             attempt += 1;

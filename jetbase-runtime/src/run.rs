@@ -170,8 +170,11 @@ macro_rules! options {
             }
 
             /// Hears what happens, as it happens.
+            ///
+            /// A panic in the function stops the run before the next file; it goes on when the lock is
+            /// released and the connection is given back.
             pub fn on_event(mut self, listen: impl FnMut(&Event) + Send + 'static) -> Self {
-                self.request.listener = Listener::new(listen);
+                self.request.listener = Listener::new(listen, &self.request.cancel);
                 self
             }
 

@@ -6,6 +6,7 @@ mod superseded;
 
 use jetbase_core::{Dialect, Record, SessionEffect};
 
+pub(crate) use self::isolation::Next;
 use self::isolation::Snapshot;
 use crate::connection::{
     Cause, CauseKind, Connection, End, Failure, MAX_READ_RETRIES, ResultSet, Rows, moment,

@@ -124,7 +124,8 @@ fn mysql(words: &[&str]) -> Head {
             NAMES
         }
         ["ANALYZE", "TABLE" | "LOCAL" | "NO_WRITE_TO_BINLOG", ..] => NAMES,
-        ["SHOW" | "DESC" | "DESCRIBE" | "HELP" | "GET", ..] => EXPRESSIONS,
+        // DO evaluates expressions, and has no rows to show.
+        ["SHOW" | "DESC" | "DESCRIBE" | "HELP" | "GET" | "DO", ..] => EXPRESSIONS,
         _ => CODE,
     }
 }

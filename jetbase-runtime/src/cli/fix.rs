@@ -7,6 +7,7 @@ use super::context::{CommandContext, Depth, Intent, Origin};
 use super::failure::Failure;
 use super::options::Patience;
 use super::repair::{Repair, RepairRequest, RepairScope, repair};
+use crate::cancel::Cancel;
 use crate::event::{Event, Listener};
 use crate::state::NamespaceOptions;
 
@@ -21,13 +22,14 @@ pub(crate) async fn fix(
         return Err(Failure::new("folder", text, Code::Failed));
     }
     let output = context.output;
-    let listener = Listener::new(move |event| match event {
+    let emit = move |event: &Event| match event {
         Event::Waiting { .. } | Event::Recovered { .. } => {
             output.progress(&sentence(&event.to_string()));
         }
         Event::Warning { message } => output.warning(&sentence(message)),
         _ => {}
-    });
+    };
+    let listener = Listener::new(emit, &Cancel::default());
     let mut request = RepairRequest {
         set,
         options: NamespaceOptions {

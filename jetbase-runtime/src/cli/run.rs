@@ -58,7 +58,7 @@ async fn carry_out(
         return Ok(preview(&report.map_err(|error| context.failed(&error))?, words.preview));
     }
     let output = context.output;
-    request.listener = Listener::new(teller(output, words));
+    request.listener = Listener::new(teller(output, words), &request.cancel);
     let cancel = request.cancel.clone();
     let run = start(context.database(Intent::Write)?, request);
     finished(&context, interrupt::watch(run, cancel, output).await, words)

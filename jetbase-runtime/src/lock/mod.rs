@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use jetbase_core::Dialect;
 
 use crate::cancel::Cancel;
-use crate::connection::{Failure, ResultSet};
+use crate::connection::{Cause, Failure, ResultSet};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::session::{Session, Topology};
@@ -272,7 +272,8 @@ async fn attempt(
     };
     let sets = match session.write(sql).await {
         Ok(sets) => sets,
-        Err(Failure { cause, .. }) if session.sql.no_table.contains(&cause.code.as_str()) => {
+        Err(Failure { cause, .. }) if is_missing(session, &cause) => {
+            release_session_lock(session, side_file).await;
             return Ok(Observation::NoTables);
         }
         Err(failure) => {
@@ -341,7 +342,7 @@ async fn read_row(
 ) -> Result<Observation, Error> {
     let sets = match session.send(session.sql.poll).await {
         Ok(sets) => sets,
-        Err(Failure { cause, .. }) if session.sql.no_table.contains(&cause.code.as_str()) => {
+        Err(Failure { cause, .. }) if is_missing(session, &cause) => {
             return Ok(Observation::NoTables);
         }
         Err(failure) => {
@@ -363,6 +364,12 @@ async fn read_row(
         alive,
         silent: silence.length([1, 2, 4].map(|column| row.text(column).to_owned())),
     }))
+}
+
+/// Whether one of our tables is not there: a trigger may miss other ones.
+fn is_missing(session: &Session<'_>, cause: &Cause) -> bool {
+    let ours = ["jetbase_lock", "jetbase_migrations"].iter().any(|it| cause.message.contains(it));
+    ours && session.sql.no_table.contains(&cause.code.as_str())
 }
 
 /// An attempt that the database refuses for the moment is one that failed.

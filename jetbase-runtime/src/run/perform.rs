@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{Action, Dialect, Goal, Kind, Migrations, Plan, Record, SkipReason, Step, plan};
+use jetbase_core::{
+    Action, Dialect, Goal, Kind, Migrations, Plan, Record, SkipReason, Step, Until, plan,
+};
 use tracing::Instrument;
 
 use super::work::work;
@@ -53,6 +55,9 @@ async fn perform(request: &mut Request, origin: &mut dyn Connect) -> Result<Repo
     let mut report = Report::default();
     let result = attempt(request, origin, &mut report).await;
     report.elapsed = started.elapsed();
+    if let Some(panic) = request.listener.take_panic() {
+        std::panic::resume_unwind(panic);
+    }
     match result {
         Ok(()) => Ok(report),
         Err(error) => Err(error.reporting(report)),
@@ -77,6 +82,11 @@ async fn attempt(
         let mut reached = false;
         let error = match once(request, origin, report, limit, &mut reached).await {
             Err(error) if report.applied.is_empty() => error,
+            // A count would be counted again: only a run of everything begins again by itself.
+            Err(error) if error.restarts() && matches!(request.goal, Goal::Upgrade(Until::End)) => {
+                limit = Limit::begin(wait);
+                error
+            }
             result => return result,
         };
         was_there |= reached;

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::execute::{Job, prepare};
 use crate::lock::{Commits, Liveness};
 use crate::report::{Applied, Report};
-use crate::session::Session;
+use crate::session::{Next, Session};
 use crate::target::Owner;
 
 /// Plans again, under the lock, and executes that plan.
@@ -48,7 +48,8 @@ pub(super) async fn work(
             session.refresh_for_reader().await?;
         }
         execute(request, session, report, job, (index + 1, jobs.len())).instrument(span).await?;
-        session.refresh(job.effect).await?;
+        let next = if index + 1 < jobs.len() { Next::File } else { Next::Release };
+        session.refresh(job.effect, next).await?;
     }
     Ok(())
 }

@@ -15,6 +15,13 @@ use crate::error::Error;
 use crate::lock::Liveness;
 use crate::target::Owner;
 
+/// What comes behind a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    File,
+    Release,
+}
+
 /// What a session held at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
@@ -38,8 +45,8 @@ impl Snapshot {
 /// How often the session is compared with what it was before the first file.
 const MOST_ROUNDS: u32 = 100;
 
-/// How long a fresh connection may take between two files.
-const RECONNECT_WITHIN: Duration = Duration::from_secs(30);
+/// How long the old session may take to say that it still has its lock.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 impl Session<'_> {
     /// What a file may leave behind that the session cannot take back, if it has that effect.
@@ -73,13 +80,21 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Gives the next file a fresh session; `effect` is that of the file before.
-    pub(crate) async fn refresh(&mut self, effect: SessionEffect) -> Result<(), Error> {
+    /// Gives what comes next a fresh session; `effect` is that of the file before.
+    pub(crate) async fn refresh(&mut self, effect: SessionEffect, next: Next) -> Result<(), Error> {
         self.used = true;
         match self.dialect {
             Dialect::MySql if self.reconnect.is_some() => {
                 let by_trigger = effect == SessionEffect::Rows && self.has_triggers;
-                if effect > SessionEffect::Rows || by_trigger { self.renew().await } else { Ok(()) }
+                match next {
+                    _ if effect <= SessionEffect::Rows && !by_trigger => Ok(()),
+                    Next::File => self.renew().await,
+                    // Nothing of the file reaches anybody: the session ends with the run.
+                    Next::Release => {
+                        self.reset().await;
+                        Ok(())
+                    }
+                }
             }
             Dialect::Sqlite if effect < SessionEffect::Setting => Ok(()),
             Dialect::Postgres if self.owner != Owner::Caller && effect < SessionEffect::Object => {
@@ -112,9 +127,10 @@ impl Session<'_> {
     /// otherwise another run may have taken the row in between.
     async fn renew(&mut self) -> Result<(), Error> {
         let Some(reconnect) = self.reconnect.clone() else { return Ok(()) };
-        let failed =
-            |cause: &_| Error::database("opening a fresh session for the next file", cause);
-        let mut other = reconnect(RECONNECT_WITHIN).await.map_err(|cause| failed(&cause))?;
+        let mut other = reconnect(Duration::ZERO).await.map_err(|cause| {
+            // A server that is full may be full of runs that wait for this one: it begins again.
+            Error::database("opening a fresh session for the next file", &cause).restarting()
+        })?;
         std::mem::swap(&mut self.connection, &mut other);
         let moved = match self.prepare_fresh().await {
             Ok(()) => self.keeps_lock(other.as_mut()).await,
@@ -158,7 +174,7 @@ impl Session<'_> {
             return Ok(());
         }
         let question = self.fill.fill(self.sql.fence_proof);
-        let answer = send_within(old, &question, Rows::Drop, Some(RECONNECT_WITHIN)).await;
+        let answer = send_within(old, &question, Rows::Drop, Some(ANSWER_WITHIN)).await;
         answer.map(drop).map_err(|failure| {
             Error::database("taking the session lock along to a fresh session", &failure.cause)
         })

@@ -76,9 +76,10 @@ pub(crate) async fn terminated(ctx: Context) -> Outcome {
             WHERE application_name LIKE 'jetbase V3%' AND datname = current_database()"
             .to_owned(),
         _ => {
+            // A run may have gone on over a fresh session, which has the other lock.
+            let name = format!("CONCAT('jetbase:', LEFT(SHA2('{}', 256), 40))", db.name);
             let find = format!(
-                "SELECT IS_USED_LOCK(CONCAT('jetbase:', LEFT(SHA2('{}', 256), 40)))",
-                db.name
+                "SELECT COALESCE(IS_USED_LOCK({name}), IS_USED_LOCK(CONCAT({name}, ':2')))"
             );
             format!("KILL {}", db.value(&find).await?.ok_or("nobody holds the session lock")?)
         }

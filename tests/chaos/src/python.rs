@@ -23,7 +23,9 @@ fn project(files: &[(String, String)]) -> Result<Project, Error> {
 /// Notes every change of the lock's owner, whoever makes it.
 async fn watch_owners(db: &Database) -> Result<(), Error> {
     let table = "CREATE TABLE owners (old_id VARCHAR(36), new_id VARCHAR(36))";
-    let insert = "INSERT INTO owners VALUES (OLD.process_id, NEW.process_id)";
+    // The trigger runs with the search path of whoever takes the lock.
+    let schema = if db.kind == Kind::Postgres { "public." } else { "" };
+    let insert = format!("INSERT INTO {schema}owners VALUES (OLD.process_id, NEW.process_id)");
     let event = "AFTER UPDATE ON jetbase_lock FOR EACH ROW";
     let trigger = match db.kind {
         Kind::Postgres => format!(

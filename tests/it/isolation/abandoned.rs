@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jetbase::{Event, Migrations, Wait};
 use sqlx::Connection;
-use sqlx::mysql::MySqlPoolOptions;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
+use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
 
 use super::{column, is_tidy, same_lines};
@@ -14,7 +14,7 @@ use crate::apply::set;
 use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let (nothing, sqlite) = (Needs::NOTHING, &[Kind::Sqlite][..]);
+    let nothing = Needs::NOTHING;
     suite.each(
         "a_panic_of_a_listener_leaves_a_pool_as_it_was",
         Kind::ALL,
@@ -23,7 +23,7 @@ pub(crate) fn register(suite: &mut Suite) {
     );
     suite.each(
         "a_panic_leaves_a_callers_connection_as_it_was",
-        sqlite,
+        Kind::ALL,
         nothing,
         panics_with_caller,
     );
@@ -32,14 +32,17 @@ pub(crate) fn register(suite: &mut Suite) {
 pub(super) const SOON: Wait = Wait::UpTo(Duration::from_secs(20));
 const NAMES: [&str; 3] = ["V1__a.sql", "V2__b.sql", "V3__c.sql"];
 
+/// On MySQL a table stays when its row cannot be written any more.
+fn first(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Mysql => ("V1__a.sql", "CREATE TABLE IF NOT EXISTS a (id INTEGER);\n"),
+        _ => ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+    }
+}
+
 pub(super) fn files(kind: Kind) -> Migrations {
-    let first = match kind {
-        // On MySQL a table stays when its row cannot be written any more.
-        Kind::Mysql => "CREATE TABLE IF NOT EXISTS a (id INTEGER);\n",
-        _ => "CREATE TABLE a (id INTEGER);\n",
-    };
     set(&[
-        ("V1__a.sql", first),
+        first(kind),
         ("V2__b.sql", "INSERT INTO a (id) VALUES (1);\n"),
         ("V3__c.sql", "INSERT INTO a (id) VALUES (2);\n"),
     ])
@@ -117,7 +120,8 @@ pub(super) const fn state(kind: Kind) -> &'static [&'static str] {
             "ROLLBACK",
         ],
         Kind::Postgres => &[
-            "SELECT name || ' ' || setting FROM pg_catalog.pg_settings WHERE source = 'session'",
+            "SELECT name || ' ' || setting FROM pg_catalog.pg_settings \
+             WHERE source = 'session' AND name NOT LIKE 'transaction%'",
             "SELECT 'in a transaction ' || (now() <> statement_timestamp())::text",
         ],
         Kind::Mysql => &[
@@ -253,21 +257,40 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> 
     .await
 }
 
+/// A run over a caller's connection that panics, and whether the connection is as it was.
+macro_rules! panics {
+    ($Connection:ty, $db:expr, $all:expr, $moment:expr) => {{
+        let mut caller = <$Connection>::connect(&$db.url).await?;
+        let before = shown!(&mut caller, $db.kind);
+        let run = jetbase::run(&$all, &mut caller).on_event(panicking(&$db, $moment));
+        if let Ok(ended) = caught(run.into_future()).await {
+            return Err(format!("{:?}: it did not panic: {ended:?}", $moment).into());
+        }
+        let after = shown!(&mut caller, $db.kind);
+        same_lines("the caller's connection", &before, &after)
+    }};
+}
+
 async fn panics_with_caller(ctx: Context) -> TestResult {
     let mut wrong = Vec::new();
-    for moment in MOMENTS {
+    // A borrowed connection to a server has no session lock, and so recovers no lock of the dead.
+    let moments = MOMENTS.into_iter();
+    for moment in moments.filter(|it| ctx.kind == Kind::Sqlite || *it != Moment::Recovered) {
         let db = ctx.another().await?;
         if moment == Moment::Waiting {
-            jetbase::run_url(&set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]), &db.url)
-                .await?;
+            jetbase::run_url(&set(&[first(ctx.kind)]), &db.url).await?;
         }
         hold(&db, moment).await?;
         let all = files(ctx.kind);
-        let mut caller = SqliteConnection::connect(&db.url).await?;
-        let before = shown!(&mut caller, ctx.kind);
-        let run = jetbase::run(&all, &mut caller).on_event(panicking(&db, moment));
-        assert!(caught(run.into_future()).await.is_err(), "{moment:?}: it did not panic");
-        let checked = checked(&mut caller, &before).await;
+        let checked = match ctx.kind {
+            Kind::Sqlite => panics!(SqliteConnection, db, all, moment),
+            Kind::Postgres => panics!(PgConnection, db, all, moment),
+            Kind::Mysql => panics!(MySqlConnection, db, all, moment),
+        };
+        if moment != Moment::Waiting {
+            let locked = db.value("SELECT is_locked FROM jetbase_lock").await?;
+            assert_eq!(locked.as_deref(), Some("0"), "{moment:?}: the lock is still held");
+        }
         let_go(&db, moment).await?;
         if let Err(error) = checked.and(goes_on(&db, &all).await) {
             wrong.push(format!("{moment:?}: {error}"));

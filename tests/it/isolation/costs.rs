@@ -7,6 +7,7 @@ use crate::harness::{Context, Error, Kind, Needs, Suite, TestResult};
 pub(crate) fn register(suite: &mut Suite) {
     let (mysql, own) = (&[Kind::Mysql], Needs::OWN_SERVER);
     suite.each("a_file_that_leaves_nothing_keeps_its_session", mysql, own, keeps_session);
+    suite.each("a_run_begins_again_where_no_further_connection_is", mysql, own, begins_again);
 }
 
 /// How many connections a server has seen, that of the question included.
@@ -40,5 +41,27 @@ async fn keeps_session(ctx: Context) -> TestResult {
     ];
     let all: Vec<_> = plain.into_iter().chain(leaves).collect();
     assert_eq!(needed(&ctx, &all).await?, one + 2, "a file that leaves something costs one");
+    Ok(())
+}
+
+/// A user with a single connection cannot have a second one: the run gives its own back first.
+async fn begins_again(ctx: Context) -> TestResult {
+    let user = format!("{}_one", ctx.db.name);
+    ctx.db.admin(&format!("CREATE USER {user}@'%' WITH MAX_USER_CONNECTIONS 1")).await?;
+    ctx.db.admin(&format!("GRANT ALL ON {}.* TO {user}@'%'", ctx.db.name)).await?;
+    let url = ctx.db.url_as(&user, "");
+    let all = set(&[
+        (
+            "V1__users.sql",
+            "CREATE TABLE users (id INTEGER);\nCREATE TEMPORARY TABLE t (id INTEGER);\n",
+        ),
+        ("V2__shadow.sql", "CREATE TEMPORARY TABLE users AS SELECT 1 AS id;\n"),
+        ("V3__row.sql", "INSERT INTO users (id) VALUES (7);\n"),
+    ]);
+    let report = jetbase::run_url(&all, &url).await?;
+    assert_eq!(report.applied.len(), 3, "{report}");
+    let ids = ctx.db.rows("SELECT id FROM users").await?;
+    assert_eq!(ids, [[Some("7".to_owned())]], "the row went into the temporary table");
+    assert!(!jetbase::lock_status(&all, DatabaseUrl(&ctx.db.url)).await?.locked);
     Ok(())
 }
