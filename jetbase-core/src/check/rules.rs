@@ -1,8 +1,7 @@
 //! The rules about a statement, and their words.
 
-use crate::directive::Transaction;
-use crate::statements::Open;
-use crate::{Dialect, Effect};
+use crate::file::Transaction;
+use crate::sql::{Dialect, Effect, Open};
 
 /// The rule about a text that cannot be cut, and the cure where it can be read in two ways.
 pub(super) fn ambiguous(open: &Open) -> (&'static str, Option<&'static str>) {

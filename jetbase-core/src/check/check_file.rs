@@ -1,0 +1,282 @@
+//! What can be wrong inside one file.
+
+use crate::check::finding::Finding;
+use crate::check::lint::{LINTS, LintHit, Lints};
+use crate::check::plain::{self, Question, is_plain};
+use crate::check::reading::{may_misread, misread};
+use crate::check::rules::{ambiguous, class, forbidden, owner};
+use crate::file::{Directives, Kind, Script, Section, Transaction, similar};
+use crate::sql::{Dialect, Statement, Syntax, cut, effect, hidden};
+
+/// The most findings of one kind in one file: each takes a walk through the text.
+pub(crate) const MANY: usize = 20;
+
+/// Checks one file's text as the given syntaxes read it.
+///
+/// With several syntaxes, the dialect is not known: then a mistake is one only
+/// if every syntax says so.
+#[must_use]
+pub fn check(file: &str, script: &Script<'_>, syntaxes: &[Syntax]) -> Vec<Finding> {
+    examine(file, script, syntaxes, None)
+}
+
+/// Checks one file's text, and looks for doubts when its kind is given.
+pub(crate) fn examine(
+    file: &str,
+    script: &Script<'_>,
+    syntaxes: &[Syntax],
+    lint: Option<Kind>,
+) -> Vec<Finding> {
+    let dialect = match syntaxes {
+        [only] => Some(only.dialect),
+        _ => None,
+    };
+    let lints = match lint {
+        None => Some(plain::Lints::None),
+        Some(Kind::Versioned) => Some(plain::Lints::Versioned),
+        Some(_) => None,
+    };
+    let text = script.text();
+    let odd = text.contains('\0')
+        || (dialect == Some(Dialect::Postgres) && may_misread(text, Dialect::Postgres));
+    if !odd && lints.is_some_and(|lints| is_plain(script, Question { dialect, lints })) {
+        return Vec::new();
+    }
+    lex(file, script, syntaxes, lint)
+}
+
+/// Checks one file's text with the lexer.
+pub(crate) fn lex(
+    file: &str,
+    script: &Script<'_>,
+    syntaxes: &[Syntax],
+    lint: Option<Kind>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if script.text().starts_with('\u{feff}') {
+        findings.push(
+            Finding::error("bom", file, "the file begins with a byte order mark")
+                .at(script.text(), 0, 1)
+                .help("save it as UTF-8 without BOM: a database takes the mark for SQL"),
+        );
+    }
+    findings.extend(nul(file, script.text()));
+    findings.extend(conflict(file, script.text()));
+    let directives = match script.directives() {
+        Ok(directives) => directives,
+        Err(errors) => {
+            findings.extend(errors.iter().take(MANY).map(|error| {
+                Finding::error("directive", file, error.to_string())
+                    .at(script.text(), error.at, line_width(script.text(), error.at))
+                    .help(error.help())
+            }));
+            Directives::default()
+        }
+    };
+    let transaction = directives.transaction;
+    let rules = || directives.allow.iter().flat_map(|rules| rules.split(',')).map(str::trim);
+    // At most one of each: a long list is asked for every doubt.
+    let allowed: Vec<&str> =
+        LINTS.into_iter().filter(|lint| rules().any(|it| it == *lint)).collect();
+    let unknown = rules().filter(|rule| !LINTS.contains(rule));
+    findings.extend(unknown.take(MANY).map(|rule| no_lint(file, script, rule)));
+    for section in [Section::Upgrade, Section::Rollback] {
+        if let Some(range) = script.range(section) {
+            // What a rollback is there for is no doubt.
+            let lint = lint.filter(|_| section == Section::Upgrade);
+            let part = Part {
+                file,
+                script,
+                section,
+                start: range.start,
+                transaction,
+                lint,
+                allowed: &allowed,
+            };
+            findings.append(&mut agreed(syntaxes, |syntax| part.check_as(syntax, syntaxes)));
+        }
+    }
+    findings
+}
+
+/// A NUL character: libraries and protocols end a text there, and drop what follows.
+fn nul(file: &str, text: &str) -> Option<Finding> {
+    let at = text.find('\0')?;
+    Some(
+        Finding::error("nul", file, "the file holds a NUL character, where databases end a text")
+            .at(text, at, 1)
+            .help("delete it; write such bytes as a hexadecimal literal"),
+    )
+}
+
+/// A merge that was left open: the marks of both sides, each at the beginning of its line.
+fn conflict(file: &str, text: &str) -> Option<Finding> {
+    let mark = |from: usize, mark: &str| {
+        let mut marks = text.get(from..)?.match_indices(mark).map(|(at, _)| from + at);
+        marks.find(|at| {
+            text.get(..*at).is_some_and(|before| before.is_empty() || before.ends_with('\n'))
+        })
+    };
+    let ours = mark(0, "<<<<<<< ")?;
+    mark(mark(ours, "=======\n")?, ">>>>>>> ")?;
+    Some(
+        Finding::error("conflict", file, "a merge conflict is not resolved")
+            .at(text, ours, line_width(text, ours))
+            .help("keep the lines that are meant, and delete the three marks"),
+    )
+}
+
+/// The findings of the first syntax that all others share.
+///
+/// The first syntax that finds nothing ends the search: most files are lexed once.
+pub(crate) fn agreed(syntaxes: &[Syntax], find: impl Fn(Syntax) -> Vec<Finding>) -> Vec<Finding> {
+    let Some((first, others)) = syntaxes.split_first() else { return Vec::new() };
+    let mut findings = find(*first);
+    for other in others {
+        if findings.is_empty() {
+            break;
+        }
+        let found = find(*other);
+        findings.retain(|finding| found.iter().any(|it| class(it.rule) == class(finding.rule)));
+    }
+    findings
+}
+
+/// One section of a file under check.
+struct Part<'s> {
+    file: &'s str,
+    script: &'s Script<'s>,
+    section: Section,
+    start: usize,
+    transaction: Transaction,
+    lint: Option<Kind>,
+    allowed: &'s [&'s str],
+}
+
+impl Part<'_> {
+    fn check_as(&self, syntax: Syntax, known: &[Syntax]) -> Vec<Finding> {
+        let statements =
+            match cut(self.script.section(self.section), self.script.delimiter(), syntax) {
+                Ok(statements) => statements,
+                Err(error) => {
+                    let (rule, help) = ambiguous(&error.open);
+                    let finding = self.at(rule, error.at, 1, error.to_string());
+                    if let Some(help) = help {
+                        return vec![finding.help(help)];
+                    }
+                    let cut_short = self.section == Section::Upgrade
+                        && self.script.range(Section::Rollback).is_some();
+                    return vec![finding.help(match cut_short {
+                        true => {
+                            "close it: all that follows is swallowed; the line `-- rollback` ends \
+                             this section, even inside of quotes"
+                        }
+                        false => "close it: all that follows is swallowed",
+                    })];
+                }
+            };
+        let forbidden = statements.iter().filter_map(|statement| {
+            let syntax = match (known, owner(statement.sql)) {
+                ([_, _, ..], Some(dialect)) => Syntax::of(dialect),
+                _ => statement.syntax,
+            };
+            let (rule, message, help) = syntax
+                .of_each_server()
+                .into_iter()
+                .find_map(|syntax| forbidden(effect(statement.sql, syntax), self.transaction))?;
+            Some(
+                self.at(rule, statement.start, first_line(statement), message.to_owned())
+                    .help(help),
+            )
+        });
+        let misread = self.misread(&statements, syntax);
+        let hidden = statements.iter().filter_map(|statement| self.hidden(statement));
+        let unterminated =
+            statements.last().filter(|statement| !statement.terminated).map(|statement| {
+                let message = "the last statement has no end".to_owned();
+                self.at("unterminated", statement.start, first_line(statement), message).help(
+                    format!(
+                        "end it with `{}` at the end of a line: the Python tool drops it silently",
+                        self.script.delimiter()
+                    ),
+                )
+            });
+        forbidden
+            .take(MANY)
+            .chain(misread)
+            .chain(hidden.take(MANY))
+            .chain(unterminated)
+            .chain(self.doubts(&statements, syntax, known))
+            .collect()
+    }
+
+    /// The settings that would make the server read the file otherwise.
+    fn misread(&self, statements: &[Statement<'_>], syntax: Syntax) -> Vec<Finding> {
+        if !may_misread(self.script.section(self.section), syntax.dialect) {
+            return Vec::new();
+        }
+        let found = statements.iter().filter_map(|statement| {
+            let (rule, message, help) = misread(statement.sql, statement.syntax)?.told();
+            let width = first_line(statement);
+            Some(self.at(rule, statement.start, width, message.to_owned()).help(help))
+        });
+        found.take(MANY).collect()
+    }
+
+    /// A statement that ends in the code of a comment.
+    fn hidden(&self, statement: &Statement<'_>) -> Option<Finding> {
+        let syntax = statement.syntax;
+        let code = syntax.dialect == Dialect::MySql && statement.sql.contains("/*");
+        let at = code.then(|| hidden(statement.sql, ";", syntax)).flatten()?;
+        let message = "a statement ends inside this executable comment".to_owned();
+        let finding = self.at("executable-comment", statement.start + at, 1, message);
+        Some(finding.help("write one statement in a comment, and the `;` behind its `*/`"))
+    }
+
+    fn doubts(
+        &self,
+        statements: &[Statement<'_>],
+        syntax: Syntax,
+        known: &[Syntax],
+    ) -> Vec<Finding> {
+        let Some(kind) = self.lint else { return Vec::new() };
+        let dialect = match known {
+            [only] => Some(only.dialect),
+            _ => None,
+        };
+        let doubts =
+            Lints { kind, transaction: self.transaction, syntax, dialect }.doubts(statements);
+        let doubts = doubts
+            .into_iter()
+            .filter(|(_, LintHit(rule, ..))| !self.allowed.contains(rule))
+            .take(MANY);
+        let findings = doubts.filter_map(|(at, LintHit(rule, message, help))| {
+            let statement = statements.get(at)?;
+            let finding =
+                self.at(rule, statement.start, first_line(statement), message.to_owned()).warning();
+            Some(finding.help(format!("{help}; meant as it is? `-- jetbase: allow={rule}`")))
+        });
+        findings.collect()
+    }
+
+    fn at(&self, rule: &'static str, offset: usize, width: usize, message: String) -> Finding {
+        Finding::error(rule, self.file, message).at(self.script.text(), self.start + offset, width)
+    }
+}
+
+fn no_lint(file: &str, script: &Script<'_>, rule: &str) -> Finding {
+    let at = script.text().find(rule).unwrap_or(0);
+    let close =
+        similar(rule, &LINTS).map_or_else(String::new, |close| format!("did you mean `{close}`? "));
+    Finding::error("directive", file, format!("no lint has the name `{rule}`"))
+        .at(script.text(), at, rule.chars().count())
+        .help(format!("{close}known are {}", LINTS.join(", ")))
+}
+
+fn first_line(statement: &Statement<'_>) -> usize {
+    statement.sql.lines().next().unwrap_or_default().chars().count()
+}
+
+fn line_width(text: &str, at: usize) -> usize {
+    text.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default().chars().count()
+}

@@ -1,0 +1,362 @@
+//! A quick look that spares most files the lexer.
+//!
+//! Files of everyday statements need no more than one walk over their bytes:
+//! what is plain here has no finding in any dialect, which a test with random
+//! texts shows. Everything else goes to the lexer.
+
+use crate::file::{Script, Section};
+use crate::sql::{Dialect, run};
+
+/// The bytes of words and numbers; a byte order mark is none.
+macro_rules! word {
+    () => {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | 0x80..=0xee | 0xf0..=0xff
+    };
+}
+
+/// What the lexer would be asked, if it were.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    /// The dialect, when the set names one.
+    pub(crate) dialect: Option<Dialect>,
+    /// Whether lints look at the upgrade section.
+    pub(crate) lints: Lints,
+}
+
+/// Whether lints look at a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lints {
+    None,
+    Versioned,
+}
+
+/// Whether a file plainly has no finding; `false` says nothing.
+pub(crate) fn is_plain(script: &Script<'_>, question: Question) -> bool {
+    let quiet = Question { lints: Lints::None, ..question };
+    script.delimiter() == ";"
+        && is_plain_section(script.section(Section::Upgrade), question)
+        && is_plain_section(script.section(Section::Rollback), quiet)
+}
+
+fn is_plain_section(text: &str, question: Question) -> bool {
+    let mut rest = text;
+    loop {
+        rest = after(rest, run!(rest, b' ' | b'\t' | b'\n'));
+        let behind = match rest.as_bytes() {
+            [] => return true,
+            [b'-', b'-', ..] => comment(rest),
+            _ if is_everyday(rest, question) => statement(rest),
+            _ => None,
+        };
+        match behind {
+            Some(behind) => rest = behind,
+            None => return false,
+        }
+    }
+}
+
+/// What stands behind a line that is a comment in every dialect, and no directive.
+fn comment(text: &str) -> Option<&str> {
+    let end = text.find('\n').unwrap_or(text.len());
+    let (line, rest) = text.split_at_checked(end)?;
+    let plain = matches!(line.as_bytes(), [_, _] | [_, _, b' ', ..]) && !line.contains(':');
+    plain.then_some(rest)
+}
+
+/// What stands behind a statement that ends with its line.
+///
+/// Strings and quoted names end on their line, and without backslashes they end
+/// alike in every dialect; outside of them nothing may begin a comment.
+fn statement(text: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    let mut rest = text;
+    loop {
+        rest = after(
+            rest,
+            run!(
+                rest,
+                word!() | b' ' | b',' | b'.' | b'=' | b'<' | b'>' | b'*' | b'+' | b'|' | b':'
+            ),
+        );
+        let length = match rest.as_bytes() {
+            [b'(', ..] => {
+                depth += 1;
+                1
+            }
+            [b')', ..] => {
+                depth = depth.checked_sub(1)?;
+                1
+            }
+            [b'\'', ..] => 2 + string(rest)?,
+            [b'"', ..] => 2 + name(rest)?,
+            [b'\n', ..] => {
+                rest = after(rest, run!(rest, b' ' | b'\t' | b'\n'));
+                match rest.as_bytes() {
+                    [b'-', b'-', ..] => rest = comment(rest)?,
+                    // The mark of a merge begins its line.
+                    [b'<', ..] => return None,
+                    _ => {}
+                }
+                0
+            }
+            [b'-', next, ..] if *next != b'-' => 1,
+            [b';', ..] if depth == 0 => {
+                rest = after(rest, 1 + run!(after(rest, 1), b' ' | b'\t'));
+                return (rest.is_empty() || rest.starts_with('\n')).then_some(rest);
+            }
+            [b'\t', ..] => 1,
+            _ => return None,
+        };
+        rest = after(rest, length);
+    }
+}
+
+/// The length of a string on one line.
+fn string(text: &str) -> Option<usize> {
+    let inside = after(text, 1);
+    let length = run!(inside, 0..=b'\t' | 0x0b..=b'&' | b'('..=b'[' | b']'..=0xff);
+    after(inside, length).starts_with('\'').then_some(length)
+}
+
+/// The length of a quoted name, of which a string of MySQL could be made, too.
+fn name(text: &str) -> Option<usize> {
+    let inside = after(text, 1);
+    let length = run!(inside, word!() | b' ' | b'-' | b'.');
+    after(inside, length).starts_with('"').then_some(length)
+}
+
+fn after(text: &str, length: usize) -> &str {
+    text.get(length..).unwrap_or_default()
+}
+
+/// Whether a text begins with a statement that no rule has anything to say about.
+fn is_everyday(text: &str, question: Question) -> bool {
+    let (first, rest) = text.split_at(run!(text, b'a'..=b'z' | b'A'..=b'Z'));
+    let Some(rest) = rest.strip_prefix(' ') else { return false };
+    let (second, rest) = rest.split_at(run!(rest, b'a'..=b'z' | b'A'..=b'Z'));
+    if !rest.starts_with(' ') {
+        return false;
+    }
+    let is = |word: &str, other: &str| word.eq_ignore_ascii_case(other);
+    let quiet = question.lints == Lints::None;
+    let postgres = question.dialect == Some(Dialect::Postgres);
+    match () {
+        () if is(first, "INSERT") => is(second, "INTO"),
+        () if is(first, "CREATE") => {
+            is(second, "TABLE") || is(second, "VIEW") || (is(second, "INDEX") && !postgres)
+        }
+        () if is(first, "COMMENT") => is(second, "ON"),
+        () if is(first, "DROP") => quiet && (is(second, "TABLE") || is(second, "VIEW")),
+        () if is(first, "UPDATE") => quiet,
+        () if is(first, "DELETE") => quiet && is(second, "FROM"),
+        () if is(first, "ALTER") => quiet && is(second, "TABLE") && !postgres,
+        () => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::check::check_file::lex;
+    use crate::file::Kind;
+    use crate::sql::Syntax;
+
+    /// Pieces that SQL files are made of, and that break them.
+    const PIECES: [&str; 65] = [
+        "CREATE TABLE a (id INT);\n",
+        "INSERT INTO t VALUES ('it''s; -- x');\n",
+        "DROP TABLE a;\n",
+        "\n",
+        "UPDATE t SET a = 1;\n",
+        "DELETE FROM t;\n",
+        "ALTER TABLE t ADD b INT;\n",
+        "CREATE INDEX i ON t (a);\n",
+        "-- a comment\n",
+        "-- rollback\n",
+        "-- jetbase: transaction=off\n",
+        "-- jetbase: allow=x\n",
+        "--x\n",
+        "--\n",
+        "CREATE",
+        "TABLE",
+        "INDEX",
+        "CONCURRENTLY",
+        "TRIGGER",
+        "BEGIN",
+        "END",
+        "COMMIT",
+        "insert into",
+        "(",
+        ")",
+        ";",
+        "'",
+        "\"",
+        "`",
+        "$$",
+        "/*",
+        "*/",
+        "--",
+        "#",
+        "[",
+        "\\",
+        " ",
+        " ",
+        "\n",
+        "\t",
+        "-",
+        "é",
+        "x",
+        ":",
+        "<<<<<<< ours\n",
+        "=======\n",
+        ">>>>>>> theirs\n",
+        "\u{feff}",
+        "CREATE VIEW v AS SELECT a AS \"A b\" FROM t;\n",
+        "CREATE VIEW",
+        "COMMENT ON TABLE t IS 'it''s /* \"here\" $$ #';\n",
+        "comment on",
+        "INSERT INTO t (a) VALUES (1),\n    (-2, 'x'); \n",
+        "FUNCTION f()",
+        " AS $$ SELECT 1; $$",
+        "E'a'",
+        "N'a'",
+        "u&'a'",
+        "\"a\"",
+        "/",
+        "\u{2003}",
+        "\r\n",
+        "\x0c",
+        "@",
+        "DELIMITER",
+    ];
+
+    fn found(text: &str, dialect: Option<Dialect>, lints: Lints) -> usize {
+        let syntaxes: Vec<_> = dialect
+            .map_or(Dialect::ALL.to_vec(), |dialect| vec![dialect])
+            .into_iter()
+            .map(Syntax::of)
+            .collect();
+        let lint = (lints == Lints::Versioned).then_some(Kind::Versioned);
+        lex("V1__x.sql", &Script::read(text), &syntaxes, lint).len()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_plain_has_no_finding(pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..12)) {
+            let text = pieces.concat();
+            for dialect in [None, Some(Dialect::Postgres), Some(Dialect::MySql), Some(Dialect::Sqlite)] {
+                for lints in [Lints::None, Lints::Versioned] {
+                    if is_plain(&Script::read(&text), Question { dialect, lints }) {
+                        prop_assert_eq!(found(&text, dialect, lints), 0, "{:?} {:?}", dialect, lints);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How statements begin that may be plain.
+    const HEADS: [&str; 12] = [
+        "INSERT INTO t",
+        "CREATE TABLE t",
+        "CREATE VIEW v AS",
+        "CREATE INDEX i ON t",
+        "COMMENT ON TABLE t IS",
+        "DROP TABLE t",
+        "DROP VIEW v",
+        "UPDATE t SET",
+        "DELETE FROM t",
+        "ALTER TABLE t",
+        "create view",
+        "-- rollback\nDROP TABLE",
+    ];
+
+    /// How they may go on.
+    const WORDS: [&str; 48] = [
+        "(a)",
+        "(",
+        ")",
+        "'a'",
+        "'it''s; -- /* $$'",
+        "''",
+        "\"A b\"",
+        "\"a\"\"b\"",
+        "\"a;b\"",
+        "BEGIN",
+        "END",
+        "CASE",
+        "TRIGGER",
+        "FUNCTION",
+        "PROCEDURE",
+        "EVENT",
+        "ATOMIC",
+        "CONCURRENTLY",
+        "a.b",
+        "1.5e3",
+        "-1",
+        "- 1",
+        "*",
+        "= 1",
+        "::int",
+        ":x",
+        "E'a'",
+        "N'a'",
+        "X'00'",
+        "é",
+        "é'x'",
+        "\t",
+        "\n   ",
+        "\n-- a note's \"end\n",
+        "'a'\n'b'",
+        ",",
+        "<>",
+        "||",
+        "WHERE",
+        "NOT NULL",
+        "FROM STDIN",
+        "AS",
+        "DETACH PARTITION p",
+        "OR REPLACE",
+        "DELIMITER",
+        "EACH ROW",
+        "DO",
+        "PACKAGE BODY",
+    ];
+
+    fn statement() -> impl Strategy<Value = String> {
+        let words = prop::collection::vec(prop::sample::select(&WORDS[..]), 0..6);
+        (prop::sample::select(&HEADS[..]), words)
+            .prop_map(|(head, words)| format!("{head} {};\n", words.join(" ")))
+    }
+
+    // Half of these texts are plain; of those above, next to none.
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn statements_that_are_plain_have_no_finding(statements in prop::collection::vec(statement(), 1..4)) {
+            let text = statements.concat();
+            for dialect in [None, Some(Dialect::Postgres), Some(Dialect::MySql), Some(Dialect::Sqlite)] {
+                for lints in [Lints::None, Lints::Versioned] {
+                    if is_plain(&Script::read(&text), Question { dialect, lints }) {
+                        prop_assert_eq!(found(&text, dialect, lints), 0, "{:?} {:?}", dialect, lints);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn everyday_files_are_plain() {
+        let text = "-- Users.\nCREATE TABLE users (\n    id INT,\n    -- the name\n    name TEXT DEFAULT '(a; b -- c)'\n);\n\n\
+                    INSERT INTO users VALUES (1, '2026-01-01 $ #');\nCOMMENT ON TABLE users IS 'it''s /* all';\n\
+                    CREATE VIEW names AS SELECT name AS \"the name\" FROM users WHERE id >= -1;\n\
+                    -- rollback\nDROP TABLE users;\n";
+        for lints in [Lints::None, Lints::Versioned] {
+            assert!(is_plain(&Script::read(text), Question { dialect: None, lints }));
+        }
+    }
+}

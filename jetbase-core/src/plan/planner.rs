@@ -1,0 +1,360 @@
+//! What a run would do: one pure function of the set, the history and the goal.
+
+use std::collections::HashMap;
+
+use crate::file::{Kind, Section, compare};
+use crate::plan::policy::{Ahead, Goal, Policy, Repeat, Until, Validation};
+use crate::plan::refusal::{Problem, Refusal};
+use crate::set::{Migration, Migrations};
+
+/// One row of the table `jetbase_migrations`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The running number.
+    pub order: i64,
+    /// The version; `None` for repeatables.
+    pub version: Option<String>,
+    /// The description.
+    pub description: String,
+    /// The file's name, without its folders.
+    pub file: String,
+    /// The kind of migration.
+    pub kind: Kind,
+    /// When it was applied, as the database prints it.
+    pub applied_at: String,
+    /// The checksum of its upgrade statements.
+    pub checksum: String,
+}
+
+/// What a run would do, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The migrations to execute.
+    pub steps: Vec<Step>,
+    /// What will not be executed though somebody may expect it.
+    pub skipped: Vec<Skipped>,
+}
+
+/// One migration to execute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its place in the set.
+    pub index: usize,
+    /// What to do with it.
+    pub action: Action,
+}
+
+/// What to do with a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Execute its upgrade section and insert its row.
+    Apply,
+    /// Execute its upgrade section and update its row.
+    Reapply,
+    /// Execute its rollback section and delete its row.
+    RollBack,
+}
+
+/// A migration that a run leaves alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file's name.
+    pub file: String,
+    /// Why it is left alone.
+    pub reason: SkipReason,
+}
+
+/// Why a migration is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SkipReason {
+    /// It is recorded above everything this set knows: a newer program applied it.
+    Ahead,
+    /// It is recorded, its file is gone, and the file validation is skipped.
+    Missing,
+    /// It sorts below an applied version, and the file validation is skipped.
+    OutOfOrder,
+    /// Its checksum differs, and the checksum validation is skipped.
+    Changed,
+    /// A newer program has replaced the text of this `ROC__` file.
+    Superseded,
+}
+
+impl std::fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            SkipReason::Ahead => "recorded by a newer program; this one executes nothing",
+            SkipReason::Missing => "recorded, but its file is gone",
+            SkipReason::OutOfOrder => {
+                "sorts below the latest applied version; give it a higher one"
+            }
+            SkipReason::Superseded => {
+                "a newer program has replaced this text; to put it back on purpose, use `Repeat::Always`"
+            }
+            SkipReason::Changed => "changed since it was applied",
+        })
+    }
+}
+
+/// Decides what a run does.
+///
+/// It is called twice in a run: without the lock as a cheap look, and again
+/// under the lock; only the second plan is executed.
+///
+/// # Errors
+///
+/// Every [`Problem`] that forbids the run, together.
+pub fn plan(
+    set: &Migrations,
+    history: &[Record],
+    goal: &Goal,
+    policy: &Policy,
+) -> Result<Plan, Refusal> {
+    let view = View::new(set, history);
+    let (plan, problems) = match goal {
+        Goal::Upgrade(until) => view.upgrade(until, policy),
+        Goal::Rollback(until) => view.rollback(until),
+    };
+    if problems.is_empty() { Ok(plan) } else { Err(Refusal { problems }) }
+}
+
+/// Compares set and history without planning anything.
+///
+/// # Errors
+///
+/// Every [`Problem`] found.
+pub fn validate(
+    set: &Migrations,
+    history: &[Record],
+    policy: &Policy,
+) -> Result<Vec<Skipped>, Refusal> {
+    let (plan, problems) = View::new(set, history).compare(policy);
+    if problems.is_empty() { Ok(plan.skipped) } else { Err(Refusal { problems }) }
+}
+
+/// Set and history, laid side by side.
+struct View<'a> {
+    set: &'a Migrations,
+    history: &'a [Record],
+    /// The newest row of each version, as written.
+    versions: HashMap<&'a str, &'a Record>,
+    /// The newest row of each repeatable.
+    repeatables: HashMap<(&'a str, Kind), &'a Record>,
+}
+
+impl<'a> View<'a> {
+    fn new(set: &'a Migrations, history: &'a [Record]) -> Self {
+        let mut versions = HashMap::new();
+        let mut repeatables = HashMap::new();
+        for record in history {
+            match &record.version {
+                Some(version) => versions.insert(version.as_str(), record),
+                None => repeatables.insert((record.file.as_str(), record.kind), record),
+            };
+        }
+        View { set, history, versions, repeatables }
+    }
+
+    fn latest_applied(&self) -> Option<&'a str> {
+        self.versions.keys().copied().max_by(|a, b| compare(a, b))
+    }
+
+    fn is_ahead(&self, version: &str) -> bool {
+        self.set.latest().is_none_or(|latest| compare(version, latest).is_gt())
+    }
+
+    fn upgrade(&self, until: &Until, policy: &Policy) -> (Plan, Vec<Problem>) {
+        let (mut plan, mut problems) = self.compare(policy);
+        if let Until::Version(version) = until
+            && !self.set.iter().any(|it| it.version() == Some(version.as_str()))
+        {
+            problems.push(Problem::UnknownTarget { version: version.to_string() });
+        }
+        if plan.skipped.iter().any(|skipped| skipped.reason == SkipReason::Ahead) {
+            return (plan, problems);
+        }
+        let latest = self.latest_applied();
+        let pending = self.set.iter().enumerate().filter_map(|(index, migration)| {
+            let version = migration.version()?;
+            let above = latest.is_none_or(|latest| compare(version, latest).is_gt());
+            (above && !self.versions.contains_key(version)).then_some((index, version))
+        });
+        let wanted: Vec<_> = match until {
+            Until::End => pending.collect(),
+            Until::Count(count) => pending.take(*count).collect(),
+            Until::Version(limit) => {
+                pending.filter(|(_, it)| compare(it, limit.as_str()).is_le()).collect()
+            }
+        };
+        plan.steps.extend(wanted.iter().map(|&(index, _)| Step { index, action: Action::Apply }));
+        let (steps, mut skipped) = self.repeatable_steps(!wanted.is_empty(), policy);
+        plan.steps.extend(steps);
+        plan.skipped.append(&mut skipped);
+        (plan, problems)
+    }
+
+    /// The `RA__` and `ROC__` files to run, in the order of the set, and those to leave alone.
+    fn repeatable_steps(&self, versions_run: bool, policy: &Policy) -> (Vec<Step>, Vec<Skipped>) {
+        let mut steps = Vec::new();
+        let mut skipped = Vec::new();
+        for (index, migration) in self.set.iter().enumerate() {
+            if !migration.kind().is_repeatable() {
+                continue;
+            }
+            let record = self.repeatables.get(&(migration.file(), migration.kind()));
+            let action = if record.is_some() { Action::Reapply } else { Action::Apply };
+            let new = record.is_none_or(|it| it.checksum != migration.checksum().to_string());
+            if new && policy.repeat == Repeat::WhenNeeded && policy.is_superseded(&migration) {
+                let file = migration.file().to_owned();
+                skipped.push(Skipped { file, reason: SkipReason::Superseded });
+            } else {
+                steps.push((Step { index, action }, migration.kind(), new));
+            }
+        }
+        let something = versions_run || steps.iter().any(|(_, _, new)| *new);
+        let runs = |kind: Kind, new: bool| match kind {
+            Kind::RunsAlways => something || policy.repeat == Repeat::Always,
+            Kind::RunsOnChange | Kind::Versioned => new,
+        };
+        let steps = steps.into_iter().filter(|(_, kind, new)| runs(*kind, *new));
+        (steps.map(|(step, _, _)| step).collect(), skipped)
+    }
+
+    /// What differs between set and history: problems, or notes where a validation is skipped.
+    fn compare(&self, policy: &Policy) -> (Plan, Vec<Problem>) {
+        let mut plan = Plan::default();
+        let mut problems = Vec::new();
+        let mut skip =
+            |file: &str, reason| plan.skipped.push(Skipped { file: file.to_owned(), reason });
+        let latest = self.latest_applied();
+        for migration in self.set.iter() {
+            let Some(version) = migration.version() else { continue };
+            match self.versions.get(version) {
+                Some(record) => match differs(&migration, record) {
+                    Some(problem) if policy.validates(Validation::Checksums) => {
+                        problems.push(problem)
+                    }
+                    Some(_) => skip(migration.file(), SkipReason::Changed),
+                    None => {}
+                },
+                None => {
+                    let same = self.versions.values().find(|it| {
+                        it.version.as_ref().is_some_and(|other| compare(other, version).is_eq())
+                    });
+                    let low = latest.filter(|latest| compare(version, latest).is_lt());
+                    match (same, low) {
+                        (Some(record), _) => problems.push(Problem::Respelled {
+                            file: migration.file().to_owned(),
+                            recorded: record.version.clone().unwrap_or_default(),
+                        }),
+                        (None, Some(latest)) if policy.validates(Validation::Files) => {
+                            problems.push(Problem::OutOfOrder {
+                                file: migration.file().to_owned(),
+                                version: version.to_owned(),
+                                latest: latest.to_owned(),
+                            });
+                        }
+                        (None, Some(_)) => skip(migration.file(), SkipReason::OutOfOrder),
+                        (None, None) => {}
+                    }
+                }
+            }
+        }
+        let respelled = |version: &str| {
+            problems
+                .iter()
+                .any(|it| matches!(it, Problem::Respelled { recorded, .. } if recorded == version))
+        };
+        let mut missing = Vec::new();
+        for record in self.unknown() {
+            let file = record.file.clone();
+            match &record.version {
+                Some(version) if respelled(version) => {}
+                Some(version) if self.is_ahead(version) => match policy.ahead {
+                    Ahead::Allow => skip(&file, SkipReason::Ahead),
+                    Ahead::Refuse if policy.validates(Validation::Files) => {
+                        missing.push(Problem::Ahead { version: version.clone(), file });
+                    }
+                    Ahead::Refuse => skip(&file, SkipReason::Missing),
+                },
+                Some(version) if policy.validates(Validation::Files) => {
+                    missing.push(Problem::Missing { version: version.clone(), file });
+                }
+                None if policy.ahead == Ahead::Refuse && policy.validates(Validation::Files) => {
+                    missing.push(Problem::MissingRepeatable { file });
+                }
+                _ => skip(&file, SkipReason::Missing),
+            }
+        }
+        problems.append(&mut missing);
+        (plan, problems)
+    }
+
+    /// The rows that no migration of the set explains, in the order of the history.
+    fn unknown(&self) -> Vec<&'a Record> {
+        let versions: std::collections::HashSet<_> =
+            self.set.iter().filter_map(|it| it.version()).collect();
+        let names: std::collections::HashSet<_> =
+            self.set.iter().map(|it| (it.file(), it.kind())).collect();
+        self.history
+            .iter()
+            .filter(|record| match &record.version {
+                Some(version) => !versions.contains(version.as_str()),
+                None => !names.contains(&(record.file.as_str(), record.kind)),
+            })
+            .collect()
+    }
+
+    fn rollback(&self, until: &Until) -> (Plan, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut applied: Vec<&Record> = self.versions.values().copied().collect();
+        applied.sort_by(|a, b| {
+            let version = |record: &&'a Record| record.version.as_deref().unwrap_or_default();
+            compare(version(b), version(a))
+        });
+        let chosen: Vec<&Record> = match until {
+            Until::End => applied,
+            Until::Count(count) => applied.into_iter().take(*count).collect(),
+            Until::Version(limit) => {
+                if !self.versions.contains_key(limit.as_str()) {
+                    problems.push(Problem::NotApplied { version: limit.to_string() });
+                }
+                let above = |it: &&Record| {
+                    it.version.as_ref().is_some_and(|it| compare(it, limit.as_str()).is_gt())
+                };
+                applied.into_iter().filter(above).collect()
+            }
+        };
+        let mut steps = Vec::new();
+        for record in chosen {
+            let version = record.version.as_deref().unwrap_or_default();
+            let found = self.set.iter().enumerate().find(|(_, it)| it.version() == Some(version));
+            match found {
+                None => problems.push(Problem::NoFile {
+                    version: version.to_owned(),
+                    file: record.file.clone(),
+                }),
+                Some((_, migration)) if migration.script().range(Section::Rollback).is_none() => {
+                    problems.push(Problem::NoRollback { file: migration.file().to_owned() });
+                }
+                Some((index, _)) => steps.push(Step { index, action: Action::RollBack }),
+            }
+        }
+        (Plan { steps, skipped: Vec::new() }, problems)
+    }
+}
+
+/// How an applied version differs from ours: another file by name, or the same one edited.
+fn differs(migration: &Migration<'_>, record: &Record) -> Option<Problem> {
+    let checksum = migration.checksum().to_string();
+    if record.checksum == checksum {
+        return None;
+    }
+    let version = record.version.clone().unwrap_or_default();
+    let file = migration.file().to_owned();
+    Some(match record.file == file {
+        true => {
+            Problem::Changed { version, file, recorded: record.checksum.clone(), found: checksum }
+        }
+        false => Problem::OtherSet { version, file, recorded: record.file.clone() },
+    })
+}

@@ -1,0 +1,52 @@
+//! What a statement leaves in the database session that it runs in.
+//!
+//! A session outlives a file. What a file leaves in it, the next file finds:
+//! settings, temporary tables, locks, prepared statements. The tokens of a
+//! statement tell whether it can leave anything.
+
+mod calls;
+mod functions;
+mod head;
+mod scan;
+
+use self::scan::Scan;
+use crate::sql::dialect::Syntax;
+use crate::sql::statements::parts;
+
+/// What a statement leaves in its session, the strongest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionEffect {
+    /// Nothing: it defines permanent objects, and calls no function of a user.
+    Nothing,
+    /// It reads or changes rows: only code of the schema, such as a trigger,
+    /// a view, an operator or a default, could leave something.
+    Rows,
+    /// It runs code that the text does not show, or is not known.
+    Code,
+    /// It changes a setting of the session or of its transaction.
+    Setting,
+    /// It makes, changes or deletes an object that belongs to the session: a temporary
+    /// table, a prepared statement, a cursor, a variable, a lock.
+    Object,
+}
+
+/// Tells what a statement leaves in its session, as far as its tokens show.
+///
+/// `SET LOCAL` counts as a setting: the rest of its transaction runs under it.
+/// A text of several statements has the strongest effect of them.
+#[must_use]
+pub fn session_effect(sql: &str, syntax: Syntax) -> SessionEffect {
+    let effects = parts(sql, syntax).into_iter().map(|part| Scan::of(part, syntax).effect);
+    effects.max().unwrap_or(SessionEffect::Nothing)
+}
+
+/// Tells whether a statement reads what an earlier statement may have left in the
+/// session: a variable of the user, the last identity or sequence value, or the
+/// number of rows.
+#[must_use]
+pub fn reads_session(sql: &str, syntax: Syntax) -> bool {
+    parts(sql, syntax).into_iter().any(|part| Scan::of(part, syntax).reads)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+//! The walk that cuts a text.
+
+use super::body::Body;
+use super::delimiter::{Delimiter, client_command};
+use super::{CutError, Open, Piece, Statement};
+use crate::sql::dialect::{Dialect, Syntax};
+use crate::sql::modes::{Modes, Unclear};
+use crate::sql::server::Runs;
+use crate::sql::token::{Token, TokenKind, Tokens, dollar_tag, skipped_comment, tokens};
+
+/// A walk over a text that ends a piece at each delimiter.
+pub(super) struct Cutter<'t> {
+    text: &'t str,
+    syntax: Syntax,
+    /// What a `SET sql_mode` changes; nothing, where statements are only counted.
+    modes: Option<Modes>,
+    tokens: Tokens<'t>,
+    delimiter: Delimiter,
+    body: Body<'t>,
+    /// The comment of MySQL whose code is read.
+    code: Option<Code>,
+    /// Where the first comment opens that not every server runs.
+    differs: Option<usize>,
+    /// Where the first comment opens in whose code a statement ends.
+    pub(super) hidden: Option<usize>,
+    /// Where the piece begins.
+    begin: usize,
+    /// Where the statement of the piece begins and ends so far.
+    sql: Option<(usize, usize)>,
+    pub(super) pieces: Vec<Piece<'t>>,
+}
+
+/// A comment of MySQL whose code is read.
+#[derive(Clone, Copy)]
+struct Code {
+    start: usize,
+    /// Where it ends for a server that skips it, when there can be one.
+    skipped: Option<usize>,
+}
+
+/// Whether a delimiter ends the piece.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    ByDelimiter,
+    ByText,
+}
+
+impl<'t> Cutter<'t> {
+    pub(super) fn of(text: &'t str, delimiter: &str, syntax: Syntax) -> Self {
+        let delimiter = Delimiter::of_file(delimiter);
+        Cutter {
+            text,
+            syntax,
+            modes: None,
+            tokens: tokens(text, syntax),
+            body: Body::new(&delimiter, syntax.dialect),
+            delimiter,
+            code: None,
+            differs: None,
+            hidden: None,
+            begin: 0,
+            sql: None,
+            pieces: Vec::new(),
+        }
+    }
+
+    fn following(text: &'t str, delimiter: &str, syntax: Syntax) -> Self {
+        Cutter { modes: Some(Modes::of(syntax)), ..Cutter::of(text, delimiter, syntax) }
+    }
+
+    pub(super) fn cut(text: &'t str, delimiter: &str, syntax: Syntax) -> Result<Self, CutError> {
+        let mut cutter = Cutter::following(text, delimiter, syntax);
+        cutter.run()?;
+        if let Some(at) = cutter.differs {
+            cutter.compare(delimiter, syntax, at)?;
+        }
+        Ok(cutter)
+    }
+
+    pub(super) fn run(&mut self) -> Result<(), CutError> {
+        loop {
+            // Looked for before the token is read, so that delimiters such as
+            // `$$` and `--` are no quotes and no comments.
+            if let Some(end) = self.delimiter_at(self.tokens.offset()) {
+                self.finish(end, Ended::ByDelimiter)?;
+            } else if let Some(token) = self.tokens.next() {
+                self.read(token)?;
+            } else {
+                return self.finish_text();
+            }
+        }
+    }
+
+    fn delimiter_at(&self, at: usize) -> Option<usize> {
+        let end = self.delimiter.end_at(self.text, at)?;
+        (self.code.is_none() && !self.body.is_open()).then_some(end)
+    }
+
+    fn read(&mut self, token: Token<'t>) -> Result<(), CutError> {
+        if !token.closed {
+            return Err(match self.code {
+                Some(Code { start, skipped: Some(_) }) => {
+                    CutError { at: start, open: Open::Versions }
+                }
+                _ => CutError { at: token.start, open: self.open(&token) },
+            });
+        }
+        if token.is_trivia() || (self.sql.is_none() && self.obey(&token)?) {
+            return Ok(());
+        }
+        let token = self.before_delimiter(token);
+        let start = self.sql.map_or(token.start, |(start, _)| start);
+        self.sql = Some((start, token.end()));
+        if token.opens_code() {
+            self.open_code(&token)
+        } else if token.is_symbol("*/") {
+            self.close_code(&token)
+        } else {
+            self.inside_code(&token);
+            self.body.read(&token);
+            Ok(())
+        }
+    }
+
+    fn open_code(&mut self, token: &Token<'t>) -> Result<(), CutError> {
+        let start = token.start;
+        let here = self.text.get(start..).unwrap_or_default();
+        let mark = self.syntax.server.mark(here).filter(|mark| mark.runs == Runs::Somebody);
+        let Some(mark) = mark else {
+            self.code = Some(Code { start, skipped: None });
+            return Ok(());
+        };
+        self.differs.get_or_insert(start);
+        match (self.code, skipped_comment(here, mark.nesting)) {
+            (None, Some(length)) => {
+                self.code = Some(Code { start, skipped: Some(start + length) });
+                Ok(())
+            }
+            // A server that skips a comment does not see the one in it.
+            _ => Err(CutError { at: start, open: Open::Versions }),
+        }
+    }
+
+    fn close_code(&mut self, token: &Token<'t>) -> Result<(), CutError> {
+        match self.code.take() {
+            Some(Code { start, skipped: Some(end) }) if end != token.end() => {
+                Err(CutError { at: start, open: Open::Versions })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A server ends a statement at a `;` in the code of a comment, too.
+    fn inside_code(&mut self, token: &Token<'t>) {
+        if let Some(Code { start, .. }) = self.code
+            && token.is_symbol(";")
+            && self.delimiter == Delimiter::Semicolon
+            && !self.body.is_open()
+        {
+            self.hidden.get_or_insert(start);
+        }
+    }
+
+    /// Wants every server to cut the text at the same places, and to read it alike.
+    fn compare(&self, delimiter: &str, syntax: Syntax, at: usize) -> Result<(), CutError> {
+        let alike = |own: &Piece<'_>, other: &Piece<'_>| {
+            let quotes = |syntax: Syntax| (syntax.ansi_quotes, syntax.backslash_escapes);
+            let same = match (own.statement, other.statement) {
+                (Some(own), Some(other)) => quotes(own.syntax) == quotes(other.syntax),
+                _ => true,
+            };
+            same && own.start == other.start
+        };
+        for syntax in syntax.of_each_server().into_iter().skip(1) {
+            let mut other = Cutter::following(self.text, delimiter, syntax);
+            let cut = other.run().is_ok() && self.pieces.len() == other.pieces.len();
+            if !cut || !self.pieces.iter().zip(&other.pieces).all(|(own, it)| alike(own, it)) {
+                return Err(CutError { at, open: Open::Versions });
+            }
+        }
+        Ok(())
+    }
+
+    /// The part of a word before the delimiter that sticks to it, as in `END$$`.
+    fn before_delimiter(&mut self, token: Token<'t>) -> Token<'t> {
+        let is_word = match token.kind {
+            TokenKind::Word | TokenKind::Number => true,
+            // A variable of SQLite.
+            TokenKind::Symbol => token.text.len() > 1 && !token.opens_code(),
+            _ => false,
+        };
+        if !is_word || self.delimiter == Delimiter::Semicolon {
+            return token;
+        }
+        let hit = self
+            .delimiter
+            .starts_in(token.text)
+            .map(|offset| token.start + offset)
+            .find(|&at| self.delimiter_at(at).is_some());
+        let Some(at) = hit else { return token };
+        self.tokens.jump(self.text, at);
+        Token { text: self.text.get(token.start..at).unwrap_or_default(), ..token }
+    }
+
+    /// Follows a `DELIMITER` line of the `mysql` client, if the token begins one.
+    fn obey(&mut self, token: &Token<'t>) -> Result<bool, CutError> {
+        if self.syntax.dialect != Dialect::MySql || !token.is_word("DELIMITER") {
+            return Ok(false);
+        }
+        let Some((delimiter, end)) = client_command(self.text, token.end()) else {
+            return Ok(false);
+        };
+        self.delimiter = delimiter;
+        self.finish(end, Ended::ByDelimiter)?;
+        Ok(true)
+    }
+
+    fn finish(&mut self, end: usize, ended: Ended) -> Result<(), CutError> {
+        let text = self.text;
+        let statement = self.sql.take().map(|(from, to)| Statement {
+            sql: text.get(from..to).unwrap_or_default(),
+            start: from,
+            terminated: ended == Ended::ByDelimiter,
+            syntax: self.syntax,
+        });
+        let piece = text.get(self.begin..end).unwrap_or_default();
+        self.pieces.push(Piece { text: piece, start: self.begin, statement });
+        self.begin = end;
+        self.tokens.jump(text, end);
+        self.body = Body::new(&self.delimiter, self.syntax.dialect);
+        if let (Some(Statement { sql, start, .. }), Some(modes)) = (statement, &mut self.modes) {
+            let error = |unclear| CutError {
+                at: start,
+                open: match unclear {
+                    Unclear::Value => Open::SqlMode,
+                    Unclear::Joined => Open::JoinedSqlMode,
+                },
+            };
+            self.syntax = modes.after(sql).map_err(error)?;
+            self.tokens.follow(self.syntax);
+        }
+        Ok(())
+    }
+
+    fn finish_text(&mut self) -> Result<(), CutError> {
+        if let Some(Code { start, skipped }) = self.code {
+            let open = if skipped.is_some() { Open::Versions } else { Open::Comment };
+            return Err(CutError { at: start, open });
+        }
+        if let Some((at, open)) = self.body.opened() {
+            return Err(CutError { at, open });
+        }
+        if self.begin < self.text.len() {
+            self.finish(self.text.len(), Ended::ByText)?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, token: &Token<'t>) -> Open {
+        match token.kind {
+            // The end of this one depends on how deep comments nest.
+            TokenKind::Comment if token.text.starts_with("/*M!") && token.text.contains("*/") => {
+                Open::Versions
+            }
+            TokenKind::Comment => Open::Comment,
+            TokenKind::DollarQuoted => {
+                Open::DollarQuote(dollar_tag(token.text).unwrap_or("$$").to_owned())
+            }
+            TokenKind::Symbol => Open::Parenthesis,
+            _ if token.text.starts_with(['`', '[']) => Open::Identifier,
+            _ if token.text.trim_start_matches(['u', 'U', '&']).starts_with('"')
+                && self.syntax.ansi_quotes =>
+            {
+                Open::Identifier
+            }
+            _ => Open::String,
+        }
+    }
+}
