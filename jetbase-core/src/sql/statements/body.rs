@@ -1,7 +1,7 @@
 //! Where `;` does not end a statement: the bodies of triggers and functions.
 
-use super::Open;
 use super::delimiter::Delimiter;
+use super::piece::Open;
 use super::routine::Routine;
 use crate::sql::dialect::Dialect;
 use crate::sql::token::{Token, TokenKind};

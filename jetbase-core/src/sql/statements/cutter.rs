@@ -2,11 +2,23 @@
 
 use super::body::Body;
 use super::delimiter::{Delimiter, client_command};
-use super::{CutError, Open, Piece, Statement};
+use super::piece::{CutError, Open, Piece, Statement};
 use crate::sql::dialect::{Dialect, Syntax};
 use crate::sql::modes::{Modes, Unclear};
 use crate::sql::server::Runs;
 use crate::sql::token::{Token, TokenKind, Tokens, dollar_tag, skipped_comment, tokens};
+
+/// The statements in a text that another delimiter than `;` may have cut out.
+pub(crate) fn parts(sql: &str, syntax: Syntax) -> Vec<&str> {
+    if !sql.contains(';') {
+        return vec![sql];
+    }
+    let mut cutter = Cutter::of(sql, ";", syntax);
+    match cutter.run() {
+        Ok(()) => cutter.pieces.iter().filter_map(|it| Some(it.statement?.sql)).collect(),
+        Err(_) => vec![sql],
+    }
+}
 
 /// A walk over a text that ends a piece at each delimiter.
 pub(super) struct Cutter<'t> {
@@ -236,8 +248,10 @@ impl<'t> Cutter<'t> {
                     Unclear::Joined => Open::JoinedSqlMode,
                 },
             };
-            self.syntax = modes.after(sql).map_err(error)?;
-            self.tokens.follow(self.syntax);
+            if modes.may_change(sql) {
+                self.syntax = modes.after(&parts(sql, self.syntax)).map_err(error)?;
+                self.tokens.follow(self.syntax);
+            }
         }
         Ok(())
     }

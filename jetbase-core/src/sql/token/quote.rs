@@ -1,7 +1,6 @@
 //! Where quotes and nested comments end.
 
-use super::{blanks, line};
-use crate::sql::bytes::run;
+use crate::sql::bytes::{blanks, line, run, word_start};
 use crate::sql::server::Nesting;
 
 /// A kind of quotes: the length of what opens it, what closes it, what escapes in it.
