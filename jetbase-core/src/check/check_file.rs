@@ -280,3 +280,6 @@ fn first_line(statement: &Statement<'_>) -> usize {
 fn line_width(text: &str, at: usize) -> usize {
     text.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default().chars().count()
 }
+
+#[cfg(test)]
+mod tests;

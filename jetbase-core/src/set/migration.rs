@@ -183,3 +183,36 @@ impl<'m> Migration<'m> {
         Script::read(self.sql)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::set::folder::Folder;
+    use crate::set::table::Packed;
+
+    #[test]
+    fn what_is_packed_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in
+            [("V1_2__a.sql", "SELECT 1;\n"), ("RA__ü.sql", "SELECT 'ü';\n"), ("V3__c.sql", "")]
+        {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        let files = Folder::read(dir.path()).files;
+        let packed = Packed::of(&files);
+        let texts: Vec<&'static str> =
+            files.iter().map(|file| &*file.text.clone().leak()).collect();
+        let table = Table::new(texts.leak(), packed.records.leak(), packed.names.leak());
+        assert!(table.agrees(packed.lengths) && !table.agrees(packed.lengths + 1));
+        let embedded = Migrations::embedded(table, Options::default());
+        let loaded = Migrations::load(files, Options::default());
+        assert_eq!(embedded.len(), 3);
+        for (a, b) in embedded.iter().zip(loaded.iter()) {
+            assert_eq!(
+                (a.path(), a.version(), a.sql(), a.checksum()),
+                (b.path(), b.version(), b.sql(), b.checksum())
+            );
+        }
+        assert!(embedded.get(3).is_none());
+    }
+}

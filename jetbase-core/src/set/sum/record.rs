@@ -1,7 +1,8 @@
 //! New lines for the list.
 
+use super::entry::{Adopted, Entry};
+use super::sum_file::{ChainHash, SumFile};
 use super::verify::{Change, digest};
-use super::{Adopted, ChainHash, Entry, SumFile};
 use crate::check::Finding;
 use crate::file::Version;
 use crate::set::folder::{Folder, SourceFile};

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Adopted, ChainHash, Entry, SumFile};
+use super::entry::{Adopted, Entry};
+use super::sum_file::{ChainHash, SumFile};
 use crate::check::Finding;
 use crate::file::{Checksum, Script, Version};
 use crate::set::folder::{Folder, SourceFile};

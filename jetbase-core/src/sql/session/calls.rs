@@ -1,7 +1,7 @@
 //! Names before a parenthesis: functions, and what only looks like one.
 
-use super::SessionEffect;
 use super::functions::{COMMON, MYSQL, POSTGRES, SQLITE};
+use super::session_effect::SessionEffect;
 use crate::sql::dialect::Dialect;
 use crate::sql::token::{Token, TokenKind};
 

@@ -1,6 +1,6 @@
 //! The kind of a statement, told by its first words.
 
-use super::SessionEffect;
+use super::session_effect::SessionEffect;
 use crate::sql::dialect::Dialect;
 
 /// What the first words of a statement say.

@@ -1,8 +1,8 @@
 //! One walk over the tokens of a statement.
 
-use super::SessionEffect;
 use super::calls::{Call, Name, is_call};
 use super::head::{self, Head, Scope};
+use super::session_effect::SessionEffect;
 use crate::sql::dialect::{Dialect, Syntax};
 use crate::sql::token::{Token, TokenKind, code, upper};
 
