@@ -1,15 +1,12 @@
 //! What can be wrong inside one file.
 
-use crate::check::finding::Finding;
+use crate::check::finding::{Finding, MAX_PER_KIND};
 use crate::check::lint::{LINTS, LintHit, Lints};
 use crate::check::plain::{self, Question, is_plain};
 use crate::check::reading::{may_misread, misread};
 use crate::check::rules::{ambiguous, class, forbidden, owner};
 use crate::file::{Directives, Kind, Script, Section, Transaction, similar};
 use crate::sql::{Dialect, Statement, Syntax, cut, effect, hidden};
-
-/// The most findings of one kind in one file: each takes a walk through the text.
-pub(crate) const MANY: usize = 20;
 
 /// Checks one file's text as the given syntaxes read it.
 ///
@@ -65,7 +62,7 @@ pub(crate) fn lex(
     let directives = match script.directives() {
         Ok(directives) => directives,
         Err(errors) => {
-            findings.extend(errors.iter().take(MANY).map(|error| {
+            findings.extend(errors.iter().take(MAX_PER_KIND).map(|error| {
                 Finding::error("directive", file, error.to_string())
                     .at(script.text(), error.at, line_width(script.text(), error.at))
                     .help(error.help())
@@ -79,7 +76,7 @@ pub(crate) fn lex(
     let allowed: Vec<&str> =
         LINTS.into_iter().filter(|lint| rules().any(|it| it == *lint)).collect();
     let unknown = rules().filter(|rule| !LINTS.contains(rule));
-    findings.extend(unknown.take(MANY).map(|rule| no_lint(file, script, rule)));
+    findings.extend(unknown.take(MAX_PER_KIND).map(|rule| no_lint(file, script, rule)));
     for section in [Section::Upgrade, Section::Rollback] {
         if let Some(range) = script.range(section) {
             // What a rollback is there for is no doubt.
@@ -202,9 +199,9 @@ impl Part<'_> {
                 )
             });
         forbidden
-            .take(MANY)
+            .take(MAX_PER_KIND)
             .chain(misread)
-            .chain(hidden.take(MANY))
+            .chain(hidden.take(MAX_PER_KIND))
             .chain(unterminated)
             .chain(self.doubts(&statements, syntax, known))
             .collect()
@@ -220,7 +217,7 @@ impl Part<'_> {
             let width = first_line(statement);
             Some(self.at(rule, statement.start, width, message.to_owned()).help(help))
         });
-        found.take(MANY).collect()
+        found.take(MAX_PER_KIND).collect()
     }
 
     /// A statement that ends in the code of a comment.
@@ -249,7 +246,7 @@ impl Part<'_> {
         let doubts = doubts
             .into_iter()
             .filter(|(_, LintHit(rule, ..))| !self.allowed.contains(rule))
-            .take(MANY);
+            .take(MAX_PER_KIND);
         let findings = doubts.filter_map(|(at, LintHit(rule, message, help))| {
             let statement = statements.get(at)?;
             let finding =

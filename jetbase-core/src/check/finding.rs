@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::file::{Position, snippet};
 
+/// The most findings of one kind in one file: each costs a walk through the text.
+pub(crate) const MAX_PER_KIND: usize = 20;
+
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {

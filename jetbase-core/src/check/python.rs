@@ -10,8 +10,7 @@ mod meaning;
 
 use self::colon::{Colon, colons};
 use self::meaning::{deep, is_quoted, meaning};
-use crate::check::check_file::MANY;
-use crate::check::finding::Finding;
+use crate::check::finding::{Finding, MAX_PER_KIND};
 use crate::check::lint::outliving;
 use crate::file::{Script, Section, Transaction, is_space, trim};
 use crate::sql::{Dialect, Statement, Syntax, TokenKind, cut, tokens};
@@ -199,7 +198,7 @@ impl Part<'_> {
             message: "the Python tool runs the next file, and its own statements, under this setting",
             help: "set it back at the end of the file; on PostgreSQL write SET LOCAL",
         });
-        reasons.take(MANY).map(|reason| self.finding(&reason)).collect()
+        reasons.take(MAX_PER_KIND).map(|reason| self.finding(&reason)).collect()
     }
 
     /// Each `:name` that SQLAlchemy takes for a parameter, and each `\:` that it sends as it is.
@@ -208,7 +207,7 @@ impl Part<'_> {
         let code = lines(text).filter(|(_, line)| !line.trim_start().starts_with("--"));
         let places =
             code.flat_map(|(start, line)| colons(line).map(move |(at, colon)| (start + at, colon)));
-        let reasons = places.take(MANY).map(|(at, colon)| match colon {
+        let reasons = places.take(MAX_PER_KIND).map(|(at, colon)| match colon {
             Colon::Parameter => Reason {
                 at,
                 width: 1,

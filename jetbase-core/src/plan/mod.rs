@@ -3,7 +3,9 @@
 mod planner;
 mod policy;
 mod refusal;
+mod step;
 
-pub use self::planner::{Action, Plan, Record, SkipReason, Skipped, Step, plan, validate};
+pub use self::planner::{plan, validate};
 pub use self::policy::{Ahead, Goal, Policy, Repeat, Until, Validation};
 pub use self::refusal::{Problem, Refusal};
+pub use self::step::{Action, Plan, Record, SkipReason, Skipped, Step};
