@@ -2,9 +2,9 @@
 
 use crate::check::finding::{Finding, MAX_PER_KIND};
 use crate::check::lint::{LINTS, LintHit, Lints};
-use crate::check::plain::{self, Question, is_plain};
+use crate::check::plain::{LintScope, Question, is_plain};
 use crate::check::reading::{may_misread, misread};
-use crate::check::rules::{ambiguous, class, forbidden, owner};
+use crate::check::rules::{class, cut_rule, forbidden, only_dialect};
 use crate::file::{Directives, Kind, Script, Section, Transaction, similar};
 use crate::sql::{Dialect, Statement, Syntax, cut, effect, hidden};
 
@@ -29,8 +29,8 @@ pub(crate) fn examine(
         _ => None,
     };
     let lints = match lint {
-        None => Some(plain::Lints::None),
-        Some(Kind::Versioned) => Some(plain::Lints::Versioned),
+        None => Some(LintScope::None),
+        Some(Kind::Versioned) => Some(LintScope::Versioned),
         Some(_) => None,
     };
     let text = script.text();
@@ -81,7 +81,7 @@ pub(crate) fn lex(
         if let Some(range) = script.range(section) {
             // What a rollback is there for is no doubt.
             let lint = lint.filter(|_| section == Section::Upgrade);
-            let part = Part {
+            let part = SectionCheck {
                 file,
                 script,
                 section,
@@ -140,7 +140,7 @@ pub(crate) fn agreed(syntaxes: &[Syntax], find: impl Fn(Syntax) -> Vec<Finding>)
 }
 
 /// One section of a file under check.
-struct Part<'s> {
+struct SectionCheck<'s> {
     file: &'s str,
     script: &'s Script<'s>,
     section: Section,
@@ -150,13 +150,13 @@ struct Part<'s> {
     allowed: &'s [&'s str],
 }
 
-impl Part<'_> {
+impl SectionCheck<'_> {
     fn check_as(&self, syntax: Syntax, known: &[Syntax]) -> Vec<Finding> {
         let statements =
             match cut(self.script.section(self.section), self.script.delimiter(), syntax) {
                 Ok(statements) => statements,
                 Err(error) => {
-                    let (rule, help) = ambiguous(&error.open);
+                    let (rule, help) = cut_rule(&error.open);
                     let finding = self.at(rule, error.at, 1, error.to_string());
                     if let Some(help) = help {
                         return vec![finding.help(help)];
@@ -173,7 +173,7 @@ impl Part<'_> {
                 }
             };
         let forbidden = statements.iter().filter_map(|statement| {
-            let syntax = match (known, owner(statement.sql)) {
+            let syntax = match (known, only_dialect(statement.sql)) {
                 ([_, _, ..], Some(dialect)) => Syntax::of(dialect),
                 _ => statement.syntax,
             };
@@ -203,7 +203,7 @@ impl Part<'_> {
             .chain(misread)
             .chain(hidden.take(MAX_PER_KIND))
             .chain(unterminated)
-            .chain(self.doubts(&statements, syntax, known))
+            .chain(self.lint_findings(&statements, syntax, known))
             .collect()
     }
 
@@ -213,7 +213,7 @@ impl Part<'_> {
             return Vec::new();
         }
         let found = statements.iter().filter_map(|statement| {
-            let (rule, message, help) = misread(statement.sql, statement.syntax)?.told();
+            let (rule, message, help) = misread(statement.sql, statement.syntax)?.explain();
             let width = first_line(statement);
             Some(self.at(rule, statement.start, width, message.to_owned()).help(help))
         });
@@ -230,7 +230,7 @@ impl Part<'_> {
         Some(finding.help("write one statement in a comment, and the `;` behind its `*/`"))
     }
 
-    fn doubts(
+    fn lint_findings(
         &self,
         statements: &[Statement<'_>],
         syntax: Syntax,
@@ -241,13 +241,12 @@ impl Part<'_> {
             [only] => Some(only.dialect),
             _ => None,
         };
-        let doubts =
-            Lints { kind, transaction: self.transaction, syntax, dialect }.doubts(statements);
-        let doubts = doubts
+        let hits = Lints { kind, transaction: self.transaction, syntax, dialect }.hits(statements);
+        let hits = hits
             .into_iter()
             .filter(|(_, LintHit(rule, ..))| !self.allowed.contains(rule))
             .take(MAX_PER_KIND);
-        let findings = doubts.filter_map(|(at, LintHit(rule, message, help))| {
+        let findings = hits.filter_map(|(at, LintHit(rule, message, help))| {
             let statement = statements.get(at)?;
             let finding =
                 self.at(rule, statement.start, first_line(statement), message.to_owned()).warning();

@@ -3,10 +3,10 @@
 //! They look at tokens only, so they know neither types nor sizes; a table
 //! that the same file creates is empty and never a reason for doubt.
 
-mod seen;
+mod file_context;
 mod words;
 
-use self::seen::FileContext;
+use self::file_context::FileContext;
 use self::words::{Words, actions, name, parenthesised};
 use crate::file::{Kind, Transaction};
 use crate::sql::{Dialect, Statement, Syntax};
@@ -109,30 +109,30 @@ pub(crate) struct Lints {
 
 impl Lints {
     /// The doubts about statements that run after each other, by their places.
-    pub(crate) fn doubts(&self, statements: &[Statement<'_>]) -> Vec<(usize, LintHit)> {
+    pub(crate) fn hits(&self, statements: &[Statement<'_>]) -> Vec<(usize, LintHit)> {
         let all: Vec<_> =
             statements.iter().map(|it| Words::of(it.sql, self.syntax, self.kind)).collect();
         let all: Vec<Vec<_>> = all.iter().map(|words| words.iter().collect()).collect();
         let mut seen = FileContext::ahead(&all);
-        let mut doubts = Vec::new();
+        let mut hits = Vec::new();
         for (at, (words, statement)) in all.iter().zip(statements).enumerate() {
             let mut found = self.statement(words, &seen);
             if found.is_empty() && words.first() == Some(&"WITH") {
-                found.extend(self.within(statement.sql, &seen));
+                found.extend(self.with_clause(statement.sql, &seen));
             }
-            doubts.extend(found.into_iter().map(|doubt| (at, doubt)));
-            if self.kind.is_repeatable() && again(words, &seen) {
-                doubts.push((at, NOT_IDEMPOTENT));
+            hits.extend(found.into_iter().map(|hit| (at, hit)));
+            if self.kind.is_repeatable() && differs_when_repeated(words, &seen) {
+                hits.push((at, NOT_IDEMPOTENT));
             }
             seen.add(words);
         }
-        doubts
+        hits
     }
 
     fn statement(&self, words: &[&str], seen: &FileContext) -> Vec<LintHit> {
         let once = self.kind == Kind::Versioned;
         let postgres = self.dialect == Some(Dialect::Postgres);
-        let doubt = match words {
+        let hit = match words {
             ["DROP", "TABLE", rest @ ..] if !seen.may_drop(rest) => DROP_TABLE,
             ["DROP", "SCHEMA" | "DATABASE", ..] => DROP_TABLE,
             ["TRUNCATE", rest @ ..]
@@ -166,11 +166,11 @@ impl Lints {
             _ if once && all_rows(words, seen) => NO_WHERE,
             _ => return Vec::new(),
         };
-        vec![doubt]
+        vec![hit]
     }
 
     /// The doubt about the parts of a `WITH`, which change rows too on PostgreSQL.
-    fn within(&self, sql: &str, seen: &FileContext) -> Option<LintHit> {
+    fn with_clause(&self, sql: &str, seen: &FileContext) -> Option<LintHit> {
         let mut parts = parenthesised(sql, self.syntax).into_iter();
         let all = |part| {
             let words = Words::of(part, self.syntax, self.kind);
@@ -199,11 +199,11 @@ impl Lints {
 }
 
 /// The statements whose settings hold when the file is over.
-pub(crate) fn outliving(statements: &[Statement<'_>], syntax: Syntax) -> Vec<usize> {
+pub(crate) fn lasting_settings(statements: &[Statement<'_>], syntax: Syntax) -> Vec<usize> {
     let (kind, transaction) = (Kind::Versioned, Transaction::Whole);
     let lints = Lints { kind, transaction, syntax, dialect: Some(syntax.dialect) };
-    let doubts = lints.doubts(statements).into_iter();
-    doubts.filter(|(_, LintHit(rule, ..))| *rule == "session-set").map(|(at, _)| at).collect()
+    let hits = lints.hits(statements).into_iter();
+    hits.filter(|(_, LintHit(rule, ..))| *rule == "session-set").map(|(at, _)| at).collect()
 }
 
 /// The doubt about one action of an ALTER TABLE.
@@ -287,7 +287,7 @@ fn all_rows(words: &[&str], seen: &FileContext) -> bool {
 }
 
 /// Whether the second run of a statement differs from the first.
-fn again(words: &[&str], seen: &FileContext) -> bool {
+fn differs_when_repeated(words: &[&str], seen: &FileContext) -> bool {
     let exists = words.windows(2).any(|pair| pair == ["IF", "NOT"] || pair == ["IF", "EXISTS"]);
     match words {
         ["CREATE", "OR", "REPLACE", ..] | ["CREATE", "TEMP" | "TEMPORARY", ..] => false,

@@ -20,19 +20,19 @@ pub(crate) struct Question {
     /// The dialect, when the set names one.
     pub(crate) dialect: Option<Dialect>,
     /// Whether lints look at the upgrade section.
-    pub(crate) lints: Lints,
+    pub(crate) lints: LintScope,
 }
 
 /// Whether lints look at a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lints {
+pub(crate) enum LintScope {
     None,
     Versioned,
 }
 
 /// Whether a file plainly has no finding; `false` says nothing.
 pub(crate) fn is_plain(script: &Script<'_>, question: Question) -> bool {
-    let quiet = Question { lints: Lints::None, ..question };
+    let quiet = Question { lints: LintScope::None, ..question };
     script.delimiter() == ";"
         && is_plain_section(script.section(Section::Upgrade), question)
         && is_plain_section(script.section(Section::Rollback), quiet)
@@ -138,7 +138,7 @@ fn is_everyday(text: &str, question: Question) -> bool {
         return false;
     }
     let is = |word: &str, other: &str| word.eq_ignore_ascii_case(other);
-    let quiet = question.lints == Lints::None;
+    let quiet = question.lints == LintScope::None;
     let postgres = question.dialect == Some(Dialect::Postgres);
     match () {
         () if is(first, "INSERT") => is(second, "INTO"),

@@ -9,9 +9,9 @@ mod colon;
 mod meaning;
 
 use self::colon::{Colon, colons};
-use self::meaning::{deep, is_quoted, meaning};
+use self::meaning::{is_quoted, meaning, tokens_with_nested_code};
 use crate::check::finding::{Finding, MAX_PER_KIND};
-use crate::check::lint::outliving;
+use crate::check::lint::lasting_settings;
 use crate::file::{Script, Section, Transaction, is_space, trim};
 use crate::sql::{Dialect, Statement, Syntax, TokenKind, cut, tokens};
 
@@ -30,7 +30,7 @@ pub(crate) fn differences(file: &str, script: &Script<'_>, syntax: Syntax) -> Ve
     }
     for section in [Section::Upgrade, Section::Rollback] {
         if let Some(range) = script.range(section) {
-            let part = Part { file, script, section, start: range.start, syntax };
+            let part = SectionComparison { file, script, section, start: range.start, syntax };
             findings.extend(part.statements());
             findings.extend(part.settings());
             findings.extend(part.colons());
@@ -39,7 +39,7 @@ pub(crate) fn differences(file: &str, script: &Script<'_>, syntax: Syntax) -> Ve
     findings
 }
 
-struct Part<'s> {
+struct SectionComparison<'s> {
     file: &'s str,
     script: &'s Script<'s>,
     section: Section,
@@ -47,7 +47,7 @@ struct Part<'s> {
     syntax: Syntax,
 }
 
-impl Part<'_> {
+impl SectionComparison<'_> {
     /// The first statement that the Python tool would send otherwise: behind it nothing can be compared.
     fn statements(&self) -> Option<Finding> {
         let text = self.script.section(self.section);
@@ -109,7 +109,7 @@ impl Part<'_> {
     /// What makes the Python tool read the lines of a statement otherwise.
     fn inside(&self, statement: &Statement<'_>, begin: usize) -> Option<Reason> {
         let Statement { sql, start, .. } = *statement;
-        let tokens = deep(sql, self.syntax);
+        let tokens = tokens_with_nested_code(sql, self.syntax);
         let long = tokens.iter().find(|token| is_quoted(token) && token.text.contains('\n'));
         let long = long.map(|token| Reason {
             at: start + token.start,
@@ -190,8 +190,8 @@ impl Part<'_> {
     fn settings(&self) -> Vec<Finding> {
         let text = self.script.section(self.section);
         let statements = cut(text, self.script.delimiter(), self.syntax).unwrap_or_default();
-        let outliving = outliving(&statements, self.syntax);
-        let statements = outliving.into_iter().filter_map(|at| statements.get(at));
+        let settings = lasting_settings(&statements, self.syntax);
+        let statements = settings.into_iter().filter_map(|at| statements.get(at));
         let reasons = statements.map(|statement| Reason {
             at: statement.start,
             width: first_line(statement.sql),

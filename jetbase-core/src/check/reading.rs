@@ -118,7 +118,7 @@ fn is_any(token: &Token<'_>, words: &[&str]) -> bool {
 
 impl Misread {
     /// The rule, what is wrong, and what to do.
-    pub(crate) fn told(self) -> (&'static str, &'static str, &'static str) {
+    pub(crate) fn explain(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Misread::Strings => (
                 "standard-conforming-strings",

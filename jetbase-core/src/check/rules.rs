@@ -4,7 +4,7 @@ use crate::file::Transaction;
 use crate::sql::{Dialect, Effect, Open};
 
 /// The rule about a text that cannot be cut, and the cure where it can be read in two ways.
-pub(super) fn ambiguous(open: &Open) -> (&'static str, Option<&'static str>) {
+pub(super) fn cut_rule(open: &Open) -> (&'static str, Option<&'static str>) {
     match open {
         Open::Versions => (
             "executable-comment",
@@ -37,7 +37,7 @@ pub(super) fn class(rule: &'static str) -> &'static str {
 }
 
 /// The dialect that alone has statements with this first word.
-pub(super) fn owner(sql: &str) -> Option<Dialect> {
+pub(super) fn only_dialect(sql: &str) -> Option<Dialect> {
     let begins =
         |word: &str| sql.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     match () {

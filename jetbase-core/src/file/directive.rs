@@ -74,20 +74,20 @@ pub(crate) fn read(line: &str) -> Option<Result<Directive, DirectiveError>> {
     }
     let body = trim(after_prefix(trim(line))?);
     let error = |fault| Some(Err(DirectiveError { at: 0, body: body.to_owned(), fault }));
-    let Some((key, value)) = body.split_once('=') else { return error(Fault::Form) };
+    let Some((key, value)) = body.split_once('=') else { return error(DirectiveFault::Form) };
     let (name, value) = (trim(key).to_ascii_lowercase(), trim(value));
     let limit = |make: fn(Duration) -> Directive| match duration(value) {
         Some(limit) => Some(Ok(make(limit))),
-        None => error(Fault::Duration),
+        None => error(DirectiveFault::Duration),
     };
     match name.as_str() {
-        "delimiter" => error(Fault::Form),
+        "delimiter" => error(DirectiveFault::Form),
         "transaction" if value.eq_ignore_ascii_case("off") => Some(Ok(Directive::TransactionOff)),
-        "transaction" => error(Fault::Transaction),
+        "transaction" => error(DirectiveFault::Transaction),
         "lock_timeout" => limit(Directive::LockTimeout),
         "statement_timeout" => limit(Directive::StatementTimeout),
         "allow" if !value.is_empty() => Some(Ok(Directive::Allow(value.to_owned()))),
-        _ => error(Fault::Unknown),
+        _ => error(DirectiveFault::Unknown),
     }
 }
 
@@ -137,11 +137,11 @@ pub struct DirectiveError {
     /// Where the line begins, in bytes of the script's text.
     pub at: usize,
     body: String,
-    fault: Fault,
+    fault: DirectiveFault,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+enum DirectiveFault {
     Form,
     Unknown,
     Transaction,
@@ -152,7 +152,7 @@ enum Fault {
 impl DirectiveError {
     pub(crate) fn late(line: &str) -> Self {
         let body = after_prefix(trim(line)).map(trim).unwrap_or_default();
-        DirectiveError { at: 0, body: body.to_owned(), fault: Fault::OutOfOrder }
+        DirectiveError { at: 0, body: body.to_owned(), fault: DirectiveFault::OutOfOrder }
     }
 
     pub(crate) fn at(self, at: usize) -> Self {
@@ -163,17 +163,21 @@ impl DirectiveError {
     #[must_use]
     pub fn help(&self) -> String {
         match self.fault {
-            Fault::Form => "write `-- jetbase: key=value`, without blanks before `=`".to_owned(),
-            Fault::Transaction => {
+            DirectiveFault::Form => {
+                "write `-- jetbase: key=value`, without blanks before `=`".to_owned()
+            }
+            DirectiveFault::Transaction => {
                 "write `transaction=off`, or leave the line out: a transaction is the default"
                     .to_owned()
             }
-            Fault::Duration => {
+            DirectiveFault::Duration => {
                 "write a number and a unit: `250ms`, `3s`, `5min`, `2h`, or `0` for no limit"
                     .to_owned()
             }
-            Fault::OutOfOrder => "move the line above the first SQL of the file".to_owned(),
-            Fault::Unknown => {
+            DirectiveFault::OutOfOrder => {
+                "move the line above the first SQL of the file".to_owned()
+            }
+            DirectiveFault::Unknown => {
                 let key = self.body.split('=').next().map(trim).unwrap_or_default();
                 match similar(key, &KEYS) {
                     Some(close) => format!("did you mean `{close}`? known are {}", list(&KEYS)),
@@ -188,11 +192,13 @@ impl fmt::Display for DirectiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body = self.body.escape_debug();
         match self.fault {
-            Fault::Form => write!(f, "the directive `{body}` is not of the form `key=value`"),
-            Fault::Unknown => write!(f, "`{body}` is no directive of jetbase"),
-            Fault::Transaction => write!(f, "`{body}` is not `transaction=off`"),
-            Fault::Duration => write!(f, "`{body}` names no length of time"),
-            Fault::OutOfOrder => {
+            DirectiveFault::Form => {
+                write!(f, "the directive `{body}` is not of the form `key=value`")
+            }
+            DirectiveFault::Unknown => write!(f, "`{body}` is no directive of jetbase"),
+            DirectiveFault::Transaction => write!(f, "`{body}` is not `transaction=off`"),
+            DirectiveFault::Duration => write!(f, "`{body}` names no length of time"),
+            DirectiveFault::OutOfOrder => {
                 write!(f, "the directive `{body}` stands behind SQL, where nobody reads it")
             }
         }

@@ -64,27 +64,29 @@ impl Name {
     /// accepts by accident (digits of other scripts, a line break in the version).
     pub fn parse(file: &str) -> Result<Self, NameError> {
         let error = |fault| Err(NameError { file: file.to_owned(), fault });
-        let Some(stem) = file.strip_suffix(".sql") else { return error(Fault::Ending) };
+        let Some(stem) = file.strip_suffix(".sql") else { return error(NameFault::Ending) };
         let kind = match stem {
             _ if file.starts_with("RA__") => Kind::RunsAlways,
             _ if file.starts_with("ROC__") => Kind::RunsOnChange,
             _ if file.starts_with('V') => Kind::Versioned,
-            _ => return error(Fault::Prefix),
+            _ => return error(NameFault::Prefix),
         };
-        let Some((prefix, rest)) = file.split_once("__") else { return error(Fault::Separator) };
+        let Some((prefix, rest)) = file.split_once("__") else {
+            return error(NameFault::Separator);
+        };
         // The Python tool ends the description at the first `.sql`, not at the last.
         let description = rest.split_once(".sql").map_or("", |(description, _)| description);
         let description = trim(description).replace('_', " ");
         if description.is_empty() {
-            return error(Fault::Description);
+            return error(NameFault::Description);
         }
         if file.len() > LONGEST && file.chars().count() > LONGEST {
-            return error(Fault::Length);
+            return error(NameFault::Length);
         }
         let version = match kind {
             Kind::Versioned => match Version::parse(prefix.get(1..).unwrap_or_default()) {
                 Ok(version) => Some(version),
-                Err(_) => return error(Fault::Version),
+                Err(_) => return error(NameFault::Version),
             },
             Kind::RunsAlways | Kind::RunsOnChange => None,
         };
@@ -120,11 +122,11 @@ pub(crate) fn is_space(c: char) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameError {
     file: String,
-    fault: Fault,
+    fault: NameFault,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+enum NameFault {
     Ending,
     Prefix,
     Separator,
@@ -168,12 +170,12 @@ fn words(text: &str) -> &str {
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.fault {
-            Fault::Ending => "its name does not end in `.sql`",
-            Fault::Prefix => "its name begins neither with `V`, `RA__` nor `ROC__`",
-            Fault::Separator => "its name has no `__` between the version and the description",
-            Fault::Description => "its name has no description behind `__`",
-            Fault::Length => "its name is longer than 512 characters",
-            Fault::Version => {
+            NameFault::Ending => "its name does not end in `.sql`",
+            NameFault::Prefix => "its name begins neither with `V`, `RA__` nor `ROC__`",
+            NameFault::Separator => "its name has no `__` between the version and the description",
+            NameFault::Description => "its name has no description behind `__`",
+            NameFault::Length => "its name is longer than 512 characters",
+            NameFault::Version => {
                 "what stands between `V` and `__` is not a version (ASCII digits joined by `.` or `_`)"
             }
         })

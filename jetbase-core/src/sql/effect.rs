@@ -29,11 +29,11 @@ pub enum Effect {
 #[must_use]
 pub fn effect(sql: &str, syntax: Syntax) -> Effect {
     if !sql.contains(';') {
-        return one(sql, syntax);
+        return effect_of_one(sql, syntax);
     }
     let mut strongest = Effect::Transactional;
     for part in parts(sql, syntax) {
-        let effect = one(part, syntax);
+        let effect = effect_of_one(part, syntax);
         if rank(effect) > rank(strongest) {
             strongest = effect;
         }
@@ -53,11 +53,11 @@ fn rank(effect: Effect) -> u8 {
     }
 }
 
-fn one(sql: &str, syntax: Syntax) -> Effect {
+fn effect_of_one(sql: &str, syntax: Syntax) -> Effect {
     if is_about_rows(sql) {
         return Effect::Transactional;
     }
-    let words = Words { sql, syntax };
+    let words = StatementTokens { sql, syntax };
     let head = words.iter().take(HEAD).map(upper).collect::<Vec<_>>();
     let head = head.iter().map(String::as_str).collect::<Vec<_>>();
     match syntax.dialect {
@@ -78,12 +78,12 @@ fn is_about_rows(sql: &str) -> bool {
 const HEAD: usize = 8;
 
 /// The tokens of a statement that count.
-struct Words<'t> {
+struct StatementTokens<'t> {
     sql: &'t str,
     syntax: Syntax,
 }
 
-impl<'t> Words<'t> {
+impl<'t> StatementTokens<'t> {
     fn iter(&self) -> impl Iterator<Item = Token<'t>> {
         code(self.sql, self.syntax)
     }
@@ -127,7 +127,7 @@ fn is_any(token: &Token<'_>, words: &[&str]) -> bool {
     token.kind == TokenKind::Word && words.iter().any(|word| token.is_word(word))
 }
 
-fn postgres(head: &[&str], words: &Words<'_>) -> Effect {
+fn postgres(head: &[&str], words: &StatementTokens<'_>) -> Effect {
     match head {
         ["BEGIN" | "COMMIT" | "END" | "ABORT", ..] => Effect::TransactionControl,
         ["START" | "PREPARE", "TRANSACTION", ..] => Effect::TransactionControl,
@@ -135,13 +135,13 @@ fn postgres(head: &[&str], words: &Words<'_>) -> Effect {
         ["COPY", ..] if words.contain(&["FROM", "TO"], &["STDIN", "STDOUT"]) => {
             Effect::CopyFromStdin
         }
-        _ if alone_in_postgres(head, words) => Effect::NeedsNoTransaction,
+        _ if needs_no_transaction_in_postgres(head, words) => Effect::NeedsNoTransaction,
         _ => Effect::Transactional,
     }
 }
 
 /// Whether a statement of PostgreSQL "cannot run inside a transaction block".
-fn alone_in_postgres(head: &[&str], words: &Words<'_>) -> bool {
+fn needs_no_transaction_in_postgres(head: &[&str], words: &StatementTokens<'_>) -> bool {
     match head {
         ["VACUUM", ..] | ["ALTER", "SYSTEM", ..] | ["DISCARD", "ALL"] => true,
         ["CREATE" | "DROP", "DATABASE" | "TABLESPACE" | "SUBSCRIPTION", ..] => true,
@@ -165,7 +165,7 @@ fn alone_in_postgres(head: &[&str], words: &Words<'_>) -> bool {
 }
 
 /// Whether a `REINDEX (options)` names more than a table or an index.
-fn reindexes_all(words: &Words<'_>) -> bool {
+fn reindexes_all(words: &StatementTokens<'_>) -> bool {
     let mut behind = words.iter().skip_while(|token| !token.is_symbol(")")).skip(1);
     behind.next().is_some_and(|token| is_any(&token, &["DATABASE", "SYSTEM", "SCHEMA"]))
 }
@@ -178,7 +178,7 @@ fn rollback(rest: &[&str]) -> Effect {
     }
 }
 
-fn mysql(head: &[&str], words: &Words<'_>) -> Effect {
+fn mysql(head: &[&str], words: &StatementTokens<'_>) -> Effect {
     match head {
         ["BEGIN", "NOT", ..] => Effect::CommitsImplicitly,
         ["BEGIN" | "COMMIT" | "XA", ..] | ["START", "TRANSACTION", ..] => {

@@ -57,7 +57,7 @@ impl Modes {
             self.forget(&tokens);
             return Ok(());
         }
-        let mut scope = Scope::Session;
+        let mut scope = SetScope::Session;
         for assignment in assignments(rest) {
             self.assign(assignment, &mut scope)?;
         }
@@ -75,7 +75,7 @@ impl Modes {
         }
     }
 
-    fn assign(&mut self, tokens: &[Token<'_>], scope: &mut Scope) -> Result<(), Unclear> {
+    fn assign(&mut self, tokens: &[Token<'_>], scope: &mut SetScope) -> Result<(), Unclear> {
         let Some(at) = tokens.iter().position(|token| token.is_symbol("=")) else { return Ok(()) };
         let (target, value) = (tokens.get(..at), tokens.get(at + 1..));
         let (Some(target), Some(value)) = (target, value) else { return Ok(()) };
@@ -136,26 +136,26 @@ impl Modes {
 
 /// Whom a SET without a scope of its own concerns: as the assignment before.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Scope {
+enum SetScope {
     Session,
     Server,
 }
 
-impl Scope {
+impl SetScope {
     /// Whether the target of an assignment is the `sql_mode` of this session.
     fn sets_mode(&mut self, target: &[Token<'_>]) -> bool {
         let target = match target {
             [scope, rest @ ..] if !rest.is_empty() && scope.kind == TokenKind::Word => {
                 *self = match () {
-                    () if scope.is_word("SESSION") || scope.is_word("LOCAL") => Scope::Session,
-                    () => Scope::Server,
+                    () if scope.is_word("SESSION") || scope.is_word("LOCAL") => SetScope::Session,
+                    () => SetScope::Server,
                 };
                 rest
             }
             _ => target,
         };
         match target {
-            [name] => *self == Scope::Session && system(&[*name]) == "sql_mode",
+            [name] => *self == SetScope::Session && system(&[*name]) == "sql_mode",
             [_, second, name @ ..] if second.is_symbol("@") => {
                 matches!(system(name).as_str(), "sql_mode" | "session.sql_mode" | "local.sql_mode")
             }

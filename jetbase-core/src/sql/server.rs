@@ -87,7 +87,7 @@ impl Server {
             None => ("/*!", text.strip_prefix("/*!")?),
         };
         let digits = run!(code, b'0'..=b'9').min(6);
-        let version = Version::of(code, digits);
+        let version = CommentVersion::of(code, digits);
         let (read, runs) = match (self, opens) {
             (Server::MySql(_), "/*M!") => return None,
             (Server::MySql(own), _) => version.in_mysql(own),
@@ -103,20 +103,20 @@ impl Server {
 }
 
 /// The version in a mark, as five and as six digits.
-struct Version {
+struct CommentVersion {
     five: Option<u32>,
     six: Option<u32>,
     /// Whether a blank follows the sixth digit.
     closed: bool,
 }
 
-impl Version {
+impl CommentVersion {
     fn of(code: &str, digits: usize) -> Self {
         let number =
             |length: usize| (digits >= length).then(|| code.get(..length)?.parse().ok()).flatten();
         let after = code.as_bytes().get(6);
         let closed = after.is_some_and(u8::is_ascii_whitespace) || after == Some(&0x0b);
-        Version { five: number(5), six: number(6), closed }
+        CommentVersion { five: number(5), six: number(6), closed }
     }
 
     fn in_mysql(&self, own: u32) -> (usize, Runs) {

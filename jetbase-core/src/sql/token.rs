@@ -97,7 +97,7 @@ pub(crate) fn upper(token: Token<'_>) -> String {
 /// Cuts a text into tokens.
 #[must_use]
 pub fn tokens(text: &str, syntax: Syntax) -> Tokens<'_> {
-    Tokens { rest: text, at: 0, syntax, place: Place::Text, word_end: 0 }
+    Tokens { rest: text, at: 0, syntax, state: LexerState::Text, word_end: 0 }
 }
 
 /// The iterator over the tokens of a text.
@@ -106,14 +106,14 @@ pub struct Tokens<'t> {
     rest: &'t str,
     at: usize,
     syntax: Syntax,
-    place: Place,
+    state: LexerState,
     /// How far the word reaches that was read before the last rewind.
     word_end: usize,
 }
 
 /// Whether the lexer is inside a comment that MySQL runs as code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum LexerState {
     Text,
     Code,
 }
@@ -152,8 +152,8 @@ impl<'t> Tokens<'t> {
             0xef if self.blanks() > 0 => (TokenKind::Whitespace, Some(self.blanks())),
             b'-' | b'#' if self.starts_line_comment() => (TokenKind::Comment, Some(self.line())),
             b'/' if self.rest.starts_with("/*") => self.comment(),
-            b'*' if self.place == Place::Code && self.rest.starts_with("*/") => {
-                self.place = Place::Text;
+            b'*' if self.state == LexerState::Code && self.rest.starts_with("*/") => {
+                self.state = LexerState::Text;
                 (TokenKind::Symbol, Some(2))
             }
             b'$' if self.is(Dialect::Postgres) => self.dollar(),
@@ -199,7 +199,7 @@ impl<'t> Tokens<'t> {
     fn comment(&mut self) -> (TokenKind, Option<usize>) {
         let end = match self.mark() {
             Some(mark) if mark.runs != Runs::Nobody => {
-                self.place = Place::Code;
+                self.state = LexerState::Code;
                 return (TokenKind::Symbol, Some(mark.length));
             }
             Some(mark) => skipped_comment(self.rest, mark.nesting),

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::lex;
-use crate::check::plain::{Lints, Question, is_plain};
+use crate::check::plain::{LintScope, Question, is_plain};
 use crate::file::{Kind, Script};
 use crate::sql::{Dialect, Syntax};
 
@@ -76,13 +76,13 @@ const PIECES: [&str; 65] = [
     "DELIMITER",
 ];
 
-fn found(text: &str, dialect: Option<Dialect>, lints: Lints) -> usize {
+fn found(text: &str, dialect: Option<Dialect>, lints: LintScope) -> usize {
     let syntaxes: Vec<_> = dialect
         .map_or(Dialect::ALL.to_vec(), |dialect| vec![dialect])
         .into_iter()
         .map(Syntax::of)
         .collect();
-    let lint = (lints == Lints::Versioned).then_some(Kind::Versioned);
+    let lint = (lints == LintScope::Versioned).then_some(Kind::Versioned);
     lex("V1__x.sql", &Script::read(text), &syntaxes, lint).len()
 }
 
@@ -93,7 +93,7 @@ proptest! {
     fn what_is_plain_has_no_finding(pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..12)) {
         let text = pieces.concat();
         for dialect in [None, Some(Dialect::Postgres), Some(Dialect::MySql), Some(Dialect::Sqlite)] {
-            for lints in [Lints::None, Lints::Versioned] {
+            for lints in [LintScope::None, LintScope::Versioned] {
                 if is_plain(&Script::read(&text), Question { dialect, lints }) {
                     prop_assert_eq!(found(&text, dialect, lints), 0, "{:?} {:?}", dialect, lints);
                 }
@@ -184,7 +184,7 @@ proptest! {
     fn statements_that_are_plain_have_no_finding(statements in prop::collection::vec(statement(), 1..4)) {
         let text = statements.concat();
         for dialect in [None, Some(Dialect::Postgres), Some(Dialect::MySql), Some(Dialect::Sqlite)] {
-            for lints in [Lints::None, Lints::Versioned] {
+            for lints in [LintScope::None, LintScope::Versioned] {
                 if is_plain(&Script::read(&text), Question { dialect, lints }) {
                     prop_assert_eq!(found(&text, dialect, lints), 0, "{:?} {:?}", dialect, lints);
                 }
@@ -199,7 +199,7 @@ fn everyday_files_are_plain() {
                 INSERT INTO users VALUES (1, '2026-01-01 $ #');\nCOMMENT ON TABLE users IS 'it''s /* all';\n\
                 CREATE VIEW names AS SELECT name AS \"the name\" FROM users WHERE id >= -1;\n\
                 -- rollback\nDROP TABLE users;\n";
-    for lints in [Lints::None, Lints::Versioned] {
+    for lints in [LintScope::None, LintScope::Versioned] {
         assert!(is_plain(&Script::read(text), Question { dialect: None, lints }));
     }
 }

@@ -4,8 +4,11 @@ use crate::sql::{Syntax, Token, TokenKind, dollar_tag, tokens};
 
 /// The tokens that a database sees.
 pub(super) fn meaning(sql: &str, syntax: Syntax) -> Vec<&str> {
-    let mut words: Vec<_> =
-        deep(sql, syntax).iter().filter(|it| !it.is_trivia()).map(|it| it.text).collect();
+    let mut words: Vec<_> = tokens_with_nested_code(sql, syntax)
+        .iter()
+        .filter(|it| !it.is_trivia())
+        .map(|it| it.text)
+        .collect();
     while words.last() == Some(&";") {
         words.pop();
     }
@@ -13,17 +16,17 @@ pub(super) fn meaning(sql: &str, syntax: Syntax) -> Vec<&str> {
 }
 
 /// The tokens of a statement, those of the code in dollar quotes in the place of the quotes.
-pub(super) fn deep(sql: &str, syntax: Syntax) -> Vec<Token<'_>> {
+pub(super) fn tokens_with_nested_code(sql: &str, syntax: Syntax) -> Vec<Token<'_>> {
     nested(sql, syntax, 0)
 }
 
 /// Code this deep in dollar quotes is compared as text: each level is read once more.
-const DEEPEST: usize = 8;
+const MAX_DEPTH: usize = 8;
 
 fn nested(sql: &str, syntax: Syntax, depth: usize) -> Vec<Token<'_>> {
     let mut all: Vec<Token<'_>> = Vec::new();
     for token in tokens(sql, syntax) {
-        if token.kind != TokenKind::DollarQuoted || depth == DEEPEST || !is_code(&all) {
+        if token.kind != TokenKind::DollarQuoted || depth == MAX_DEPTH || !is_code(&all) {
             all.push(token);
             continue;
         }

@@ -32,7 +32,7 @@ impl SumFile {
         late: OutOfOrder,
     ) -> Result<SumFile, Vec<Finding>> {
         let files = &folder.files;
-        let mut list = SumFile { seal: ChainHash::Whole, ..self.clone() };
+        let mut list = SumFile { chain_hash: ChainHash::Whole, ..self.clone() };
         let mut findings = Vec::new();
         let mut accepted = Vec::new();
         for change in self.changes(files) {

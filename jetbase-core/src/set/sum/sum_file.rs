@@ -16,7 +16,7 @@ use crate::file::{Checksum, Position};
 pub struct SumFile {
     pub(super) name: String,
     pub(super) entries: Vec<Entry>,
-    pub(super) seal: ChainHash,
+    pub(super) chain_hash: ChainHash,
 }
 
 /// Whether the last line fits the lines above it.
@@ -33,7 +33,7 @@ impl SumFile {
     /// An empty list for a folder.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        SumFile { name: file_name(folder), entries: Vec::new(), seal: ChainHash::Whole }
+        SumFile { name: file_name(folder), entries: Vec::new(), chain_hash: ChainHash::Whole }
     }
 
     /// Where the list of a folder is: beside it, under its name with `.sum`.
@@ -93,7 +93,7 @@ impl SumFile {
         let mut list = SumFile {
             name: name.to_owned(),
             entries: Vec::new(),
-            seal: ChainHash::Broken { line: 1 },
+            chain_hash: ChainHash::Broken { line: 1 },
         };
         if let Some(line) =
             text.lines().position(|line| CONFLICT.iter().any(|mark| line.starts_with(mark)))
@@ -121,13 +121,13 @@ impl SumFile {
         let mut chain = Chain::default();
         let mut versions = HashMap::new();
         for (number, line) in lines {
-            list.seal = match line.strip_prefix("# end ") {
+            list.chain_hash = match line.strip_prefix("# end ") {
                 Some(end) if end == chain.to_string() => ChainHash::Whole,
                 Some(_) => ChainHash::Broken { line: number },
                 None => {
                     let entry = Entry::parse(line, number).ok_or_else(|| list.malformed(number))?;
                     if let Some(first) = versions.insert(entry.version.clone(), number) {
-                        return Err(list.twice(first, &entry).into());
+                        return Err(list.recorded_twice(first, &entry).into());
                     }
                     chain.add(line);
                     list.entries.push(entry);
@@ -172,7 +172,7 @@ impl SumFile {
             .help("bring the list back from version control, then run `jetbase sum`")
     }
 
-    fn twice(&self, first: usize, second: &Entry) -> Finding {
+    fn recorded_twice(&self, first: usize, second: &Entry) -> Finding {
         let message = format!("version {} is recorded already, in line {first}", second.version);
         self.at(second.line, "list", message).help(
             "two branches took one version: delete the line of the one that is applied nowhere, and run \

@@ -31,7 +31,7 @@ impl SumFile {
     /// A list that was edited by hand is the only finding: nothing in it can be believed.
     #[must_use]
     pub fn verify(&self, folder: &Folder) -> Vec<Finding> {
-        if let ChainHash::Broken { line } = self.seal {
+        if let ChainHash::Broken { line } = self.chain_hash {
             let finding = self.at(
                 line,
                 "list",
@@ -134,7 +134,7 @@ impl SumFile {
                     "{} was changed after it was recorded ({name}:{}): {what}",
                     entry.file, entry.line
                 );
-                Finding::error("changed", &file.path, message).help(back(
+                Finding::error("changed", &file.path, message).help(or_accept(
                     &entry.version,
                     "bring it back from version control, and write the change as a new migration",
                 ))
@@ -147,7 +147,7 @@ impl SumFile {
                     entry.line
                 );
                 Finding::error("renamed", &file.path, message)
-                    .help(back(&entry.version, &format!("rename it back to {}", entry.file)))
+                    .help(or_accept(&entry.version, &format!("rename it back to {}", entry.file)))
             }
             Change::Replaced { entry, file } => {
                 let message = format!(
@@ -156,7 +156,7 @@ impl SumFile {
                     entry.file,
                     entry.line
                 );
-                Finding::error("replaced", &file.path, message).help(back(
+                Finding::error("replaced", &file.path, message).help(or_accept(
                     &entry.version,
                     &format!(
                         "bring {} back, and give the new file a version of its own",
@@ -170,7 +170,7 @@ impl SumFile {
                     "deleted",
                     format!("{} is recorded, but its file is gone", entry.file),
                 )
-                .help(back(&entry.version, "bring the file back from version control")),
+                .help(or_accept(&entry.version, "bring the file back from version control")),
             Change::OutOfOrder { file, above } => {
                 let message = format!(
                     "{} is new, but sorts below {}, which is recorded ({name}:{})",
@@ -198,7 +198,7 @@ impl SumFile {
 }
 
 /// The cure, and the way out where the file is applied nowhere.
-fn back(version: &Version, cure: &str) -> String {
+fn or_accept(version: &Version, cure: &str) -> String {
     format!("{cure}; if it is applied nowhere, `jetbase sum --accept V{version}`")
 }
 

@@ -7,7 +7,7 @@ use crate::sql::token::{Token, TokenKind};
 
 /// A name, such as `a` or `a.b`, and what stands around it.
 #[derive(Clone, Copy)]
-pub(super) struct Name<'t> {
+pub(super) struct CallName<'t> {
     /// The part before the last dot.
     schema: Option<Token<'t>>,
     last: Token<'t>,
@@ -24,7 +24,7 @@ pub(super) enum Call {
     LastInsertId,
 }
 
-impl<'t> Name<'t> {
+impl<'t> CallName<'t> {
     /// Whether one of these words stands before the name.
     pub(super) fn follows(&self, words: &[&str]) -> bool {
         self.before.is_some_and(|before| words.iter().any(|word| before.is_word(word)))
@@ -32,19 +32,19 @@ impl<'t> Name<'t> {
 
     /// The name that ends with this token.
     pub(super) fn after(
-        name: Option<Name<'t>>,
+        name: Option<CallName<'t>>,
         before: Option<Token<'t>>,
         token: &Token<'t>,
-    ) -> Option<Name<'t>> {
+    ) -> Option<CallName<'t>> {
         let dotted = before.is_some_and(|last| last.is_symbol("."));
         match token.kind {
-            TokenKind::Word | TokenKind::Quoted if dotted => Some(Name {
+            TokenKind::Word | TokenKind::Quoted if dotted => Some(CallName {
                 schema: name.map(|name| name.last),
                 last: *token,
                 before: name.and_then(|name| name.before),
             }),
             TokenKind::Word | TokenKind::Quoted => {
-                Some(Name { schema: None, last: *token, before })
+                Some(CallName { schema: None, last: *token, before })
             }
             TokenKind::Symbol if token.text == "." => name,
             _ => None,
@@ -53,7 +53,7 @@ impl<'t> Name<'t> {
 }
 
 /// What a name before a parenthesis calls; nothing, if it is a keyword, a type or a table.
-pub(super) fn is_call(name: &Name<'_>, dialect: Dialect) -> Option<Call> {
+pub(super) fn is_call(name: &CallName<'_>, dialect: Dialect) -> Option<Call> {
     let text = name.last.text;
     if text.starts_with('\'') || names_columns(name) {
         return None;
@@ -105,7 +105,7 @@ fn is_harmless(name: &str, dialect: Dialect) -> bool {
 }
 
 /// Whether the parenthesis holds the columns of the table or alias before it.
-fn names_columns(name: &Name<'_>) -> bool {
+fn names_columns(name: &CallName<'_>) -> bool {
     let words = [
         "INTO",
         "REFERENCES",
@@ -221,7 +221,7 @@ const BEHIND_PARENTHESIS: [&str; 5] = ["AGAINST", "FILTER", "INCLUDE", "OVER", "
 const BEHIND_OPERAND: [&str; 9] =
     ["ILIKE", "IS", "JOIN", "LIKE", "REGEXP", "RESET", "RLIKE", "SET", "SIMILAR"];
 
-fn is_keyword(name: &Name<'_>, dialect: Dialect) -> bool {
+fn is_keyword(name: &CallName<'_>, dialect: Dialect) -> bool {
     let is = |words: &[&str]| words.iter().any(|word| name.last.is_word(word));
     let parenthesis = name.before.is_some_and(|before| before.is_symbol(")"));
     is(&KEYWORDS)

@@ -1,6 +1,6 @@
 //! One walk over the tokens of a statement.
 
-use super::calls::{Call, Name, is_call};
+use super::calls::{Call, CallName, is_call};
 use super::head::{self, Head, Scope};
 use super::session_effect::SessionEffect;
 use crate::sql::dialect::{Dialect, Syntax};
@@ -16,7 +16,7 @@ pub(super) struct Scan<'t> {
     depth: usize,
     /// The two tokens before this one, the last one first.
     before: [Option<Token<'t>>; 2],
-    name: Option<Name<'t>>,
+    name: Option<CallName<'t>>,
     variable: Variable,
     expression: Expression,
     call: Option<Call>,
@@ -92,7 +92,7 @@ impl<'t> Scan<'t> {
             ")" => self.depth = self.depth.saturating_sub(1),
             _ => {}
         }
-        self.name = Name::after(self.name.take(), self.last(), &token);
+        self.name = CallName::after(self.name.take(), self.last(), &token);
         self.before = [Some(token), self.last()];
     }
 

@@ -57,7 +57,7 @@ impl<'t> Body<'t> {
 /// A statement of PostgreSQL, read as `psql` reads it.
 #[derive(Default)]
 pub(super) struct Function<'t> {
-    head: Head,
+    head: FunctionHead,
     previous: Option<Token<'t>>,
     /// Where the outermost parenthesis opens, and how many are open.
     parentheses: (usize, usize),
@@ -67,7 +67,7 @@ pub(super) struct Function<'t> {
 
 /// How far a statement is known to be a `CREATE FUNCTION`.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Head {
+enum FunctionHead {
     #[default]
     Begin,
     Create,
@@ -81,7 +81,7 @@ impl<'t> Function<'t> {
             "(" => open(&mut self.parentheses, token.start),
             ")" => close(&mut self.parentheses),
             _ if token.kind == TokenKind::Word => self.word(token),
-            _ if self.head != Head::Function => self.head = Head::Other,
+            _ if self.head != FunctionHead::Function => self.head = FunctionHead::Other,
             _ => {}
         }
         self.previous = Some(*token);
@@ -90,11 +90,13 @@ impl<'t> Function<'t> {
     fn word(&mut self, token: &Token<'t>) {
         let is = |word| token.is_word(word);
         match self.head {
-            Head::Begin if is("CREATE") => self.head = Head::Create,
-            Head::Create if is("OR") || is("REPLACE") => {}
-            Head::Create if is("FUNCTION") || is("PROCEDURE") => self.head = Head::Function,
-            Head::Function => self.block(token),
-            _ => self.head = Head::Other,
+            FunctionHead::Begin if is("CREATE") => self.head = FunctionHead::Create,
+            FunctionHead::Create if is("OR") || is("REPLACE") => {}
+            FunctionHead::Create if is("FUNCTION") || is("PROCEDURE") => {
+                self.head = FunctionHead::Function
+            }
+            FunctionHead::Function => self.block(token),
+            _ => self.head = FunctionHead::Other,
         }
     }
 

@@ -117,7 +117,7 @@ impl<'t> Cutter<'t> {
                 _ => CutError { at: token.start, open: self.open(&token) },
             });
         }
-        if token.is_trivia() || (self.sql.is_none() && self.obey(&token)?) {
+        if token.is_trivia() || (self.sql.is_none() && self.read_delimiter_command(&token)?) {
             return Ok(());
         }
         let token = self.before_delimiter(token);
@@ -215,7 +215,7 @@ impl<'t> Cutter<'t> {
     }
 
     /// Follows a `DELIMITER` line of the `mysql` client, if the token begins one.
-    fn obey(&mut self, token: &Token<'t>) -> Result<bool, CutError> {
+    fn read_delimiter_command(&mut self, token: &Token<'t>) -> Result<bool, CutError> {
         if self.syntax.dialect != Dialect::MySql || !token.is_word("DELIMITER") {
             return Ok(false);
         }
