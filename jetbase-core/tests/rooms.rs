@@ -216,7 +216,7 @@ fn named_paths(module: &str, code: &str) -> Vec<String> {
     paths.iter().map(|path| absolute(module, path)).collect()
 }
 
-/// Reads a path or a tree of paths, and returns what stands behind it.
+/// Reads a path or a tree of paths, and returns the text after it.
 fn read_path<'t>(text: &'t str, before: &str, paths: &mut Vec<String>) -> &'t str {
     let text = text.trim_start();
     if let Some(mut rest) = text.strip_prefix('{') {

@@ -10,14 +10,14 @@ use crate::sql::{Dialect, Statement, Syntax, cut, effect, hidden};
 
 /// Checks one file's text as the given syntaxes read it.
 ///
-/// With several syntaxes, the dialect is not known: then a mistake is one only
-/// if every syntax says so.
+/// Several syntaxes mean that the dialect is not known. Then a mistake counts
+/// only if it is a mistake in every syntax.
 #[must_use]
 pub fn check(file: &str, script: &Script<'_>, syntaxes: &[Syntax]) -> Vec<Finding> {
     examine(file, script, syntaxes, None)
 }
 
-/// Checks one file's text, and looks for doubts when its kind is given.
+/// Checks one file's text. With the kind of the file, it also runs the lints.
 pub(crate) fn examine(
     file: &str,
     script: &Script<'_>,
@@ -72,14 +72,14 @@ pub(crate) fn lex(
     };
     let transaction = directives.transaction;
     let rules = || directives.allow.iter().flat_map(|rules| rules.split(',')).map(str::trim);
-    // At most one of each: a long list is asked for every doubt.
+    // Each lint once: the list is searched for each hit, so it must stay short.
     let allowed: Vec<&str> =
         LINTS.into_iter().filter(|lint| rules().any(|it| it == *lint)).collect();
     let unknown = rules().filter(|rule| !LINTS.contains(rule));
     findings.extend(unknown.take(MAX_PER_KIND).map(|rule| no_lint(file, script, rule)));
     for section in [Section::Upgrade, Section::Rollback] {
         if let Some(range) = script.range(section) {
-            // What a rollback is there for is no doubt.
+            // A rollback may drop and delete: the lints skip it.
             let lint = lint.filter(|_| section == Section::Upgrade);
             let part = SectionCheck {
                 file,
@@ -96,7 +96,7 @@ pub(crate) fn lex(
     findings
 }
 
-/// A NUL character: libraries and protocols end a text there, and drop what follows.
+/// Finds a NUL character: libraries and protocols end a text there and drop the rest.
 fn nul(file: &str, text: &str) -> Option<Finding> {
     let at = text.find('\0')?;
     Some(
@@ -106,7 +106,7 @@ fn nul(file: &str, text: &str) -> Option<Finding> {
     )
 }
 
-/// A merge that was left open: the marks of both sides, each at the beginning of its line.
+/// Finds a merge conflict that was not resolved: the marks of both sides, each at the start of a line.
 fn conflict(file: &str, text: &str) -> Option<Finding> {
     let mark = |from: usize, mark: &str| {
         let mut marks = text.get(from..)?.match_indices(mark).map(|(at, _)| from + at);
@@ -123,9 +123,9 @@ fn conflict(file: &str, text: &str) -> Option<Finding> {
     )
 }
 
-/// The findings of the first syntax that all others share.
+/// The findings of the first syntax that all other syntaxes share.
 ///
-/// The first syntax that finds nothing ends the search: most files are lexed once.
+/// The search ends at the first syntax that finds nothing, so most files are lexed once.
 pub(crate) fn agreed(syntaxes: &[Syntax], find: impl Fn(Syntax) -> Vec<Finding>) -> Vec<Finding> {
     let Some((first, others)) = syntaxes.split_first() else { return Vec::new() };
     let mut findings = find(*first);
@@ -207,7 +207,7 @@ impl SectionCheck<'_> {
             .collect()
     }
 
-    /// The settings that would make the server read the file otherwise.
+    /// Finds settings that make the server read the file differently.
     fn misread(&self, statements: &[Statement<'_>], syntax: Syntax) -> Vec<Finding> {
         if !may_misread(self.script.section(self.section), syntax.dialect) {
             return Vec::new();
@@ -220,7 +220,7 @@ impl SectionCheck<'_> {
         found.take(MAX_PER_KIND).collect()
     }
 
-    /// A statement that ends in the code of a comment.
+    /// Finds a statement that ends in the code of a comment.
     fn hidden(&self, statement: &Statement<'_>) -> Option<Finding> {
         let syntax = statement.syntax;
         let code = syntax.dialect == Dialect::MySql && statement.sql.contains("/*");

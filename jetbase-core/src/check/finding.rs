@@ -1,4 +1,4 @@
-//! Findings: what is wrong, or doubtful, in a folder of migrations.
+//! Findings: the errors and warnings about a folder of migrations.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use crate::file::{Position, snippet};
 /// The most findings of one kind in one file: each costs a walk through the text.
 pub(crate) const MAX_PER_KIND: usize = 20;
 
-/// How grave a finding is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The set cannot be used.
     Error,
-    /// The set can be used; somebody should look.
+    /// The set can be used, but somebody should review it.
     Warning,
 }
 
@@ -25,18 +25,18 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One thing that is wrong in a migration folder, with its place and its cure.
+/// One error or warning about a migration folder, with its position and its help text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How grave it is.
+    /// How serious it is.
     pub severity: Severity,
     /// The rule's stable name, such as `unterminated`.
     pub rule: &'static str,
     /// The file, relative to the folder with `/`; empty for the folder itself.
     pub file: String,
-    /// The place in the file, when there is one.
+    /// The position in the file, if there is one.
     pub position: Option<Position>,
-    /// The line with a caret below it; empty without a place.
+    /// The line with a caret below it; empty without a position.
     pub snippet: String,
     /// What is wrong: one sentence without a full stop.
     pub message: String,
@@ -72,7 +72,7 @@ impl Finding {
         Finding { position, snippet: snippet(text, offset, width), ..self }
     }
 
-    /// The same finding, with its cure.
+    /// The same finding, with a help text.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
         Finding { help: help.into(), ..self }
@@ -96,7 +96,7 @@ impl Finding {
         }
     }
 
-    /// The finding as the compiler would print it: message, arrow, line with caret, cure.
+    /// The finding in the format of the compiler: message, arrow, line with caret, help text.
     #[must_use]
     pub fn render(&self, folder: &str) -> String {
         let gutter =

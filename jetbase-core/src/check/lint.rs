@@ -1,7 +1,7 @@
-//! Lints: statements that run, and may still hurt.
+//! Lints: statements that run, but can do harm.
 //!
-//! They look at tokens only, so they know neither types nor sizes; a table
-//! that the same file creates is empty and never a reason for doubt.
+//! They read tokens only, so they know neither types nor sizes. A table that the
+//! same file creates is empty, so the lints do not warn about it.
 
 mod file_context;
 mod words;
@@ -26,7 +26,7 @@ pub const LINTS: [&str; 11] = [
     "session-set",
 ];
 
-/// A doubt about a statement: its rule, what may hurt, and what to do.
+/// A warning about a statement: its rule, the possible harm, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LintHit(
     pub(crate) &'static str,
@@ -98,7 +98,7 @@ const SET_BACK: LintHit = LintHit(
     "set it back at the end of the file",
 );
 
-/// What the lints know of a file, and have seen of it.
+/// What the lints know about a file.
 pub(crate) struct Lints {
     pub(crate) kind: Kind,
     pub(crate) transaction: Transaction,
@@ -108,7 +108,7 @@ pub(crate) struct Lints {
 }
 
 impl Lints {
-    /// The doubts about statements that run after each other, by their places.
+    /// The warnings about the statements of a file, each with the index of its statement.
     pub(crate) fn hits(&self, statements: &[Statement<'_>]) -> Vec<(usize, LintHit)> {
         let all: Vec<_> =
             statements.iter().map(|it| Words::of(it.sql, self.syntax, self.kind)).collect();
@@ -169,7 +169,7 @@ impl Lints {
         vec![hit]
     }
 
-    /// The doubt about the parts of a `WITH`, which change rows too on PostgreSQL.
+    /// The warning about the parts of a `WITH`, which can change rows on PostgreSQL.
     fn with_clause(&self, sql: &str, seen: &FileContext) -> Option<LintHit> {
         let mut parts = parenthesised(sql, self.syntax).into_iter();
         let all = |part| {
@@ -185,11 +185,11 @@ impl Lints {
         actions(rest).filter_map(|action| self::action(action, postgres)).collect()
     }
 
-    /// Whether a `SET` holds longer than its transaction.
+    /// Whether a setting lasts longer than its transaction.
     fn outlives(&self, rest: &[&str]) -> bool {
         match rest {
             ["LOCAL" | "CONSTRAINTS" | "TRANSACTION", ..] => false,
-            // A variable of the user's own, such as `@rows`.
+            // A user variable, such as `@rows`.
             ["@", next, ..] => *next == "@",
             ["SESSION", "AUTHORIZATION", ..] => true,
             ["STATEMENT" | "PASSWORD" | "DEFAULT", ..] | [.., "DEFAULT"] => false,
@@ -198,7 +198,7 @@ impl Lints {
     }
 }
 
-/// The statements whose settings hold when the file is over.
+/// The indexes of the statements whose settings last longer than the file.
 pub(crate) fn lasting_settings(statements: &[Statement<'_>], syntax: Syntax) -> Vec<usize> {
     let (kind, transaction) = (Kind::Versioned, Transaction::Whole);
     let lints = Lints { kind, transaction, syntax, dialect: Some(syntax.dialect) };
@@ -206,7 +206,7 @@ pub(crate) fn lasting_settings(statements: &[Statement<'_>], syntax: Syntax) -> 
     hits.filter(|(_, LintHit(rule, ..))| *rule == "session-set").map(|(at, _)| at).collect()
 }
 
-/// The doubt about one action of an ALTER TABLE.
+/// The warning about one action of an ALTER TABLE.
 fn action(action: &[&str], postgres: bool) -> Option<LintHit> {
     let has = |word: &str| action.contains(&word);
     let follows = |words: [&str; 2]| action.windows(2).any(|pair| pair == words);
@@ -243,7 +243,7 @@ fn action(action: &[&str], postgres: bool) -> Option<LintHit> {
     }
 }
 
-/// What ADD, DROP and RENAME can be followed by, beside a column.
+/// The words after ADD, DROP or RENAME that do not mean a column.
 const NO_COLUMN: [&str; 18] = [
     "(",
     "CHECK",
@@ -265,7 +265,7 @@ const NO_COLUMN: [&str; 18] = [
     "VALUE",
 ];
 
-/// Whether a statement changes or deletes rows of a table that was there before, and has no WHERE.
+/// Whether a statement without WHERE changes or deletes the rows of a table that existed before the file.
 fn all_rows(words: &[&str], seen: &FileContext) -> bool {
     let verb = match words {
         ["WITH", rest @ ..] => rest
@@ -281,7 +281,7 @@ fn all_rows(words: &[&str], seen: &FileContext) -> bool {
         _ => return false,
     };
     let has = |word: &str| words.contains(&word);
-    // MySQL picks rows by a join, and by LIMIT too; an outer join picks none.
+    // In MySQL, an inner join or a LIMIT also selects rows; an outer join does not.
     let some = has("WHERE") || has("LIMIT") || (has("JOIN") && !has("LEFT") && !has("RIGHT"));
     !some && !seen.made(table)
 }

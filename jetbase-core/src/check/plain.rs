@@ -1,20 +1,20 @@
-//! A quick look that spares most files the lexer.
+//! A quick check that makes the lexer unnecessary for most files.
 //!
-//! Files of everyday statements need no more than one walk over their bytes:
-//! what is plain here has no finding in any dialect, which a test with random
-//! texts shows. Everything else goes to the lexer.
+//! One pass over the bytes is enough for a file of common statements. A file that
+//! is plain has no finding in any dialect; a test with random texts shows it. All
+//! other files go to the lexer.
 
 use crate::file::{Script, Section};
 use crate::sql::{Dialect, run};
 
-/// The bytes of words and numbers; a byte order mark is none.
+/// The bytes of words and numbers, without the first byte of a byte order mark.
 macro_rules! word {
     () => {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | 0x80..=0xee | 0xf0..=0xff
     };
 }
 
-/// What the lexer would be asked, if it were.
+/// What the check is asked about a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Question {
     /// The dialect, when the set names one.
@@ -30,7 +30,7 @@ pub(crate) enum LintScope {
     Versioned,
 }
 
-/// Whether a file plainly has no finding; `false` says nothing.
+/// Whether a file certainly has no finding. `false` means that the lexer must decide.
 pub(crate) fn is_plain(script: &Script<'_>, question: Question) -> bool {
     let quiet = Question { lints: LintScope::None, ..question };
     script.delimiter() == ";"
@@ -55,7 +55,7 @@ fn is_plain_section(text: &str, question: Question) -> bool {
     }
 }
 
-/// What stands behind a line that is a comment in every dialect, and no directive.
+/// The text after a line that is a comment in every dialect and not a directive.
 fn comment(text: &str) -> Option<&str> {
     let end = text.find('\n').unwrap_or(text.len());
     let (line, rest) = text.split_at_checked(end)?;
@@ -63,10 +63,10 @@ fn comment(text: &str) -> Option<&str> {
     plain.then_some(rest)
 }
 
-/// What stands behind a statement that ends with its line.
+/// The text after a statement that ends at the end of a line.
 ///
-/// Strings and quoted names end on their line, and without backslashes they end
-/// alike in every dialect; outside of them nothing may begin a comment.
+/// Strings and quoted names must end on their line. Without backslashes, every
+/// dialect finds the same end. Outside of them, nothing may begin a comment.
 fn statement(text: &str) -> Option<&str> {
     let mut depth = 0_usize;
     let mut rest = text;
@@ -93,7 +93,7 @@ fn statement(text: &str) -> Option<&str> {
                 rest = after(rest, run!(rest, b' ' | b'\t' | b'\n'));
                 match rest.as_bytes() {
                     [b'-', b'-', ..] => rest = comment(rest)?,
-                    // The mark of a merge begins its line.
+                    // This may be the mark of a merge conflict.
                     [b'<', ..] => return None,
                     _ => {}
                 }
@@ -118,7 +118,7 @@ fn string(text: &str) -> Option<usize> {
     after(inside, length).starts_with('\'').then_some(length)
 }
 
-/// The length of a quoted name, of which a string of MySQL could be made, too.
+/// The length of a quoted name, whose text is also valid as a string of MySQL.
 fn name(text: &str) -> Option<usize> {
     let inside = after(text, 1);
     let length = run!(inside, word!() | b' ' | b'-' | b'.');
@@ -129,7 +129,7 @@ fn after(text: &str, length: usize) -> &str {
     text.get(length..).unwrap_or_default()
 }
 
-/// Whether a text begins with a statement that no rule has anything to say about.
+/// Whether a text begins with a statement that no rule and no lint is about.
 fn is_everyday(text: &str, question: Question) -> bool {
     let (first, rest) = text.split_at(run!(text, b'a'..=b'z' | b'A'..=b'Z'));
     let Some(rest) = rest.strip_prefix(' ') else { return false };

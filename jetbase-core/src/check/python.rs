@@ -2,8 +2,8 @@
 //!
 //! It strips lines, drops blank and comment lines, joins the rest by blanks,
 //! ends a statement where a line ends with the delimiter, lets SQLAlchemy see
-//! `:name` as a parameter, and runs all files in one session. Whether the result means the same is told by
-//! comparing tokens; why it does not, by looking at the text again.
+//! `:name` as a parameter, and runs all files in one session. A comparison of the tokens shows whether the
+//! result means the same. If it does not, a second look at the text finds the reason.
 
 mod colon;
 mod meaning;
@@ -48,7 +48,7 @@ struct SectionComparison<'s> {
 }
 
 impl SectionComparison<'_> {
-    /// The first statement that the Python tool would send otherwise: behind it nothing can be compared.
+    /// Finds the first statement that the Python tool sends differently. The statements after it cannot be compared.
     fn statements(&self) -> Option<Finding> {
         let text = self.script.section(self.section);
         let ours = cut(text, self.script.delimiter(), self.syntax).ok()?;
@@ -79,7 +79,7 @@ impl SectionComparison<'_> {
         })))
     }
 
-    /// What the Python tool sends as a statement, and no database takes for one.
+    /// A text that the Python tool sends as a statement, though it is not one for any database.
     fn before(&self, begin: usize, theirs: &str) -> Option<Reason> {
         let rest = self.script.section(self.section).get(begin..)?;
         let closed = tokens(theirs, self.syntax).all(|token| token.closed);
@@ -106,7 +106,7 @@ impl SectionComparison<'_> {
         })
     }
 
-    /// What makes the Python tool read the lines of a statement otherwise.
+    /// Why the Python tool reads the lines of a statement differently.
     fn inside(&self, statement: &Statement<'_>, begin: usize) -> Option<Reason> {
         let Statement { sql, start, .. } = *statement;
         let tokens = tokens_with_nested_code(sql, self.syntax);
@@ -161,7 +161,7 @@ impl SectionComparison<'_> {
         })
     }
 
-    /// What stands behind a statement on its last line.
+    /// What stands after a statement on its last line.
     fn end(&self, statement: &Statement<'_>) -> Option<Reason> {
         let end = statement.start + statement.sql.len();
         let rest = self.script.section(self.section).get(end..)?;
@@ -186,7 +186,7 @@ impl SectionComparison<'_> {
         })
     }
 
-    /// Each setting that the Python tool's next file finds as this one has left it.
+    /// Finds each setting that lasts until the next file, because the Python tool keeps the session.
     fn settings(&self) -> Vec<Finding> {
         let text = self.script.section(self.section);
         let statements = cut(text, self.script.delimiter(), self.syntax).unwrap_or_default();
@@ -201,7 +201,7 @@ impl SectionComparison<'_> {
         reasons.take(MAX_PER_KIND).map(|reason| self.finding(&reason)).collect()
     }
 
-    /// Each `:name` that SQLAlchemy takes for a parameter, and each `\:` that it sends as it is.
+    /// Finds each `:name` that SQLAlchemy takes for a parameter, and each `\:` that it does not unescape.
     fn colons(&self) -> Vec<Finding> {
         let text = self.script.section(self.section);
         let code = lines(text).filter(|(_, line)| !line.trim_start().starts_with("--"));
@@ -231,7 +231,7 @@ impl SectionComparison<'_> {
     }
 }
 
-/// Why the Python tool reads a section otherwise, and where.
+/// Why the Python tool reads a section differently, and where.
 struct Reason {
     at: usize,
     width: usize,
@@ -252,7 +252,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The first character at an end of a line that is a blank to Python only.
+/// The first character at either end of a line that only Python takes for white space.
 fn stripped(text: &str) -> Option<usize> {
     let is_odd = |c: char| is_space(c) && !c.is_ascii_whitespace() && c != '\x0b';
     lines(text).find_map(|(start, line)| {

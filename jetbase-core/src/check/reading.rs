@@ -1,4 +1,4 @@
-//! Settings that would make the server read a file otherwise than the cut does.
+//! Settings that make the server read a file differently from the lexer.
 
 use crate::sql::{Dialect, Syntax, Token, TokenKind, code, parts};
 
@@ -7,7 +7,7 @@ use crate::sql::{Dialect, Syntax, Token, TokenKind, code, parts};
 pub(crate) enum Misread {
     /// `standard_conforming_strings` of PostgreSQL, with another value than the server has.
     Strings,
-    /// A character set of MySQL in which a byte behind the first can be a quote or a backslash.
+    /// A character set of MySQL in which a later byte of a character can be a quote or a backslash.
     Charset,
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn misread(sql: &str, syntax: Syntax) -> Option<Misread> {
     })
 }
 
-/// More tokens than a SET of character sets has.
+/// A SET of character sets has fewer tokens than this.
 const SHORT: usize = 200;
 
 /// Whether a text can hold such a setting at all.

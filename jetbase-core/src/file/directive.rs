@@ -15,9 +15,9 @@ pub enum Directive {
     Delimiter(String),
     /// `transaction=off`: the statements run outside a transaction, one by one.
     TransactionOff,
-    /// `lock_timeout=3s`: how long a statement may wait for a lock; zero for ever.
+    /// `lock_timeout=3s`: the longest wait for a lock; zero means no limit.
     LockTimeout(Duration),
-    /// `statement_timeout=5min`: how long a statement may run; zero for ever.
+    /// `statement_timeout=5min`: the longest run of a statement; zero means no limit.
     StatementTimeout(Duration),
     /// `allow=<rule>`: silences one lint for this file.
     Allow(String),
@@ -49,7 +49,7 @@ pub struct Directives {
 impl Directives {
     pub(crate) fn add(&mut self, directive: Directive) {
         match directive {
-            // The script has read it already: the first one counts, as in the Python tool.
+            // The script reads the delimiter itself: as in the Python tool, the first one counts.
             Directive::Delimiter(_) => {}
             Directive::TransactionOff => self.transaction = Transaction::Off,
             Directive::LockTimeout(limit) => self.lock_timeout = Some(limit),
@@ -59,7 +59,7 @@ impl Directives {
     }
 }
 
-/// The value of a delimiter directive, told by the Python tool's own pattern.
+/// The value of a delimiter directive, read with the pattern of the Python tool.
 pub(crate) fn delimiter(line: &str) -> Option<&str> {
     let rest = after_prefix(trim(line))?;
     let value = strip_folded(rest, "delimiter=")?;
@@ -97,7 +97,7 @@ fn after_prefix(line: &str) -> Option<&str> {
     Some(trim_start(rest))
 }
 
-/// Strips a lower-case ASCII prefix, letters compared as Python's `re.IGNORECASE` compares them.
+/// Strips a lower-case ASCII prefix. Letters are compared as Python's `re.IGNORECASE` compares them.
 fn strip_folded<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     let mut rest = text.chars();
     for expected in prefix.chars() {
@@ -131,7 +131,7 @@ pub fn duration(text: &str) -> Option<Duration> {
     number.checked_mul(factor).filter(|ms| i32::try_from(*ms).is_ok()).map(Duration::from_millis)
 }
 
-/// A line that begins like a directive and is none.
+/// A line that begins like a directive but is not a valid one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectiveError {
     /// Where the line begins, in bytes of the script's text.
@@ -211,10 +211,10 @@ fn list(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Longer words are near to no candidate, and take long to compare.
+/// Longer words resemble no candidate, and a comparison takes long.
 const LONGEST: usize = 64;
 
-/// The candidate nearest to a mistyped word, when one is near.
+/// The candidate that resembles a mistyped word most, if one is similar enough.
 #[must_use]
 pub fn similar<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     if word.len() > LONGEST {

@@ -4,14 +4,14 @@ use std::fmt;
 
 use crate::file::version::Version;
 
-/// When a migration runs, told by the prefix of its file's name.
+/// When a migration runs. The prefix of the file name decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// `V<version>__…`: once, in the order of the versions.
     Versioned,
-    /// `RA__…`: behind the versioned ones, again and again.
+    /// `RA__…`: after the versioned ones, in each run that does something.
     RunsAlways,
-    /// `ROC__…`: behind those, whenever its text has changed.
+    /// `ROC__…`: after those, whenever its text has changed.
     RunsOnChange,
 }
 
@@ -48,7 +48,7 @@ pub struct Name {
     pub kind: Kind,
     /// The version of a versioned migration.
     pub version: Option<Version>,
-    /// The text behind `__`, with blanks for underscores.
+    /// The text after `__`, with spaces for underscores.
     pub description: String,
 }
 
@@ -60,8 +60,8 @@ impl Name {
     ///
     /// # Errors
     ///
-    /// When the Python tool would refuse the name, and for the few that it
-    /// accepts by accident (digits of other scripts, a line break in the version).
+    /// When the Python tool refuses the name. Also for a few names that the Python
+    /// tool accepts by accident (digits of other scripts, a line break in the version).
     pub fn parse(file: &str) -> Result<Self, NameError> {
         let error = |fault| Err(NameError { file: file.to_owned(), fault });
         let Some(stem) = file.strip_suffix(".sql") else { return error(NameFault::Ending) };
@@ -98,7 +98,7 @@ impl Name {
 pub(crate) fn trim(text: &str) -> &str {
     let text = text.trim_ascii();
     match text.as_bytes() {
-        // Nothing else is at the ends of most lines.
+        // Most lines begin and end with one of these characters, so the slow way is rare.
         [] | [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => text,
         _ => text.trim_matches(is_space),
     }
@@ -113,12 +113,12 @@ pub(crate) fn trim_start(text: &str) -> &str {
     }
 }
 
-/// Python's idea of white space, measured over all code points.
+/// What Python takes for white space, measured over all code points.
 pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
 
-/// A file name that is no migration's.
+/// A file name that is not the name of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameError {
     file: String,
@@ -136,7 +136,7 @@ enum NameFault {
 }
 
 impl NameError {
-    /// A name that would be right, made from this one, when there is a likely one.
+    /// A valid name that the author probably meant, if there is one.
     #[must_use]
     pub fn suggestion(&self) -> Option<String> {
         let stem = match self.file.rsplit_once('.') {

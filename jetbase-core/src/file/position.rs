@@ -1,4 +1,4 @@
-//! Places in a text, as people count them.
+//! Positions in a text, as editors count them.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place of a byte offset in a text; an offset behind its end is its end.
+    /// The position of a byte offset in a text; an offset after the end means the end.
     #[must_use]
     pub fn of(text: &str, offset: usize) -> Self {
         let offset = (offset.min(text.len())..=text.len())
@@ -38,7 +38,7 @@ pub fn snippet(text: &str, offset: usize, width: usize) -> String {
     let line = text.lines().nth(position.line - 1).unwrap_or_default();
     let number = position.line.to_string();
     let margin = " ".repeat(number.len());
-    // A window of the line keeps a minified file readable.
+    // A line of a minified file can be very long: only a part of it is shown.
     const WINDOW: usize = 100;
     let skip = (position.column - 1).saturating_sub(WINDOW / 2);
     let skip = if line.chars().count() <= WINDOW { 0 } else { skip };

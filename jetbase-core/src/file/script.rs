@@ -13,7 +13,7 @@ use crate::file::name::{trim, trim_start};
 pub enum Section {
     /// What stands before the line `-- rollback`.
     Upgrade,
-    /// What stands behind it.
+    /// What stands after it.
     Rollback,
 }
 
@@ -76,7 +76,7 @@ impl<'t> Script<'t> {
     ///
     /// # Errors
     ///
-    /// Every line that begins like a directive and is none.
+    /// Every line that begins like a directive but is not a valid one.
     pub fn directives(&self) -> Result<Directives, Vec<DirectiveError>> {
         let mut directives = Directives::default();
         let mut errors = Vec::new();
@@ -97,9 +97,9 @@ impl<'t> Script<'t> {
         if errors.is_empty() { Ok(directives) } else { Err(errors) }
     }
 
-    /// The statements of a section as the Python tool makes them: stripped lines joined by blanks.
+    /// The statements of a section as the Python tool makes them: stripped lines joined by spaces.
     ///
-    /// They are what the checksum is made of, never what is executed.
+    /// The checksum is made of them. They are never executed.
     #[must_use]
     pub fn python_statements(&self, section: Section) -> Vec<String> {
         let mut statements = Vec::new();
@@ -198,6 +198,7 @@ fn header(text: &str) -> impl Iterator<Item = Line<'_>> {
 fn is_rollback_marker(line: &str) -> bool {
     let Some(comment) = trim_start(line).strip_prefix("--") else { return false };
     let word = trim(comment);
-    // `len` keeps ordinary comments away from the allocation below; the Kelvin sign has three bytes.
+    // The check of the length avoids an allocation for each ordinary comment. The Kelvin sign, whose
+    // lower case is `k`, has three bytes.
     (8..=10).contains(&word.len()) && word.to_lowercase() == "rollback"
 }

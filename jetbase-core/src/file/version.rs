@@ -66,7 +66,7 @@ pub fn compare(left: &str, right: &str) -> Ordering {
     }
 }
 
-/// Whether a version is a number without leading zeros, as most are: compared without a walk.
+/// Whether a version is a number without leading zeros. Most are, and they are compared faster.
 fn is_one_number(version: &str) -> bool {
     !version.starts_with('0') && !version.contains('.')
 }
@@ -124,7 +124,7 @@ impl FromStr for Version {
     }
 }
 
-/// A text that is no version.
+/// A text that is not a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionError {
     text: String,

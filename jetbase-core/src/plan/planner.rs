@@ -10,12 +10,12 @@ use crate::set::{Migration, Migrations};
 
 /// Decides what a run does.
 ///
-/// It is called twice in a run: without the lock as a cheap look, and again
-/// under the lock; only the second plan is executed.
+/// A run calls it twice: first without the lock, to find out cheaply whether
+/// anything is pending, then under the lock. Only the second plan is executed.
 ///
 /// # Errors
 ///
-/// Every [`Problem`] that forbids the run, together.
+/// All [`Problem`]s that forbid the run.
 pub fn plan(
     set: &Migrations,
     history: &[Record],
@@ -44,7 +44,7 @@ pub fn validate(
     if problems.is_empty() { Ok(plan.skipped) } else { Err(Refusal { problems }) }
 }
 
-/// Set and history, laid side by side.
+/// The set and the history, indexed for comparison.
 struct View<'a> {
     set: &'a Migrations,
     history: &'a [Record],
@@ -105,7 +105,7 @@ impl<'a> View<'a> {
         (plan, problems)
     }
 
-    /// The `RA__` and `ROC__` files to run, in the order of the set, and those to leave alone.
+    /// The `RA__` and `ROC__` files to run, in the order of the set, and those to skip.
     fn repeatable_steps(&self, versions_run: bool, policy: &Policy) -> (Vec<Step>, Vec<Skipped>) {
         let mut steps = Vec::new();
         let mut skipped = Vec::new();
@@ -132,7 +132,7 @@ impl<'a> View<'a> {
         (steps.map(|(step, _, _)| step).collect(), skipped)
     }
 
-    /// What differs between set and history: problems, or notes where a validation is skipped.
+    /// The differences between set and history: problems, or skipped migrations if a validation is off.
     fn compare(&self, policy: &Policy) -> (Plan, Vec<Problem>) {
         let mut plan = Plan::default();
         let mut problems = Vec::new();
@@ -202,7 +202,7 @@ impl<'a> View<'a> {
         (plan, problems)
     }
 
-    /// The rows that no migration of the set explains, in the order of the history.
+    /// The rows that belong to no migration of the set, in the order of the history.
     fn unknown(&self) -> Vec<&'a Record> {
         let versions: std::collections::HashSet<_> =
             self.set.iter().filter_map(|it| it.version()).collect();

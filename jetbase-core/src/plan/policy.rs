@@ -1,9 +1,9 @@
-//! What is asked of a plan, and how strict it is.
+//! The goal of a plan, and how strict the plan is.
 
 use crate::file::Version;
 use crate::set::Migration;
 
-/// What is to be reached.
+/// What a run should reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Goal {
     /// Apply what is pending.

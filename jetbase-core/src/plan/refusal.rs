@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Everything that forbids a run, found in one look.
+/// All problems that forbid a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// At least one problem, those of the files first.
@@ -93,7 +93,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Whether history and files contradict each other, as against a wrong request.
+    /// Whether history and files contradict each other. Otherwise the request is wrong.
     #[must_use]
     pub fn is_drift(&self) -> bool {
         !matches!(

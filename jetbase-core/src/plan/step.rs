@@ -28,14 +28,14 @@ pub struct Record {
 pub struct Plan {
     /// The migrations to execute.
     pub steps: Vec<Step>,
-    /// What will not be executed though somebody may expect it.
+    /// The migrations that are not executed although somebody may expect it.
     pub skipped: Vec<Skipped>,
 }
 
 /// One migration to execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Its place in the set.
+    /// Its index in the set.
     pub index: usize,
     /// What to do with it.
     pub action: Action,
@@ -52,19 +52,19 @@ pub enum Action {
     RollBack,
 }
 
-/// A migration that a run leaves alone.
+/// A migration that a run skips.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     /// The file's name.
     pub file: String,
-    /// Why it is left alone.
+    /// Why the run skips it.
     pub reason: SkipReason,
 }
 
-/// Why a migration is left alone.
+/// Why a run skips a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SkipReason {
-    /// It is recorded above everything this set knows: a newer program applied it.
+    /// Its recorded version is above all versions of this set: a newer program applied it.
     Ahead,
     /// It is recorded, its file is gone, and the file validation is skipped.
     Missing,

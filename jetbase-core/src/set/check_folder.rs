@@ -1,4 +1,4 @@
-//! A folder and its list, proved as a whole.
+//! Checks a folder and its list of recorded migrations as a whole.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::set::folder::{Folder, SourceFile};
 use crate::set::sum::{Manifest, SumFile};
 use crate::sql::{Dialect, Syntax};
 
-/// What a set must satisfy, beyond what holds for every set.
+/// The requirements of one set, in addition to those of every set.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     /// The only dialect that the set is written for.
@@ -18,16 +18,16 @@ pub struct Rules {
     pub require_rollback: bool,
     /// The Python tool must run the set as we do.
     pub python_compatible: bool,
-    /// What is demanded of the list of recorded migrations.
+    /// What is required of the list of recorded migrations.
     pub manifest: Manifest,
 }
 
-/// A folder, with all that can be said about it without a database.
+/// A folder, and the result of all checks that need no database.
 #[derive(Debug)]
 pub struct FolderCheck {
     /// The readable migrations, in running order.
     pub files: Vec<SourceFile>,
-    /// Errors, then warnings, each by file and place.
+    /// Errors, then warnings, sorted by file and position.
     pub findings: Vec<Finding>,
     /// The list of recorded migrations, when there is one.
     pub list: Option<PathBuf>,
@@ -43,7 +43,7 @@ impl FolderCheck {
     }
 }
 
-/// Reads a folder and its list, and checks all that can be known without a database.
+/// Reads a folder and its list, and makes all checks that need no database.
 #[must_use]
 pub fn check_folder(root: &Path, rules: &Rules) -> FolderCheck {
     let mut folder = Folder::read(root);

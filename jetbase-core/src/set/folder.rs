@@ -1,4 +1,4 @@
-//! A folder of migrations: every file read, every name judged, every order fixed.
+//! Reads a folder of migrations, checks the names and sorts the files.
 
 use std::cmp::Ordering;
 use std::fs;
@@ -30,7 +30,7 @@ impl SourceFile {
         file_name(&self.path)
     }
 
-    /// Reads a file that is a plain one, or a link, or worse.
+    /// Reads a file. `plain` is false for a link and for a pipe, a socket or a device.
     fn read(relative: String, path: &Path, plain: bool) -> Result<Self, Box<Finding>> {
         let name = name(&relative)?;
         let bytes = contents(path, plain).map_err(|(message, help)| {
@@ -57,7 +57,7 @@ fn contents(path: &Path, plain: bool) -> Result<Vec<u8>, (String, &'static str)>
     })
 }
 
-/// Looks where a link leads: reading a pipe would wait for a writer, for ever.
+/// Checks the target of a link, because reading a pipe would wait for a writer without end.
 fn target(path: &Path) -> Result<(), (String, &'static str)> {
     let (what, help) = match fs::metadata(path) {
         Ok(target) if target.is_file() => return Ok(()),
@@ -68,7 +68,7 @@ fn target(path: &Path) -> Result<(), (String, &'static str)> {
             "this is a pipe, a socket or a device, not a file",
             "put a file in its place, or delete it",
         ),
-        // Reading it says more.
+        // The error of the read says more.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
         Err(_) => ("this link leads nowhere", "mend the link, or delete it"),
     };
@@ -104,7 +104,7 @@ pub struct Folder {
     pub files: Vec<SourceFile>,
     /// What is wrong with names, files and order.
     pub findings: Vec<Finding>,
-    /// The files that nobody takes for migrations.
+    /// The files that are obviously not migrations.
     pub foreign: Vec<String>,
 }
 
@@ -204,7 +204,7 @@ fn relative(root: &Path, path: &Path) -> Option<String> {
     }
 }
 
-/// A file that nobody takes for a migration, such as `README.md` or an editor's backup.
+/// Whether a file is obviously not a migration, such as `README.md` or an editor's backup.
 fn is_foreign(file: &str) -> bool {
     let lower = file.to_ascii_lowercase();
     if lower.ends_with(".sql") {
@@ -234,7 +234,7 @@ fn unreadable(root: &Path, error: &walkdir::Error) -> Finding {
         .help("make it readable, or move it away")
 }
 
-/// An I/O error in words, without its number.
+/// The text of an I/O error without its number.
 fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()

@@ -25,13 +25,13 @@ enum Rows {
     Loaded(Arc<[SourceFile]>),
 }
 
-/// How the text of a set's files is taken.
+/// How the text of the files is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reading {
-    /// As it stands.
+    /// Unchanged.
     #[default]
     Plain,
-    /// `\:` means `:`, as the Python tool takes it.
+    /// `\:` means `:`, as in the Python tool.
     Python,
 }
 
@@ -42,9 +42,9 @@ pub struct Options {
     pub dialect: Option<Dialect>,
     /// The schema (MySQL: the database) that the set lives in.
     pub schema: Option<&'static str>,
-    /// What the Python tool would make of the text, where that is something else.
+    /// Whether the text is read as the Python tool reads it.
     pub reading: Reading,
-    /// The folder that was embedded, to notice in debug builds that it has changed.
+    /// The folder that was embedded. A debug build compares it with the set.
     pub folder: Option<&'static str>,
 }
 
@@ -89,7 +89,7 @@ impl Migrations {
         self.len() == 0
     }
 
-    /// The migration at a place of the running order, from 0.
+    /// The migration at an index of the running order, from 0.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Migration<'_>> {
         match &self.rows {

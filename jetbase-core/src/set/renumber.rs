@@ -1,4 +1,4 @@
-//! New versions for branches that lost the race.
+//! New versions for files whose version another branch has taken.
 
 use std::collections::HashSet;
 
@@ -16,11 +16,12 @@ pub struct Rename {
 }
 
 impl Folder {
-    /// New names for the files that cannot keep their version, above all others and in the same order.
+    /// New names for the files that cannot keep their version. The new versions are above all others
+    /// and keep the order of the files.
     ///
-    /// Recorded files keep theirs. What moves is a new file below the last
-    /// recorded one, or one whose version another file has; of two new files the
-    /// one that comes later in the running order.
+    /// Recorded files keep their versions. A new file gets another one if it sorts below the last
+    /// recorded file, or if another file has the same version. Of two new files with the same
+    /// version, the later one in the running order gets another one.
     #[must_use]
     pub fn renumber(&self, list: Option<&SumFile>) -> Vec<Rename> {
         let recorded = list.map_or(&[][..], SumFile::entries);
@@ -59,7 +60,7 @@ fn renamed(file: &SourceFile, version: &str) -> Option<String> {
     Some(format!("{folder}V{version}__{description}"))
 }
 
-/// The version with its last number one higher: numbers may be of any length.
+/// The version with its last number raised by one. Numbers can have any length.
 fn next(version: &str) -> String {
     let (before, last) =
         version.rsplit_once('.').map_or(("", version), |(before, last)| (before, last));

@@ -13,7 +13,7 @@ pub struct Differences {
     pub added: Vec<String>,
     /// Files that only the program has.
     pub gone: Vec<String>,
-    /// Files whose text is another now.
+    /// Files whose text has changed.
     pub changed: Vec<String>,
     latest: Option<String>,
 }
@@ -47,7 +47,7 @@ impl fmt::Display for Differences {
 }
 
 impl Migrations {
-    /// Compares the set with what its folder holds now; files that cannot be migrations do not count.
+    /// Compares the set with what its folder holds now; files that are not migrations do not count.
     #[must_use]
     pub fn differences(&self, folder: &Folder) -> Differences {
         let ours: HashMap<&str, Migration<'_>> = self.iter().map(|it| (it.path(), it)).collect();

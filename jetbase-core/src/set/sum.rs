@@ -7,11 +7,11 @@
 //! # end 2 <chain>
 //! ```
 //!
-//! One line a versioned file, in the order of adoption: its name without
+//! Each versioned file has one line, in the order of adoption: its name without
 //! folders, the checksum of the history table, and the SHA-256 of its text with
-//! `\n` line ends, which freezes rollback part, comments and strings too. The
-//! last line counts the others and chains their hashes; as it stands last, a
-//! merge conflict holds nothing but the new lines.
+//! `\n` line ends. The SHA-256 also covers the rollback section, comments and
+//! strings. The last line holds the number of the other lines and their chained
+//! hash. It is the last line so that a merge conflict holds only the new lines.
 
 mod entry;
 mod record;
@@ -22,10 +22,10 @@ pub use self::entry::{Adopted, Entry};
 pub use self::record::OutOfOrder;
 pub use self::sum_file::SumFile;
 
-/// What a set demands of its list.
+/// What a set requires of its list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Manifest {
-    /// Without a list nothing is verified; with one, new files may wait to be recorded.
+    /// Without a list, nothing is verified. With a list, new files need not be recorded yet.
     #[default]
     Optional,
     /// There must be a list.

@@ -5,9 +5,9 @@ use crate::set::folder::SourceFile;
 
 /// The embedded files of a set, in running order.
 ///
-/// The text of each file is a reference of its own, as `include_str!` makes
-/// it; all else is packed into two constants. Each reference costs the program
-/// 40 bytes and its compiler time, and a set can have thousands of files.
+/// The text of each file is a reference, made by `include_str!`. All other data is
+/// packed into two constants, because a set can have thousands of files and each
+/// reference costs 40 bytes of the program and compile time.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
@@ -32,9 +32,9 @@ pub(crate) struct Row {
 #[doc(hidden)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packed {
-    /// One record a file.
+    /// One record for each file.
     pub records: Vec<u8>,
-    /// Path and version of each file, one behind the other.
+    /// The path and the version of each file, one after the other.
     pub names: String,
     /// One number for the lengths of all texts.
     pub lengths: u64,
@@ -59,7 +59,7 @@ impl Packed {
 
     fn name(&mut self, name: &str) {
         self.names.push_str(name);
-        // Names of four gigabytes do not compile in any case.
+        // Four gigabytes of names do not compile anyway.
         let end = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         self.records.extend(end.to_le_bytes());
     }
@@ -83,7 +83,7 @@ impl Table {
         self.texts.len()
     }
 
-    /// The file at a place of the running order.
+    /// The file at an index of the running order.
     pub(crate) fn get(&self, index: usize) -> Option<Row> {
         let [record @ .., p0, p1, p2, p3, v0, v1, v2, v3] = self.records.get(index)?;
         let before = index.checked_sub(1).and_then(|before| self.records.get(before));
@@ -102,8 +102,8 @@ impl Table {
 
     /// Whether the compiler embedded the texts that the macro read.
     ///
-    /// Called in the module that the macro writes, when it is compiled. Plain
-    /// arithmetic, as each call would cost a large table time.
+    /// The compiler runs it in the module that the macro writes. It uses plain
+    /// arithmetic, because function calls would make a large table slow.
     #[must_use]
     pub const fn agrees(&self, lengths: u64) -> bool {
         let mut texts = self.texts;

@@ -1,9 +1,9 @@
 //! Walks over the bytes of a text.
 //!
-//! The macro is compiled without optimisation in its user's build, where every
-//! call of an iterator and of its closure is one. A slice pattern is none.
+//! The macro is compiled without optimisation in the build of its user. There,
+//! each step of an iterator costs a function call; a slice pattern costs none.
 
-/// The length of the start of a text, of which every byte fits a pattern.
+/// The length of the longest start of a text in which every byte matches a pattern.
 macro_rules! run {
     ($text:expr, $part:pat) => {{
         let mut rest = $text.as_bytes();

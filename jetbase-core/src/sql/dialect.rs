@@ -54,7 +54,7 @@ impl FromStr for Dialect {
 pub struct Syntax {
     /// The family of SQL.
     pub dialect: Dialect,
-    /// `"…"` is an identifier (always, but for MySQL without `ANSI_QUOTES`).
+    /// `"…"` is an identifier (always, except in MySQL without `ANSI_QUOTES`).
     pub ansi_quotes: bool,
     /// A backslash escapes inside plain `'…'` strings (MySQL without
     /// `NO_BACKSLASH_ESCAPES`; PostgreSQL with `standard_conforming_strings = off`).
@@ -71,14 +71,14 @@ impl Syntax {
         Syntax { dialect, ansi_quotes: !mysql, backslash_escapes: mysql, server: Server::Unknown }
     }
 
-    /// The syntax of a MySQL or MariaDB server with default settings, of which
-    /// `SELECT VERSION()` says this, such as `10.11.6-MariaDB-log` or `9.7.0`.
+    /// The syntax of a MySQL or MariaDB server with default settings. The argument is the
+    /// result of `SELECT VERSION()`, such as `10.11.6-MariaDB-log` or `9.7.0`.
     #[must_use]
     pub fn of_server(version: &str) -> Self {
         Syntax { server: Server::of_version(version), ..Syntax::of(Dialect::MySql) }
     }
 
-    /// The syntaxes of the servers that read the comments of this one in the ways that differ most.
+    /// This syntax, and those of the servers whose reading of comments differs most from each other.
     pub(crate) fn of_each_server(self) -> Vec<Self> {
         let mut all = vec![self];
         if self.dialect == Dialect::MySql && self.server == Server::Unknown {

@@ -21,11 +21,11 @@ pub enum Effect {
     CopyFromStdin,
 }
 
-/// Tells what a statement does to its transaction, from its first words.
+/// Returns what a statement does to its transaction. The first words decide it.
 ///
-/// A statement that is not known counts as transactional in PostgreSQL and
-/// SQLite, and as one that commits in MySQL and MariaDB. A text of several
-/// statements, which a delimiter other than `;` can cut out, has the gravest effect of them.
+/// An unknown statement counts as transactional in PostgreSQL and SQLite, and as
+/// one that commits in MySQL and MariaDB. With a delimiter other than `;`, a text
+/// can hold several statements: then the strongest effect counts.
 #[must_use]
 pub fn effect(sql: &str, syntax: Syntax) -> Effect {
     if !sql.contains(';') {
@@ -41,7 +41,7 @@ pub fn effect(sql: &str, syntax: Syntax) -> Effect {
     strongest
 }
 
-/// Which of several effects counts, where another delimiter than `;` joins statements.
+/// The strength of an effect, for a text that holds several statements.
 fn rank(effect: Effect) -> u8 {
     match effect {
         Effect::Transactional => 0,
@@ -67,17 +67,17 @@ fn effect_of_one(sql: &str, syntax: Syntax) -> Effect {
     }
 }
 
-/// Whether a statement begins with a word that means one thing in every dialect; most in a file do.
+/// Whether a statement begins with a word that has the same effect in every dialect. Most statements do.
 fn is_about_rows(sql: &str) -> bool {
     let Some((word, rest)) = sql.split_at_checked("SELECT".len()) else { return false };
     rest.starts_with(' ')
         && ["INSERT", "UPDATE", "DELETE", "SELECT"].iter().any(|it| it.eq_ignore_ascii_case(word))
 }
 
-/// How many tokens decide, where not all of them have to be looked at.
+/// How many tokens are read where the first ones decide.
 const HEAD: usize = 8;
 
-/// The tokens of a statement that count.
+/// The tokens of a statement without comments and blanks.
 struct StatementTokens<'t> {
     sql: &'t str,
     syntax: Syntax,
@@ -196,7 +196,7 @@ fn mysql(head: &[&str], words: &StatementTokens<'_>) -> Effect {
     }
 }
 
-/// The first words of the statements of MySQL and MariaDB that commit nothing.
+/// The first words of the statements that do not commit the transaction in MySQL and MariaDB.
 const ROWS: [&str; 22] = [
     "(",
     "DEALLOCATE",
@@ -226,7 +226,7 @@ fn sqlite(head: &[&str]) -> Effect {
     match head {
         ["BEGIN" | "COMMIT" | "END", ..] => Effect::TransactionControl,
         ["ROLLBACK", rest @ ..] => rollback(rest),
-        // What the transaction has used cannot be detached before it ends.
+        // SQLite cannot detach a database that the open transaction has used.
         ["VACUUM" | "DETACH", ..] => Effect::NeedsNoTransaction,
         ["PRAGMA", _, ".", pragma @ ..] | ["PRAGMA", pragma @ ..] => set_pragma(pragma),
         _ => Effect::Transactional,

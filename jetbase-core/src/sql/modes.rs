@@ -1,4 +1,4 @@
-//! The settings of MySQL and MariaDB that change how the statements behind them are read.
+//! The settings of MySQL and MariaDB that change how the statements after them are read.
 
 use std::collections::HashMap;
 
@@ -11,16 +11,16 @@ pub(crate) struct Modes {
     /// The syntax at the beginning of the text.
     first: Syntax,
     now: Syntax,
-    /// The user variables that were written to; with the syntax, if they hold `@@sql_mode`.
+    /// The user variables that were written to, with the syntax for those that hold `@@sql_mode`.
     saved: HashMap<String, Option<Syntax>>,
 }
 
-/// Why the syntax behind a statement is not known.
+/// Why the syntax after a statement is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unclear {
     /// `sql_mode` has a value that the text does not show.
     Value,
-    /// Statements that another delimiter joins were cut with one syntax.
+    /// The mode changes inside a text of several statements, which was cut with one syntax.
     Joined,
 }
 
@@ -134,7 +134,7 @@ impl Modes {
     }
 }
 
-/// Whom a SET without a scope of its own concerns: as the assignment before.
+/// The scope of an assignment in a SET. An assignment that names no scope has the scope of the one before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SetScope {
     Session,

@@ -1,14 +1,14 @@
 //! Which server reads a text, and which comments of MySQL and MariaDB it runs as code.
 //!
-//! `/*!NNNNN … */` is code for a server of version NNNNN or newer, and a comment for every other:
-//! then a quote in it opens no string.
+//! `/*!NNNNN … */` is code for a server of version NNNNN or newer. For every other server it is a
+//! comment, and a quote in it does not open a string.
 
 use crate::sql::bytes::run;
 
 /// The server that reads a text of MySQL and MariaDB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Server {
-    /// Any that is in use; also every server of another dialect.
+    /// Any server that is in use. Other dialects always have this value.
     #[default]
     Unknown,
     /// MySQL of this version, such as 80036 for 8.0.36.
@@ -47,10 +47,10 @@ pub(crate) enum Nesting {
 /// No MySQL before this version is in use, and MariaDB runs no `/*!` of this version or above.
 const OLDEST: u32 = 50_700;
 
-/// No server has this version in five digits, or will have it soon.
+/// No server has reached this version in five digits, and none will soon.
 const UNRELEASED: u32 = 99_000;
 
-/// From this version on, MySQL reads a sixth digit before a blank.
+/// From this version on, MySQL reads a sixth digit if a blank follows it.
 const SIX_DIGITS: u32 = 80_100;
 
 impl Server {

@@ -1,8 +1,8 @@
 //! What a statement leaves in the database session that it runs in.
 //!
-//! A session outlives a file. What a file leaves in it, the next file finds:
-//! settings, temporary tables, locks, prepared statements. The tokens of a
-//! statement tell whether it can leave anything.
+//! A session lasts longer than a file. The next file finds what this file leaves
+//! in it: settings, temporary tables, locks, prepared statements. The tokens of
+//! a statement show whether it can leave anything.
 
 mod calls;
 mod functions;
@@ -15,7 +15,7 @@ pub use self::session_effect::SessionEffect;
 use crate::sql::dialect::Syntax;
 use crate::sql::statements::parts;
 
-/// Tells what a statement leaves in its session, as far as its tokens show.
+/// Returns what a statement leaves in its session, as far as its tokens show it.
 ///
 /// `SET LOCAL` counts as a setting: the rest of its transaction runs under it.
 /// A text of several statements has the strongest effect of them.
@@ -25,7 +25,7 @@ pub fn session_effect(sql: &str, syntax: Syntax) -> SessionEffect {
     effects.max().unwrap_or(SessionEffect::Nothing)
 }
 
-/// Tells whether a statement reads what an earlier statement may have left in the
+/// Returns whether a statement reads what an earlier statement may have left in the
 /// session: a variable of the user, the last identity or sequence value, or the
 /// number of rows.
 #[must_use]

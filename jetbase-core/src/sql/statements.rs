@@ -43,8 +43,8 @@ pub fn pieces<'t>(
     Ok(Cutter::cut(text, delimiter, syntax)?.pieces)
 }
 
-/// Where the first comment opens in whose code a statement ends: the server goes on behind
-/// that statement, and no piece shows it.
+/// Finds the first comment of MySQL whose code ends a statement, and returns its start. The server
+/// runs the rest of the comment as another statement, which no piece shows.
 pub(crate) fn hidden(text: &str, delimiter: &str, syntax: Syntax) -> Option<usize> {
     Cutter::cut(text, delimiter, syntax).ok()?.hidden
 }

@@ -1,9 +1,9 @@
 //! The lexer: cuts SQL text into tokens, with the quoting rules of its dialect.
 //!
-//! The tokens tile the text: joined, they are the text again, byte for byte.
+//! The tokens cover the whole text: joined, they are the text again, byte for byte.
 //!
-//! It walks over bytes, as all that means something is ASCII: a byte of any
-//! other character is a part of a word.
+//! The lexer reads bytes, because every character with a meaning is ASCII. The
+//! bytes of all other characters are parts of words.
 
 mod quote;
 
@@ -28,7 +28,7 @@ pub enum TokenKind {
     Quoted,
     /// A dollar-quoted string of PostgreSQL, with its tags.
     DollarQuoted,
-    /// A number, with all letters that stick to it.
+    /// A number, with the letters that follow it directly.
     Number,
     /// Any other character, a variable of SQLite such as `$a::b(c)`, and the marks `/*!50003` and `*/` around the code
     /// that MySQL and MariaDB read in comments.
@@ -49,7 +49,7 @@ pub struct Token<'t> {
 }
 
 impl Token<'_> {
-    /// The byte offset behind the token.
+    /// The byte offset of the end of the token.
     #[must_use]
     pub fn end(&self) -> usize {
         self.start + self.text.len()
@@ -86,7 +86,7 @@ pub(crate) fn code(sql: &str, syntax: Syntax) -> impl Iterator<Item = Token<'_>>
         .filter(|token| !token.is_trivia() && !token.opens_code() && !token.is_symbol("*/"))
 }
 
-/// Longer tokens are no keywords.
+/// A longer token is never a keyword.
 const LONGEST: usize = 64;
 
 /// The text of a token that may be a keyword, in upper case.
@@ -107,7 +107,7 @@ pub struct Tokens<'t> {
     at: usize,
     syntax: Syntax,
     state: LexerState,
-    /// How far the word reaches that was read before the last rewind.
+    /// The end of the word that was read before the last jump back.
     word_end: usize,
 }
 
@@ -140,7 +140,7 @@ impl<'t> Tokens<'t> {
         self.syntax.dialect == dialect
     }
 
-    /// The kind of the next token and its length; no length, if it is never closed.
+    /// The kind of the next token and its length; `None` if the token is never closed.
     fn scan(&mut self, first: u8) -> (TokenKind, Option<usize>) {
         if let Some(quote) = self.quote() {
             return (TokenKind::Quoted, self.quoted(&quote));
@@ -181,7 +181,7 @@ impl<'t> Tokens<'t> {
         length
     }
 
-    /// MySQL wants a blank or a control character behind `--`, so that `5--1` is 6.
+    /// In MySQL, a blank or a control character must follow `--`, because `5--1` is 6.
     fn starts_line_comment(&self) -> bool {
         let Some(after) = self.rest.strip_prefix("--") else {
             return self.is(Dialect::MySql) && self.rest.starts_with('#');
@@ -209,7 +209,7 @@ impl<'t> Tokens<'t> {
         (TokenKind::Comment, end)
     }
 
-    /// The mark that makes code of a comment here.
+    /// The mark here that makes a comment code.
     fn mark(&self) -> Option<Mark> {
         self.is(Dialect::MySql).then(|| self.syntax.server.mark(self.rest)).flatten()
     }

@@ -1,4 +1,4 @@
-//! What the quick check calls plain, the lexer finds nothing in.
+//! If the quick check calls a file plain, the lexer finds nothing in it.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::check::plain::{LintScope, Question, is_plain};
 use crate::file::{Kind, Script};
 use crate::sql::{Dialect, Syntax};
 
-/// Pieces that SQL files are made of, and that break them.
+/// Parts of SQL files, valid and broken.
 const PIECES: [&str; 65] = [
     "CREATE TABLE a (id INT);\n",
     "INSERT INTO t VALUES ('it''s; -- x');\n",
@@ -102,7 +102,7 @@ proptest! {
     }
 }
 
-/// How statements begin that may be plain.
+/// The beginnings of statements that can be plain.
 const HEADS: [&str; 12] = [
     "INSERT INTO t",
     "CREATE TABLE t",
@@ -118,7 +118,7 @@ const HEADS: [&str; 12] = [
     "-- rollback\nDROP TABLE",
 ];
 
-/// How they may go on.
+/// How such statements can continue.
 const WORDS: [&str; 48] = [
     "(a)",
     "(",
@@ -176,7 +176,7 @@ fn statement() -> impl Strategy<Value = String> {
         .prop_map(|(head, words)| format!("{head} {};\n", words.join(" ")))
 }
 
-// Half of these texts are plain; of those above, next to none.
+// About half of these texts are plain; almost none of those above is.
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 

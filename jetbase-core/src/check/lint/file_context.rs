@@ -1,26 +1,26 @@
-//! What a file does in its other statements, as far as that answers a doubt about one.
+//! What the other statements of a file do, as far as it decides about a warning.
 
 use std::collections::{HashMap, HashSet};
 
 use super::words::{condition, name};
 
-/// What the statements before have done, and the whole file will do.
+/// What the earlier statements have done, and what the whole file will do.
 #[derive(Default)]
 pub(super) struct FileContext {
     /// The tables that the file has created, and the materialized views.
     tables: HashSet<String>,
     pub(super) dropped: bool,
     pub(super) emptied: bool,
-    /// The tables in whose place the file puts one of its own, as SQLite's way to alter a table does.
+    /// The tables that the file replaces with a table of its own, which is how SQLite alters a table.
     replaced: HashSet<String>,
     /// How often the file sets each setting.
     settings: HashMap<String, usize>,
-    /// The settings that the file gives back to their defaults.
+    /// The settings that the file resets to their defaults.
     reset: HashSet<String>,
 }
 
 impl FileContext {
-    /// What the whole file does to tables and settings of others; nothing of its own is created yet.
+    /// Collects what the whole file replaces, sets and resets. Nothing is created yet.
     pub(super) fn ahead(all: &[Vec<&str>]) -> Self {
         let (mut ahead, mut so_far) = (FileContext::default(), FileContext::default());
         for words in all {
@@ -37,26 +37,26 @@ impl FileContext {
         ahead
     }
 
-    /// Whether the table that is named here was created in the same file.
+    /// Whether the same file created the table that is named here.
     pub(super) fn made(&self, words: &[&str]) -> bool {
         !self.tables.is_empty() && self.tables.contains(&name(words).0)
     }
 
-    /// Whether all tables of a list were.
+    /// Whether the same file created all tables of a list.
     pub(super) fn made_all(&self, words: &[&str]) -> bool {
         condition(words).split(|word| *word == ",").all(|it| self.made(it))
     }
 
-    /// Whether all tables of a list were created in the same file, or are replaced in it.
+    /// Whether the same file creates or replaces all tables of a list.
     pub(super) fn may_drop(&self, words: &[&str]) -> bool {
         let mut tables = condition(words).split(|word| *word == ",");
         tables.all(|it| self.made(it) || self.replaced.contains(&name(it).0))
     }
 
-    /// Whether the file gives a setting its value back.
+    /// Whether the file restores a setting.
     ///
-    /// PostgreSQL has words for that; elsewhere a file sets twice what it
-    /// switches off for a while, such as `foreign_key_checks`.
+    /// PostgreSQL has statements for that. Elsewhere, a file that switches a setting
+    /// off for a while, such as `foreign_key_checks`, sets it twice.
     pub(super) fn is_set_back(&self, words: &[&str], postgres: bool) -> bool {
         let setting = setting(words);
         let twice = self.settings.get(&setting).is_some_and(|count| *count > 1);

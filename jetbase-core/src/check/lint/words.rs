@@ -3,10 +3,10 @@
 use crate::file::Kind;
 use crate::sql::{Syntax, TokenKind, tokens};
 
-/// The words of a statement that a lint may want to see.
+/// The words of a statement that the lints read.
 pub(super) struct Words(Vec<String>);
 
-/// Whether a lint looks at statements with this first word.
+/// Whether a lint reads statements with this first word.
 fn looked_at(first: &str, kind: Kind) -> bool {
     match first {
         "ALTER" | "CREATE" | "DELETE" | "DROP" | "RENAME" | "RESET" | "SET" | "TRUNCATE"
@@ -17,7 +17,8 @@ fn looked_at(first: &str, kind: Kind) -> bool {
 }
 
 impl Words {
-    /// The words; of a CREATE those before the first parenthesis, of statements without lints none.
+    /// The words of a statement; only those before the first parenthesis of a CREATE, and none if no lint
+    /// reads the statement.
     pub(super) fn of(sql: &str, syntax: Syntax, kind: Kind) -> Self {
         let mut words = Vec::new();
         let mut depth = 0_usize;
@@ -78,7 +79,7 @@ fn unquoted(text: &str) -> String {
     if name.len() == text.len() { "'".to_owned() } else { name.to_uppercase() }
 }
 
-/// The words behind `IF [NOT] EXISTS`, if they begin with it.
+/// The words after `IF [NOT] EXISTS`, if they begin with it.
 pub(super) fn condition<'w>(words: &'w [&'w str]) -> &'w [&'w str] {
     match words {
         ["IF", "NOT", "EXISTS", rest @ ..] | ["IF", "EXISTS", rest @ ..] => rest,
@@ -86,7 +87,7 @@ pub(super) fn condition<'w>(words: &'w [&'w str]) -> &'w [&'w str] {
     }
 }
 
-/// The name that a list of words begins with, `IF [NOT] EXISTS` and `ONLY` skipped, and the words behind it.
+/// The name that a list of words begins with, `IF [NOT] EXISTS` and `ONLY` skipped, and the words after it.
 pub(super) fn name<'w>(words: &'w [&'w str]) -> (String, &'w [&'w str]) {
     let words = condition(words);
     let words = match words {

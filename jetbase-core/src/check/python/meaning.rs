@@ -15,12 +15,12 @@ pub(super) fn meaning(sql: &str, syntax: Syntax) -> Vec<&str> {
     words
 }
 
-/// The tokens of a statement, those of the code in dollar quotes in the place of the quotes.
+/// The tokens of a statement. A dollar quote with code is replaced by the tokens of the code.
 pub(super) fn tokens_with_nested_code(sql: &str, syntax: Syntax) -> Vec<Token<'_>> {
     nested(sql, syntax, 0)
 }
 
-/// Code this deep in dollar quotes is compared as text: each level is read once more.
+/// Code that is nested deeper in dollar quotes is compared as text, because each level is read again.
 const MAX_DEPTH: usize = 8;
 
 fn nested(sql: &str, syntax: Syntax, depth: usize) -> Vec<Token<'_>> {
@@ -47,7 +47,7 @@ fn nested(sql: &str, syntax: Syntax, depth: usize) -> Vec<Token<'_>> {
     all
 }
 
-/// Whether a dollar-quoted text behind these tokens is code, and no string whose lines matter.
+/// Whether a dollar-quoted text after these tokens is code, and not a string, whose line breaks matter.
 fn is_code(before: &[Token<'_>]) -> bool {
     let mut words = before.iter().rev().filter(|token| !token.is_trivia());
     let (last, other) = (words.next(), words.next());

@@ -19,12 +19,12 @@ pub enum OutOfOrder {
 impl SumFile {
     /// The list with all versioned files of the folder in it.
     ///
-    /// What is recorded stays as it is, but for the versions in `accept`: those
-    /// are taken as the folder has them, and forgotten where it has none.
+    /// Recorded entries stay unchanged, except for the versions in `accept`. For those,
+    /// the entry is replaced by the file in the folder, or removed if there is no file.
     ///
     /// # Errors
     ///
-    /// The changes of recorded migrations that were not accepted, and late versions.
+    /// The changes of recorded migrations that were not accepted, and versions out of order.
     pub fn record(
         &self,
         folder: &Folder,
@@ -50,7 +50,7 @@ impl SumFile {
                     list.replace(entry, None);
                 }
                 Change::OutOfOrder { .. } if late == OutOfOrder::Record => {}
-                // Told below, of the list as it will be.
+                // Reported below, for the new list.
                 Change::Unordered { .. } => {}
                 change => findings.push(self.finding(change)),
             }

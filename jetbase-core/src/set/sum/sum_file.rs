@@ -19,7 +19,7 @@ pub struct SumFile {
     pub(super) chain_hash: ChainHash,
 }
 
-/// Whether the last line fits the lines above it.
+/// Whether the hash in the last line matches the lines above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChainHash {
     Whole,
@@ -46,7 +46,7 @@ impl SumFile {
         };
         match folder.file_name() {
             Some(name) => beside(folder, name),
-            // Such as `..`: only the file system knows its name.
+            // A path such as `..` has no name: the file system knows it.
             None => {
                 let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
                 beside(&folder, folder.file_name().unwrap_or_default())
@@ -58,7 +58,7 @@ impl SumFile {
     ///
     /// # Errors
     ///
-    /// A finding, when the list cannot be read or is none.
+    /// A finding, if the file cannot be read or is not such a list.
     pub fn read(folder: &Path) -> Result<Option<Self>, Box<Finding>> {
         let name = file_name(folder);
         let wrong = |what: String| -> Box<Finding> {
@@ -67,7 +67,7 @@ impl SumFile {
                 .into()
         };
         let path = SumFile::path(folder);
-        // Reading a pipe would wait for a writer, for ever.
+        // Reading a pipe would wait for a writer without end.
         if fs::metadata(&path).is_ok_and(|it| !it.is_file()) {
             return Err(wrong("the list of recorded migrations is not a file".to_owned()));
         }
@@ -88,7 +88,7 @@ impl SumFile {
     ///
     /// # Errors
     ///
-    /// A finding, when a line is none of a list, or a merge was left open.
+    /// A finding, if a line is malformed or a merge conflict is not resolved.
     pub fn parse(name: &str, text: &str) -> Result<Self, Box<Finding>> {
         let mut list = SumFile {
             name: name.to_owned(),
@@ -144,7 +144,7 @@ impl SumFile {
         &self.entries
     }
 
-    /// Writes the list beside its folder, whole or not at all.
+    /// Writes the list beside its folder. If it fails, the old list stays.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl fmt::Display for SumFile {
     }
 }
 
-/// Count and chained hash of the lines so far.
+/// The number and the chained hash of the lines so far.
 #[derive(Default)]
 struct Chain {
     count: usize,

@@ -1,4 +1,4 @@
-//! The list against the folder.
+//! Compares the list with the folder.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,9 +11,9 @@ use crate::set::folder::{Folder, SourceFile};
 /// One way in which folder and list disagree.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change<'a> {
-    /// The file has another text now.
+    /// The text of the file has changed.
     Edited { entry: &'a Entry, file: &'a SourceFile },
-    /// The text is in a file of another name.
+    /// A file with another name has the text.
     Renamed { entry: &'a Entry, file: &'a SourceFile },
     /// Another file with another text has the version.
     Replaced { entry: &'a Entry, file: &'a SourceFile },
@@ -26,9 +26,9 @@ pub(super) enum Change<'a> {
 }
 
 impl SumFile {
-    /// What contradicts the list in the files of its folder.
+    /// Compares the files of the folder with the list and returns the differences.
     ///
-    /// A list that was edited by hand is the only finding: nothing in it can be believed.
+    /// If the list was edited by hand, this is the only finding, because its lines cannot be trusted.
     #[must_use]
     pub fn verify(&self, folder: &Folder) -> Vec<Finding> {
         if let ChainHash::Broken { line } = self.chain_hash {
@@ -41,7 +41,7 @@ impl SumFile {
                 "run `jetbase sum` if every line in it is meant, else bring it back from version control",
             )];
         }
-        // A file that is there and cannot be read has its own finding.
+        // A file that exists but cannot be read has its own finding.
         let unread: HashSet<_> =
             folder.findings.iter().filter_map(|it| it.file.rsplit('/').next()).collect();
         let changes = self.changes(&folder.files).into_iter();
@@ -73,7 +73,7 @@ impl SumFile {
                 None => lost.push(entry),
             }
         }
-        // One hash a file, and only where something is lost.
+        // Hashing takes time: it is needed only if a recorded file is missing.
         let mut digests: Vec<_> = match lost.is_empty() {
             true => Vec::new(),
             false => new.iter().map(|file| digest(file)).collect(),
@@ -197,7 +197,7 @@ impl SumFile {
     }
 }
 
-/// The cure, and the way out where the file is applied nowhere.
+/// The help text, and what to do if no database has the file.
 fn or_accept(version: &Version, cure: &str) -> String {
     format!("{cure}; if it is applied nowhere, `jetbase sum --accept V{version}`")
 }

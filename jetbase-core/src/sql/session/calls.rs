@@ -1,4 +1,4 @@
-//! Names before a parenthesis: functions, and what only looks like one.
+//! Names before a parenthesis: functions, and names that only look like functions.
 
 use super::functions::{COMMON, MYSQL, POSTGRES, SQLITE};
 use super::session_effect::SessionEffect;
@@ -20,7 +20,7 @@ pub(super) enum Call {
     Harmless,
     Leaves(SessionEffect),
     Reads,
-    /// The function of MySQL that reads without an argument, and writes with one.
+    /// `LAST_INSERT_ID` of MySQL: without an argument it reads, with an argument it writes.
     LastInsertId,
 }
 
@@ -52,7 +52,7 @@ impl<'t> CallName<'t> {
     }
 }
 
-/// What a name before a parenthesis calls; nothing, if it is a keyword, a type or a table.
+/// What a name before a parenthesis calls; `None` if it is a keyword, a type or a table.
 pub(super) fn is_call(name: &CallName<'_>, dialect: Dialect) -> Option<Call> {
     let text = name.last.text;
     if text.starts_with('\'') || names_columns(name) {
@@ -62,7 +62,7 @@ pub(super) fn is_call(name: &CallName<'_>, dialect: Dialect) -> Option<Call> {
     if !quoted && name.schema.is_none() && is_keyword(name, dialect) {
         return None;
     }
-    // A function of a quoted name is a stored one in MySQL.
+    // In MySQL, only stored functions can have a quoted name.
     let foreign = quoted && dialect == Dialect::MySql;
     if foreign || name.schema.is_some_and(|schema| !is_system(&schema, dialect)) {
         return Some(Call::Leaves(SessionEffect::Code));
@@ -122,7 +122,7 @@ fn names_columns(name: &CallName<'_>) -> bool {
     name.follows(&words)
 }
 
-/// Keywords that are no functions wherever they stand.
+/// Keywords that are never functions.
 const KEYWORDS: [&str; 38] = [
     "ALL",
     "AND",
@@ -164,7 +164,7 @@ const KEYWORDS: [&str; 38] = [
     "WITH",
 ];
 
-/// Types with a length, which no function can be named like.
+/// Types with a length. A function cannot have such a name.
 const TYPES: [&str; 15] = [
     "BIT",
     "CHAR",
@@ -200,7 +200,7 @@ const RESERVED: [&str; 13] = [
     "XOR",
 ];
 
-/// Words that are keywords behind certain others.
+/// Words that are keywords after certain other words.
 const PAIRS: [(&str, &[&str]); 10] = [
     ("BY", &["GROUP", "ORDER", "PARTITION"]),
     ("KEY", &["PRIMARY", "FOREIGN"]),
@@ -214,10 +214,10 @@ const PAIRS: [(&str, &[&str]); 10] = [
     ("DEFAULT", &["BY"]),
 ];
 
-/// Words that are keywords behind a closing parenthesis.
+/// Words that are keywords after a closing parenthesis.
 const BEHIND_PARENTHESIS: [&str; 5] = ["AGAINST", "FILTER", "INCLUDE", "OVER", "WITHIN"];
 
-/// Words that are keywords behind a value or a name.
+/// Words that are keywords after a value or a name.
 const BEHIND_OPERAND: [&str; 9] =
     ["ILIKE", "IS", "JOIN", "LIKE", "REGEXP", "RESET", "RLIKE", "SET", "SIMILAR"];
 

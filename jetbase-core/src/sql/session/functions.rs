@@ -1,4 +1,4 @@
-//! Built-in functions that leave nothing in a session, in the order of their bytes.
+//! Built-in functions that leave nothing in a session. Each list is sorted by bytes.
 
 /// The functions that every dialect has.
 #[rustfmt::skip]
@@ -11,7 +11,7 @@ pub(super) const COMMON: [&str; 51] = [
     "tan", "trim", "upper",
 ];
 
-/// Those of PostgreSQL alone.
+/// The functions that only PostgreSQL has.
 #[rustfmt::skip]
 pub(super) const POSTGRES: [&str; 222] = [
     "age", "array_agg", "array_append", "array_cat", "array_length", "array_lower",
@@ -56,7 +56,7 @@ pub(super) const POSTGRES: [&str; 222] = [
     "websearch_to_tsquery", "width_bucket", "xmlagg", "xmlelement", "xmlforest",
 ];
 
-/// Those of MySQL and MariaDB alone, and their types.
+/// The functions that only MySQL and MariaDB have, and their types.
 #[rustfmt::skip]
 pub(super) const MYSQL: [&str; 251] = [
     "adddate", "addtime", "aes_decrypt", "aes_encrypt", "any_value", "ascii", "bigint", "bin",
@@ -97,7 +97,7 @@ pub(super) const MYSQL: [&str; 251] = [
     "weight_string", "year", "yearweek",
 ];
 
-/// Those of SQLite alone, and types that are written there.
+/// The functions that only SQLite has, and the types that its users write.
 #[rustfmt::skip]
 pub(super) const SQLITE: [&str; 72] = [
     "bigint", "blob", "bm25", "boolean", "char", "date", "datetime", "double", "format", "glob",

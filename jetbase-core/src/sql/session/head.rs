@@ -1,4 +1,4 @@
-//! The kind of a statement, told by its first words.
+//! The kind of a statement, which its first words decide.
 
 use super::session_effect::SessionEffect;
 use crate::sql::dialect::Dialect;
@@ -8,7 +8,7 @@ use crate::sql::dialect::Dialect;
 pub(super) struct Head {
     /// What the statement leaves, whatever follows.
     pub(super) effect: SessionEffect,
-    /// What of the rest the server evaluates.
+    /// Which part of the rest the server evaluates.
     pub(super) scope: Scope,
 }
 
@@ -17,7 +17,7 @@ pub(super) struct Head {
 pub(super) enum Scope {
     /// All of them: the server evaluates the expressions.
     All,
-    /// Those behind the `AS` or `SELECT` that makes a table of a query, and the bounds of a partition.
+    /// Those after the `AS` or `SELECT` that makes a table of a query, and the bounds of a partition.
     Query,
     /// Names only: the server evaluates no expression.
     Names,
@@ -69,7 +69,7 @@ fn postgres(words: &[&str]) -> Head {
         ["ALTER" | "DROP" | "COMMENT" | "GRANT" | "REVOKE" | "REASSIGN", ..] => NAMES,
         ["NOTIFY" | "CHECKPOINT" | "LOCK" | "SHOW", ..] => NAMES,
         ["TRUNCATE" | "TABLE" | "COPY", ..] => ROWS,
-        // It ends with the transaction, and may fire triggers.
+        // Its effect ends with the transaction, but it can fire triggers.
         ["SET", "CONSTRAINTS", ..] => ROWS,
         ["SET" | "RESET", ..] => SETTING,
         ["PREPARE", "TRANSACTION", ..] => CODE,
@@ -92,7 +92,7 @@ fn create_in_postgres(words: &[&str]) -> Head {
         ["TABLE", ..] => TABLE,
         ["INDEX", ..] => EXPRESSIONS,
         ["FUNCTION" | "PROCEDURE" | "TRIGGER" | "RULE", ..] => BODY,
-        // A view of a temporary table is one of the session.
+        // A view of a temporary table is temporary, too.
         ["VIEW", ..] => NAMES,
         ["USER", "MAPPING", ..] => CODE,
         ["AGGREGATE" | "CAST" | "COLLATION" | "DATABASE" | "DOMAIN" | "EVENT" | "GROUP", ..] => {
@@ -134,7 +134,7 @@ fn create_in_mysql(words: &[&str]) -> Head {
         ["OR", "REPLACE", rest @ ..] => create_in_mysql(rest),
         ["TEMPORARY", ..] => OBJECT,
         ["TABLE", ..] => TABLE,
-        // What an index, a routine or a view holds is not evaluated, or holds no code of a user.
+        // The server does not evaluate the text of an index, a routine or a view, or it holds no code of a user.
         _ => BODY,
     }
 }

@@ -1,4 +1,4 @@
-//! One walk over the tokens of a statement.
+//! Reads the tokens of a statement once.
 
 use super::calls::{Call, CallName, is_call};
 use super::head::{self, Head, Scope};
@@ -26,15 +26,15 @@ pub(super) struct Scan<'t> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Variable {
     None,
-    /// Behind an `@` that follows no name.
+    /// After an `@` that follows no name.
     Mark,
-    /// Behind the `@` of a target.
+    /// After the `@` of a target.
     Target,
-    /// Behind the name of a variable that is read, unless `:=` follows.
+    /// After the name of a variable, which is read unless `:=` follows.
     Name,
-    /// Behind the `:` that follows such a name.
+    /// After the `:` that follows such a name.
     Colon,
-    /// Behind `@@`.
+    /// After `@@`.
     System,
 }
 
@@ -122,7 +122,7 @@ impl<'t> Scan<'t> {
         self.last().is_some_and(|last| last.is_word(word))
     }
 
-    /// A `.` behind the name of the schema of temporary objects.
+    /// A `.` after the name of the schema of temporary objects.
     fn temporary(&mut self, token: &Token<'t>) {
         let Some(last) = self.last().filter(|_| token.is_symbol(".")) else { return };
         let name = last.text.trim_matches(['"', '`', '[', ']']).to_ascii_lowercase();
@@ -163,7 +163,7 @@ impl<'t> Scan<'t> {
             None | Some(Call::Harmless) => {}
             Some(Call::Leaves(effect)) => self.leave(effect),
             Some(Call::Reads) => self.reads = true,
-            // Whether it has an argument is seen at the next token.
+            // The next token shows whether the call has an argument.
             Some(Call::LastInsertId) => self.reads = true,
         }
     }
@@ -215,7 +215,7 @@ impl<'t> Scan<'t> {
             (Variable::Target, _) => {
                 self.variable = Variable::None;
                 self.leave(SessionEffect::Object);
-                // An argument of a procedure goes in, too.
+                // A procedure can also read its argument.
                 self.reads |= self.first == "CALL";
             }
             (Variable::System, ".") => {}

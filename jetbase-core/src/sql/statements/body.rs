@@ -1,4 +1,4 @@
-//! Where `;` does not end a statement: the bodies of triggers and functions.
+//! The bodies of triggers and functions, in which `;` does not end the statement.
 
 use super::delimiter::Delimiter;
 use super::piece::Open;
@@ -6,9 +6,9 @@ use super::routine::Routine;
 use crate::sql::dialect::Dialect;
 use crate::sql::token::{Token, TokenKind};
 
-/// Follows one statement, to know whether it is inside a body.
+/// Reads one statement and knows whether the current token is inside a body.
 pub(super) enum Body<'t> {
-    /// Another delimiter than `;` needs no bodies.
+    /// With a delimiter other than `;`, bodies do not matter.
     Untracked,
     /// The `BEGIN ATOMIC` and the parentheses of PostgreSQL.
     Postgres(Function<'t>),
@@ -43,7 +43,7 @@ impl<'t> Body<'t> {
         self.opened().is_some()
     }
 
-    /// Where the outermost open thing opens.
+    /// The start of the outermost block or parenthesis that is still open.
     pub(super) fn opened(&self) -> Option<(usize, Open)> {
         match self {
             Body::Untracked => None,

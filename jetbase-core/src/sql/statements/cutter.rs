@@ -1,4 +1,4 @@
-//! The walk that cuts a text.
+//! The reader that cuts a text into pieces.
 
 use super::body::Body;
 use super::delimiter::{Delimiter, client_command};
@@ -8,7 +8,7 @@ use crate::sql::modes::{Modes, Unclear};
 use crate::sql::server::Runs;
 use crate::sql::token::{Token, TokenKind, Tokens, dollar_tag, skipped_comment, tokens};
 
-/// The statements in a text that another delimiter than `;` may have cut out.
+/// The statements in a text. With a delimiter other than `;`, the text can hold several.
 pub(crate) fn parts(sql: &str, syntax: Syntax) -> Vec<&str> {
     if !sql.contains(';') {
         return vec![sql];
@@ -20,20 +20,20 @@ pub(crate) fn parts(sql: &str, syntax: Syntax) -> Vec<&str> {
     }
 }
 
-/// A walk over a text that ends a piece at each delimiter.
+/// Reads a text once, and ends a piece at each delimiter.
 pub(super) struct Cutter<'t> {
     text: &'t str,
     syntax: Syntax,
-    /// What a `SET sql_mode` changes; nothing, where statements are only counted.
+    /// What a `SET sql_mode` changes; `None` where the modes do not matter.
     modes: Option<Modes>,
     tokens: Tokens<'t>,
     delimiter: Delimiter,
     body: Body<'t>,
     /// The comment of MySQL whose code is read.
     code: Option<Code>,
-    /// Where the first comment opens that not every server runs.
+    /// The start of the first comment that only some servers run.
     differs: Option<usize>,
-    /// Where the first comment opens in whose code a statement ends.
+    /// The start of the first comment whose code ends a statement.
     pub(super) hidden: Option<usize>,
     /// Where the piece begins.
     begin: usize,
@@ -46,7 +46,7 @@ pub(super) struct Cutter<'t> {
 #[derive(Clone, Copy)]
 struct Code {
     start: usize,
-    /// Where it ends for a server that skips it, when there can be one.
+    /// Where it ends for a server that skips it, if some server does.
     skipped: Option<usize>,
 }
 
@@ -91,8 +91,8 @@ impl<'t> Cutter<'t> {
 
     pub(super) fn run(&mut self) -> Result<(), CutError> {
         loop {
-            // Looked for before the token is read, so that delimiters such as
-            // `$$` and `--` are no quotes and no comments.
+            // The delimiter is searched before the token is read, because a delimiter such
+            // as `$$` or `--` must not be read as a quote or a comment.
             if let Some(end) = self.delimiter_at(self.tokens.offset()) {
                 self.finish(end, Ended::ByDelimiter)?;
             } else if let Some(token) = self.tokens.next() {
@@ -148,7 +148,7 @@ impl<'t> Cutter<'t> {
                 self.code = Some(Code { start, skipped: Some(start + length) });
                 Ok(())
             }
-            // A server that skips a comment does not see the one in it.
+            // A server that skips the outer comment does not read the inner one.
             _ => Err(CutError { at: start, open: Open::Versions }),
         }
     }
@@ -162,7 +162,7 @@ impl<'t> Cutter<'t> {
         }
     }
 
-    /// A server ends a statement at a `;` in the code of a comment, too.
+    /// A server also ends a statement at a `;` in the code of a comment.
     fn inside_code(&mut self, token: &Token<'t>) {
         if let Some(Code { start, .. }) = self.code
             && token.is_symbol(";")
@@ -173,7 +173,7 @@ impl<'t> Cutter<'t> {
         }
     }
 
-    /// Wants every server to cut the text at the same places, and to read it alike.
+    /// Checks that every server cuts the text at the same offsets and reads it with the same quotes.
     fn compare(&self, delimiter: &str, syntax: Syntax, at: usize) -> Result<(), CutError> {
         let alike = |own: &Piece<'_>, other: &Piece<'_>| {
             let quotes = |syntax: Syntax| (syntax.ansi_quotes, syntax.backslash_escapes);
@@ -193,7 +193,7 @@ impl<'t> Cutter<'t> {
         Ok(())
     }
 
-    /// The part of a word before the delimiter that sticks to it, as in `END$$`.
+    /// The part of a word before a delimiter that follows without a blank, as in `END$$`.
     fn before_delimiter(&mut self, token: Token<'t>) -> Token<'t> {
         let is_word = match token.kind {
             TokenKind::Word | TokenKind::Number => true,
@@ -272,7 +272,7 @@ impl<'t> Cutter<'t> {
 
     fn open(&self, token: &Token<'t>) -> Open {
         match token.kind {
-            // The end of this one depends on how deep comments nest.
+            // The end of this comment depends on how deep the server nests comments.
             TokenKind::Comment if token.text.starts_with("/*M!") && token.text.contains("*/") => {
                 Open::Versions
             }

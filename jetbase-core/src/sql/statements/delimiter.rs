@@ -33,7 +33,7 @@ impl Delimiter {
         }
     }
 
-    /// Where the delimiter at this place ends, with the blanks behind it when
+    /// Where the delimiter at this place ends, with the blanks after it when
     /// it must end a line.
     pub(super) fn end_at(&self, text: &str, at: usize) -> Option<usize> {
         if matches!(self, Delimiter::Semicolon) {

@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::sql::dialect::Syntax;
 
-/// A statement with the comments before it and the delimiter behind it; the
-/// pieces of a text, joined, are the text.
+/// A statement with the comments before it and the delimiter after it. All pieces
+/// of a text, joined, are the text again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece<'t> {
     /// The text of the piece.
@@ -24,13 +24,13 @@ pub struct Statement<'t> {
     pub sql: &'t str,
     /// The byte offset of the SQL in the text.
     pub start: usize,
-    /// False for a last statement that no delimiter ends.
+    /// False if no delimiter ends the statement, which is then the last one.
     pub terminated: bool,
     /// How the server reads it: a `SET sql_mode` before it may have changed the syntax.
     pub syntax: Syntax,
 }
 
-/// A text that cannot be cut, as something in it is never closed, or can be read in two ways.
+/// A text that cannot be cut: something in it is never closed, or servers read it in two ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CutError {
     /// The byte offset where it opens.
@@ -39,7 +39,7 @@ pub struct CutError {
     pub open: Open,
 }
 
-/// What the end of a text can leave open, or the text itself.
+/// What is open at the end of a text, or unclear in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Open {
     /// A quoted string.
@@ -50,15 +50,15 @@ pub enum Open {
     Comment,
     /// A dollar-quoted string, with its tag such as `$fn$`.
     DollarQuote(String),
-    /// A parenthesis of PostgreSQL, where no `;` ends a statement, or in a variable of SQLite.
+    /// A parenthesis of PostgreSQL, inside which `;` does not end a statement, or one in a variable of SQLite.
     Parenthesis,
     /// The body of a trigger or routine, or a block in it.
     Body,
-    /// A comment that some servers run as code, and others skip to another end.
+    /// A comment that some servers run as code and others skip, with different ends.
     Versions,
-    /// The syntax of what follows: `sql_mode` is set to a value that the text does not show.
+    /// The syntax of the rest: `sql_mode` gets a value that the text does not show.
     SqlMode,
-    /// The syntax of what follows in the same piece, which sets `sql_mode` in its midst.
+    /// The syntax of the rest of a piece: the piece holds several statements, and one sets `sql_mode`.
     JoinedSqlMode,
 }
 

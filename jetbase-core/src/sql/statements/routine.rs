@@ -43,7 +43,7 @@ enum Place {
     /// At its first word.
     #[default]
     Start,
-    /// Behind its first word, which is a label if a `:` follows.
+    /// After its first word, which is a label if a `:` follows.
     Label,
     /// Among the words of a head, which its first word ends.
     Head,
@@ -141,7 +141,7 @@ impl<'t> Routine<'t> {
                 }
             }
             (Stage::Body, ";") => {
-                // No expression goes on behind a `;`.
+                // A `;` ends every expression.
                 while self.frames.pop_if(|frame| *frame == Frame::Expression).is_some() {}
                 self.place = Place::Start;
             }
@@ -194,7 +194,7 @@ impl<'t> Routine<'t> {
         }
     }
 
-    /// Reads a word that opens and closes nothing.
+    /// Reads a word that neither opens nor closes a block.
     fn step(&mut self, word: &str) {
         self.place = match self.place {
             Place::Start => Place::Label,

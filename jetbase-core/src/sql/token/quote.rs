@@ -39,8 +39,8 @@ pub(crate) fn dollar_tag(text: &str) -> Option<&str> {
     if closes { text.get(..length + 2) } else { None }
 }
 
-/// Where a string of PostgreSQL that ended at `end` goes on: `'a'⏎'b'` is one
-/// string, so that the escapes of `E'a'` count in the second part too.
+/// Where a string of PostgreSQL that ended at `end` continues. `'a'⏎'b'` is one
+/// string, and the escapes of `E'a'` count in its second part too.
 pub(super) fn continuation(text: &str, end: usize) -> Option<usize> {
     let after = text.get(end..)?;
     let mut rest = after;
@@ -56,9 +56,9 @@ pub(super) fn continuation(text: &str, end: usize) -> Option<usize> {
     }
 }
 
-/// The length of a comment that MySQL or SQLite skips: one level of comments may stand in it.
+/// The length of a comment that MySQL or SQLite skips. It may hold comments, one level deep.
 ///
-/// Where servers nest differently, the comment has an end only if they agree.
+/// If servers nest comments differently, the result is `None` unless they agree on the end.
 pub(crate) fn skipped_comment(text: &str, nesting: Nesting) -> Option<usize> {
     let close = |from: usize| text.get(from..)?.find("*/").map(|at| from + at + 2);
     let plain = close(2)?;
@@ -69,7 +69,7 @@ pub(crate) fn skipped_comment(text: &str, nesting: Nesting) -> Option<usize> {
     loop {
         let end = close(at)?;
         let inside = text.get(at..end)?;
-        // The `/` of a closing mark opens nothing.
+        // The `/` of a closing `*/` does not open a comment.
         match inside.find("/*").filter(|open| at + open + 2 < end) {
             Some(open) => at = close(at + open + 2)?,
             None if nesting == Nesting::Both && end != plain => return None,
@@ -99,10 +99,10 @@ pub(super) fn nested_comment(text: &str) -> Option<usize> {
     }
 }
 
-/// The length of a variable of SQLite, or of the character that begins none.
+/// The length of a variable of SQLite; 1 if the character does not begin a variable.
 ///
-/// A suffix in parentheses, such as that of `$a(';)`, may hold every character but blanks: quotes
-/// and delimiters mean nothing in it. One with a blank is no token, and never closed.
+/// A suffix in parentheses, such as that of `$a(';)`, may hold every character except blanks: quotes
+/// and delimiters have no meaning in it. A suffix with a blank counts as never closed.
 pub(super) fn variable(text: &str) -> Option<usize> {
     let (mark, mut rest) = text.as_bytes().split_first()?;
     if *mark == b'?' {
