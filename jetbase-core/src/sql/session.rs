@@ -34,4 +34,6 @@ pub fn reads_session(sql: &str, syntax: Syntax) -> bool {
 }
 
 #[cfg(test)]
+mod read_tests;
+#[cfg(test)]
 mod tests;

@@ -111,3 +111,14 @@ pub(super) const SQLITE: [&str; 72] = [
     "strftime", "string_agg", "substring", "text", "time", "timediff", "total", "trunc", "typeof",
     "unhex", "unicode", "unixepoch", "unlikely", "varying", "zeroblob",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_of_functions_are_sorted() {
+        let lists: [&[&str]; 4] = [&COMMON, &POSTGRES, &MYSQL, &SQLITE];
+        assert!(lists.iter().all(|list| list.is_sorted()));
+    }
+}

@@ -338,68 +338,6 @@ fn sqlite_leaves_what_its_text_shows() {
 }
 
 #[test]
-fn what_reads_the_session_is_seen() {
-    let reads: [(Dialect, &[&str]); 3] = [
-        (
-            Dialect::MySql,
-            &[
-                "INSERT INTO t VALUES (@x)",
-                "SELECT @x := @x + 1",
-                "SELECT @`a b`",
-                "SELECT @'x'",
-                "SELECT LAST_INSERT_ID()",
-                "INSERT INTO t VALUES (row_count(), FOUND_ROWS())",
-                "SELECT @@identity",
-                "INSERT INTO t VALUES (@@session.last_insert_id)",
-                "PREPARE s FROM @sql",
-                "EXECUTE s USING @a",
-                "CALL p(@x)",
-                "/*!40101 SET SQL_MODE=@OLD_SQL_MODE */",
-                "SELECT PREVIOUS VALUE FOR s",
-                "SELECT 1; SELECT @x",
-            ],
-        ),
-        (Dialect::Postgres, &["SELECT lastval()", "INSERT INTO t VALUES (currval('s'))"]),
-        (
-            Dialect::Sqlite,
-            &["INSERT INTO t VALUES (last_insert_rowid())", "SELECT changes(), total_changes()"],
-        ),
-    ];
-    for (dialect, statements) in reads {
-        for sql in statements {
-            assert!(reads_session(sql, Syntax::of(dialect)), "{dialect}: {sql}");
-        }
-    }
-    let blind: [(Dialect, &[&str]); 3] = [
-        (
-            Dialect::MySql,
-            &[
-                "SET @x = 1, @y = 2",
-                "SELECT @x := 1",
-                "SELECT 1 INTO @x",
-                "SELECT @@sql_mode, '@x', \"LAST_INSERT_ID()\" -- @x",
-                "GRANT ALL ON t TO root@localhost",
-                "CREATE DEFINER=`a`@`b` TRIGGER t BEFORE INSERT ON x FOR EACH ROW SET NEW.a = @x",
-                "SELECT last_insert_id FROM t",
-            ],
-        ),
-        (
-            Dialect::Postgres,
-            &[
-                "SELECT @ -5",
-                "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT lastval() $$",
-            ],
-        ),
-        (Dialect::Sqlite, &["SELECT @x, changes FROM t"]),
-    ];
-    for (dialect, statements) in blind {
-        for sql in statements {
-            assert!(!reads_session(sql, Syntax::of(dialect)), "{dialect}: {sql}");
-        }
-    }
-}
-
-#[test]
 fn a_long_statement_is_read_once() {
     for fragment in ["f(", "@x := 1, ", "a.", "(1, 'x'), ", "SET @a = 1;", "/*! ", ") OVER ("] {
         let sql = format!("INSERT INTO t VALUES {}", fragment.repeat(100_000 / fragment.len()));
@@ -408,11 +346,4 @@ fn a_long_statement_is_read_once() {
             let _ = reads_session(&sql, Syntax::of(dialect));
         }
     }
-}
-
-#[test]
-fn the_lists_of_functions_are_sorted() {
-    use super::functions::{COMMON, MYSQL, POSTGRES, SQLITE};
-    let lists: [&[&str]; 4] = [&COMMON, &POSTGRES, &MYSQL, &SQLITE];
-    assert!(lists.iter().all(|list| list.is_sorted()));
 }
