@@ -1,4 +1,4 @@
-//! Lints on everyday SQL: which statements of a file are doubted, as each dialect reads them.
+//! Lints on everyday SQL: which statements of a file get a warning in each dialect.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -9,7 +9,7 @@ const M: &[Dialect] = &[Dialect::MySql];
 const S: &[Dialect] = &[Dialect::Sqlite];
 const ALL: &[Dialect] = &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite];
 
-/// A file's text, the dialects that it is written for, and the rules that doubt it, by their lines.
+/// A file's text, its dialects, and the expected warnings with their lines.
 type Case = (&'static str, &'static [Dialect], &'static [(usize, &'static str)]);
 
 const VERSIONED: &[Case] = &[
@@ -132,7 +132,7 @@ const VERSIONED: &[Case] = &[
     ("SET foreign_key_checks = 0;\nSELECT 1;", M, &[(1, "session-set")]),
     ("SET GLOBAL a = 1;\nSET GLOBAL b = 1;", M, &[(1, "session-set"), (2, "session-set")]),
     ("SET @rows = 1;", M, &[]),
-    // Nothing to doubt.
+    // No warning.
     (
         "CREATE OR REPLACE VIEW v AS SELECT 1;\nCREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
         P,
@@ -167,7 +167,7 @@ const REPEATABLE: &[Case] = &[
     ("ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT;", P, &[]),
 ];
 
-/// The doubts about one file, by their lines.
+/// The warnings about one file, with their lines.
 fn doubts(name: &str, text: &str, dialect: Option<Dialect>) -> Vec<(usize, &'static str)> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(name), format!("{text}\n")).unwrap();

@@ -24,7 +24,7 @@ fn check_statements(dialect: Dialect, delimiter: &str, text: &str, statements: &
     assert_eq!(found, statements, "{dialect}, delimiter {delimiter}");
 }
 
-/// The texts that every dialect cuts alike at `;`.
+/// The texts that every dialect cuts in the same way at `;`.
 const COMMON: [&str; 14] = [
     "",
     "\n \t",

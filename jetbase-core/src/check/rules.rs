@@ -1,11 +1,10 @@
-//! The rules about a statement, and their words.
+//! The rules about a statement, and their messages.
 
-use crate::directive::Transaction;
-use crate::statements::Open;
-use crate::{Dialect, Effect};
+use crate::file::Transaction;
+use crate::sql::{Dialect, Effect, Open};
 
-/// The rule about a text that cannot be cut, and the cure where it can be read in two ways.
-pub(super) fn ambiguous(open: &Open) -> (&'static str, Option<&'static str>) {
+/// The rule about a text that cannot be cut, and a help text if servers read it in two ways.
+pub(super) fn cut_rule(open: &Open) -> (&'static str, Option<&'static str>) {
     match open {
         Open::Versions => (
             "executable-comment",
@@ -29,7 +28,7 @@ pub(super) fn ambiguous(open: &Open) -> (&'static str, Option<&'static str>) {
     }
 }
 
-/// Rules that are one mistake seen by different lexers.
+/// One name for rules that are the same mistake in different dialects.
 pub(super) fn class(rule: &'static str) -> &'static str {
     match rule {
         "unclosed" | "executable-comment" => "unterminated",
@@ -37,8 +36,8 @@ pub(super) fn class(rule: &'static str) -> &'static str {
     }
 }
 
-/// The dialect that alone has statements with this first word.
-pub(super) fn owner(sql: &str) -> Option<Dialect> {
+/// The only dialect that has statements with this first word, if there is one.
+pub(super) fn only_dialect(sql: &str) -> Option<Dialect> {
     let begins =
         |word: &str| sql.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     match () {

@@ -1,0 +1,272 @@
+//! What the Python tool would run differently.
+//!
+//! It strips lines, drops blank and comment lines, joins the rest by blanks,
+//! ends a statement where a line ends with the delimiter, lets SQLAlchemy see
+//! `:name` as a parameter, and runs all files in one session. A comparison of the tokens shows whether the
+//! result means the same. If it does not, a second look at the text finds the reason.
+
+mod colon;
+mod meaning;
+
+use self::colon::{Colon, colons};
+use self::meaning::{is_quoted, meaning, tokens_with_nested_code};
+use crate::check::finding::{Finding, MAX_PER_KIND};
+use crate::check::lint::lasting_settings;
+use crate::file::{Script, Section, Transaction, is_space, trim};
+use crate::sql::{Dialect, Statement, Syntax, TokenKind, cut, tokens};
+
+/// The findings about one file, as one syntax reads it.
+pub(crate) fn differences(file: &str, script: &Script<'_>, syntax: Syntax) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if script.directives().is_ok_and(|directives| directives.transaction == Transaction::Off) {
+        findings.push(
+            Finding::error(
+                "python-transaction",
+                file,
+                "the Python tool runs every file in a transaction",
+            )
+            .help("take `transaction=off` out, or give up `python_compatible`"),
+        );
+    }
+    for section in [Section::Upgrade, Section::Rollback] {
+        if let Some(range) = script.range(section) {
+            let part = SectionComparison { file, script, section, start: range.start, syntax };
+            findings.extend(part.statements());
+            findings.extend(part.settings());
+            findings.extend(part.colons());
+        }
+    }
+    findings
+}
+
+struct SectionComparison<'s> {
+    file: &'s str,
+    script: &'s Script<'s>,
+    section: Section,
+    start: usize,
+    syntax: Syntax,
+}
+
+impl SectionComparison<'_> {
+    /// Finds the first statement that the Python tool sends differently. The statements after it cannot be compared.
+    fn statements(&self) -> Option<Finding> {
+        let text = self.script.section(self.section);
+        let ours = cut(text, self.script.delimiter(), self.syntax).ok()?;
+        let theirs = self.script.python_statements(self.section);
+        let at = (0..ours.len().max(theirs.len())).find(|at| {
+            match (ours.get(*at), theirs.get(*at)) {
+                (Some(ours), Some(theirs)) => {
+                    meaning(ours.sql, self.syntax) != meaning(theirs, self.syntax)
+                }
+                _ => true,
+            }
+        })?;
+        let before = at.checked_sub(1).and_then(|at| ours.get(at));
+        let begin = before.map_or(0, |statement| statement.start + statement.sql.len());
+        let reason = before.and_then(|statement| self.end(statement));
+        let reason = reason.or_else(|| self.before(begin, theirs.get(at)?));
+        let reason = match ours.get(at) {
+            Some(statement) => {
+                reason.or_else(|| self.inside(statement, begin)).or_else(|| self.end(statement))
+            }
+            None => reason,
+        };
+        Some(self.finding(&reason.unwrap_or(Reason {
+            at: ours.get(at).map_or(begin, |statement| statement.start),
+            width: 1,
+            message: "the Python tool sends another text from here on",
+            help: "put each statement on lines of its own, with the delimiter at the end of the last one",
+        })))
+    }
+
+    /// A text that the Python tool sends as a statement, though it is not one for any database.
+    fn before(&self, begin: usize, theirs: &str) -> Option<Reason> {
+        let rest = self.script.section(self.section).get(begin..)?;
+        let closed = tokens(theirs, self.syntax).all(|token| token.closed);
+        if closed && meaning(theirs, self.syntax).is_empty() {
+            let comment =
+                tokens(rest, self.syntax).find(|token| token.kind == TokenKind::Comment)?;
+            return Some(Reason {
+                at: begin + comment.start,
+                width: first_line(comment.text),
+                message: "the Python tool sends this comment as a statement of its own, which is empty",
+                help: "take the delimiter behind it away",
+            });
+        }
+        let is_command = |line: &str| {
+            let word = line.trim_start().get(.."DELIMITER ".len());
+            word.is_some_and(|word| word.eq_ignore_ascii_case("DELIMITER "))
+        };
+        let (at, line) = lines(rest).find(|(_, line)| is_command(line))?;
+        (self.syntax.dialect == Dialect::MySql && is_command(theirs)).then(|| Reason {
+            at: begin + at,
+            width: first_line(line),
+            message: "the Python tool sends this command of the MySQL client to the server",
+            help: "name the delimiter on top of the file, such as `-- jetbase: delimiter=//`, and delete the command",
+        })
+    }
+
+    /// Why the Python tool reads the lines of a statement differently.
+    fn inside(&self, statement: &Statement<'_>, begin: usize) -> Option<Reason> {
+        let Statement { sql, start, .. } = *statement;
+        let tokens = tokens_with_nested_code(sql, self.syntax);
+        let long = tokens.iter().find(|token| is_quoted(token) && token.text.contains('\n'));
+        let long = long.map(|token| Reason {
+            at: start + token.start,
+            width: first_line(token.text),
+            message: "the Python tool joins the lines of this string by blanks, and drops those that begin with `--`",
+            help: "write it on one line, with the database's own way to name a line break",
+        });
+        let note = tokens.iter().find(|token| {
+            let line = token.kind == TokenKind::Comment && !token.text.starts_with("/*");
+            line && !(token.text.starts_with("--") && begins_line(sql, token.start))
+        });
+        let note = note.map(|token| Reason {
+            at: start + token.start,
+            width: first_line(token.text),
+            message: "the Python tool joins the lines of a statement, so this comment swallows those behind it",
+            help: "move it to a line of its own that begins with `--`",
+        });
+        let minus = tokens.iter().find(|token| {
+            let twice = sql.get(token.start..).is_some_and(|rest| rest.starts_with("--"));
+            twice && token.text == "-" && begins_line(sql, token.start)
+        });
+        let minus = minus.map(|token| Reason {
+            at: start + token.start,
+            width: 2,
+            message: "the Python tool drops this line, as it drops all that begin with `--`",
+            help: "write a blank between the two signs",
+        });
+        let delimiter = self.script.delimiter();
+        let region =
+            self.script.section(self.section).get(begin..start + sql.len()).unwrap_or_default();
+        let early = lines(region).find(|(_, line)| {
+            let line = line.trim();
+            line.ends_with(delimiter) && line != delimiter && !line.starts_with("--")
+        });
+        let early = early.map(|(offset, line)| Reason {
+            at: begin + offset + line.trim_end().len() - delimiter.len(),
+            width: delimiter.chars().count(),
+            message: "the Python tool ends the statement at the end of this line",
+            help: "name another delimiter on top of the file, such as `-- jetbase: delimiter=~`",
+        });
+        let reason = long.or(note).or(minus).or(early);
+        reason.or_else(|| {
+            stripped(region).map(|at| Reason {
+                at: begin + at,
+                width: 1,
+                message: "the Python tool strips this character, which is no blank to the database",
+                help: "write a plain blank, or nothing",
+            })
+        })
+    }
+
+    /// What stands after a statement on its last line.
+    fn end(&self, statement: &Statement<'_>) -> Option<Reason> {
+        let end = statement.start + statement.sql.len();
+        let rest = self.script.section(self.section).get(end..)?;
+        let line = rest.lines().next()?;
+        let behind = line.trim_start().strip_prefix(self.script.delimiter())?;
+        let note = behind.trim();
+        let at = end + line.len() - behind.trim_start().len();
+        let comment = ["--", "#", "/*"].iter().any(|mark| note.starts_with(mark));
+        (!note.is_empty()).then(|| Reason {
+            at,
+            width: note.chars().count(),
+            message: match comment {
+                true => {
+                    "the Python tool does not see that the statement before this comment has ended"
+                }
+                false => "the Python tool takes all statements of this line for one",
+            },
+            help: match comment {
+                true => "move the comment to a line of its own",
+                false => "put each statement on lines of its own",
+            },
+        })
+    }
+
+    /// Finds each setting that lasts until the next file, because the Python tool keeps the session.
+    fn settings(&self) -> Vec<Finding> {
+        let text = self.script.section(self.section);
+        let statements = cut(text, self.script.delimiter(), self.syntax).unwrap_or_default();
+        let settings = lasting_settings(&statements, self.syntax);
+        let statements = settings.into_iter().filter_map(|at| statements.get(at));
+        let reasons = statements.map(|statement| Reason {
+            at: statement.start,
+            width: first_line(statement.sql),
+            message: "the Python tool runs the next file, and its own statements, under this setting",
+            help: "set it back at the end of the file; on PostgreSQL write SET LOCAL",
+        });
+        reasons.take(MAX_PER_KIND).map(|reason| self.finding(&reason)).collect()
+    }
+
+    /// Finds each `:name` that SQLAlchemy takes for a parameter, and each `\:` that it does not unescape.
+    fn colons(&self) -> Vec<Finding> {
+        let text = self.script.section(self.section);
+        let code = lines(text).filter(|(_, line)| !line.trim_start().starts_with("--"));
+        let places =
+            code.flat_map(|(start, line)| colons(line).map(move |(at, colon)| (start + at, colon)));
+        let reasons = places.take(MAX_PER_KIND).map(|(at, colon)| match colon {
+            Colon::Parameter => Reason {
+                at,
+                width: 1,
+                message: "the Python tool takes this for a parameter, and fails as it has no value",
+                help: "write `\\:` for the colon",
+            },
+            Colon::Kept => Reason {
+                at,
+                width: 2,
+                message: "the Python tool sends this backslash too, as a colon follows the name, or this one",
+                help: "delete the backslash: such a colon begins no parameter",
+            },
+        });
+        reasons.map(|reason| self.finding(&reason)).collect()
+    }
+
+    fn finding(&self, reason: &Reason) -> Finding {
+        Finding::error("python", self.file, reason.message)
+            .at(self.script.text(), self.start + reason.at, reason.width)
+            .help(reason.help)
+    }
+}
+
+/// Why the Python tool reads a section differently, and where.
+struct Reason {
+    at: usize,
+    width: usize,
+    message: &'static str,
+    help: &'static str,
+}
+
+fn first_line(text: &str) -> usize {
+    text.lines().next().unwrap_or_default().chars().count()
+}
+
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut start = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let from = start;
+        start += line.len();
+        (from, line)
+    })
+}
+
+/// The first character at either end of a line that only Python takes for white space.
+fn stripped(text: &str) -> Option<usize> {
+    let is_odd = |c: char| is_space(c) && !c.is_ascii_whitespace() && c != '\x0b';
+    lines(text).find_map(|(start, line)| {
+        let inside = trim(line);
+        let from = line.find(inside)?;
+        let odd = line
+            .char_indices()
+            .find(|(at, c)| is_odd(*c) && !(from..from + inside.len()).contains(at));
+        odd.map(|(at, _)| start + at)
+    })
+}
+
+fn begins_line(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.trim_end_matches(|c: char| c != '\n' && c.is_whitespace());
+    line.is_empty() || line.ends_with('\n')
+}

@@ -1,0 +1,208 @@
+//! Settings that make the server read a file differently from the lexer.
+
+use crate::sql::{Dialect, Syntax, Token, TokenKind, code, parts};
+
+/// A setting that must not stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Misread {
+    /// `standard_conforming_strings` of PostgreSQL, with another value than the server has.
+    Strings,
+    /// A character set of MySQL in which a later byte of a character can be a quote or a backslash.
+    Charset,
+}
+
+const STRINGS: &str = "standard_conforming_strings";
+
+/// The character sets whose characters may end with an ASCII byte.
+const CHARSETS: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
+
+/// Whether a statement sets such a setting.
+pub(crate) fn misread(sql: &str, syntax: Syntax) -> Option<Misread> {
+    parts(sql, syntax).into_iter().find_map(|part| {
+        let tokens: Vec<_> = match syntax.dialect {
+            Dialect::Sqlite => return None,
+            Dialect::MySql => code(part, syntax).take(SHORT).collect(),
+            Dialect::Postgres => code(part, syntax).collect(),
+        };
+        match syntax.dialect {
+            Dialect::Postgres => strings(&tokens, syntax).then_some(Misread::Strings),
+            _ => charset(&tokens).then_some(Misread::Charset),
+        }
+    })
+}
+
+/// A SET of character sets has fewer tokens than this.
+const SHORT: usize = 200;
+
+/// Whether a text can hold such a setting at all.
+pub(crate) fn may_misread(text: &str, dialect: Dialect) -> bool {
+    let lower = text.to_ascii_lowercase();
+    match dialect {
+        Dialect::Postgres => lower.contains(STRINGS),
+        Dialect::MySql => CHARSETS.iter().any(|name| lower.contains(name)),
+        Dialect::Sqlite => false,
+    }
+}
+
+fn strings(tokens: &[Token<'_>], syntax: Syntax) -> bool {
+    match tokens {
+        [set, rest @ ..] if set.is_word("SET") => {
+            let rest = match rest {
+                [scope, rest @ ..] if is_any(scope, &["LOCAL", "SESSION"]) => rest,
+                rest => rest,
+            };
+            let [name, _, value @ ..] = rest else { return false };
+            is_strings(name) && !is_kept(value, syntax)
+        }
+        [update, ..] if update.is_word("UPDATE") => {
+            tokens.iter().any(|token| token.is_word("pg_settings")) && tokens.iter().any(is_strings)
+        }
+        _ => tokens.iter().enumerate().any(|(at, token)| {
+            let called = name(token) == "set_config";
+            let arguments = tokens.get(at + 1..).unwrap_or_default();
+            called
+                && matches!(arguments, [open, setting, comma, value @ ..]
+                if open.is_symbol("(") && is_strings(setting) && comma.is_symbol(",")
+                    && !is_kept(first_argument(value), syntax))
+        }),
+    }
+}
+
+/// The tokens of an argument, up to its comma.
+fn first_argument<'a, 't>(tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
+    tokens.split(|token| token.is_symbol(",")).next().unwrap_or_default()
+}
+
+fn is_strings(token: &Token<'_>) -> bool {
+    name(token) == STRINGS
+}
+
+/// A name or the text of a string, in lower case.
+fn name(token: &Token<'_>) -> String {
+    if !matches!(token.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::DollarQuoted) {
+        return String::new();
+    }
+    let text = token.text.strip_prefix(['E', 'e', 'N', 'n']).filter(|it| it.starts_with('\''));
+    text.unwrap_or(token.text).trim_matches(['\'', '"', '$']).to_ascii_lowercase()
+}
+
+/// Whether a value leaves the setting as it is.
+fn is_kept(value: &[Token<'_>], syntax: Syntax) -> bool {
+    let [value] = value else { return false };
+    let on = ["on", "true", "yes", "1", "t", "y"];
+    let off = ["off", "false", "no", "0", "f", "n"];
+    let text = if value.kind == TokenKind::Number { value.text.to_owned() } else { name(value) };
+    match text.as_str() {
+        "default" => value.kind == TokenKind::Word,
+        text if syntax.backslash_escapes => off.contains(&text),
+        text => on.contains(&text),
+    }
+}
+
+fn charset(tokens: &[Token<'_>]) -> bool {
+    let [set, rest @ ..] = tokens else { return false };
+    let clients = ["NAMES", "SET", "CHARSET", "character_set_client"];
+    set.is_word("SET")
+        && rest.windows(2).any(|pair| match pair {
+            [before, value] => {
+                let target = is_any(before, &clients) || before.is_symbol("=");
+                target && CHARSETS.contains(&name(value).as_str())
+            }
+            _ => false,
+        })
+}
+
+fn is_any(token: &Token<'_>, words: &[&str]) -> bool {
+    words.iter().any(|word| token.is_word(word))
+}
+
+impl Misread {
+    /// The rule, what is wrong, and what to do.
+    pub(crate) fn explain(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Misread::Strings => (
+                "standard-conforming-strings",
+                "this changes how the server reads strings, but the file is cut before it counts",
+                "take the line out, and write strings with backslashes as E'…'",
+            ),
+            Misread::Charset => (
+                "charset",
+                "the server reads what follows in this character set, but the file is UTF-8",
+                "take the line out: jetbase sends UTF-8, and the server converts it",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_of_postgres_keep_their_meaning() {
+        let on = Syntax::of(Dialect::Postgres);
+        let off = Syntax { backslash_escapes: true, ..on };
+        for sql in [
+            "SET standard_conforming_strings = on",
+            "set local STANDARD_conforming_strings to 'on'",
+            "SET SESSION standard_conforming_strings = true",
+            "SELECT pg_catalog.set_config('standard_conforming_strings', 'on', false)",
+            "SET standard_conforming_strings = 1",
+        ] {
+            assert_eq!(misread(sql, on), None, "{sql}");
+            assert_eq!(misread(sql, off), Some(Misread::Strings), "{sql}");
+        }
+        for sql in [
+            "SET standard_conforming_strings = off",
+            "SET \"standard_conforming_strings\" TO 'off'",
+            "/* a */ SET LOCAL standard_conforming_strings = no",
+            "SELECT 1; SET standard_conforming_strings = 0",
+            "SELECT 1, set_config(E'Standard_conforming_strings', 'off', true) FROM t",
+            "INSERT INTO t SELECT set_config($$standard_conforming_strings$$, 'f', true)",
+        ] {
+            assert_eq!(misread(sql, on), Some(Misread::Strings), "{sql}");
+            assert_eq!(misread(sql, off), None, "{sql}");
+        }
+        for sql in [
+            "SELECT set_config('standard_conforming_strings', v, true) FROM t",
+            "SELECT set_config('standard_conforming_strings', 'o' || 'n', true)",
+            "UPDATE pg_settings SET setting = 'on' WHERE name = 'standard_conforming_strings'",
+        ] {
+            assert_eq!(misread(sql, on), Some(Misread::Strings), "{sql}");
+        }
+        for sql in [
+            "SET standard_conforming_strings = DEFAULT",
+            "RESET standard_conforming_strings",
+            "SHOW standard_conforming_strings",
+            "SELECT current_setting('standard_conforming_strings')",
+            "INSERT INTO t VALUES ('SET standard_conforming_strings = off')",
+            "ALTER ROLE a SET standard_conforming_strings = off",
+        ] {
+            assert_eq!((misread(sql, on), misread(sql, off)), (None, None), "{sql}");
+        }
+    }
+
+    #[test]
+    fn character_sets_of_mysql_that_hide_quotes_are_seen() {
+        let mysql = Syntax::of(Dialect::MySql);
+        for sql in [
+            "SET NAMES gbk",
+            "set names 'SJIS' COLLATE sjis_bin",
+            "/*!40101 SET NAMES big5 */",
+            "SET CHARACTER SET cp932",
+            "SET CHARSET gb18030",
+            "SET @a = 1, character_set_client = gbk",
+            "SET @@session.character_set_client := 'gbk'",
+        ] {
+            assert_eq!(misread(sql, mysql), Some(Misread::Charset), "{sql}");
+        }
+        for sql in [
+            "SET NAMES utf8mb4",
+            "SET NAMES latin1",
+            "SELECT 'SET NAMES gbk'",
+            "CREATE TABLE t (a TEXT CHARACTER SET gbk)",
+        ] {
+            assert_eq!(misread(sql, mysql), None, "{sql}");
+        }
+    }
+}

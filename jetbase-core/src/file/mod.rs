@@ -1,0 +1,16 @@
+//! What one migration file is: its name, its version, its text and its checksum. Imports no other room.
+
+mod checksum;
+mod directive;
+mod name;
+mod position;
+mod script;
+mod version;
+
+pub use self::checksum::Checksum;
+pub use self::directive::{Directive, DirectiveError, Directives, Transaction, duration, similar};
+pub use self::name::{Kind, Name, NameError};
+pub(crate) use self::name::{is_space, trim};
+pub use self::position::{Position, snippet};
+pub use self::script::{Script, Section};
+pub use self::version::{Version, VersionError, compare};

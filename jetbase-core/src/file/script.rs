@@ -1,0 +1,204 @@
+//! The text of a migration file: its sections, its delimiter, and the statements the Python tool sees.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::file::checksum::Checksum;
+use crate::file::directive;
+use crate::file::directive::{Directive, DirectiveError, Directives};
+use crate::file::name::{trim, trim_start};
+
+/// The two halves of a migration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Section {
+    /// What stands before the line `-- rollback`.
+    Upgrade,
+    /// What stands after it.
+    Rollback,
+}
+
+/// A migration file's text, cut into its sections as the Python tool cuts it.
+#[derive(Clone, Debug)]
+pub struct Script<'t> {
+    text: Cow<'t, str>,
+    upgrade: Range<usize>,
+    rollback: Option<Range<usize>>,
+    delimiter: String,
+}
+
+/// The delimiter of a file that names none.
+const DELIMITER: &str = ";";
+
+impl<'t> Script<'t> {
+    /// Reads a file's text; `\r\n` and `\r` become `\n` first.
+    #[must_use]
+    pub fn read(text: &'t str) -> Self {
+        let text = normalise(text);
+        let marker = lines(&text).find(|line| is_rollback_marker(line.text));
+        let (upgrade, rollback) = match marker {
+            Some(line) => (0..line.start, Some(line.end..text.len())),
+            None => (0..text.len(), None),
+        };
+        let delimiter = header(&text)
+            .find_map(|line| directive::delimiter(line.text))
+            .map_or_else(|| DELIMITER.to_owned(), str::to_owned);
+        Script { text, upgrade, rollback, delimiter }
+    }
+
+    /// The whole text, with `\n` line ends.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where a section stands in [`Script::text`], in bytes; `None` for a file without the marker.
+    #[must_use]
+    pub fn range(&self, section: Section) -> Option<Range<usize>> {
+        match section {
+            Section::Upgrade => Some(self.upgrade.clone()),
+            Section::Rollback => self.rollback.clone(),
+        }
+    }
+
+    /// A section's text; empty for a missing rollback section.
+    #[must_use]
+    pub fn section(&self, section: Section) -> &str {
+        self.range(section).and_then(|range| self.text.get(range)).unwrap_or_default()
+    }
+
+    /// What ends a statement: `;`, or what `-- jetbase: delimiter=…` names.
+    #[must_use]
+    pub fn delimiter(&self) -> &str {
+        &self.delimiter
+    }
+
+    /// The directives in the comments before the first SQL.
+    ///
+    /// # Errors
+    ///
+    /// Every line that begins like a directive but is not a valid one.
+    pub fn directives(&self) -> Result<Directives, Vec<DirectiveError>> {
+        let mut directives = Directives::default();
+        let mut errors = Vec::new();
+        for line in header(&self.text) {
+            match directive::read(line.text) {
+                None => {}
+                Some(Ok(directive)) => directives.add(directive),
+                Some(Err(error)) => errors.push(error.at(line.start)),
+            }
+        }
+        for line in lines(&self.text).skip(header(&self.text).count()) {
+            match directive::read(line.text) {
+                None => {}
+                Some(Ok(directive @ Directive::Allow(_))) => directives.add(directive),
+                Some(_) => errors.push(DirectiveError::late(line.text).at(line.start)),
+            }
+        }
+        if errors.is_empty() { Ok(directives) } else { Err(errors) }
+    }
+
+    /// The statements of a section as the Python tool makes them: stripped lines joined by spaces.
+    ///
+    /// The checksum is made of them. They are never executed.
+    #[must_use]
+    pub fn python_statements(&self, section: Section) -> Vec<String> {
+        let mut statements = Vec::new();
+        self.each_python_statement(section, |statement| statements.push(statement.to_owned()));
+        statements
+    }
+
+    /// The checksum of the upgrade section, as the history table holds it: of its statements as
+    /// the Python tool makes them, joined by line breaks.
+    #[must_use]
+    pub fn checksum(&self) -> Checksum {
+        let mut text = String::with_capacity(self.upgrade.len());
+        self.each_python_statement(Section::Upgrade, |statement| {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(statement);
+        });
+        Checksum::of_text(&text)
+    }
+
+    fn each_python_statement(&self, section: Section, mut each: impl FnMut(&str)) {
+        let mut joined = String::new();
+        for line in lines(self.section(section)) {
+            let line = trim(line.text);
+            if line.is_empty() || line.starts_with("--") {
+                continue;
+            }
+            if !joined.is_empty() {
+                joined.push(' ');
+            }
+            joined.push_str(line);
+            if line.ends_with(&self.delimiter) {
+                // The Python tool strips the delimiter's characters, in any order and number.
+                let statement = joined.trim_end_matches(|c| self.delimiter.contains(c));
+                match trim(statement) {
+                    "" => {}
+                    statement => each(statement),
+                }
+                joined.clear();
+            }
+        }
+    }
+}
+
+/// Makes every line end `\n`, borrowing where nothing changes.
+fn normalise(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') {
+        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// One line of a text, without its `\n`.
+struct Line<'t> {
+    text: &'t str,
+    start: usize,
+    /// Where the next line begins.
+    end: usize,
+}
+
+fn lines(text: &str) -> Lines<'_> {
+    Lines { text, at: 0 }
+}
+
+/// The iterator over the lines of a text.
+struct Lines<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Iterator for Lines<'t> {
+    type Item = Line<'t>;
+
+    fn next(&mut self) -> Option<Line<'t>> {
+        let start = self.at;
+        let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
+        let (text, length) = match rest.find('\n') {
+            Some(end) => (rest.get(..end)?, end + 1),
+            None => (rest, rest.len()),
+        };
+        self.at = start + length;
+        Some(Line { text, start, end: self.at })
+    }
+}
+
+/// The blank and comment lines before the first SQL.
+fn header(text: &str) -> impl Iterator<Item = Line<'_>> {
+    lines(text).take_while(|line| {
+        let line = trim(line.text);
+        line.is_empty() || line.starts_with("--")
+    })
+}
+
+fn is_rollback_marker(line: &str) -> bool {
+    let Some(comment) = trim_start(line).strip_prefix("--") else { return false };
+    let word = trim(comment);
+    // The check of the length avoids an allocation for each ordinary comment. The Kelvin sign, whose
+    // lower case is `k`, has three bytes.
+    (8..=10).contains(&word.len()) && word.to_lowercase() == "rollback"
+}

@@ -1,0 +1,186 @@
+//! Versions: kept as written, compared as releases.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+/// The version of a migration: numbers joined by dots, such as `1`, `2.10` or `20260101.120000`.
+///
+/// The text is kept as it was written, because that is what the history table
+/// holds. Comparison is that of PEP 440 releases: number by number, of any
+/// length, and trailing zeros do not count, so `1`, `1.0` and `01` are equal.
+#[derive(Clone, Debug)]
+pub struct Version(Cow<'static, str>);
+
+impl Version {
+    /// Reads a version; `_` is another way to write `.`.
+    ///
+    /// # Errors
+    ///
+    /// When the text is anything but ASCII digits joined by single dots or underscores.
+    pub fn parse(text: &str) -> Result<Self, VersionError> {
+        let version = text.replace('_', ".");
+        let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if version.split('.').all(number) {
+            Ok(Version(Cow::Owned(version)))
+        } else {
+            Err(VersionError { text: text.to_owned() })
+        }
+    }
+
+    /// A version that the macro has checked already.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn embedded(text: &'static str) -> Self {
+        Version(Cow::Borrowed(text))
+    }
+
+    /// The version as written in the file's name, with dots.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Compares two versions as releases; see [`Version`].
+#[must_use]
+pub fn compare(left: &str, right: &str) -> Ordering {
+    if is_one_number(left) && is_one_number(right) {
+        return left.len().cmp(&right.len()).then_with(|| left.cmp(right));
+    }
+    let mut left = numbers(left);
+    let mut right = numbers(right);
+    loop {
+        let order = match (left.next(), right.next()) {
+            (None, None) => return Ordering::Equal,
+            (a, b) => {
+                let (a, b) = (a.unwrap_or(""), b.unwrap_or(""));
+                a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+            }
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+/// Whether a version is a number without leading zeros. Most are, and they are compared faster.
+fn is_one_number(version: &str) -> bool {
+    !version.starts_with('0') && !version.contains('.')
+}
+
+/// The components without leading zeros: zero is the empty string.
+fn numbers(version: &str) -> impl Iterator<Item = &str> {
+    version.split('.').map(|number| number.trim_start_matches('0'))
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Version {}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare(&self.0, &other.0)
+    }
+}
+
+impl Hash for Version {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut zeros = 0;
+        for number in numbers(&self.0) {
+            if number.is_empty() {
+                zeros += 1;
+            } else {
+                (zeros, number).hash(state);
+                zeros = 0;
+            }
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Version {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        Version::parse(text)
+    }
+}
+
+/// A text that is not a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionError {
+    text: String,
+}
+
+impl fmt::Display for VersionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not a version: write numbers joined by `.` or `_`, such as `2`, `1.10` or `20260101.120000`",
+            self.text.escape_debug()
+        )
+    }
+}
+
+impl std::error::Error for VersionError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(text: &str) -> Version {
+        Version::parse(text).unwrap()
+    }
+
+    #[test]
+    fn equal_releases_are_equal_and_hash_alike() {
+        let hash = |text: &str| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            version(text).hash(&mut hasher);
+            hasher.finish()
+        };
+        for (a, b) in [("1", "1.0"), ("01", "1"), ("1_2", "1.2"), ("0", "0.0"), ("1.0.2", "1.00.2")]
+        {
+            assert_eq!(version(a), version(b));
+            assert_eq!(hash(a), hash(b), "{a} {b}");
+        }
+        assert_ne!(version("1.0.2"), version("1.2"));
+    }
+
+    #[test]
+    fn numbers_of_any_length_are_ordered() {
+        assert!(
+            version("9999999999999999999999999999999999999998")
+                < version("9999999999999999999999999999999999999999")
+        );
+        assert!(version("1.10") > version("1.9"));
+        assert!(version("2") > version("1.99.99"));
+        assert!(version("10") > version("9") && version("10") < version("010.1"));
+        assert!(version("09") < version("10") && version("0") < version("1"));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in ["", ".", "1.", ".1", "1..2", "a", "1a", "-1", "1 ", "٣", "1\n", "1-2"] {
+            assert!(Version::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

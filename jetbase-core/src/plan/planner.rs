@@ -1,0 +1,273 @@
+//! What a run would do: one pure function of the set, the history and the goal.
+
+use std::collections::HashMap;
+
+use crate::file::{Kind, Section, compare};
+use crate::plan::policy::{Ahead, Goal, Policy, Repeat, Until, Validation};
+use crate::plan::refusal::{Problem, Refusal};
+use crate::plan::step::{Action, Plan, Record, SkipReason, Skipped, Step};
+use crate::set::{Migration, Migrations};
+
+/// Decides what a run does.
+///
+/// A run calls it twice: first without the lock, to find out cheaply whether
+/// anything is pending, then under the lock. Only the second plan is executed.
+///
+/// # Errors
+///
+/// All [`Problem`]s that forbid the run.
+pub fn plan(
+    set: &Migrations,
+    history: &[Record],
+    goal: &Goal,
+    policy: &Policy,
+) -> Result<Plan, Refusal> {
+    let view = View::new(set, history);
+    let (plan, problems) = match goal {
+        Goal::Upgrade(until) => view.upgrade(until, policy),
+        Goal::Rollback(until) => view.rollback(until),
+    };
+    if problems.is_empty() { Ok(plan) } else { Err(Refusal { problems }) }
+}
+
+/// Compares set and history without planning anything.
+///
+/// # Errors
+///
+/// Every [`Problem`] found.
+pub fn validate(
+    set: &Migrations,
+    history: &[Record],
+    policy: &Policy,
+) -> Result<Vec<Skipped>, Refusal> {
+    let (plan, problems) = View::new(set, history).compare(policy);
+    if problems.is_empty() { Ok(plan.skipped) } else { Err(Refusal { problems }) }
+}
+
+/// The set and the history, indexed for comparison.
+struct View<'a> {
+    set: &'a Migrations,
+    history: &'a [Record],
+    /// The newest row of each version, as written.
+    versions: HashMap<&'a str, &'a Record>,
+    /// The newest row of each repeatable.
+    repeatables: HashMap<(&'a str, Kind), &'a Record>,
+}
+
+impl<'a> View<'a> {
+    fn new(set: &'a Migrations, history: &'a [Record]) -> Self {
+        let mut versions = HashMap::new();
+        let mut repeatables = HashMap::new();
+        for record in history {
+            match &record.version {
+                Some(version) => versions.insert(version.as_str(), record),
+                None => repeatables.insert((record.file.as_str(), record.kind), record),
+            };
+        }
+        View { set, history, versions, repeatables }
+    }
+
+    fn latest_applied(&self) -> Option<&'a str> {
+        self.versions.keys().copied().max_by(|a, b| compare(a, b))
+    }
+
+    fn is_ahead(&self, version: &str) -> bool {
+        self.set.latest().is_none_or(|latest| compare(version, latest).is_gt())
+    }
+
+    fn upgrade(&self, until: &Until, policy: &Policy) -> (Plan, Vec<Problem>) {
+        let (mut plan, mut problems) = self.compare(policy);
+        if let Until::Version(version) = until
+            && !self.set.iter().any(|it| it.version() == Some(version.as_str()))
+        {
+            problems.push(Problem::UnknownTarget { version: version.to_string() });
+        }
+        if plan.skipped.iter().any(|skipped| skipped.reason == SkipReason::Ahead) {
+            return (plan, problems);
+        }
+        let latest = self.latest_applied();
+        let pending = self.set.iter().enumerate().filter_map(|(index, migration)| {
+            let version = migration.version()?;
+            let above = latest.is_none_or(|latest| compare(version, latest).is_gt());
+            (above && !self.versions.contains_key(version)).then_some((index, version))
+        });
+        let wanted: Vec<_> = match until {
+            Until::End => pending.collect(),
+            Until::Count(count) => pending.take(*count).collect(),
+            Until::Version(limit) => {
+                pending.filter(|(_, it)| compare(it, limit.as_str()).is_le()).collect()
+            }
+        };
+        plan.steps.extend(wanted.iter().map(|&(index, _)| Step { index, action: Action::Apply }));
+        let (steps, mut skipped) = self.repeatable_steps(!wanted.is_empty(), policy);
+        plan.steps.extend(steps);
+        plan.skipped.append(&mut skipped);
+        (plan, problems)
+    }
+
+    /// The `RA__` and `ROC__` files to run, in the order of the set, and those to skip.
+    fn repeatable_steps(&self, versions_run: bool, policy: &Policy) -> (Vec<Step>, Vec<Skipped>) {
+        let mut steps = Vec::new();
+        let mut skipped = Vec::new();
+        for (index, migration) in self.set.iter().enumerate() {
+            if !migration.kind().is_repeatable() {
+                continue;
+            }
+            let record = self.repeatables.get(&(migration.file(), migration.kind()));
+            let action = if record.is_some() { Action::Reapply } else { Action::Apply };
+            let new = record.is_none_or(|it| it.checksum != migration.checksum().to_string());
+            if new && policy.repeat == Repeat::WhenNeeded && policy.is_superseded(&migration) {
+                let file = migration.file().to_owned();
+                skipped.push(Skipped { file, reason: SkipReason::Superseded });
+            } else {
+                steps.push((Step { index, action }, migration.kind(), new));
+            }
+        }
+        let something = versions_run || steps.iter().any(|(_, _, new)| *new);
+        let runs = |kind: Kind, new: bool| match kind {
+            Kind::RunsAlways => something || policy.repeat == Repeat::Always,
+            Kind::RunsOnChange | Kind::Versioned => new,
+        };
+        let steps = steps.into_iter().filter(|(_, kind, new)| runs(*kind, *new));
+        (steps.map(|(step, _, _)| step).collect(), skipped)
+    }
+
+    /// The differences between set and history: problems, or skipped migrations if a validation is off.
+    fn compare(&self, policy: &Policy) -> (Plan, Vec<Problem>) {
+        let mut plan = Plan::default();
+        let mut problems = Vec::new();
+        let mut skip =
+            |file: &str, reason| plan.skipped.push(Skipped { file: file.to_owned(), reason });
+        let latest = self.latest_applied();
+        for migration in self.set.iter() {
+            let Some(version) = migration.version() else { continue };
+            match self.versions.get(version) {
+                Some(record) => match differs(&migration, record) {
+                    Some(problem) if policy.validates(Validation::Checksums) => {
+                        problems.push(problem)
+                    }
+                    Some(_) => skip(migration.file(), SkipReason::Changed),
+                    None => {}
+                },
+                None => {
+                    let same = self.versions.values().find(|it| {
+                        it.version.as_ref().is_some_and(|other| compare(other, version).is_eq())
+                    });
+                    let low = latest.filter(|latest| compare(version, latest).is_lt());
+                    match (same, low) {
+                        (Some(record), _) => problems.push(Problem::Respelled {
+                            file: migration.file().to_owned(),
+                            recorded: record.version.clone().unwrap_or_default(),
+                        }),
+                        (None, Some(latest)) if policy.validates(Validation::Files) => {
+                            problems.push(Problem::OutOfOrder {
+                                file: migration.file().to_owned(),
+                                version: version.to_owned(),
+                                latest: latest.to_owned(),
+                            });
+                        }
+                        (None, Some(_)) => skip(migration.file(), SkipReason::OutOfOrder),
+                        (None, None) => {}
+                    }
+                }
+            }
+        }
+        let respelled = |version: &str| {
+            problems
+                .iter()
+                .any(|it| matches!(it, Problem::Respelled { recorded, .. } if recorded == version))
+        };
+        let mut missing = Vec::new();
+        for record in self.unknown() {
+            let file = record.file.clone();
+            match &record.version {
+                Some(version) if respelled(version) => {}
+                Some(version) if self.is_ahead(version) => match policy.ahead {
+                    Ahead::Allow => skip(&file, SkipReason::Ahead),
+                    Ahead::Refuse if policy.validates(Validation::Files) => {
+                        missing.push(Problem::Ahead { version: version.clone(), file });
+                    }
+                    Ahead::Refuse => skip(&file, SkipReason::Missing),
+                },
+                Some(version) if policy.validates(Validation::Files) => {
+                    missing.push(Problem::Missing { version: version.clone(), file });
+                }
+                None if policy.ahead == Ahead::Refuse && policy.validates(Validation::Files) => {
+                    missing.push(Problem::MissingRepeatable { file });
+                }
+                _ => skip(&file, SkipReason::Missing),
+            }
+        }
+        problems.append(&mut missing);
+        (plan, problems)
+    }
+
+    /// The rows that belong to no migration of the set, in the order of the history.
+    fn unknown(&self) -> Vec<&'a Record> {
+        let versions: std::collections::HashSet<_> =
+            self.set.iter().filter_map(|it| it.version()).collect();
+        let names: std::collections::HashSet<_> =
+            self.set.iter().map(|it| (it.file(), it.kind())).collect();
+        self.history
+            .iter()
+            .filter(|record| match &record.version {
+                Some(version) => !versions.contains(version.as_str()),
+                None => !names.contains(&(record.file.as_str(), record.kind)),
+            })
+            .collect()
+    }
+
+    fn rollback(&self, until: &Until) -> (Plan, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut applied: Vec<&Record> = self.versions.values().copied().collect();
+        applied.sort_by(|a, b| {
+            let version = |record: &&'a Record| record.version.as_deref().unwrap_or_default();
+            compare(version(b), version(a))
+        });
+        let chosen: Vec<&Record> = match until {
+            Until::End => applied,
+            Until::Count(count) => applied.into_iter().take(*count).collect(),
+            Until::Version(limit) => {
+                if !self.versions.contains_key(limit.as_str()) {
+                    problems.push(Problem::NotApplied { version: limit.to_string() });
+                }
+                let above = |it: &&Record| {
+                    it.version.as_ref().is_some_and(|it| compare(it, limit.as_str()).is_gt())
+                };
+                applied.into_iter().filter(above).collect()
+            }
+        };
+        let mut steps = Vec::new();
+        for record in chosen {
+            let version = record.version.as_deref().unwrap_or_default();
+            let found = self.set.iter().enumerate().find(|(_, it)| it.version() == Some(version));
+            match found {
+                None => problems.push(Problem::NoFile {
+                    version: version.to_owned(),
+                    file: record.file.clone(),
+                }),
+                Some((_, migration)) if migration.script().range(Section::Rollback).is_none() => {
+                    problems.push(Problem::NoRollback { file: migration.file().to_owned() });
+                }
+                Some((index, _)) => steps.push(Step { index, action: Action::RollBack }),
+            }
+        }
+        (Plan { steps, skipped: Vec::new() }, problems)
+    }
+}
+
+/// How an applied version differs from ours: another file by name, or the same one edited.
+fn differs(migration: &Migration<'_>, record: &Record) -> Option<Problem> {
+    let checksum = migration.checksum().to_string();
+    if record.checksum == checksum {
+        return None;
+    }
+    let version = record.version.clone().unwrap_or_default();
+    let file = migration.file().to_owned();
+    Some(match record.file == file {
+        true => {
+            Problem::Changed { version, file, recorded: record.checksum.clone(), found: checksum }
+        }
+        false => Problem::OtherSet { version, file, recorded: record.file.clone() },
+    })
+}

@@ -1,0 +1,202 @@
+//! Why a plan cannot be made.
+
+use std::fmt;
+
+/// All problems that forbid a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// At least one problem, those of the files first.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that forbids a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A migration was edited after it had been applied.
+    Changed {
+        /// Its version.
+        version: String,
+        /// Its file.
+        file: String,
+        /// The checksum in the history.
+        recorded: String,
+        /// The checksum of the file now.
+        found: String,
+    },
+    /// The version was recorded from a file of another set.
+    OtherSet {
+        /// The version both sets use.
+        version: String,
+        /// Our file.
+        file: String,
+        /// The file in the history.
+        recorded: String,
+    },
+    /// The history writes the version in another way, such as `1.0` for `1`.
+    Respelled {
+        /// Our file.
+        file: String,
+        /// The version in the history.
+        recorded: String,
+    },
+    /// A version between ours is recorded, but its file is gone.
+    Missing {
+        /// The recorded version.
+        version: String,
+        /// The recorded file.
+        file: String,
+    },
+    /// A repeatable migration is recorded, but its file is gone.
+    MissingRepeatable {
+        /// The recorded file.
+        file: String,
+    },
+    /// A version above all of ours is recorded, and the run may not ignore it.
+    Ahead {
+        /// The recorded version.
+        version: String,
+        /// The recorded file.
+        file: String,
+    },
+    /// A new file sorts below a version that is applied already.
+    OutOfOrder {
+        /// The new file.
+        file: String,
+        /// Its version.
+        version: String,
+        /// The latest applied version.
+        latest: String,
+    },
+    /// No migration has the version to stop at.
+    UnknownTarget {
+        /// The version asked for.
+        version: String,
+    },
+    /// The version to roll back to is not applied.
+    NotApplied {
+        /// The version asked for.
+        version: String,
+    },
+    /// A version cannot be rolled back, because its file is gone.
+    NoFile {
+        /// The version.
+        version: String,
+        /// The recorded file.
+        file: String,
+    },
+    /// A version cannot be rolled back, because its file has no rollback section.
+    NoRollback {
+        /// The file.
+        file: String,
+    },
+}
+
+impl Problem {
+    /// Whether history and files contradict each other. Otherwise the request is wrong.
+    #[must_use]
+    pub fn is_drift(&self) -> bool {
+        !matches!(
+            self,
+            Problem::UnknownTarget { .. } | Problem::NotApplied { .. } | Problem::NoRollback { .. }
+        )
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Problem::Changed { .. } => {
+                "bring the file back as it was, and write the change as a new migration".to_owned()
+            }
+            Problem::OtherSet { .. } => {
+                "two sets of migrations share one history: give this one its own place, with `schema = \"…\"` \
+                 or another database"
+                    .to_owned()
+            }
+            Problem::Respelled { recorded, .. } => format!("write the version as `{recorded}` in the file's name"),
+            Problem::Missing { file, .. } | Problem::NoFile { file, .. } => format!("bring {file} back from version control"),
+            Problem::MissingRepeatable { file } => {
+                format!("bring {file} back, or delete its row from jetbase_migrations")
+            }
+            Problem::Ahead { .. } => "use a program, or a folder, that knows it".to_owned(),
+            Problem::OutOfOrder { latest, .. } => format!("rename the file to a version above {latest}"),
+            Problem::UnknownTarget { .. } => "name a version of the set".to_owned(),
+            Problem::NotApplied { .. } => "name a version that the history shows as applied".to_owned(),
+            Problem::NoRollback { .. } => {
+                "write a line `-- rollback` and the statements below it that undo the file; \
+                 the marker alone says that there is nothing to undo"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Changed { version, file, recorded, found } => write!(
+                f,
+                "{file} was changed after version {version} had been applied (checksum {} was recorded, {} found)",
+                short(recorded),
+                short(found)
+            ),
+            Problem::OtherSet { version, file, recorded } => {
+                write!(
+                    f,
+                    "version {version} was recorded from another set ({recorded}, not {file})"
+                )
+            }
+            Problem::Respelled { file, recorded } => {
+                write!(
+                    f,
+                    "{file} is recorded as version {recorded}, which is the same release in other words"
+                )
+            }
+            Problem::Missing { version, file } => {
+                write!(f, "version {version} ({file}) has been applied, but its file is missing")
+            }
+            Problem::MissingRepeatable { file } => {
+                write!(f, "{file} has been applied, but its file is missing")
+            }
+            Problem::Ahead { version, file } => {
+                write!(
+                    f,
+                    "version {version} ({file}) has been applied, and is newer than every file here"
+                )
+            }
+            Problem::OutOfOrder { file, version, latest } => {
+                write!(
+                    f,
+                    "{file} is new, but its version {version} is below {latest}, which is applied"
+                )
+            }
+            Problem::UnknownTarget { version } => {
+                write!(f, "no migration has the version {version}")
+            }
+            Problem::NotApplied { version } => write!(f, "version {version} is not applied"),
+            Problem::NoFile { version, file } => {
+                write!(f, "version {version} cannot be rolled back: its file {file} is missing")
+            }
+            Problem::NoRollback { file } => {
+                write!(f, "{file} cannot be rolled back: it has no rollback section")
+            }
+        }
+    }
+}
+
+fn short(checksum: &str) -> &str {
+    checksum.get(..8).unwrap_or(checksum)
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.problems.iter().enumerate() {
+            let separator = if n == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}; {}", problem.help())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,93 @@
+//! What a plan is made from and what it holds: rows of the history, steps and skipped migrations.
+
+use std::fmt;
+
+use crate::file::Kind;
+
+/// One row of the table `jetbase_migrations`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The running number.
+    pub order: i64,
+    /// The version; `None` for repeatables.
+    pub version: Option<String>,
+    /// The description.
+    pub description: String,
+    /// The file's name, without its folders.
+    pub file: String,
+    /// The kind of migration.
+    pub kind: Kind,
+    /// When it was applied, as the database prints it.
+    pub applied_at: String,
+    /// The checksum of its upgrade statements.
+    pub checksum: String,
+}
+
+/// What a run would do, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The migrations to execute.
+    pub steps: Vec<Step>,
+    /// The migrations that are not executed although somebody may expect it.
+    pub skipped: Vec<Skipped>,
+}
+
+/// One migration to execute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its index in the set.
+    pub index: usize,
+    /// What to do with it.
+    pub action: Action,
+}
+
+/// What to do with a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Execute its upgrade section and insert its row.
+    Apply,
+    /// Execute its upgrade section and update its row.
+    Reapply,
+    /// Execute its rollback section and delete its row.
+    RollBack,
+}
+
+/// A migration that a run skips.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file's name.
+    pub file: String,
+    /// Why the run skips it.
+    pub reason: SkipReason,
+}
+
+/// Why a run skips a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SkipReason {
+    /// Its recorded version is above all versions of this set: a newer program applied it.
+    Ahead,
+    /// It is recorded, its file is gone, and the file validation is skipped.
+    Missing,
+    /// It sorts below an applied version, and the file validation is skipped.
+    OutOfOrder,
+    /// Its checksum differs, and the checksum validation is skipped.
+    Changed,
+    /// A newer program has replaced the text of this `ROC__` file.
+    Superseded,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SkipReason::Ahead => "recorded by a newer program; this one executes nothing",
+            SkipReason::Missing => "recorded, but its file is gone",
+            SkipReason::OutOfOrder => {
+                "sorts below the latest applied version; give it a higher one"
+            }
+            SkipReason::Superseded => {
+                "a newer program has replaced this text; to put it back on purpose, use `Repeat::Always`"
+            }
+            SkipReason::Changed => "changed since it was applied",
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! Checks a folder and its list of recorded migrations as a whole.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::check::{Finding, Severity, agreed, examine, python_differences};
+use crate::file::{Kind, Script, Section};
+use crate::set::folder::{Folder, SourceFile};
+use crate::set::sum::{Manifest, SumFile};
+use crate::sql::{Dialect, Syntax};
+
+/// The requirements of one set, in addition to those of every set.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// The only dialect that the set is written for.
+    pub dialect: Option<Dialect>,
+    /// Every version must have a rollback section.
+    pub require_rollback: bool,
+    /// The Python tool must run the set as we do.
+    pub python_compatible: bool,
+    /// What is required of the list of recorded migrations.
+    pub manifest: Manifest,
+}
+
+/// A folder, and the result of all checks that need no database.
+#[derive(Debug)]
+pub struct FolderCheck {
+    /// The readable migrations, in running order.
+    pub files: Vec<SourceFile>,
+    /// Errors, then warnings, sorted by file and position.
+    pub findings: Vec<Finding>,
+    /// The list of recorded migrations, when there is one.
+    pub list: Option<PathBuf>,
+    /// How many versioned files a list that is there does not have yet.
+    pub unrecorded: usize,
+}
+
+impl FolderCheck {
+    /// Whether the set must not be used.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// Reads a folder and its list, and makes all checks that need no database.
+#[must_use]
+pub fn check_folder(root: &Path, rules: &Rules) -> FolderCheck {
+    let mut folder = Folder::read(root);
+    let missing = folder.findings.iter().any(|finding| finding.rule == "missing-folder");
+    let (list, mut findings) = match SumFile::read(root) {
+        Ok(list) => (list, Vec::new()),
+        Err(finding) => (None, vec![*finding]),
+    };
+    match &list {
+        _ if missing => {}
+        Some(list) => findings.append(&mut list.verify(&folder)),
+        None if findings.is_empty() && rules.manifest != Manifest::Optional => {
+            findings.push(no_list(root))
+        }
+        None => {}
+    }
+    let unrecorded: HashSet<_> = list
+        .iter()
+        .flat_map(|list| list.unrecorded(&folder.files))
+        .map(|file| file.path.as_str())
+        .collect();
+    for file in &folder.files {
+        let new = unrecorded.contains(file.path.as_str());
+        if new && rules.manifest == Manifest::Strict {
+            findings.push(not_recorded(file));
+        }
+        let lint =
+            Some(file.name.kind).filter(|kind| kind.is_repeatable() || new || list.is_none());
+        rules.apply(file, lint, &mut findings);
+    }
+    if rules.python_compatible {
+        findings.extend(folder.foreign.iter().map(|file| foreign_file(file)));
+    }
+    let unrecorded = unrecorded.len();
+    findings.append(&mut folder.findings);
+    findings
+        .sort_by(|a, b| (a.severity, &a.file, a.position).cmp(&(b.severity, &b.file, b.position)));
+    FolderCheck {
+        files: folder.files,
+        findings,
+        list: list.map(|_| SumFile::path(root)),
+        unrecorded,
+    }
+}
+
+impl Rules {
+    fn apply(&self, file: &SourceFile, lint: Option<Kind>, findings: &mut Vec<Finding>) {
+        let known = self.dialect.map(Syntax::of);
+        let all = Dialect::ALL.map(Syntax::of);
+        let syntaxes = known.as_ref().map_or(all.as_slice(), std::slice::from_ref);
+        let script = Script::read(&file.text);
+        findings.append(&mut examine(&file.path, &script, syntaxes, lint));
+        if self.python_compatible {
+            let differences = |syntax| python_differences(&file.path, &script, syntax);
+            findings.append(&mut agreed(syntaxes, differences));
+        }
+        if self.require_rollback {
+            findings.extend(without_rollback(file, &script));
+        }
+    }
+}
+
+fn without_rollback(file: &SourceFile, script: &Script<'_>) -> Option<Finding> {
+    let version = file.name.version.as_ref()?;
+    let missing = script.range(Section::Rollback).is_none();
+    missing.then(|| {
+        Finding::error(
+            "no-rollback",
+            &file.path,
+            format!("version {version} has no rollback section"),
+        )
+        .help(
+            "write a line `-- rollback` and the statements below it that undo the file; \
+             the marker alone says that there is nothing to undo",
+        )
+    })
+}
+
+fn no_list(root: &Path) -> Finding {
+    let name = SumFile::path(root)
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    Finding::error("missing-list", format!("../{name}"), "there is no list of recorded migrations")
+        .help("run `jetbase sum` and commit the file that it writes")
+}
+
+fn not_recorded(file: &SourceFile) -> Finding {
+    Finding::error("unrecorded", &file.path, format!("{} is not recorded", file.file())).help(
+        "run `jetbase sum`, or take `manifest = strict` out while the file is still free to change",
+    )
+}
+
+fn foreign_file(path: &str) -> Finding {
+    Finding::error(
+        "python-foreign-file",
+        path,
+        "the Python tool crashes on a file that is no migration",
+    )
+    .help("move it out of the folder")
+}

@@ -1,0 +1,218 @@
+//! Migrations as the runtime sees them: embedded in the program, or read from a folder.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::file::{Checksum, Kind, Name, Script, Version};
+use crate::set::folder::SourceFile;
+use crate::set::table::Table;
+use crate::sql::Dialect;
+
+/// A set of migrations, in the order in which they run.
+///
+/// `embed!` makes one as a `static`: nothing is parsed or allocated when the
+/// program starts. [`Migrations::load`] makes one from a folder at run time.
+/// A clone is cheap: it shares the files.
+#[derive(Clone, Debug)]
+pub struct Migrations {
+    rows: Rows,
+    options: Options,
+}
+
+#[derive(Clone, Debug)]
+enum Rows {
+    Embedded(Table),
+    Loaded(Arc<[SourceFile]>),
+}
+
+/// How the text of the files is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// Unchanged.
+    #[default]
+    Plain,
+    /// `\:` means `:`, as in the Python tool.
+    Python,
+}
+
+/// What the macro call says about a set as a whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The only dialect that the set is written for.
+    pub dialect: Option<Dialect>,
+    /// The schema (MySQL: the database) that the set lives in.
+    pub schema: Option<&'static str>,
+    /// Whether the text is read as the Python tool reads it.
+    pub reading: Reading,
+    /// The folder that was embedded. A debug build compares it with the set.
+    pub folder: Option<&'static str>,
+}
+
+impl Options {
+    /// A call without options.
+    pub const NONE: Options =
+        Options { dialect: None, schema: None, reading: Reading::Plain, folder: None };
+}
+
+impl Migrations {
+    /// The table that the macro generates.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn embedded(table: Table, options: Options) -> Self {
+        Migrations { rows: Rows::Embedded(table), options }
+    }
+
+    /// A set made of the files of a folder, which must be in running order.
+    #[must_use]
+    pub fn load(files: Vec<SourceFile>, options: Options) -> Self {
+        Migrations { rows: Rows::Loaded(files.into()), options }
+    }
+
+    /// What the macro call said about the set.
+    #[must_use]
+    pub const fn options(&self) -> Options {
+        self.options
+    }
+
+    /// How many migrations there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.rows {
+            Rows::Embedded(table) => table.len(),
+            Rows::Loaded(files) => files.len(),
+        }
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The migration at an index of the running order, from 0.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Migration<'_>> {
+        match &self.rows {
+            Rows::Embedded(table) => table.get(index).map(|row| Migration {
+                path: row.path,
+                version: (!row.version.is_empty()).then_some(row.version),
+                sql: row.text,
+                checksum: row.checksum,
+            }),
+            Rows::Loaded(files) => files.get(index).map(|file| Migration {
+                path: &file.path,
+                version: file.name.version.as_ref().map(Version::as_str),
+                sql: &file.text,
+                checksum: file.checksum,
+            }),
+        }
+    }
+
+    /// The migrations in running order: versions ascending, then `RA__`, then `ROC__` files.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Migration<'_>> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// The highest version of the set.
+    #[must_use]
+    pub fn latest(&self) -> Option<&str> {
+        self.iter().rev().find_map(|migration| migration.version)
+    }
+}
+
+/// One migration of a set.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration<'m> {
+    path: &'m str,
+    version: Option<&'m str>,
+    sql: &'m str,
+    checksum: Checksum,
+}
+
+impl<'m> Migration<'m> {
+    /// The file's path in its folder, with `/`.
+    #[must_use]
+    pub fn path(&self) -> &'m str {
+        self.path
+    }
+
+    /// The file's name, as the history table holds it.
+    #[must_use]
+    pub fn file(&self) -> &'m str {
+        self.path.rsplit('/').next().unwrap_or(self.path)
+    }
+
+    /// The version of a versioned migration.
+    #[must_use]
+    pub fn version(&self) -> Option<&'m str> {
+        self.version
+    }
+
+    /// When the migration runs.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.version {
+            Some(_) => Kind::Versioned,
+            None if self.file().starts_with("RA__") => Kind::RunsAlways,
+            None => Kind::RunsOnChange,
+        }
+    }
+
+    /// The description, as the history table holds it.
+    #[must_use]
+    pub fn description(&self) -> Cow<'m, str> {
+        Name::parse(self.file())
+            .map_or(Cow::Borrowed(self.file()), |name| Cow::Owned(name.description))
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn sql(&self) -> &'m str {
+        self.sql
+    }
+
+    /// The checksum that the history table holds, computed when the program was compiled.
+    #[must_use]
+    pub fn checksum(&self) -> Checksum {
+        self.checksum
+    }
+
+    /// The file's text, cut into its sections.
+    #[must_use]
+    pub fn script(&self) -> Script<'m> {
+        Script::read(self.sql)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::set::folder::Folder;
+    use crate::set::table::Packed;
+
+    #[test]
+    fn what_is_packed_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in
+            [("V1_2__a.sql", "SELECT 1;\n"), ("RA__ü.sql", "SELECT 'ü';\n"), ("V3__c.sql", "")]
+        {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        let files = Folder::read(dir.path()).files;
+        let packed = Packed::of(&files);
+        let texts: Vec<&'static str> =
+            files.iter().map(|file| &*file.text.clone().leak()).collect();
+        let table = Table::new(texts.leak(), packed.records.leak(), packed.names.leak());
+        assert!(table.agrees(packed.lengths) && !table.agrees(packed.lengths + 1));
+        let embedded = Migrations::embedded(table, Options::default());
+        let loaded = Migrations::load(files, Options::default());
+        assert_eq!(embedded.len(), 3);
+        for (a, b) in embedded.iter().zip(loaded.iter()) {
+            assert_eq!(
+                (a.path(), a.version(), a.sql(), a.checksum()),
+                (b.path(), b.version(), b.sql(), b.checksum())
+            );
+        }
+        assert!(embedded.get(3).is_none());
+    }
+}

@@ -1,0 +1,211 @@
+//! Compares the list with the folder.
+
+use std::collections::{HashMap, HashSet};
+
+use super::entry::{Adopted, Entry};
+use super::sum_file::{ChainHash, SumFile};
+use crate::check::Finding;
+use crate::file::{Checksum, Script, Version};
+use crate::set::folder::{Folder, SourceFile};
+
+/// One way in which folder and list disagree.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change<'a> {
+    /// The text of the file has changed.
+    Edited { entry: &'a Entry, file: &'a SourceFile },
+    /// A file with another name has the text.
+    Renamed { entry: &'a Entry, file: &'a SourceFile },
+    /// Another file with another text has the version.
+    Replaced { entry: &'a Entry, file: &'a SourceFile },
+    /// The file is gone.
+    Deleted { entry: &'a Entry },
+    /// A new file has a version below a recorded one.
+    OutOfOrder { file: &'a SourceFile, above: &'a Entry },
+    /// A line stands below a line with a higher version.
+    Unordered { entry: &'a Entry, above: &'a Entry },
+}
+
+impl SumFile {
+    /// Compares the files of the folder with the list and returns the differences.
+    ///
+    /// If the list was edited by hand, this is the only finding, because its lines cannot be trusted.
+    #[must_use]
+    pub fn verify(&self, folder: &Folder) -> Vec<Finding> {
+        if let ChainHash::Broken { line } = self.chain_hash {
+            let finding = self.at(
+                line,
+                "list",
+                "the list was edited by hand, or merged and not recorded again",
+            );
+            return vec![finding.help(
+                "run `jetbase sum` if every line in it is meant, else bring it back from version control",
+            )];
+        }
+        // A file that exists but cannot be read has its own finding.
+        let unread: HashSet<_> =
+            folder.findings.iter().filter_map(|it| it.file.rsplit('/').next()).collect();
+        let changes = self.changes(&folder.files).into_iter();
+        let changes = changes.filter(|change| match change {
+            Change::Deleted { entry } => !unread.contains(entry.file.as_str()),
+            _ => true,
+        });
+        changes.map(|change| self.finding(change)).collect()
+    }
+
+    /// The versioned files that the list does not have, in running order.
+    pub fn unrecorded<'a>(&self, files: &'a [SourceFile]) -> impl Iterator<Item = &'a SourceFile> {
+        let recorded: HashSet<String> =
+            self.entries.iter().map(|entry| entry.file.clone()).collect();
+        files
+            .iter()
+            .filter(move |file| file.name.version.is_some() && !recorded.contains(file.file()))
+    }
+
+    pub(super) fn changes<'a>(&'a self, files: &'a [SourceFile]) -> Vec<Change<'a>> {
+        let by_name: HashMap<_, _> = files.iter().map(|file| (file.file(), file)).collect();
+        let mut new: Vec<_> = self.unrecorded(files).collect();
+        let mut changes = Vec::new();
+        let mut lost = Vec::new();
+        for entry in &self.entries {
+            match by_name.get(entry.file.as_str()) {
+                Some(file) if file.checksum == entry.checksum && digest(file) == entry.digest => {}
+                Some(file) => changes.push(Change::Edited { entry, file }),
+                None => lost.push(entry),
+            }
+        }
+        // Hashing takes time: it is needed only if a recorded file is missing.
+        let mut digests: Vec<_> = match lost.is_empty() {
+            true => Vec::new(),
+            false => new.iter().map(|file| digest(file)).collect(),
+        };
+        for entry in lost {
+            let renamed = digests.iter().position(|digest| *digest == entry.digest);
+            let replaced =
+                || new.iter().position(|file| file.name.version.as_ref() == Some(&entry.version));
+            let Some(at) = renamed.or_else(replaced) else {
+                changes.push(Change::Deleted { entry });
+                continue;
+            };
+            let file = new.remove(at);
+            digests.remove(at);
+            changes.push(match renamed {
+                Some(_) => Change::Renamed { entry, file },
+                None => Change::Replaced { entry, file },
+            });
+        }
+        let last = self.entries.iter().max_by(|a, b| a.version.cmp(&b.version));
+        changes.extend(new.into_iter().zip(last.into_iter().cycle()).filter_map(
+            |(file, above)| {
+                let late =
+                    file.name.version.as_ref().is_some_and(|version| *version < above.version);
+                late.then_some(Change::OutOfOrder { file, above })
+            },
+        ));
+        changes.extend(self.unordered());
+        changes
+    }
+
+    pub(super) fn unordered(&self) -> Vec<Change<'_>> {
+        let mut highest: Option<&Entry> = None;
+        let mut changes = Vec::new();
+        for entry in &self.entries {
+            match highest {
+                Some(above) if entry.version < above.version => {
+                    if entry.adopted == Adopted::InOrder {
+                        changes.push(Change::Unordered { entry, above });
+                    }
+                }
+                _ => highest = Some(entry),
+            }
+        }
+        changes
+    }
+
+    pub(super) fn finding(&self, change: Change<'_>) -> Finding {
+        let name = &self.name;
+        match change {
+            Change::Edited { entry, file } => {
+                let what = match entry.checksum == file.checksum {
+                    true => "its upgrade statements are the same, the text around them is not"
+                        .to_owned(),
+                    false => format!("{} became {}", entry.checksum.short(), file.checksum.short()),
+                };
+                let message = format!(
+                    "{} was changed after it was recorded ({name}:{}): {what}",
+                    entry.file, entry.line
+                );
+                Finding::error("changed", &file.path, message).help(or_accept(
+                    &entry.version,
+                    "bring it back from version control, and write the change as a new migration",
+                ))
+            }
+            Change::Renamed { entry, file } => {
+                let message = format!(
+                    "{} was recorded as {} ({name}:{})",
+                    file.file(),
+                    entry.file,
+                    entry.line
+                );
+                Finding::error("renamed", &file.path, message)
+                    .help(or_accept(&entry.version, &format!("rename it back to {}", entry.file)))
+            }
+            Change::Replaced { entry, file } => {
+                let message = format!(
+                    "{} takes the place of {}, which is recorded ({name}:{})",
+                    file.file(),
+                    entry.file,
+                    entry.line
+                );
+                Finding::error("replaced", &file.path, message).help(or_accept(
+                    &entry.version,
+                    &format!(
+                        "bring {} back, and give the new file a version of its own",
+                        entry.file
+                    ),
+                ))
+            }
+            Change::Deleted { entry } => self
+                .at(
+                    entry.line,
+                    "deleted",
+                    format!("{} is recorded, but its file is gone", entry.file),
+                )
+                .help(or_accept(&entry.version, "bring the file back from version control")),
+            Change::OutOfOrder { file, above } => {
+                let message = format!(
+                    "{} is new, but sorts below {}, which is recorded ({name}:{})",
+                    file.file(),
+                    above.file,
+                    above.line
+                );
+                Finding::error("out-of-order", &file.path, message).help(
+                    "databases that have the higher version refuse it: run `jetbase renumber`; \
+                     if all can still take it, `jetbase sum --out-of-order`",
+                )
+            }
+            Change::Unordered { entry, above } => {
+                let message = format!(
+                    "{} is recorded below {}, which has a higher version",
+                    entry.file, above.file
+                );
+                self.at(entry.line, "out-of-order", message).help(
+                    "two branches met: delete the line and run `jetbase renumber`; \
+                     if all databases can still take it, `jetbase sum --out-of-order`",
+                )
+            }
+        }
+    }
+}
+
+/// The help text, and what to do if no database has the file.
+fn or_accept(version: &Version, cure: &str) -> String {
+    format!("{cure}; if it is applied nowhere, `jetbase sum --accept V{version}`")
+}
+
+/// The SHA-256 of a file's text with `\n` line ends.
+pub(super) fn digest(file: &SourceFile) -> Checksum {
+    match file.text.contains('\r') {
+        true => Checksum::of_text(Script::read(&file.text).text()),
+        false => Checksum::of_text(&file.text),
+    }
+}

@@ -1,0 +1,85 @@
+//! The pieces of a text, and why a text cannot be cut into them.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::sql::dialect::Syntax;
+
+/// A statement with the comments before it and the delimiter after it. All pieces
+/// of a text, joined, are the text again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'t> {
+    /// The text of the piece.
+    pub text: &'t str,
+    /// The byte offset of the piece in the text.
+    pub start: usize,
+    /// The statement, unless the piece holds comments or a `DELIMITER` line only.
+    pub statement: Option<Statement<'t>>,
+}
+
+/// A statement, from its first to its last token, without its delimiter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement<'t> {
+    /// The SQL to run.
+    pub sql: &'t str,
+    /// The byte offset of the SQL in the text.
+    pub start: usize,
+    /// False if no delimiter ends the statement, which is then the last one.
+    pub terminated: bool,
+    /// How the server reads it: a `SET sql_mode` before it may have changed the syntax.
+    pub syntax: Syntax,
+}
+
+/// A text that cannot be cut: something in it is never closed, or servers read it in two ways.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutError {
+    /// The byte offset where it opens.
+    pub at: usize,
+    /// What is open.
+    pub open: Open,
+}
+
+/// What is open at the end of a text, or unclear in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// A quoted string.
+    String,
+    /// A quoted identifier.
+    Identifier,
+    /// A comment, or code in a comment of MySQL.
+    Comment,
+    /// A dollar-quoted string, with its tag such as `$fn$`.
+    DollarQuote(String),
+    /// A parenthesis of PostgreSQL, inside which `;` does not end a statement, or one in a variable of SQLite.
+    Parenthesis,
+    /// The body of a trigger or routine, or a block in it.
+    Body,
+    /// A comment that some servers run as code and others skip, with different ends.
+    Versions,
+    /// The syntax of the rest: `sql_mode` gets a value that the text does not show.
+    SqlMode,
+    /// The syntax of the rest of a piece: the piece holds several statements, and one sets `sql_mode`.
+    JoinedSqlMode,
+}
+
+impl fmt::Display for CutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.open {
+            Open::String => f.write_str("this string is never closed"),
+            Open::Identifier => f.write_str("this quoted identifier is never closed"),
+            Open::Comment => f.write_str("this comment is never closed"),
+            Open::DollarQuote(tag) => write!(f, "the dollar quote {tag} is never closed"),
+            Open::Parenthesis => f.write_str("this parenthesis is never closed"),
+            Open::Body => f.write_str("this block is never closed by its END"),
+            Open::Versions => {
+                f.write_str("servers of different versions read this comment differently")
+            }
+            Open::SqlMode => {
+                f.write_str("this sets sql_mode to a value that the text does not show")
+            }
+            Open::JoinedSqlMode => f.write_str("this sets sql_mode together with other statements"),
+        }
+    }
+}
+
+impl Error for CutError {}
