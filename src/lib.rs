@@ -1,3 +1,4 @@
+#![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes\n"]
 #![doc = include_str!("../README.md")]
 #![allow(clippy::needless_doctest_main, reason = "the build script of the README is a whole file")]
 
