@@ -1,4 +1,4 @@
-//! The options that a run should stop: asked by dropping its future, heard between two files.
+//! The request to stop a run: made when its future is dropped, followed between two files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// One run's options to stop, shared by its future and its task.
+/// One run's request to stop, shared by its future and its task.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cancel(Arc<Inner>);
 

@@ -85,7 +85,7 @@ impl Job<'_> {
         let statement_timeout = self.statement_timeout.unwrap_or_default();
         let fill = session.fill.clone();
         let fill = match session.dialect {
-            // Seconds; a year stands for ever.
+            // In seconds; a year means without a limit.
             Dialect::MySql => {
                 let seconds = |limit: Duration| limit.as_millis().div_ceil(1000) as i64;
                 let lock = if lock_timeout.is_zero() { 31_536_000 } else { seconds(lock_timeout) };

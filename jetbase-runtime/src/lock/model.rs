@@ -61,7 +61,7 @@ enum Flaw {
     Reconnects,
     /// The session lock is given back in front of the row.
     ProofFirst,
-    /// The row of a same_class is taken without its session lock.
+    /// The row of a holder of the same class is taken without its session lock.
     RobsWithoutProof,
     /// The last fence reads the transaction's snapshot.
     PlainFence,

@@ -16,8 +16,8 @@ pub(crate) enum Liveness {
     GetLock = 2,
     /// By a lock on the file beside an SQLite database.
     File = 3,
-    /// It cannot, but all that its owner does is fenced_prefix: whoever takes the lock
-    /// over stops it. PostgreSQL without a session of our own, transactional files only.
+    /// It cannot, but every transaction of its owner is fenced: a run that takes the lock over
+    /// stops it. PostgreSQL without a session of our own, transactional files only.
     Fenced = 4,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct Claimant {
     pub(crate) liveness: Liveness,
     /// What the ids begin with whose lives we can judge, and inherit from: same server, same proof.
     pub(crate) recoverable_prefix: String,
-    /// What the ids begin with whose every step is fenced_prefix, on the same server; empty where that is unknown.
+    /// What the ids of owners begin with whose transactions are all fenced; empty where that is unknown.
     pub(crate) fenced_prefix: String,
 }
 
@@ -113,9 +113,9 @@ pub(crate) enum Action {
 /// How long to wait for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Patience {
-    /// For a holder that is provably alive; `None` is for ever.
+    /// For a holder that is provably alive; `None` means without a limit.
     pub(crate) living: Option<Duration>,
-    /// For a holder of whom nobody can know.
+    /// For a holder whose liveness cannot be checked.
     pub(crate) unknown: Duration,
 }
 

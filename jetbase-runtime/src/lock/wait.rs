@@ -57,7 +57,7 @@ impl Limit {
         }
     }
 
-    /// What is left for somebody, or something, of whom nobody can know.
+    /// The time left for a holder, or a server, whose liveness cannot be checked.
     pub(crate) fn left(&self) -> Duration {
         self.patience().unknown
     }

@@ -149,7 +149,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Lets the server end a session that nobody uses any more: best dry_run.
+    /// Lets the server end a session that nobody uses any more, as far as it can.
     async fn take_lease(&mut self) {
         let lease = environment::lease().unwrap_or_default().as_secs().max(1);
         self.fill = self.fill.clone().number("lease", i64::try_from(lease).unwrap_or(i64::MAX));
