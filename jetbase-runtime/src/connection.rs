@@ -63,9 +63,10 @@ impl Failure {
         Failure { completed: Vec::new(), cause: Cause::lost("the connection is closed".to_owned()) }
     }
 
-    /// Whether a server that replicates is busy for the moment: it may say so to readers too.
+    /// Whether a question may be asked again at once: a server that replicates is busy for the moment,
+    /// or a timeout of the role has ended the message before it could set the timeout off.
     pub(crate) fn is_momentary(&self) -> bool {
-        matches!(self.cause.code.as_str(), "1213" | "1047" | "40001")
+        matches!(self.cause.code.as_str(), "1213" | "1047" | "40001" | "57014")
     }
 }
 

@@ -56,27 +56,35 @@ pub(crate) async fn read_database_state(
     if let Some(fault) = options.fault(dialect) {
         return Err(Error::place(fault));
     }
-    let restore = shorten_busy_timeout(connection, dialect).await;
-    let found = Message::new(dialect, options).read(connection, options, limit).await;
+    if dialect == Dialect::Sqlite {
+        return read_sqlite_state(connection, options, limit).await;
+    }
+    Message::new(dialect, options, "").read(connection, options, limit).await
+}
+
+/// The same on SQLite, where the wait for other connections is a setting of the connection.
+async fn read_sqlite_state(
+    connection: &mut dyn Connection,
+    options: &NamespaceOptions,
+    limit: Limit,
+) -> Result<DatabaseState, Error> {
+    let question = "PRAGMA busy_timeout; PRAGMA main.synchronous";
+    let settings = connection.send(question, Rows::Keep).await.unwrap_or_default();
+    let setting =
+        |at: usize| settings.get(at).and_then(|set| set.rows.first()).map(|row| row.text(0));
+    let restore = setting(0).map(|before| format!("PRAGMA busy_timeout = {before}"));
+    if let Some(restore) = &restore {
+        connection.on_abandon(vec![restore.clone()]);
+        // One try of ours waits a second at most.
+        let _ = connection.send("PRAGMA busy_timeout = 1000", Rows::Drop).await;
+    }
+    let message = Message::new(Dialect::Sqlite, options, setting(1).unwrap_or("FULL"));
+    let found = message.read(connection, options, limit).await;
     if let Some(restore) = restore {
         let _ = connection.send(&restore, Rows::Drop).await;
         connection.on_abandon(Vec::new());
     }
     found
-}
-
-/// Lets SQLite wait for other connections as long as one try of ours may take; the statement that
-/// sets back what it was before.
-async fn shorten_busy_timeout(connection: &mut dyn Connection, dialect: Dialect) -> Option<String> {
-    if dialect != Dialect::Sqlite {
-        return None;
-    }
-    let sets = connection.send("PRAGMA busy_timeout", Rows::Keep).await.ok()?;
-    let before = sets.first().and_then(|set| set.rows.first())?.text(0).to_owned();
-    let restore = format!("PRAGMA busy_timeout = {before}");
-    connection.on_abandon(vec![restore.clone()]);
-    let _ = connection.send("PRAGMA busy_timeout = 1000", Rows::Drop).await;
-    Some(restore)
 }
 
 /// Asks which of our tables could run code of others; `{lock_name}` and `{migrations_name}` are set.

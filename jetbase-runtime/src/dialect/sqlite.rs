@@ -3,16 +3,15 @@
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
-    // Where the first statement fails, the connection is in a transaction: nothing else tells.
     read_state: &[
-        "BEGIN",
-        "ROLLBACK",
+        // Inside a transaction this fails; elsewhere it changes nothing.
+        "PRAGMA main.synchronous = {synchronous}",
         "SELECT 'main', '', '', 0, 0, 'main', '', sqlite_version()",
         "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed",
     ],
-    state_facts: 2,
+    state_facts: 1,
     history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed",

@@ -26,11 +26,13 @@ pub(super) struct Message {
 }
 
 impl Message {
-    pub(super) fn new(dialect: Dialect, options: &NamespaceOptions) -> Self {
+    /// `synchronous` is the setting of that name that a connection of SQLite has.
+    pub(super) fn new(dialect: Dialect, options: &NamespaceOptions, synchronous: &str) -> Self {
         let sql = sql(dialect);
         let schema = options.schema.as_deref();
         let fill = state_bindings(Bindings::new(dialect, schema), dialect, schema);
-        let fill = fill.literals("trusted", &options.trusted);
+        let fill =
+            fill.literals("trusted", &options.trusted).expression("synchronous", synchronous);
         let guarding = |tables: &[&str]| {
             let schema = "quote_ident(current_setting('jetbase.schema'))";
             let names =
@@ -165,8 +167,8 @@ impl Message {
         }
         match cause.code.as_str() {
             "1046" => Error::place("the URL names no database; append `/name` to it"),
-            // SQLite begins with a transaction of its own, only to learn that it can.
-            _ if cause.message.ends_with("within a transaction") => in_transaction(),
+            // SQLite refuses to set `synchronous` there.
+            _ if cause.message.ends_with("inside a transaction") => in_transaction(),
             _ => Error::database("reading the migration history", cause),
         }
     }

@@ -94,7 +94,8 @@ impl Own for sqlx::postgres::PgConnectOptions {
     fn own(self, nonce: Option<&str>) -> Self {
         let own = self.application_name("jetbase");
         match nonce {
-            Some(nonce) => own.options([("jetbase.session", nonce)]),
+            // A timeout of the role must not end the first message.
+            Some(nonce) => own.options([("jetbase.session", nonce), ("statement_timeout", "0")]),
             None => own.extra_float_digits(None),
         }
     }

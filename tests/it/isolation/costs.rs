@@ -38,6 +38,7 @@ async fn keeps_session(ctx: Context) -> TestResult {
     let leaves = [
         ("V4__d.sql", "SET @x = 1;\nCREATE TABLE d (id INTEGER);\n"),
         ("V5__e.sql", "CREATE TEMPORARY TABLE t (id INTEGER);\n"),
+        ("V6__f.sql", "CREATE TABLE f (id INTEGER);\n"),
     ];
     let all: Vec<_> = plain.into_iter().chain(leaves).collect();
     assert_eq!(needed(&ctx, &all).await?, one + 2, "a file that leaves something costs one");
