@@ -4,13 +4,13 @@
 //! same commands for its embedded set:
 //!
 //! ```ignore
-//! // A program that parses its own command line mounts one more command:
+//! // A program that parses its own command line adds one more command:
 //! let app = clap::Command::new("app").subcommand(migrations::cli().command());
 //! match app.get_matches().subcommand() {
 //!     Some(("migrate", matches)) => migrations::cli().handle(matches, &pool).await,
 //!     // …
 //! }
-//! // A program that is nothing else:
+//! // A program that has no other commands:
 //! migrations::cli().run_main().await
 //! ```
 

@@ -33,7 +33,7 @@ use tables::create_tables;
 pub(crate) use wait::Limit;
 pub use wait::Wait;
 
-/// The id under which a run holds the lock. It may also hold the lock if an answer was lost.
+/// The id under which a run holds the lock, or may hold it because an answer was lost.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     id: String,
@@ -189,7 +189,7 @@ async fn contend(
     }
 }
 
-/// Returns what this run is to the protocol.
+/// Describes this run as a claimant of the lock.
 fn claimant(session: &Session<'_>, fenceable: bool) -> Claimant {
     Claimant {
         id: ProcessId::new(session.liveness, &session.server).as_str().to_owned(),
