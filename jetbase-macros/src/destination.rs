@@ -1,8 +1,8 @@
-//! Two sets of one crate that have the same destination.
+//! Detects two sets of one crate with the same destination.
 //!
-//! A schema has one history, and two sets in it take each other's versions for
-//! unknown ones. Only a named schema can be compared: without one, two sets may
-//! go to two databases, and whether they do is seen when they run.
+//! A schema has one history. Two sets in it would take each other's versions for unknown ones. Only
+//! sets with a named schema can be compared. Without a name, two sets may go to two databases, and
+//! only a run can see whether they do.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,29 +15,31 @@ use syn::Error;
 use crate::input::Call;
 use crate::migrations_dir::{Environment, MigrationsDir};
 
-/// The calls that this process has expanded: the compiler keeps it for all calls of a crate.
+/// The calls that this process has expanded. The compiler uses one process for all calls of a
+/// crate.
 static CLAIMS: Mutex<Vec<Claim>> = Mutex::new(Vec::new());
 
-/// One set, and where it goes.
+/// One set, and its destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Claim {
-    /// The folder of the crate and its name, as a package has several crates.
+    /// The folder and the name of the crate, because a package may have several crates.
     krate: (Option<PathBuf>, Option<String>),
     schema: String,
     dialect: Option<Dialect>,
     folder: PathBuf,
-    /// The folder, as people find it.
+    /// The path of the folder in messages.
     shown: String,
-    /// Where the name of the schema stands.
+    /// The position of the schema's name in the source.
     place: String,
-    /// Where the folder stands, which tells apart the calls that one `macro_rules!` makes.
+    /// The position of the folder in the source. It distinguishes the calls that one `macro_rules!`
+    /// makes.
     call: String,
 }
 
 impl Claim {
     fn of(call: &Call, place: &MigrationsDir, environment: &Environment) -> Option<Self> {
         let schema = call.settings.schema.as_ref()?;
-        // Of several calls under `cfg` a program may have one only.
+        // Of several calls under `cfg`, a program may contain only one.
         if call
             .attributes
             .iter()
@@ -56,7 +58,7 @@ impl Claim {
         })
     }
 
-    /// Whether both sets cannot be used, as far as a call can tell.
+    /// Whether the two sets cannot be used together, as far as a call shows.
     fn is_against(&self, other: &Claim) -> bool {
         let same_call = (&self.place, &self.call) == (&other.place, &other.call);
         let two_databases = matches!((self.dialect, other.dialect), (Some(a), Some(b)) if a != b);
@@ -81,14 +83,14 @@ impl Claim {
     }
 }
 
-/// What is wrong with the destination of a call, in view of the calls before it.
+/// Returns the conflict of a call with one of the calls before it.
 pub(crate) fn conflict(
     call: &Call,
     place: &MigrationsDir,
     environment: &Environment,
 ) -> Option<Error> {
-    // An editor keeps one process for hours and expands unsaved text: what it
-    // has seen may be in no file any more, and must not be held against anybody.
+    // An editor keeps one process for hours, and expands unsaved text. A call that it has expanded
+    // may no longer be in any file, so it must not cause an error.
     if environment.is_editor {
         return None;
     }
@@ -100,7 +102,7 @@ pub(crate) fn conflict(
     error.map(|text| Error::new(span, text))
 }
 
-/// `file:line:column`; `None` outside a compiler.
+/// Returns `file:line:column`; `None` outside a compiler.
 fn shown(span: Span) -> Option<String> {
     proc_macro::is_available().then(|| {
         let span = span.unwrap();

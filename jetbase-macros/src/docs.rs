@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use jetbase_core::{Kind, SourceFile};
 
-/// A table of version, description, short checksum and file, in Markdown.
+/// Returns a Markdown table of version, description, short checksum and file.
 pub(crate) fn table(folder: &str, files: &[SourceFile]) -> String {
     let mut text =
         format!("The migrations of `{folder}`, embedded when the program was compiled.\n");
@@ -28,7 +28,7 @@ pub(crate) fn table(folder: &str, files: &[SourceFile]) -> String {
     text
 }
 
-/// The text without a meaning in Markdown.
+/// Escapes a text so that Markdown does not interpret it.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The module that a call becomes.
+//! Expands a call into its module.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::migrations_dir::{Environment, MigrationsDir};
 use crate::report::Report;
 use crate::{destination, docs, fallback, versions};
 
-/// Expands a call into its module, or into the errors and an empty one.
+/// Expands a call into its module, or into its errors and an empty module.
 pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
     let mut report = Report::new(call.span(), environment.warnings, &call.errors);
     if !call.has_folder {
@@ -47,7 +47,7 @@ pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
     frame(call, &doc, &quote!(#report #list #manifest #contents))
 }
 
-/// Makes cargo watch the list, and a release tell of files that are not in it.
+/// Makes cargo watch the list, and makes a release build warn about files that are not in the list.
 fn list(proof: &FolderCheck, report: &Report) -> Option<TokenStream> {
     let list = watched(proof.list.as_ref()?);
     let unrecorded = (proof.unrecorded > 0).then(|| {
@@ -64,7 +64,7 @@ fn list(proof: &FolderCheck, report: &Report) -> Option<TokenStream> {
     Some(quote!(#list #unrecorded))
 }
 
-/// Makes cargo watch a file, if it is there.
+/// Makes cargo watch a file, if it exists.
 fn watched(path: &Path) -> Option<TokenStream> {
     let path = path.to_str().filter(|_| path.is_file())?;
     Some(quote!(
@@ -72,7 +72,7 @@ fn watched(path: &Path) -> Option<TokenStream> {
     ))
 }
 
-/// What is odd about the folder as a whole.
+/// Returns warnings about the folder as a whole.
 fn doubts(place: &MigrationsDir, proof: &FolderCheck) -> Vec<Finding> {
     let mut doubts = Vec::new();
     if proof.files.is_empty() && proof.findings.is_empty() {
@@ -95,10 +95,10 @@ fn doubts(place: &MigrationsDir, proof: &FolderCheck) -> Vec<Finding> {
     doubts
 }
 
-/// The module around its contents, with what the caller wrote before it.
+/// Returns the module around its contents, with the attributes that the caller wrote.
 pub(crate) fn frame(call: &Call, doc: &str, contents: &TokenStream) -> TokenStream {
     let Call { attributes, visibility, module, .. } = call;
-    // Behind the caller's own words.
+    // The table follows the caller's own documentation.
     let doc = if attributes.is_empty() { doc.to_owned() } else { format!("\n{doc}") };
     quote! {
         #(#attributes)*
@@ -147,10 +147,10 @@ fn contents(call: &Call, place: &MigrationsDir, files: &[SourceFile]) -> TokenSt
     }
 }
 
-/// The texts of the table.
+/// Returns the texts of the table.
 ///
-/// Written as text that the compiler itself cuts into tokens: of thousands of
-/// files, made token by token, the macro would be slower than the compiler.
+/// The tokens are written as text that the compiler parses. If the macro made the tokens one by one
+/// for thousands of files, it would be slower than the compiler.
 fn texts(place: &MigrationsDir, files: &[SourceFile]) -> TokenStream {
     let mut texts = String::new();
     for file in files {
@@ -160,9 +160,9 @@ fn texts(place: &MigrationsDir, files: &[SourceFile]) -> TokenStream {
     tokens(&texts)
 }
 
-/// The tokens of generated text, which has no mistakes.
+/// Parses generated text, which has no errors.
 pub(crate) fn tokens(text: &str) -> TokenStream {
-    // `proc_macro2` would cut the text itself first, to see whether the compiler can.
+    // `proc_macro2` would first parse the text itself, to see whether the compiler can.
     if proc_macro::is_available() {
         return text.parse::<proc_macro::TokenStream>().unwrap_or_default().into();
     }
@@ -187,7 +187,8 @@ fn options(call: &Call, place: &MigrationsDir) -> TokenStream {
             dialect: #dialect,
             schema: #schema,
             reading: #krate::Reading::#reading,
-            // Of use where the sources are; a release has no path of the build machine in it.
+            // The folder is only useful where the sources are. A release build must not contain a
+            // path of the build machine.
             folder: if ::core::cfg!(any(test, debug_assertions)) {
                 ::core::option::Option::Some(#folder)
             } else {
@@ -197,7 +198,8 @@ fn options(call: &Call, place: &MigrationsDir) -> TokenStream {
     }
 }
 
-/// The functions of a module: name, documentation, what the facade's function of that name returns.
+/// Returns the functions of a module. The table has the name, the documentation, and the result of
+/// the facade's function with that name.
 pub(crate) fn functions(krate: &TokenStream) -> TokenStream {
     let query = |result: TokenStream| quote!(#krate::Query<'t, #result>);
     let version = quote!(::core::option::Option<#krate::Version>);

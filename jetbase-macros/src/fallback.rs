@@ -1,7 +1,6 @@
-//! The module of a call with mistakes: all its items, and no migration.
+//! The module of a call with errors: all its items, but no migration.
 //!
-//! It keeps the rest of the program compiling, so that the errors of the call
-//! are all that the user sees.
+//! With this module the rest of the program compiles, so the user sees only the errors of the call.
 
 use jetbase_core::SourceFile;
 use proc_macro2::TokenStream;
@@ -11,7 +10,7 @@ use crate::input::Call;
 use crate::report::Report;
 use crate::{expand, versions};
 
-/// The errors, beside everything that the program may use of the module.
+/// Returns the errors, and every item of the module that the program may use.
 pub(crate) fn module(call: &Call, files: &[SourceFile], report: &Report) -> TokenStream {
     let krate = &call.krate;
     let functions = expand::functions(krate);

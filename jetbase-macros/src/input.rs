@@ -1,4 +1,4 @@
-//! The tokens of a call, read into plain values.
+//! Reads the tokens of a call into plain values.
 
 use jetbase_core::{Dialect, Manifest, similar};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
@@ -6,22 +6,22 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Error, LitStr, Result, Token, Visibility, bracketed};
 
-/// One call of `embed!`, as far as it could be read.
+/// One call of `embed!`, with everything that could be read.
 pub(crate) struct Call {
-    /// How the caller reaches the facade: `$crate`.
+    /// The path to the facade crate: `$crate`.
     pub(crate) krate: TokenStream,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) module: Ident,
     pub(crate) folder: Option<LitStr>,
     pub(crate) settings: Settings,
-    /// What is wrong with the call itself.
+    /// The errors of the call itself.
     pub(crate) errors: Vec<Error>,
-    /// Whether the call was understood far enough to know its folder.
+    /// Whether enough of the call could be read to know its folder.
     pub(crate) has_folder: bool,
 }
 
-/// What stands behind the folder.
+/// The options after the folder.
 #[derive(Default)]
 pub(crate) struct Settings {
     pub(crate) dialect: Option<Dialect>,
@@ -32,17 +32,17 @@ pub(crate) struct Settings {
     given: Vec<String>,
 }
 
-/// The folder of a call that names none.
+/// The folder of a call that names no folder.
 const FOLDER: &str = "migrations";
 
-/// The module of a call that names none.
+/// The module of a call that names no module.
 const MODULE: &str = "migrations";
 
 const OPTIONS: [&str; 5] =
     ["dialect", "schema", "require_rollback", "manifest", "python_compatible"];
 
 impl Call {
-    /// Reads a call; what cannot be read is left at its default and told in `errors`.
+    /// Reads a call. A part that cannot be read keeps its default, and is reported in `errors`.
     pub(crate) fn read(tokens: TokenStream) -> Self {
         let mut call = Call {
             krate: TokenStream::new(),
@@ -64,12 +64,12 @@ impl Call {
         call
     }
 
-    /// The folder as the caller wrote it.
+    /// Returns the folder as the caller wrote it.
     pub(crate) fn folder(&self) -> String {
         self.folder.as_ref().map_or_else(|| FOLDER.to_owned(), LitStr::value)
     }
 
-    /// Where to show what is wrong: at the folder's literal, else at the call.
+    /// Returns where errors are shown: at the folder's literal, else at the call.
     pub(crate) fn span(&self) -> Span {
         self.folder.as_ref().map_or_else(Span::call_site, LitStr::span)
     }
@@ -109,7 +109,7 @@ impl Settings {
         while !input.is_empty() {
             if let Err(error) = self.option(input) {
                 errors.push(error);
-                // One bad option does not hide the next one.
+                // One bad option does not hide errors in the next ones.
                 while !input.is_empty() && !input.peek(Token![,]) {
                     input.parse::<TokenTree>()?;
                 }
@@ -149,7 +149,7 @@ const DIALECTS: [(&str, Dialect); 3] = [
 const MANIFESTS: [(&str, Manifest); 2] =
     [("required", Manifest::Required), ("strict", Manifest::Strict)];
 
-/// Reads `= word`, where the word is one of a few.
+/// Reads `= word`, where the word is one of the choices.
 fn choice<T: Copy>(option: &Ident, input: ParseStream<'_>, choices: &[(&str, T)]) -> Result<T> {
     let known: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
     let form = || format!("write `{option} = …` with one of {}, without quotes", list(&known));
@@ -179,7 +179,7 @@ fn schema(option: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
     }
 }
 
-/// An option that is its own value.
+/// Reads an option without a value.
 fn flag(option: &Ident, input: ParseStream<'_>) -> Result<bool> {
     if input.peek(Token![=]) {
         return Err(Error::new(

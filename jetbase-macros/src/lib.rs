@@ -1,13 +1,12 @@
 //! The macro behind `jetbase::embed!`.
 //!
-//! An implementation detail of the crate `jetbase`, which documents it and
-//! pins the version: do not depend on this crate.
+//! This crate is an implementation detail of the crate `jetbase`, which documents it and pins its
+//! version. Do not depend on this crate.
 //!
-//! A call goes through the files in this order: `input` reads its tokens,
-//! `place` finds the folder, `destination` compares it with the calls before,
-//! `jetbase-core` proves it, `expand` writes the module, `fallback` the module
-//! of a folder with mistakes, and `report` turns findings into compile errors
-//! and warnings.
+//! A call goes through the modules in this order: `input` reads its tokens, `migrations_dir` finds
+//! the folder, `destination` compares it with the calls before, `jetbase-core` checks the folder,
+//! and `expand` writes the module. For a folder with errors, `fallback` writes the module. `report`
+//! turns findings into compile errors and warnings.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
@@ -22,7 +21,7 @@ mod versions;
 
 use proc_macro::TokenStream;
 
-/// Reads `[$crate] …` and writes the module; called by `jetbase::embed!` only.
+/// Reads `[$crate] …` and writes the module. Only `jetbase::embed!` calls it.
 #[doc(hidden)]
 #[proc_macro]
 pub fn __embed(tokens: TokenStream) -> TokenStream {

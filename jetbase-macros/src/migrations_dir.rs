@@ -1,24 +1,24 @@
-//! Where the folder of a call is, for the compiler and for people.
+//! The folder of a call: its path for the compiler, and its path in messages.
 
 use std::env;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// What a call's result depends on, beside its tokens and the folder.
+/// What the result of a call depends on, besides its tokens and the folder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     /// The folder of the crate's `Cargo.toml`.
     pub(crate) crate_dir: Option<PathBuf>,
-    /// The crate of the package that is compiled.
+    /// The name of the crate that is compiled.
     pub(crate) crate_name: Option<String>,
-    /// Where the compiler runs: under cargo the root of the workspace.
+    /// The working directory of the compiler. Under cargo it is the root of the workspace.
     pub(crate) current_dir: PathBuf,
     pub(crate) warnings: Warnings,
-    /// Whether an editor asks, and not a compiler.
+    /// Whether an editor runs the macro, instead of a compiler.
     pub(crate) is_editor: bool,
 }
 
-/// What becomes of warnings.
+/// How warnings are handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Warnings {
     #[default]
@@ -27,7 +27,7 @@ pub(crate) enum Warnings {
 }
 
 impl Environment {
-    /// The environment of the compiler that runs the macro.
+    /// Returns the environment of the compiler that runs the macro.
     pub(crate) fn of_process() -> Self {
         let deny = env::var_os("JETBASE_WARNINGS").is_some_and(|value| value == "deny");
         Environment {
@@ -35,7 +35,7 @@ impl Environment {
             crate_name: env::var("CARGO_CRATE_NAME").ok(),
             current_dir: env::current_dir().unwrap_or_default(),
             warnings: if deny { Warnings::Deny } else { Warnings::Show },
-            // Macro servers of editors start under this name only.
+            // Only the macro servers of editors have this variable.
             is_editor: env::var_os("RUST_ANALYZER_INTERNALS_DO_NOT_USE").is_some(),
         }
     }
@@ -44,13 +44,14 @@ impl Environment {
 /// The folder of a call.
 #[derive(Debug)]
 pub(crate) struct MigrationsDir {
-    /// As the compiler finds it from anywhere.
+    /// The path for the compiler, independent of its working directory.
     pub(crate) folder: PathBuf,
-    /// As people find it from where the build runs.
+    /// The path in messages, relative to the working directory of the build.
     pub(crate) shown: String,
-    /// Whether a published crate would come without it.
+    /// Whether a published crate would lack the folder.
     pub(crate) left_behind: bool,
-    /// The `Cargo.toml` that decides about that, of a folder outside of the crate.
+    /// The `Cargo.toml` that decides whether the crate is published, if the folder is outside of
+    /// the crate.
     pub(crate) manifest: Option<PathBuf>,
 }
 
@@ -59,7 +60,8 @@ impl MigrationsDir {
     ///
     /// # Errors
     ///
-    /// A sentence, when the name can stand for no folder; whether there is one is not looked at.
+    /// Returns a sentence if the name cannot be a folder. It does not check whether the folder
+    /// exists.
     pub(crate) fn find(name: &str, environment: &Environment) -> Result<Self, String> {
         if name.is_empty() {
             return Err(
@@ -95,13 +97,13 @@ impl MigrationsDir {
         Ok(MigrationsDir { folder, shown, left_behind, manifest })
     }
 
-    /// The path of a file of the folder, or beside it, as the compiler finds it.
+    /// Returns the path for the compiler of a file in the folder or next to it.
     pub(crate) fn file(&self, path: &str) -> String {
         self.folder.join(path).to_string_lossy().into_owned()
     }
 }
 
-/// The path from where the build runs, with `/`.
+/// Returns the path relative to the working directory of the build, with `/`.
 fn shown(folder: &Path, current_dir: &Path) -> String {
     let folder = tidy(folder);
     let short = folder.strip_prefix(tidy(current_dir)).unwrap_or(&folder);
@@ -109,7 +111,7 @@ fn shown(folder: &Path, current_dir: &Path) -> String {
     if shown.is_empty() { ".".to_owned() } else { shown }
 }
 
-/// The path without `.` and `..`, by its words alone: links are not followed.
+/// Removes `.` and `..` from a path, by its text only. Links are not followed.
 fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {
@@ -124,7 +126,7 @@ fn tidy(path: &Path) -> PathBuf {
     tidy
 }
 
-/// Whether the crate says that it is never published.
+/// Whether the manifest says that the crate is never published.
 fn is_private(manifest: &Path) -> bool {
     let manifest = fs::read_to_string(manifest).unwrap_or_default();
     manifest.lines().any(|line| line.split_whitespace().collect::<String>() == "publish=false")

@@ -6,17 +6,17 @@ use quote::{ToTokens, quote, quote_spanned};
 
 use crate::migrations_dir::Warnings;
 
-/// How many findings of one severity are shown.
+/// The number of findings that are shown for each severity.
 const SHOWN: usize = 20;
 
-/// What a build has to say about a call.
+/// The errors and warnings of a call.
 #[derive(Debug)]
 pub(crate) struct Report {
     span: Span,
     warnings: Warnings,
-    /// Errors of the call itself, at their own words.
+    /// The errors of the call itself, each with its own span.
     call_errors: Vec<syn::Error>,
-    /// Rule and text of each finding.
+    /// The text of each error.
     errors: Vec<String>,
     doubts: Vec<(String, String)>,
 }
@@ -32,7 +32,7 @@ impl Report {
         }
     }
 
-    /// Adds a sentence about the folder as a whole.
+    /// Adds an error about the folder as a whole.
     pub(crate) fn error(&mut self, text: String) {
         self.errors.push(text);
     }
@@ -42,7 +42,7 @@ impl Report {
         self.call_errors.extend(error);
     }
 
-    /// Adds findings of a folder, shown with its path in front.
+    /// Adds findings of a folder. Its path is shown in front of the file.
     pub(crate) fn add<'f>(
         &mut self,
         findings: impl IntoIterator<Item = &'f Finding>,
@@ -69,7 +69,7 @@ impl Report {
         quote_spanned! { self.span=> ::core::compile_error! { #text } }
     }
 
-    /// A use of something deprecated: the only warning that stable Rust lets a macro give.
+    /// Returns the use of a deprecated item: the only warning that stable Rust lets a macro emit.
     pub(crate) fn warning(&self, rule: &str, text: &str) -> TokenStream {
         let name = Ident::new(&format!("jetbase_{}", rule.replace('-', "_")), self.span);
         let note = format!("\n{text}");
@@ -101,7 +101,7 @@ impl ToTokens for Report {
         if let Some(text) = more(self.doubts.len()) {
             tokens.extend(self.warning("more", &text));
         }
-        // Read in the expansion, so that cargo builds again when the variable changes.
+        // The expansion reads the variable, so that cargo builds again when it changes.
         tokens.extend(quote! {
             const _: ::core::option::Option<&str> = ::core::option_env!("JETBASE_WARNINGS");
         });

@@ -1,11 +1,10 @@
-//! The module `versions`: an enum with a variant for each version of the set.
+//! The module `versions`: an enum with one variant for each version of the set.
 //!
-//! The rule for the names: the file's name without `.sql`, in upper case, with
-//! `_` for everything but ASCII letters and digits, so `V2.1__add-email.sql` is
-//! `V2_1__ADD_EMAIL`. A name that an earlier file of the running order has
-//! already gets `_2` behind it, the next one `_3`. A set without errors never
-//! needs that, as its versions differ; it keeps the compiler's own words out
-//! of the errors about two files with one version.
+//! The name of a variant is the file's name without `.sql`, in upper case. Every character except
+//! ASCII letters and digits becomes `_`. For example, `V2.1__add-email.sql` becomes
+//! `V2_1__ADD_EMAIL`. If an earlier file in running order has the same name, `_2` is appended, then
+//! `_3`. A set without errors never needs this, because its versions differ. With two files of one
+//! version, it prevents further errors from the compiler itself.
 
 use std::collections::HashSet;
 
@@ -15,7 +14,7 @@ use quote::quote;
 
 use crate::expand::tokens;
 
-/// The variants of a set, in running order: the versioned files come first in it.
+/// Returns the variants of a set, in running order. Versioned files come first in it.
 pub(crate) fn variants(files: &[SourceFile]) -> Vec<String> {
     let mut taken = HashSet::with_capacity(files.len());
     let versioned = files.iter().filter(|file| file.name.version.is_some());
@@ -38,7 +37,7 @@ fn unused(name: String, taken: &mut HashSet<String>) -> String {
     name
 }
 
-/// The module `versions`, where `krate` leads to the facade.
+/// Returns the module `versions`. `krate` is the path to the facade.
 pub(crate) fn module(krate: &TokenStream, files: &[SourceFile]) -> TokenStream {
     let variants = variants(files);
     let latest = match variants.last() {
@@ -57,7 +56,7 @@ pub(crate) fn module(krate: &TokenStream, files: &[SourceFile]) -> TokenStream {
             #[allow(missing_docs, non_camel_case_types)]
             pub enum Known { #variants }
 
-            // There may be none.
+            // The set may have no version.
             #[allow(unused_imports)]
             pub use self::Known::*;
 

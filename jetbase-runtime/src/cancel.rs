@@ -1,4 +1,4 @@
-//! The request to stop a run: made when its future is dropped, followed between two files.
+//! The request to stop a run: made when its future is dropped, and checked between two files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ impl Cancel {
         self.0.asked.load(Ordering::Acquire)
     }
 
-    /// Sleeps, or wakes early when the run should stop.
+    /// Sleeps, or returns early when the run should stop.
     pub(crate) async fn sleep(&self, length: Duration) {
         let woken = self.0.wake.notified();
         if !self.is_asked() {
@@ -35,7 +35,7 @@ impl Cancel {
     }
 }
 
-/// Asks to stop when it is dropped before it is disarmed.
+/// Requests the stop when it is dropped before it is disarmed.
 #[derive(Debug)]
 pub(crate) struct AskOnDrop(pub(crate) Cancel);
 

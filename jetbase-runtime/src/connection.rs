@@ -1,4 +1,5 @@
-//! The one seam to sqlx: text goes out, rows of text and a failure come back.
+//! The only module that sends statements through sqlx: it takes SQL text, and returns rows of text
+//! or a failure.
 
 #[cfg(feature = "sqlite")]
 mod blocking;
@@ -14,51 +15,51 @@ use sqlx::{AssertSqlSafe, Either};
 pub(crate) use self::cause::{Cause, CauseKind};
 pub(crate) use self::guard::{Abandon, Guard, Held};
 
-/// The result of one statement: its rows as text, or how many rows it changed.
+/// The result of one statement: its rows as text, or the number of rows it changed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ResultSet {
     pub(crate) rows: Vec<Row>,
     pub(crate) affected: u64,
 }
 
-/// One row, each column as the database prints it.
+/// One row. Each column is text, as the database prints it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Row(Vec<Option<String>>);
 
 impl Row {
-    /// A column's text; empty for NULL and for a column that is not there.
+    /// Returns a column's text. It is empty for NULL, and for a column that does not exist.
     pub(crate) fn text(&self, column: usize) -> &str {
         self.opt(column).unwrap_or_default()
     }
 
-    /// A column's text; `None` for NULL.
+    /// Returns a column's text; `None` for NULL.
     pub(crate) fn opt(&self, column: usize) -> Option<&str> {
         self.0.get(column).and_then(Option::as_deref)
     }
 
-    /// Whether a column says yes, in any of the databases' words.
+    /// Whether a column is true, in the notation of any of the databases.
     pub(crate) fn is_true(&self, column: usize) -> bool {
         matches!(self.text(column), "t" | "true" | "1" | "ON" | "on")
     }
 }
 
-/// Whether the rows of a message are wanted.
+/// Whether to keep or drop the rows of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rows {
     Keep,
     Drop,
 }
 
-/// A message that failed: what was done before, and why it ended.
+/// A message that failed: the results before the failure, and its cause.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
-    /// The results of the statements that succeeded, in their order.
+    /// The results of the statements that succeeded, in order.
     pub(crate) completed: Vec<ResultSet>,
     pub(crate) cause: Cause,
 }
 
 impl Failure {
-    /// The connection was closed already.
+    /// The connection was already closed.
     pub(crate) fn closed() -> Self {
         Failure { completed: Vec::new(), cause: Cause::lost("the connection is closed".to_owned()) }
     }
@@ -70,43 +71,44 @@ impl Failure {
     }
 }
 
-/// How often a question is asked again that was refused for a moment.
+/// How often a query is retried that was refused for a moment.
 pub(crate) const MAX_READ_RETRIES: u32 = 10;
 
-/// The pause before a question is asked again for the `n`th time.
+/// Waits before the `n`th retry of a query.
 pub(crate) async fn moment(n: u32) {
     tokio::time::sleep(std::time::Duration::from_millis(20) * n).await;
 }
 
 /// A connection that a run can use.
 pub(crate) trait Connection: Send {
-    /// Sends one message, which may hold several statements.
+    /// Sends one message, which may contain several statements.
     fn send<'a>(
         &'a mut self,
         sql: &'a str,
         rows: Rows,
     ) -> BoxFuture<'a, Result<Vec<ResultSet>, Failure>>;
 
-    /// Whether the client itself has opened a transaction on it.
+    /// Whether the client has opened a transaction on the connection.
     fn is_in_transaction(&self) -> bool;
 
-    /// Closes the connection without a word to the server, which does not answer any more.
+    /// Closes the connection without notice to the server, which no longer answers.
     fn abandon(&mut self);
 
-    /// Names the statements that give a borrowed connection back to its owner as it was, when
-    /// the run is dropped or panics before it has ended. Only SQLite can do that: see [`Guard`].
+    /// Sets the statements that restore a borrowed connection for its owner if the run is dropped
+    /// or panics before its end. Only SQLite can do that: see [`Guard`].
     fn on_abandon(&mut self, statements: Vec<String>);
 
-    /// Ends the connection, or gives it back to whom it belongs.
+    /// Ends the connection, or returns it to its owner.
     fn finish<'a>(self: Box<Self>, end: End) -> BoxFuture<'a, ()>
     where
         Self: 'a;
 }
 
-/// How long a server may take to answer the end of a connection.
+/// How long a server may take to answer when a connection is closed.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Sends a message, and waits for its answer no longer than the limit; then the connection is closed.
+/// Sends a message, and waits for its answer within the limit. After the limit, the connection is
+/// closed.
 pub(crate) async fn send_within(
     connection: &mut dyn Connection,
     sql: &str,
@@ -123,12 +125,12 @@ pub(crate) async fn send_within(
     }
 }
 
-/// What becomes of a connection behind a run.
+/// What happens to a connection after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// A pool may use it again.
     Reuse,
-    /// Nobody shall use it again, if it is ours to close.
+    /// It must not be used again. It is closed, unless the caller owns it.
     Close,
 }
 
@@ -199,7 +201,7 @@ macro_rules! connection {
                         }
                         Some(Held::Pooled(_) | Held::Borrowed(_)) | None => Ok(Ok(())),
                     };
-                    // A connection that cannot say goodbye is closed all the same.
+                    // A connection that cannot be closed in time is dropped.
                     drop(closed);
                 })
             }
@@ -211,7 +213,7 @@ connection!("postgres", sqlx::Postgres);
 connection!("mysql", sqlx::MySql);
 connection!("sqlite", sqlx::Sqlite);
 
-/// A row's columns as text: every database prints any value when it is asked for a string.
+/// Returns a row's columns as text. Every database prints any value when it is asked for a string.
 fn texts<R: sqlx::Row>(row: &R) -> Vec<Option<String>>
 where
     usize: sqlx::ColumnIndex<R>,

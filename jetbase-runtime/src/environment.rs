@@ -1,8 +1,8 @@
-//! What the environment says about a run.
+//! The environment variables of a run.
 
 use std::time::Duration;
 
-/// How long the server lets our session idle: what `JETBASE_LEASE` says, else five minutes.
+/// Returns how long the server lets a session idle: `JETBASE_LEASE`, else five minutes.
 pub(crate) fn lease() -> Result<Duration, String> {
     let Ok(text) = std::env::var("JETBASE_LEASE") else { return Ok(LEASE) };
     match jetbase_core::duration(text.trim()) {
@@ -17,7 +17,7 @@ pub(crate) fn lease() -> Result<Duration, String> {
 const LEASE: Duration = Duration::from_secs(300);
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
-/// The URL past a pooler, from `JETBASE_DIRECT_URL`.
+/// Returns the URL that bypasses a pooler, from `JETBASE_DIRECT_URL`.
 pub(crate) fn direct_url() -> Option<String> {
     std::env::var("JETBASE_DIRECT_URL").ok().filter(|url| !url.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! The error of a command: what failed, and what to do about it.
 
 mod statement;
 
@@ -11,25 +11,25 @@ pub use self::statement::{Kept, StatementError};
 use crate::Report;
 use crate::connection::{Cause, CauseKind};
 
-/// Why a command failed, with what had been done before.
+/// Why a command failed, and what it had done before.
 ///
-/// Its text names what happened, where, why, and what to do next; it may
-/// change between versions. [`Error::kind`] is for programs.
+/// The text says what happened, where, why, and what to do next. The text may change between
+/// versions. A program should match on [`Error::kind`].
 pub struct Error {
     kind: Box<ErrorKind>,
     report: Box<Report>,
     retry: Retry,
-    /// Whether a run that has applied files may begin again as a new process would.
+    /// Whether a run that has already applied files may start again, as a new process would.
     restart: bool,
 }
 
-/// Whether a run that has done nothing yet may find things better in a moment.
+/// Whether a run that has done nothing yet may succeed if it is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
     No,
-    /// If the server was there before: the connection was lost, or could not be made.
+    /// Retry if the server was there before: the connection was lost, or could not be opened.
     IfServerWasThere,
-    /// The server is starting, full, or busy with others.
+    /// Retry: the server is starting, is full, or is busy with other clients.
     Yes,
 }
 
@@ -37,59 +37,59 @@ pub(crate) enum Retry {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Set and history contradict each other, or the request cannot be met.
+    /// The set and the history contradict each other, or the request cannot be met.
     Refused(Refusal),
     /// Files of the set cannot be executed on this database.
     Findings(Vec<Finding>),
-    /// The run would work in another place, or with other eyes, than the caller.
+    /// The run would work in another schema, or as another user, than the caller.
     Place(String),
-    /// Somebody else has held the lock for longer than the run may wait.
+    /// Another process has held the lock for longer than the run may wait.
     Held {
-        /// Who, in words.
+        /// A description of the holder.
         holder: String,
-        /// Since when, as the database prints it.
+        /// Since when it holds the lock, as the database prints it.
         since: Option<String>,
-        /// Whether the holder is provably alive, where anybody can know.
+        /// Whether the holder is alive; `None` if its liveness cannot be checked.
         alive: Option<bool>,
         /// How long the run waited.
         waited: Duration,
     },
-    /// Nobody holds the lock, and yet it could not be taken for as long as the run may wait.
+    /// The lock is free, but it could not be acquired for as long as the run may wait.
     Blocked {
-        /// What stands in the way, in words.
+        /// A description of what prevents it.
         obstacle: String,
         /// How long the run waited.
         waited: Duration,
     },
-    /// Somebody took the lock away during the run.
+    /// Another process took the lock away during the run.
     LockLost {
         /// The file that was not recorded.
         file: Option<String>,
-        /// What of it stays.
+        /// What remains of that file.
         kept: Kept,
     },
     /// A statement of a file failed.
     Statement(Box<StatementError>),
     /// The connection was lost while a file was executed.
     Interrupted {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// What the history says about it.
+        /// What the history says about the file.
         outcome: Outcome,
-        /// What the driver says.
+        /// The message of the driver.
         message: String,
     },
-    /// The database refused something of ours.
+    /// The database refused a statement that jetbase itself sent.
     Database {
-        /// What was being done.
+        /// What jetbase was doing.
         doing: String,
-        /// What the database says.
+        /// The message of the database.
         message: String,
-        /// Its code: SQLSTATE, error number or result code.
+        /// The code of the database: SQLSTATE, error number or result code.
         code: String,
         /// What to do about it.
         help: String,
-        /// What stays of the file that was in work.
+        /// What remains of the file that was being executed.
         kept: Kept,
     },
     /// The run was asked to stop.
@@ -99,13 +99,13 @@ pub enum ErrorKind {
 /// Whether an interrupted file was committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its row is in the history.
+    /// The row of the file is in the history.
     Committed,
-    /// Its row is not, and the file left nothing behind.
+    /// The row is not in the history, and the file left nothing behind.
     RolledBack,
-    /// Its row is not; some of its statements commit by themselves.
+    /// The row is not in the history, but some statements of the file commit by themselves.
     InDoubt,
-    /// Nobody could look.
+    /// The history could not be read.
     Unknown,
 }
 
@@ -138,17 +138,17 @@ impl Error {
         Error { retry, ..Error::new(kind) }
     }
 
-    /// Lets the run release the lock, and begin again as a new process would.
+    /// Lets the run release the lock and start again, as a new process would.
     pub(crate) fn restarting(self) -> Self {
         Error { restart: self.retry == Retry::Yes, ..self }
     }
 
-    /// Whether the run may begin again although it has applied files.
+    /// Whether the run may start again although it has applied files.
     pub(crate) fn restarts(&self) -> bool {
         self.restart
     }
 
-    /// Whether others stood in the way for the moment.
+    /// Whether other clients were in the way for a moment.
     pub(crate) fn is_contended(&self) -> bool {
         match self.kind() {
             ErrorKind::Database { code, .. } => {
@@ -158,7 +158,7 @@ impl Error {
         }
     }
 
-    /// Says what stays of the file that was in work.
+    /// Records what remains of the file that was being executed.
     pub(crate) fn keeping(mut self, file_kept: Kept) -> Self {
         if let ErrorKind::Database { kept, .. } | ErrorKind::LockLost { kept, .. } =
             self.kind.as_mut()
@@ -168,7 +168,7 @@ impl Error {
         self
     }
 
-    /// Whether it may pass; only of errors that no file is at work in.
+    /// Whether a retry may succeed. Only errors outside the execution of a file have it.
     pub(crate) fn retry(&self) -> Retry {
         self.retry
     }
@@ -177,13 +177,13 @@ impl Error {
         Error { report: Box::new(report), ..self }
     }
 
-    /// What went wrong, for programs.
+    /// Returns what went wrong, for programs.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
     }
 
-    /// What had been done before.
+    /// Returns what had been done before the failure.
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.report
@@ -196,7 +196,7 @@ impl From<Refusal> for Error {
     }
 }
 
-/// What to do about a database's answer.
+/// Returns what to do about an error of the database.
 fn cure(cause: &Cause) -> String {
     let cure = match (cause.kind, cause.code.as_str()) {
         (CauseKind::Lost | CauseKind::Absent, _) => {
@@ -244,7 +244,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `fn main() -> Result<(), Box<dyn Error>>` prints this one: it must read as well.
+        // `fn main() -> Result<(), Box<dyn Error>>` prints `Debug`, so it must be readable too.
         fmt::Display::fmt(self, f)
     }
 }

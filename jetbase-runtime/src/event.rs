@@ -1,4 +1,4 @@
-//! What happens during a run, as it happens.
+//! The events of a run.
 
 use std::any::Any;
 use std::fmt;
@@ -9,69 +9,69 @@ use jetbase_core::Action;
 
 use crate::cancel::Cancel;
 
-/// One thing that happens during a run; see `Run::on_event`.
+/// One event of a run; see `Run::on_event`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// Somebody else holds the lock.
+    /// Another process holds the lock.
     Waiting {
-        /// Who, in words.
+        /// A description of the holder.
         holder: String,
-        /// Since when, as the database prints it.
+        /// Since when it holds the lock, as the database prints it.
         since: Option<String>,
     },
-    /// The server cannot be used for the moment, and is waited for.
+    /// The server cannot be used at the moment, and the run waits for it.
     Unavailable {
-        /// What it says, or what is known of it.
+        /// The message of the server, or what is known about the reason.
         reason: String,
     },
-    /// The lock is ours.
+    /// The run has acquired the lock.
     Acquired {
-        /// How long that took.
+        /// How long the run waited for it.
         waited: Duration,
     },
-    /// A dead holder's lock was taken over.
+    /// The run has taken over the lock of a dead holder.
     Recovered {
-        /// The dead holder's process id.
+        /// The process id of the dead holder.
         from: String,
     },
-    /// A migration begins.
+    /// A migration starts.
     Started {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// Its place among the migrations of this run, from 1.
+        /// The position of the file among the migrations of this run, from 1.
         number: usize,
         /// How many migrations this run executes.
         of: usize,
-        /// What is done with it.
+        /// What is done with the file.
         action: Action,
     },
-    /// A migration waits for a lock on a table, and is tried again.
+    /// A migration could not get a lock on a table, and is tried again.
     Retrying {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// Which try comes next, from 2.
+        /// The number of the next attempt, from 2.
         attempt: u32,
-        /// What stood in the way.
+        /// What prevented the previous attempt.
         reason: String,
     },
     /// A migration is committed.
     Finished {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// How long it took.
+        /// How long the migration took.
         elapsed: Duration,
-        /// What was done with it.
+        /// What was done with the file.
         action: Action,
     },
-    /// Something that somebody should look at.
+    /// Something that an operator should look at.
     Warning {
-        /// One sentence.
+        /// The warning, as one sentence.
         message: String,
     },
-    /// Somebody took the lock away while we worked.
+    /// Another process took the lock away during the run.
     LockLost,
-    /// The lock is free again.
+    /// The run has released the lock.
     Released,
 }
 
@@ -105,10 +105,10 @@ impl fmt::Display for Event {
     }
 }
 
-/// Where events go: to `tracing`, and to the caller's function.
+/// Sends events to `tracing` and to the caller's function.
 ///
-/// A panic of that function does not skip the end of the run: the run stops before the next file,
-/// releases the lock, gives its connection back, and then the panic goes on.
+/// A panic of that function does not skip the end of the run. The run stops before the next file,
+/// releases the lock, returns its connection, and then resumes the panic.
 #[derive(Default)]
 pub(crate) struct Listener {
     listen: Option<Listen>,
@@ -119,7 +119,7 @@ pub(crate) struct Listener {
 
 type Listen = Box<dyn FnMut(&Event) + Send>;
 
-/// What a panic carries.
+/// The payload of a panic.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
 impl Listener {
@@ -127,7 +127,7 @@ impl Listener {
         Listener { listen: Some(Box::new(listen)), cancel: cancel.clone(), panic: None }
     }
 
-    /// The panic of the caller's function, if it had one.
+    /// Returns the panic of the caller's function, if there was one.
     pub(crate) fn take_panic(&mut self) -> Option<Panic> {
         self.panic.take()
     }
@@ -155,7 +155,7 @@ impl Listener {
             }
         }
         let Some(listen) = &mut self.listen else { return };
-        // The function is not called again: what it has left half done is nobody's to look at.
+        // The function is not called again: its state may be inconsistent after the panic.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listen(event))) {
             self.listen = None;
             self.panic = Some(panic);

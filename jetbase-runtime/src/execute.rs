@@ -1,4 +1,5 @@
-//! Executing one migration: its file becomes messages, a failure becomes a place in the file.
+//! Executes one migration: turns its file into messages, and turns a failure into a position in the
+//! file.
 
 mod explain;
 mod message;
@@ -18,24 +19,24 @@ use crate::error::{Error, ErrorKind};
 use crate::lock::Commits;
 use crate::session::{Next, Session};
 
-/// A migration that is ready to run: read, cut, and checked.
+/// A migration that is ready to run: its file is read, split into statements, and checked.
 pub(crate) struct Job<'m> {
     pub(crate) migration: Migration<'m>,
     pub(crate) action: Action,
     reading: Reading,
     script: Script<'m>,
-    /// Where the statements stand in the script's text, and what each does to a transaction.
+    /// The position of each statement in the script's text, and its effect on a transaction.
     statements: Vec<(Range<usize>, Effect)>,
     transaction: Transaction,
-    /// What the file may leave in its session.
+    /// The effect that the file may have on its session.
     pub(crate) effect: SessionEffect,
-    /// Whether it reads what other statements may have left there.
+    /// Whether the file reads what other statements may have left in the session.
     pub(crate) reads_session: bool,
     lock_timeout: Option<Duration>,
     statement_timeout: Option<Duration>,
 }
 
-/// Makes a plan's files ready, all of them before the first statement runs.
+/// Prepares the files of a plan, all of them before the first statement runs.
 pub(crate) fn prepare<'m>(
     set: &'m Migrations,
     plan: &Plan,
@@ -84,27 +85,26 @@ pub(crate) fn prepare<'m>(
     if findings.is_empty() { Ok(jobs) } else { Err(Error::new(ErrorKind::Findings(findings))) }
 }
 
-/// How a job's statements travel and commit.
+/// How the statements of a job are grouped into messages and transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// One message, one transaction.
     OneMessage,
-    /// One transaction, statement by statement (SQLite: no network lies between).
+    /// One transaction, with one message for each statement. On SQLite, no network is in between.
     OneTransaction,
-    /// Each statement in a message of its own, for some commit by themselves.
+    /// Each statement in its own message, because some of them commit by themselves.
     EachAlone,
 }
 
-/// What a message holds besides the statements of its file, at most.
+/// The maximum length of what a message holds besides the statements of its file.
 const OVERHEAD: usize = 16 * 1024;
 
-/// What a message holds in front of a statement, at most.
+/// The maximum length of what a message holds in front of a statement.
 const FENCES: usize = 1024;
 
-/// How often a file is tried that could not get a lock on a table.
+/// How often a file is tried that cannot get a lock on a table.
 const TRIES: u32 = 10;
 
-/// A statement without the comments in front of it.
+/// Returns a statement without the comments in front of it.
 fn behind_comments(sql: &str) -> &str {
     let sql = sql.trim_start();
     let rest = match (sql.strip_prefix("--"), sql.strip_prefix("/*")) {
@@ -116,16 +116,15 @@ fn behind_comments(sql: &str) -> &str {
 }
 
 impl<'m> Job<'m> {
-    /// The statements, as they will be sent.
+    /// Returns the statements as they will be sent.
     pub(crate) fn statements(&self) -> Vec<String> {
         self.statements.iter().map(|(range, _)| self.sent(range)).collect()
     }
 
-    /// A statement as it is sent.
     fn sent(&self, range: &Range<usize>) -> String {
         match self.reading {
             Reading::Plain => self.text(range).to_owned(),
-            // The Python tool's files escape a colon that begins no parameter.
+            // In the Python tool's files, `\:` escapes a colon that starts no parameter.
             Reading::Python => self.text(range).replace("\\:", ":"),
         }
     }
@@ -143,8 +142,9 @@ impl<'m> Job<'m> {
         }
     }
 
-    /// Whether something of the file outlives its transactions: its statements need one session, and
-    /// a pooler gives them several, and what they leave to other programs.
+    /// Whether something of the file outlives its transactions. Such statements need one session,
+    /// but a pooler spreads them over several sessions, and passes what they leave to other
+    /// programs.
     pub(crate) fn needs_session(&self) -> bool {
         let off = self.transaction == Transaction::Off;
         let leaves = |sql: &str| {
@@ -159,7 +159,8 @@ impl<'m> Job<'m> {
         self.statements.iter().any(|(range, _)| leaves(self.text(range)))
     }
 
-    /// Whether a statement of the file ends what its session holds, whoever made it (PostgreSQL).
+    /// Whether a statement of the file ends objects of its session, including those of others
+    /// (PostgreSQL).
     pub(crate) fn empties_session(&self) -> bool {
         let empties = |sql: &str| {
             let sql = behind_comments(sql).to_ascii_uppercase();
@@ -175,13 +176,13 @@ impl<'m> Job<'m> {
         self.statements.iter().any(|(range, _)| empties(self.text(range)))
     }
 
-    /// Whether the file may make a trigger.
+    /// Whether the file may create a trigger.
     pub(crate) fn mentions_trigger(&self) -> bool {
         let mut texts = self.statements.iter().map(|(range, _)| self.text(range));
         texts.any(|sql| sql.to_ascii_uppercase().contains("TRIGGER"))
     }
 
-    /// Whether the file's text takes the place of an older one.
+    /// Whether the file replaces an older text of itself.
     pub(crate) fn replaces(&self) -> bool {
         self.action == Action::Reapply && self.migration.kind() == Kind::RunsOnChange
     }
@@ -196,7 +197,8 @@ impl<'m> Job<'m> {
         }
     }
 
-    /// The mode, as far as the server takes messages of that size.
+    /// Returns the mode. If the server does not accept a message of the file's length, the file is
+    /// split into several.
     fn mode_of(&self, session: &Session<'_>) -> Mode {
         let mode = self.mode(session.dialect);
         let length: usize = self.statements.iter().map(|(range, _)| range.len() + 2).sum();
@@ -206,7 +208,7 @@ impl<'m> Job<'m> {
         }
     }
 
-    /// Refuses a statement that the server would end the connection for.
+    /// Refuses a statement that is so large that the server would close the connection.
     fn fits(&self, session: &Session<'_>) -> Result<(), Error> {
         let limit = session.largest_message;
         let too_large =
@@ -217,7 +219,7 @@ impl<'m> Job<'m> {
         }
     }
 
-    /// Executes the file and records it; `label` names it to the server's operator.
+    /// Executes the file and records it. `label` shows the file to the server's operator.
     pub(crate) async fn run(
         &self,
         session: &mut Session<'_>,
@@ -236,14 +238,14 @@ impl<'m> Job<'m> {
                 Err(halt) => halt,
             };
             if halt.role == Purpose::Reset && halt.cause.kind != CauseKind::Lost {
-                // The file is committed: what is left to do is to take its settings back.
+                // The file is committed. Only its settings remain to be reset.
                 session.reset().await;
                 return Ok(());
             }
             if halt.cause.kind == CauseKind::Lost {
                 return Err(self.interrupted(halt, mode));
             }
-            // What failed is undone before anybody is told.
+            // Undo what failed before the failure is reported.
             let found = self.look_after(session, &halt, mode).await;
             let again = halt.again.filter(|_| halt.cause.is_contended() && attempt < TRIES);
             let Some(again) = again else { return Err(self.explain(session, halt, found)) };

@@ -1,4 +1,4 @@
-//! Questions: read only, without a lock, and without making a table.
+//! Queries: they only read, take no lock, and create no table.
 
 mod lock;
 
@@ -17,11 +17,11 @@ use crate::run::read_state;
 use crate::state::NamespaceOptions;
 use crate::target::{Connect, ConnectionSource, Source, Target};
 
-/// A question to a database: `.await` it.
+/// A query on a database: `.await` it.
 ///
 /// # Errors
 ///
-/// An [`Error`] when the database cannot be asked, or the answer is one.
+/// Returns an [`Error`] when the database cannot be queried, or when the result is an error.
 #[must_use = "a question is not asked until it is awaited"]
 pub struct Query<'t, T> {
     source: Source<'t>,
@@ -31,10 +31,10 @@ pub struct Query<'t, T> {
     ask: Ask<T>,
 }
 
-/// Asks one question.
+/// The function that runs one query.
 type Ask<T> = for<'a> fn(&'a Question, &'a mut dyn Connect) -> BoxFuture<'a, Result<T, Error>>;
 
-/// What a question is about.
+/// The input of a query.
 struct Question {
     set: Migrations,
     options: NamespaceOptions,
@@ -53,26 +53,26 @@ impl<'t, T> Query<'t, T> {
         Query { source, set: set.clone(), options, policy: Policy::default(), ask }
     }
 
-    /// The schema (MySQL: the database) to look in, instead of the connection's own.
+    /// Sets the schema (MySQL: the database) to read. The default is the connection's own.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.options.schema = Some(schema.into());
         self
     }
 
-    /// Trusts a PostgreSQL role that owns jetbase's tables, or their schema: see
+    /// Trusts a PostgreSQL role that owns jetbase's tables or their schema. See
     /// [`Run::trust_owner`](crate::Run::trust_owner).
     pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
         self.options.trusted.push(role.into());
         self
     }
 
-    /// Skips a validation; it can be called for several.
+    /// Skips a validation. Call it again to skip another one.
     pub fn skip(mut self, validation: Validation) -> Self {
         self.policy.skip.push(validation);
         self
     }
 
-    /// What to think of versions that are newer than all of the set.
+    /// Sets how to treat applied versions that are newer than the whole set.
     pub fn ahead(mut self, ahead: Ahead) -> Self {
         self.policy.ahead = ahead;
         self
@@ -99,17 +99,17 @@ impl<'t, T: Send + 't> IntoFuture for Query<'t, T> {
     }
 }
 
-/// What is applied, and what is pending.
+/// The applied and the pending migrations of a database.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
     /// The history, in the order of execution.
     pub applied: Vec<Record>,
-    /// What a run would execute, in its order.
+    /// The migrations that a run would execute, in that order.
     pub pending: Vec<Pending>,
-    /// What a run would leave alone though somebody may expect it.
+    /// The migrations that a run would skip although they may be expected to run.
     pub skipped: Vec<Skipped>,
-    /// Why a run would refuse.
+    /// The reasons why a run would refuse.
     pub problems: Vec<Problem>,
 }
 
@@ -117,9 +117,9 @@ pub struct Status {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Pending {
-    /// The file's name.
+    /// The name of the file.
     pub file: String,
-    /// The version of a versioned migration.
+    /// The version, if the migration is versioned.
     pub version: Option<String>,
     /// The description.
     pub description: String,
@@ -143,7 +143,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// What is applied, and what is pending.
+/// Returns the applied and the pending migrations.
 pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Status> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
@@ -152,7 +152,7 @@ pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, S
                 plan(&question.set, &history, &Goal::Upgrade(Until::End), &question.policy);
             let (planned, problems) = match planned {
                 Ok(planned) => (planned, Vec::new()),
-                // What would be pending if somebody skipped the validations.
+                // Plan again without validations, to list what would be pending.
                 Err(Refusal { problems }) => {
                     let policy = Policy { skip: vec![Validation::All], ..question.policy.clone() };
                     let goal = Goal::Upgrade(Until::End);
@@ -172,10 +172,11 @@ pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, S
     })
 }
 
-/// The rows of the history, in the order in which they were applied.
+/// The history: one row for each applied migration.
 #[derive(Clone, Debug)]
 pub struct History {
-    /// The rows; a repeatable stands where it ran last.
+    /// The rows, in the order in which they were applied. A repeatable has the position of its
+    /// latest run.
     pub records: Vec<Record>,
 }
 
@@ -192,7 +193,7 @@ impl fmt::Display for History {
     }
 }
 
-/// What has been applied, and when.
+/// Returns what has been applied, and when.
 pub fn history<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, History> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
@@ -204,7 +205,7 @@ pub fn history<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, 
     })
 }
 
-/// The highest applied version; `None` before the first.
+/// Returns the highest applied version, or `None` if no version is applied.
 pub fn current<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Option<Version>> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
@@ -217,13 +218,13 @@ pub fn current<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, 
     })
 }
 
-/// A history that agrees with its set.
+/// The result of a successful validation: the history matches the set.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Validated {
-    /// How many rows were compared.
+    /// The number of rows that were compared.
     pub records: usize,
-    /// What is known to differ, and tolerated.
+    /// The differences that are known and tolerated.
     pub skipped: Vec<Skipped>,
 }
 
@@ -233,7 +234,7 @@ impl fmt::Display for Validated {
     }
 }
 
-/// Compares history and set: checksums, missing files, files that sort too low.
+/// Compares the history with the set: checksums, missing files, and files whose version is too low.
 pub fn validate<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Validated> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
@@ -247,13 +248,13 @@ pub fn validate<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t,
 /// Whether a program may start on a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Everything is applied.
+    /// Every migration of the set is applied.
     Ready,
-    /// A newer program has applied more.
+    /// A newer program has applied further migrations.
     Ahead,
-    /// These files are still pending.
+    /// Some files are still pending.
     Behind {
-        /// Their names, in running order.
+        /// The names of the files, in the order in which they would run.
         pending: Vec<String>,
     },
 }
@@ -278,9 +279,10 @@ impl fmt::Display for Readiness {
     }
 }
 
-/// Asks whether the database is at, or ahead of, the set: the readiness gate of a service.
+/// Returns whether the database is at the set, or ahead of it. Use it as the readiness check of a
+/// service.
 ///
-/// Drift is an error. It answers while somebody migrates, too.
+/// Drift is an error. The check also works while another process migrates.
 pub fn check<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Readiness> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {

@@ -1,21 +1,21 @@
-//! What a run has done.
+//! The report of a run.
 
 use std::fmt;
 use std::time::Duration;
 
 use jetbase_core::{Action, Kind, Skipped};
 
-/// What a run has done; on a failure, what it had done before.
+/// What a run has done. After a failure, what it had done before.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// The migrations that were executed and committed, in their order.
+    /// The migrations that were executed and committed, in order.
     pub applied: Vec<Applied>,
     /// The migrations that a dry run would execute.
     pub planned: Vec<Planned>,
-    /// What was left alone though somebody may expect it.
+    /// The migrations that were skipped although they may be expected to run.
     pub skipped: Vec<Skipped>,
-    /// Sentences for an operator.
+    /// Warnings for an operator.
     pub warnings: Vec<String>,
     /// How long the run waited for the lock.
     pub waited: Duration,
@@ -29,15 +29,15 @@ pub struct Report {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Applied {
-    /// The file's name.
+    /// The name of the file.
     pub file: String,
-    /// The version of a versioned migration.
+    /// The version, if the migration is versioned.
     pub version: Option<String>,
     /// The kind of migration.
     pub kind: Kind,
-    /// What was done with it.
+    /// What was done with the file.
     pub action: Action,
-    /// How long it took.
+    /// How long the migration took.
     pub elapsed: Duration,
 }
 
@@ -45,16 +45,16 @@ pub struct Applied {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Planned {
-    /// The file's name.
+    /// The name of the file.
     pub file: String,
-    /// What would be done with it.
+    /// What would be done with the file.
     pub action: Action,
-    /// The statements that would be sent, in their order.
+    /// The statements that would be sent, in order.
     pub statements: Vec<String>,
 }
 
 impl Report {
-    /// Whether nothing had to be done.
+    /// Whether there was nothing to do.
     #[must_use]
     pub fn is_up_to_date(&self) -> bool {
         self.applied.is_empty() && self.planned.is_empty()

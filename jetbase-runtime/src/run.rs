@@ -1,4 +1,4 @@
-//! Applying and rolling back: what a caller may ask for.
+//! Runs that upgrade and roll back: the public builders and their options.
 
 mod perform;
 mod work;
@@ -18,13 +18,13 @@ use crate::report::Report;
 use crate::state::NamespaceOptions;
 use crate::target::{Source, Target, source_of_url};
 
-/// What is asked for; the builders below fill it in.
+/// A request for one run. The builders below set its fields.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) set: Migrations,
     pub(crate) goal: Goal,
     pub(crate) policy: Policy,
-    /// How long to wait, or what is wrong with what the environment says about it.
+    /// How long to wait for the lock, or what is wrong with the value of `JETBASE_WAIT`.
     pub(crate) wait: Result<Wait, String>,
     pub(crate) options: NamespaceOptions,
     pub(crate) direct: Option<String>,
@@ -34,19 +34,20 @@ pub(crate) struct Request {
     pub(crate) cancel: Cancel,
 }
 
-/// What to do when a publication carries jetbase's tables to subscribers.
+/// What to do when a PostgreSQL publication contains jetbase's tables.
 ///
-/// A subscriber's copy would claim migrations that it has not, and carry the lock.
+/// A subscriber would receive a copy of the history and of the lock. The history would then list
+/// migrations that the subscriber's database does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Published {
-    /// Refuse, and say how to take the tables out.
+    /// Refuse to run, and say how to remove the tables from the publication.
     #[default]
     Refuse,
-    /// Run all the same.
+    /// Run anyway.
     Allow,
 }
 
-/// Whether anything is executed.
+/// Whether the run only reports what it would execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DryRun {
     No,
@@ -71,21 +72,22 @@ impl Request {
     }
 }
 
-/// Applies what is pending in a set.
+/// Applies the pending migrations of a set.
 ///
 /// The returned builder is a future: await it. See [`Run`].
 pub fn run<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Run<'t> {
     Run { source: target.source(), request: Request::new(set, Goal::Upgrade(Until::End)) }
 }
 
-/// Applies what is pending in a set, on the database behind a URL; see [`DatabaseUrl`](crate::DatabaseUrl).
+/// Applies the pending migrations of a set to the database behind a URL. See
+/// [`DatabaseUrl`](crate::DatabaseUrl).
 pub fn run_url(set: &Migrations, url: &str) -> Run<'static> {
     Run { source: source_of_url(url), request: Request::new(set, Goal::Upgrade(Until::End)) }
 }
 
-/// Rolls back the version applied last, or more.
+/// Rolls back the latest applied version. [`Rollback`] has options to roll back more.
 ///
-/// The returned builder is a future: await it. See [`Rollback`].
+/// The returned builder is a future: await it.
 pub fn rollback<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Rollback<'t> {
     Rollback {
         source: target.source(),
@@ -93,21 +95,20 @@ pub fn rollback<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Rollback<
     }
 }
 
-/// A run that applies what is pending: set options, then `.await` it.
+/// A run that applies pending migrations: set options, then `.await` it.
 ///
-/// `tracing` sees a span `jetbase.run` with the field `goal`, in it a span
-/// `jetbase.migration` with the field `file` for each file, and every
-/// [`Event`] as an event; their target is `jetbase`.
+/// The run opens a `tracing` span `jetbase.run` with the field `goal`. In it, each file has a span
+/// `jetbase.migration` with the field `file`. Every [`Event`] is also a `tracing` event. The target
+/// of all of them is `jetbase`.
 ///
-/// With a pool, or a URL, the work is done in a task of its own: when the
-/// future is dropped, the file in work is finished, and the lock is released.
-/// With `&mut` a connection the work ends where the future is dropped: the
-/// lock may then stay until somebody unlocks it.
+/// On a pool or a URL, the run works in a task of its own. When the future is dropped, that task
+/// finishes the current file and releases the lock. On a `&mut` connection, the run stops where the
+/// future is dropped. The lock may then stay held until it is unlocked by hand.
 ///
 /// # Errors
 ///
-/// An [`Error`] that names what happened, where, and what to do; it carries
-/// the report of what was applied before.
+/// Returns an [`Error`] that says what happened, where, and what to do. It contains the report of
+/// what was applied before the failure.
 #[derive(Debug)]
 #[must_use = "a run does nothing until it is awaited"]
 pub struct Run<'t> {
@@ -115,8 +116,8 @@ pub struct Run<'t> {
     request: Request,
 }
 
-/// A run that rolls back: set options, then `.await` it. See [`Run`] for what
-/// dropping it means, and for its errors.
+/// A run that rolls back: set options, then `.await` it. See [`Run`] for its errors and for what
+/// happens when it is dropped.
 #[derive(Debug)]
 #[must_use = "a rollback does nothing until it is awaited"]
 pub struct Rollback<'t> {
@@ -127,58 +128,62 @@ pub struct Rollback<'t> {
 macro_rules! options {
     ($Builder:ident) => {
         impl<'t> $Builder<'t> {
-            /// How long to wait while somebody else holds the lock; without it, what the
-            /// environment's `JETBASE_WAIT` says (`30s`, `never`), else [`Wait::Patiently`].
+            /// Sets how long to wait while another process holds the lock. The default is the value
+            /// of the environment variable `JETBASE_WAIT` (`30s`, `never`), else
+            /// [`Wait::Patiently`].
             pub fn wait(mut self, wait: Wait) -> Self {
                 self.request.wait = Ok(wait);
                 self
             }
 
-            /// The schema (MySQL: the database) to work in, instead of the connection's own.
+            /// Sets the schema (MySQL: the database) to work in. The default is the connection's
+            /// own.
             pub fn schema(mut self, schema: impl Into<String>) -> Self {
                 self.request.options.schema = Some(schema.into());
                 self
             }
 
-            /// The PostgreSQL role to work as, as `SET ROLE` would.
+            /// Sets the PostgreSQL role to work as, like `SET ROLE`.
             pub fn role(mut self, role: impl Into<String>) -> Self {
                 self.request.options.role = Some(role.into());
                 self
             }
 
-            /// Trusts a PostgreSQL role that owns jetbase's tables, or their schema.
+            /// Trusts a PostgreSQL role that owns jetbase's tables or their schema.
             ///
-            /// Trusted without it: the role that migrates, superusers, and the owner of the database. A
-            /// table of anybody else is refused if a trigger, a rule, a policy, a default or anything
-            /// else of it could run code of its owner with the rights of the role that migrates.
+            /// Always trusted are the role that migrates, superusers, and the owner of the
+            /// database. A table of any other owner is refused if a trigger, a rule, a policy, a
+            /// default or anything else on it could run the owner's code with the rights of the
+            /// role that migrates.
             pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
                 self.request.options.trusted.push(role.into());
                 self
             }
 
-            /// A URL that leads past a pooler to the same database: over it, a dead holder is
-            /// recovered at once. Without it, what the environment's `JETBASE_DIRECT_URL` says.
+            /// Sets a URL that reaches the same database without a pooler. Over it, the lock of a
+            /// dead holder is recovered at once. The default is the value of the environment
+            /// variable `JETBASE_DIRECT_URL`.
             pub fn direct_url(mut self, url: impl Into<String>) -> Self {
                 self.request.direct = Some(url.into());
                 self
             }
 
-            /// What to do when a PostgreSQL publication carries jetbase's tables to subscribers.
+            /// Sets what to do when a PostgreSQL publication contains jetbase's tables.
             pub fn published(mut self, published: Published) -> Self {
                 self.request.published = published;
                 self
             }
 
-            /// Hears what happens, as it happens.
+            /// Calls a function with each event, as it happens.
             ///
-            /// A panic in the function stops the run before the next file; it goes on when the lock is
-            /// released and the connection is given back.
+            /// A panic in the function stops the run before the next file. The panic resumes after
+            /// the lock is released and the connection is returned.
             pub fn on_event(mut self, listen: impl FnMut(&Event) + Send + 'static) -> Self {
                 self.request.listener = Listener::new(listen, &self.request.cancel);
                 self
             }
 
-            /// Reports what would be done, and takes no lock.
+            /// Reports what the run would do. Nothing is executed, and no lock is taken.
             pub fn dry_run(mut self) -> Self {
                 self.request.dry_run = DryRun::Yes;
                 self
@@ -200,33 +205,33 @@ options!(Run);
 options!(Rollback);
 
 impl Run<'_> {
-    /// Applies versions up to and with this one; repeatables run as ever.
+    /// Applies versions up to and including this one. Repeatables run as usual.
     ///
-    /// It is one of the generated `versions`, or a [`Version`].
+    /// The version is a variant of the generated `versions`, or a [`Version`].
     pub fn to_version(mut self, version: impl Into<Version>) -> Self {
         self.request.goal = Goal::Upgrade(Until::Version(version.into()));
         self
     }
 
-    /// Applies at most this many versions; repeatables run as ever.
+    /// Applies at most this many versions. Repeatables run as usual.
     pub fn count(mut self, count: usize) -> Self {
         self.request.goal = Goal::Upgrade(Until::Count(count));
         self
     }
 
-    /// Skips a validation; it can be called for several.
+    /// Skips a validation. Call it again to skip another one.
     pub fn skip(mut self, validation: Validation) -> Self {
         self.request.policy.skip.push(validation);
         self
     }
 
-    /// What to do when a newer program has migrated the database already.
+    /// Sets what to do when a newer program has already migrated the database.
     pub fn ahead(mut self, ahead: Ahead) -> Self {
         self.request.policy.ahead = ahead;
         self
     }
 
-    /// When `RA__` files run.
+    /// Sets when `RA__` files run.
     pub fn repeat(mut self, repeat: Repeat) -> Self {
         self.request.policy.repeat = repeat;
         self
@@ -242,7 +247,7 @@ impl Rollback<'_> {
 
     /// Rolls back every version above this one, which must be applied.
     ///
-    /// It is one of the generated `versions`, or a [`Version`].
+    /// The version is a variant of the generated `versions`, or a [`Version`].
     pub fn to_version(mut self, version: impl Into<Version>) -> Self {
         self.request.goal = Goal::Rollback(Until::Version(version.into()));
         self

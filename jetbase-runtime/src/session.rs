@@ -1,4 +1,4 @@
-//! One connection that does a whole run, and every message that it sends.
+//! The session of a run: one connection, and every message that it sends.
 
 mod isolation;
 mod probe;
@@ -18,7 +18,7 @@ use crate::lock::{Claim, Limit, Liveness};
 use crate::state::{DatabaseState, Namespace, records, untrusted, untrusted_tables};
 use crate::target::{Connect, DedicatedConnection, Owner, Reconnect};
 
-/// A run's own connection, with all words of its templates.
+/// A run's own connection, with the bindings of its templates.
 pub(crate) struct Session<'c> {
     connection: Box<dyn Connection + 'c>,
     pub(crate) owner: Owner,
@@ -26,66 +26,68 @@ pub(crate) struct Session<'c> {
     pub(crate) sql: &'static Sql,
     pub(crate) fill: Bindings,
     pub(crate) namespace: Namespace,
-    /// How the life of this session can be proved.
+    /// How the liveness of this session can be checked.
     pub(crate) liveness: Liveness,
-    /// Whether other servers write to the same tables: then only ids of this one can be judged.
+    /// Whether other servers write to the same tables. If so, only ids of this server can be
+    /// judged.
     pub(crate) topology: Topology,
-    /// Whether a pooler stands before the server: no session is ours alone.
+    /// Whether a pooler stands in front of the server. If so, the run has no server session to
+    /// itself.
     pub(crate) pooled: bool,
-    /// What tells this server from others.
+    /// The identity of the server, which distinguishes it from others.
     pub(crate) server: String,
-    /// The history table was there at the first look.
+    /// Whether the history table existed when the state was read.
     pub(crate) has_history: bool,
-    /// Both tables are there.
+    /// Whether both tables exist.
     pub(crate) has_tables: bool,
-    /// The file of an SQLite database.
+    /// The file, if this is an SQLite database.
     pub(crate) file: Option<String>,
-    /// Whether SQLite checks foreign keys for the connection's owner.
+    /// Whether the connection's owner lets SQLite check foreign keys.
     pub(crate) foreign_keys: bool,
-    /// There is a table for replaced texts.
+    /// Whether there is a table for replaced texts.
     pub(crate) keeps_superseded: bool,
-    /// The publications that would carry our tables to subscribers.
+    /// The publications that contain jetbase's tables.
     pub(crate) published: Vec<String>,
-    /// What we hold, or may hold, the lock as.
+    /// The claim under which the run holds the lock, or may hold it.
     pub(crate) claim: Option<Claim>,
-    /// Who can change the tables while the run works.
+    /// Who can change jetbase's tables while the run works.
     pub(crate) ownership: Ownership,
-    /// The largest message that MySQL takes.
+    /// The size of the largest message that MySQL accepts.
     pub(crate) largest_message: usize,
     /// Whether rows that a file writes may fire triggers (MySQL).
     pub(crate) has_triggers: bool,
-    /// How long answers are waited for, while the run works towards the lock.
+    /// The limit for each answer, until the run has the lock and while it releases it.
     limit: Option<Limit>,
-    /// Opens one more connection like this one.
+    /// Opens another connection of the same kind.
     reconnect: Option<Reconnect>,
-    /// What every connection of the run needs at its beginning.
+    /// The statements that every connection of the run executes first.
     setup: Vec<String>,
     /// What the session held before the first file.
     snapshot: Option<Snapshot>,
     /// The settings of other modules that the files name (PostgreSQL).
     custom_names: Vec<String>,
-    /// Whether a file has run in this session.
     used: bool,
-    /// What puts the caller's own settings back.
+    /// The statements that restore the caller's own settings.
     restore: Vec<String>,
 }
 
 /// Who can change jetbase's tables while a run works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
-    /// Only roles that are trusted.
+    /// Only trusted roles.
     Trusted,
-    /// Others too: each transaction of ours checks the tables first.
+    /// Other roles too. Each transaction of jetbase checks the tables first.
     Shared,
 }
 
-/// What marks a session as ours alone: a pooler does not pass it on.
+/// Returns a random value that marks a session as used by this run only, and not passed on by a
+/// pooler.
 pub(crate) fn nonce() -> String {
     format!("{:016x}", fastrand::u64(..))
 }
 
 impl<'c> Session<'c> {
-    /// Opens the run's own connection, and makes sure that it is in the namespace of the state.
+    /// Opens the run's own connection, and checks that it is in the namespace of the state.
     pub(crate) async fn open(
         origin: &'c mut dyn Connect,
         state: &DatabaseState,
@@ -98,7 +100,7 @@ impl<'c> Session<'c> {
         Session::over(dedicated, dialect, state, nonce, limit).await
     }
 
-    /// Makes a session of a connection that is open already.
+    /// Makes a session from a connection that is already open.
     pub(crate) async fn over(
         dedicated: DedicatedConnection<'c>,
         dialect: Dialect,
@@ -121,7 +123,8 @@ impl<'c> Session<'c> {
             "to_regclass({lock_name}), to_regclass({migrations_name}), to_regclass({superseded_name})",
         );
         let fill = fill.expression("guarded", &guarded).nested("untrusted", sql.untrusted);
-        // Nobody else knows it: a file that has set the seed does not decide what the next one draws.
+        // The seed is random and secret: a file that sets the seed does not decide the next file's
+        // random numbers.
         let fill = fill.expression("seed", &fastrand::f64().to_string());
         let fill =
             fill.literal("user", &namespace.user).nested("owners_trusted", sql.owners_trusted);
@@ -158,18 +161,20 @@ impl<'c> Session<'c> {
         Ok(session)
     }
 
-    /// Settings while the run waits for the lock, or gives it back: each statement waits a second
-    /// at most for the locks of others, and no answer is waited for longer than the limit.
+    /// Sets the settings for the time in which the run waits for the lock or releases it. Each
+    /// statement waits at most a second for the locks of others, and no answer is awaited for
+    /// longer than the limit.
     pub(crate) async fn wait_within(&mut self, limit: Limit) {
         self.limit = Some(limit);
         if !self.sql.waiting.is_empty() {
             let settings = self.sql.waiting.join(";\n");
-            // Each is our own to set: where one is refused, the answers are limited all the same.
+            // Each setting concerns this session only. If one is refused, the answers are still
+            // limited.
             let _ = self.raw(&settings).await;
         }
     }
 
-    /// Settings while the run works: files may take their time.
+    /// Sets the settings for the execution of files, which may take as long as they need.
     pub(crate) async fn work_without_limit(&mut self) {
         self.limit = None;
         if self.dialect == Dialect::Sqlite {
@@ -178,7 +183,7 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// Sends a template of ours that reads, whatever the session's timeouts are.
+    /// Sends a template that reads jetbase's tables, independent of the session's timeouts.
     pub(crate) async fn send(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
         let guard = self.guard(self.sql.guard_reading);
         let mut again = 0;
@@ -191,18 +196,18 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// Sends a template of ours that reads no table of ours.
+    /// Sends a template that reads none of jetbase's tables.
     pub(crate) async fn ask(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
         self.send_behind(self.sql.reading, &[], template).await
     }
 
-    /// Sends a template of ours that writes, whatever the session's defaults are.
+    /// Sends a template that writes, independent of the session's defaults.
     pub(crate) async fn write(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
         let guard = self.guard(self.sql.guard_writing);
         self.send_behind(self.sql.writing, guard, template).await
     }
 
-    /// The check of the tables, where others can change them.
+    /// Returns the check of the tables, if others can change them.
     pub(crate) fn guard(&self, guard: &'static [&'static str]) -> &'static [&'static str] {
         match self.ownership {
             Ownership::Shared => guard,
@@ -233,7 +238,7 @@ impl<'c> Session<'c> {
         Err(Failure { completed: own(failure.completed), cause })
     }
 
-    /// The failure of a check, in words.
+    /// Returns the failure of a table check with an explanation.
     pub(crate) async fn untrusted_or(&mut self, cause: Cause) -> Cause {
         let question = untrusted_tables(self.sql, self.fill.clone());
         let answer = self.raw(&question).await.unwrap_or_default();
@@ -245,19 +250,18 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// Sends a text as it is, and keeps its rows.
+    /// Sends a text unchanged, and keeps its rows.
     pub(crate) async fn raw(&mut self, sql: &str) -> Result<Vec<ResultSet>, Failure> {
         let limit = self.limit.map(|limit| limit.of_answer());
         send_within(self.connection.as_mut(), sql, Rows::Keep, limit).await
     }
 
-    /// Sends a text as it is, and forgets its rows.
+    /// Sends a text unchanged, and drops its rows.
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<Vec<ResultSet>, Failure> {
         let limit = self.limit.map(|limit| limit.of_answer());
         send_within(self.connection.as_mut(), sql, Rows::Drop, limit).await
     }
 
-    /// Whether the connection is gone.
     pub(crate) async fn is_gone(&mut self) -> bool {
         self.raw("SELECT 1").await.is_err_and(|failure| failure.cause.kind == CauseKind::Lost)
     }
@@ -271,8 +275,8 @@ impl<'c> Session<'c> {
         sets.first().map_or(Ok(Vec::new()), |set| records(&set.rows))
     }
 
-    /// Takes back what a failed file may have left in the session: nothing may reach the release of
-    /// the lock, the next try, or the caller.
+    /// Undoes what a failed file may have left in the session. Nothing of it may affect the release
+    /// of the lock, the next attempt, or the caller.
     pub(crate) async fn reset(&mut self) {
         let mut parts: Vec<String> = self.resetting(SessionEffect::Object).collect();
         if self.dialect == Dialect::MySql {
@@ -284,16 +288,16 @@ impl<'c> Session<'c> {
             parts.extend(self.sql.restore_settings.iter().map(|part| (*part).to_owned()));
         }
         if !parts.is_empty() {
-            // Each setting is the session's own: there is nothing to undo when one is refused.
+            // Each setting concerns this session only. If one is refused, there is nothing to undo.
             let _ = self.raw(&parts.join(";\n")).await;
         }
     }
 
-    /// What a message appends behind its COMMIT, for a file with that effect.
+    /// Returns the statements that a message appends after its COMMIT, for a file with that effect.
     pub(crate) fn resetting(&self, effect: SessionEffect) -> impl Iterator<Item = String> {
         let own = self.owner == Owner::Caller;
         let part = move |part: &&'static str| match *part {
-            // The caller's own settings, also those that no list shows, stay.
+            // The caller's own settings stay, including those that the server does not list.
             "RESET ALL" if own => RESET_BUT_THE_CALLERS,
             part => part,
         };
@@ -303,7 +307,8 @@ impl<'c> Session<'c> {
             let shared = pooled && SHARED_IN_POOL.contains(*part);
             !own && !shared
         };
-        // MySQL's are the caller's again when the session is closed: until then `settle` decides.
+        // On MySQL, the caller's settings return when the session is closed. Until then the
+        // template `session_settings` applies.
         let restore = match self.dialect {
             Dialect::Postgres => self.restore.as_slice(),
             Dialect::MySql | Dialect::Sqlite => &[],
@@ -315,7 +320,7 @@ impl<'c> Session<'c> {
         all.filter(move |_| effect > SessionEffect::Nothing)
     }
 
-    /// Counts the rows without parents that were there before us: only new ones are refused.
+    /// Counts the rows whose parents were already missing. Only new ones are refused.
     pub(crate) async fn count_orphans(&mut self) {
         if !self.foreign_keys {
             return;
@@ -328,18 +333,18 @@ impl<'c> Session<'c> {
                     .and_then(|row| row.text(0).parse().ok());
                 self.fill = self.fill.clone().number("orphans", count.unwrap_or(0));
             }
-            // A schema whose references cannot be checked now cannot be checked behind a file either.
+            // If the references of a schema cannot be checked now, they cannot be checked after a
+            // file either.
             Err(_) => self.fill = self.fill.clone().number("orphans", i64::MAX),
         }
     }
 
-    /// Ends the session.
     pub(crate) async fn close(mut self) {
         if self.dialect == Dialect::Sqlite && self.foreign_keys {
             let _ = self.raw("PRAGMA foreign_keys = ON").await;
         }
         if self.owner == Owner::Caller {
-            // The caller's settings, whatever the run has needed instead.
+            // Restore the caller's settings that the run has changed.
             let _ = self.restore_snapshot().await;
         }
         if self.dialect != Dialect::Postgres {
@@ -347,31 +352,32 @@ impl<'c> Session<'c> {
                 let _ = self.raw(&part).await;
             }
         }
-        // A memory database lives in its connection; a file is better opened afresh.
+        // A memory database exists only in its connection. For a file, a new connection is safer.
         let end = if self.file.is_some() { End::Close } else { End::Reuse };
         self.connection.finish(end).await;
     }
 }
 
-/// Takes back what a file has set on the caller's connection; what the caller has set follows.
+/// Resets what a file has set on the caller's connection. The statements of `restore` then set the
+/// caller's values.
 const RESET_BUT_THE_CALLERS: &str =
     "SELECT pg_catalog.set_config(name, reset_val, false) FROM pg_catalog.pg_settings
   WHERE source OPERATOR(pg_catalog.=) 'session' AND name OPERATOR(pg_catalog.!~~) 'transaction%'
     AND name OPERATOR(pg_catalog.<>) 'seed'";
 
-/// What several clients share in a session behind a pooler.
+/// The statements that affect other clients of a session behind a pooler.
 const SHARED_IN_POOL: &[&str] = &["DEALLOCATE ALL", "UNLISTEN *"];
 
-/// Who writes to the tables of a database.
+/// Which servers write to the tables of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topology {
-    /// One server, whatever its name was before.
+    /// One server, even if its name has changed.
     SingleWriter,
-    /// The nodes of a cluster, or another server through a subscription.
+    /// Several nodes of a cluster, or another server through a subscription.
     Cluster,
 }
 
-/// The tables' names as literals.
+/// Binds the tables' names as literals.
 fn names(fill: Bindings, namespace: &Namespace) -> Bindings {
     let (lock, migrations) = (fill.fill("{lock}"), fill.fill("{migrations}"));
     fill.literal("lock_name", &lock)

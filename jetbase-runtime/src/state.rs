@@ -1,4 +1,4 @@
-//! The first look: where a command works, as whom, and what has been applied there.
+//! The database state: where a command works, as which user, and what is applied there.
 
 mod message;
 
@@ -10,40 +10,40 @@ use crate::dialect::{Bindings, Sql};
 use crate::error::Error;
 use crate::lock::Limit;
 
-/// Where a command works, and as whom; settled once, by the first look.
+/// The schema in which a command works, and its user. It is fixed once, when the database state is
+/// read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Namespace {
     /// The schema (PostgreSQL), the database (MySQL), or `main` (SQLite).
     pub(crate) schema: String,
     pub(crate) user: String,
     pub(crate) search_path: String,
-    /// The database, where a schema is not one.
+    /// The database, if a schema is not a database.
     pub(crate) database: String,
     pub(crate) syntax: Option<Syntax>,
-    /// The roles that the caller trusts.
     pub(crate) trusted: Vec<String>,
 }
 
-/// What the caller fixes about the place.
+/// The options with which a caller fixes the namespace.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NamespaceOptions {
     pub(crate) schema: Option<String>,
     pub(crate) role: Option<String>,
-    /// The roles whose tables may run code, besides those that are trusted anyway.
+    /// The roles whose tables may run code, in addition to those that are always trusted.
     pub(crate) trusted: Vec<String>,
 }
 
-/// What the first look shows.
+/// What the first message to the database returns.
 #[derive(Clone, Debug)]
 pub(crate) struct DatabaseState {
     pub(crate) namespace: Namespace,
-    /// `None` where there is no history table yet.
+    /// The rows of the history; `None` if there is no history table yet.
     pub(crate) history: Option<Vec<Record>>,
-    /// Who holds the lock, or left it behind.
+    /// The process id in the lock row, whether its owner is alive or dead.
     pub(crate) left: Option<String>,
 }
 
-/// Reads the state of the database: one message, no lock, no change.
+/// Reads the state of the database with one message, without a lock and without a change.
 pub(crate) async fn read_database_state(
     connection: &mut dyn Connection,
     dialect: Dialect,
@@ -99,7 +99,7 @@ pub(crate) fn untrusted_tables(sql: &Sql, fill: Bindings) -> String {
     parts.map(|part| fill.fill(part)).collect::<Vec<_>>().join(";\n")
 }
 
-/// The answer to [`untrusted_tables`] as an error.
+/// Turns the answer to [`untrusted_tables`] into an error.
 pub(crate) fn untrusted(answer: &ResultSet) -> Option<Error> {
     let row = answer.rows.first()?;
     let (table, owner, fault) = (row.text(0), row.text(1), row.text(2));
@@ -111,7 +111,7 @@ pub(crate) fn untrusted(answer: &ResultSet) -> Option<Error> {
 }
 
 impl NamespaceOptions {
-    /// What a set asks for.
+    /// Returns the options that a set asks for.
     pub(crate) fn of(set: &Migrations) -> Self {
         NamespaceOptions {
             schema: set.options().schema.map(str::to_owned),
@@ -119,7 +119,7 @@ impl NamespaceOptions {
         }
     }
 
-    /// What this dialect cannot fulfil.
+    /// Returns why this dialect cannot meet the options, if it cannot.
     fn fault(&self, dialect: Dialect) -> Option<String> {
         match (dialect, &self.schema, &self.role) {
             (Dialect::Sqlite, Some(schema), _) if schema != "main" => Some(format!(
@@ -141,7 +141,7 @@ pub(crate) fn in_transaction() -> Error {
     )
 }
 
-/// Fixes the place from the facts of a look.
+/// Makes the namespace from the facts of the first message.
 fn namespace_of(
     dialect: Dialect,
     facts: &Row,
@@ -190,7 +190,7 @@ fn namespace_of(
         schema: schema.to_owned(),
         user: options.role.clone().unwrap_or_else(|| facts.text(1).to_owned()),
         search_path: match (&options.schema, dialect) {
-            // As the Python tool does: the schema alone.
+            // Show the schema alone, like the Python tool.
             (Some(schema), Dialect::Postgres) => format!("\"{}\"", schema.replace('"', "\"\"")),
             _ => facts.text(2).to_owned(),
         },
@@ -200,7 +200,7 @@ fn namespace_of(
     })
 }
 
-/// Reads the rows of `jetbase_migrations`, each behind the number of all rows.
+/// Reads the rows of `jetbase_migrations`. Each row begins with the number of all rows.
 pub(crate) fn records(rows: &[Row]) -> Result<Vec<Record>, Error> {
     let count: usize = rows.first().and_then(|row| row.text(0).parse().ok()).unwrap_or(rows.len());
     if count == 0 {

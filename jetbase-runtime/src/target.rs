@@ -1,4 +1,4 @@
-//! What a command can work on: pools, connections and URLs of three databases.
+//! The targets of a command: pools, connections and URLs of three databases.
 
 mod connect;
 
@@ -12,11 +12,11 @@ use jetbase_core::Dialect;
 use self::connect::{acquire, connect, nothing, reconnect};
 use crate::connection::{Cause, Connection, Guard, Held};
 
-/// A database that jetbase can migrate: a reference to a pool, or a mutable
-/// reference to one connection.
+/// A database that jetbase can migrate: a reference to a pool, or a mutable reference to a
+/// connection.
 ///
-/// It is implemented for `&PgPool`, `&MySqlPool`, `&SqlitePool`, and for
-/// `&mut` their connections, each with the feature of the same name.
+/// It is implemented for `&PgPool`, `&MySqlPool`, `&SqlitePool`, and for `&mut` their connections.
+/// Each implementation needs the feature of its database: `postgres`, `mysql` or `sqlite`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a database that jetbase can migrate",
     label = "expected `&PgPool`, `&MySqlPool`, `&SqlitePool`, or `&mut` one of their connections",
@@ -30,23 +30,23 @@ pub trait Target<'t>: sealed::Sealed<'t> {}
 impl<'t, T: sealed::Sealed<'t>> Target<'t> for T {}
 
 pub(crate) mod sealed {
-    /// Keeps [`Target`](super::Target) ours.
+    /// Prevents other crates from implementing [`Target`](super::Target).
     pub trait Sealed<'t> {
-        /// The way to connections.
+        /// Returns the source of connections.
         fn source(self) -> super::Source<'t>;
     }
 }
 
-/// The way from a target to its connections.
+/// The source of connections of a target.
 pub struct Source<'t>(pub(crate) ConnectionSource<'t>);
 
-/// What is known about a target's connections.
+/// How a target provides connections.
 pub(crate) enum ConnectionSource<'t> {
-    /// It can be moved into a task of its own.
+    /// The source can be moved into a task of its own.
     Shared(Box<dyn Connect>),
-    /// It lives as long as the caller's connection.
+    /// The source borrows the caller's connection.
     Borrowed(Box<dyn Connect + 't>),
-    /// There is none.
+    /// The target is not usable; the text says why.
     Broken(String),
 }
 
@@ -56,43 +56,42 @@ impl fmt::Debug for Source<'_> {
     }
 }
 
-/// A connection for the whole of a run, and whose it is.
+/// A connection for a whole run, with its owner.
 pub(crate) struct DedicatedConnection<'c> {
     pub(crate) connection: Box<dyn Connection + 'c>,
     pub(crate) owner: Owner,
-    /// Opens one more connection of the same kind; none where the run did not open this one.
+    /// Opens one more connection of the same kind. `None` if the run did not open this one.
     pub(crate) reconnect: Option<Reconnect>,
 }
 
-/// Opens one more connection of a run's own, and waits no longer than the limit.
+/// Opens one more connection for the run, within a time limit.
 pub(crate) type Reconnect =
     Arc<dyn Fn(Duration) -> BoxFuture<'static, Result<Box<dyn Connection>, Cause>> + Send + Sync>;
 
-/// Whose connection a run works on.
+/// Who owns the connection that a run works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// We made it for this run.
+    /// The run opened it.
     Run,
-    /// A pool made it.
+    /// A pool opened it.
     Pool,
-    /// The caller made it.
+    /// The caller opened it.
     Caller,
 }
 
 /// Opens connections to one database.
 pub(crate) trait Connect: Send {
-    /// The database's dialect.
     fn dialect(&self) -> Dialect;
 
-    /// A connection for one short look. Where no pool does it, a server that is starting, or full,
-    /// is waited for.
+    /// Returns a connection for a short read. Without a pool, it waits while the server is starting
+    /// or full.
     fn connect_for_reading(
         &mut self,
         patience: Duration,
     ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>>;
 
-    /// A connection for a whole run; `nonce` becomes a setting of its session, where that is
-    /// possible. A server that is starting, or full, is waited for.
+    /// Returns a connection for a whole run. It waits while the server is starting or full. Where
+    /// possible, `nonce` becomes a setting of the session.
     fn connect_for_run(
         &mut self,
         nonce: String,
@@ -100,7 +99,7 @@ pub(crate) trait Connect: Send {
     ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>>;
 }
 
-/// A URL, and the connection that a look has opened already.
+/// A URL, and the connection that reading the database state has already opened.
 struct Url<DB: sqlx::Database> {
     options: <DB::Connection as sqlx::Connection>::Options,
     connection: Option<Box<DB::Connection>>,
@@ -122,7 +121,7 @@ macro_rules! target {
                     patience: Duration,
                 ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
                     Box::pin(async move {
-                        // An idle connection needs no ping: the look itself is one.
+                        // An idle connection needs no ping: the read itself shows whether it works.
                         let connection = match self.try_acquire() {
                             Some(connection) => connection,
                             None => acquire(self, patience).await?,
@@ -142,7 +141,8 @@ macro_rules! target {
                         let (held, reconnect) = match owner {
                             Owner::Run => {
                                 let options = Options::clone(&self.connect_options());
-                                // Where connections are scarce, our own idle one makes room.
+                                // If the server has no free connection, the idle one of this pool
+                                // is closed to make room.
                                 let make_room = || -> BoxFuture<'static, ()> {
                                     let idle = self.try_acquire();
                                     Box::pin(async move {
@@ -221,7 +221,8 @@ macro_rules! target {
                     patience: Duration,
                 ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
                     Box::pin(async move {
-                        // Only a connection that carries this run's nonce can prove anything.
+                        // The session lock is only usable on a connection that has this run's
+                        // nonce.
                         let kept = self.connection.take().filter(|_| $owner == Owner::Pool);
                         let connection = match kept {
                             Some(connection) => connection,
@@ -267,7 +268,7 @@ target!("sqlite", Dialect::Sqlite, sqlx::Sqlite, sqlx::SqliteConnection, Owner::
 
 /// The database behind a URL: `postgres://…`, `mysql://…`, `mariadb://…` or `sqlite://…`.
 ///
-/// It is a [`Target`] for programs on another version of sqlx, or on none.
+/// It is a [`Target`] for programs that use another version of sqlx, or no sqlx at all.
 #[derive(Clone, Copy)]
 pub struct DatabaseUrl<'u>(pub &'u str);
 

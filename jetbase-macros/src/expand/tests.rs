@@ -3,7 +3,7 @@ use std::fs;
 use super::*;
 use crate::migrations_dir::Warnings;
 
-/// What a call over these files becomes, with the temporary folder written as `/crate`.
+/// Returns the expansion of a call over these files, with the temporary folder written as `/crate`.
 fn expanded(call: TokenStream, files: &[(&str, &str)]) -> String {
     expanded_with(call, files, Warnings::Show)
 }

@@ -1,15 +1,15 @@
-//! Database URLs, in the words of SQLAlchemy or of sqlx.
+//! Database URLs in the form of SQLAlchemy or of sqlx.
 
 use std::fmt;
 use std::path::Path;
 
 use jetbase_core::Dialect;
 
-/// Where a database is.
+/// The address of a database.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     dialect: Dialect,
-    /// The URL without its parameters, as sqlx reads it.
+    /// The URL without its parameters, in the form of sqlx.
     url: String,
     parameters: Vec<(String, String)>,
 }
@@ -21,7 +21,7 @@ impl fmt::Debug for Address {
     }
 }
 
-/// Parameters that SQLAlchemy's MySQL drivers and sqlx spell differently.
+/// Parameters with different names in SQLAlchemy's MySQL drivers and in sqlx.
 const MYSQL: [(&str, &str); 5] = [
     ("unix_socket", "socket"),
     ("ssl_ca", "ssl-ca"),
@@ -30,13 +30,13 @@ const MYSQL: [(&str, &str); 5] = [
     ("ssl_mode", "ssl-mode"),
 ];
 
-/// The parameters of SQLite URLs that sqlx knows; the others are Python's own.
+/// The parameters of SQLite URLs that sqlx knows. The others are for Python only.
 const SQLITE: [&str; 4] = ["mode", "cache", "immutable", "vfs"];
 
 impl Address {
-    /// Reads a URL; a relative file of SQLite lies below `base`.
+    /// Parses a URL. A relative file of SQLite is relative to `base`.
     ///
-    /// The error quotes nothing but the scheme: the rest may hold a password.
+    /// The error quotes only the scheme, because the rest may contain a password.
     pub(crate) fn parse(text: &str, base: &Path) -> Result<Self, String> {
         let text = text.trim();
         let Some((scheme, rest)) = text.split_once(':') else {
@@ -75,7 +75,7 @@ impl Address {
         self.dialect
     }
 
-    /// The URL for a command that writes: a missing SQLite file is made.
+    /// Returns the URL for a command that writes. A missing SQLite file is created.
     pub(crate) fn to_write(&self) -> String {
         match self.file() {
             Some(_) if !self.parameters.iter().any(|(key, _)| key == "mode") => {
@@ -85,7 +85,8 @@ impl Address {
         }
     }
 
-    /// The URL for a question: a missing SQLite file is an empty database, and stays missing.
+    /// Returns the URL for a query. A missing SQLite file counts as an empty database, and is not
+    /// created.
     pub(crate) fn to_ask(&self) -> String {
         match self.file() {
             Some(file) if !file.exists() && has_parent(file) => MEMORY.to_owned(),
@@ -136,8 +137,8 @@ fn sqlite(rest: &str, parameters: Vec<(String, String)>, base: &Path) -> Address
     Address { dialect: Dialect::Sqlite, url, parameters }
 }
 
-/// `sqlite:///a/b.db` is `a/b.db` for SQLAlchemy and `/a/b.db` for sqlx: the one
-/// that is there counts, else the one whose folder is there, else SQLAlchemy's.
+/// `sqlite:///a/b.db` is `a/b.db` for SQLAlchemy and `/a/b.db` for sqlx. Returns the one that
+/// exists, else the one whose folder exists, else SQLAlchemy's.
 fn three_slashes(path: &str, base: &Path) -> String {
     let absolute = format!("/{path}");
     if path.is_empty() || path == ":memory:" || path.starts_with('/') {
@@ -147,7 +148,7 @@ fn three_slashes(path: &str, base: &Path) -> String {
     let there_only = match (here.exists(), there.exists()) {
         (false, true) => true,
         (true, _) => false,
-        // Nobody keeps a database in the root.
+        // A database directly in the root folder is unlikely.
         (false, false) => path.contains('/') && !has_parent(&here) && has_parent(there),
     };
     if there_only { absolute } else { path.to_owned() }

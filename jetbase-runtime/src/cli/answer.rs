@@ -1,4 +1,4 @@
-//! What a command answers: text for people, an object for programs, a code for scripts.
+//! The answer of a command: text for people, an object for programs, a code for scripts.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -24,14 +24,14 @@ impl From<Code> for ExitCode {
     }
 }
 
-/// What a command says when it is done.
+/// The answer of a command that has succeeded.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    /// The result, for standard output.
+    /// The result as text, for standard output.
     pub(crate) text: String,
-    /// What to add on standard error.
+    /// Notes for standard error.
     pub(crate) notes: Vec<String>,
-    /// The result, for programs.
+    /// The result as JSON, for programs.
     pub(crate) body: Body,
     pub(crate) code: Code,
 }
@@ -39,9 +39,9 @@ pub(crate) struct Answer {
 /// The result of a command under `--json`.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// Fields beside `command`, `ok`, `exit_code` and `error`.
+    /// Fields next to `command`, `ok`, `exit_code` and `error`.
     Fields(Object),
-    /// Objects of their own, one a line.
+    /// Separate objects, one per line.
     Lines(Vec<Object>),
 }
 
@@ -105,7 +105,7 @@ impl fmt::Display for Object {
     }
 }
 
-/// A fragment of the library as a sentence.
+/// Turns a sentence fragment of the library into a sentence.
 pub(crate) fn sentence(text: &str) -> String {
     let word = text.split([' ', ',', ':', ';']).next().unwrap_or_default();
     let mut sentence = match word.bytes().all(|byte| byte.is_ascii_lowercase()) {

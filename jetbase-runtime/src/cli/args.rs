@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub(crate) struct Tool {
 const ABOUT: &str = "Applies SQL migrations exactly once, under the jetbase lock";
 const OPTIONS: &str = "Common options";
 
-/// What stands below the help of every face.
+/// The text below the help of every command line.
 pub(crate) const AFTER: &str = "\
 Database: --database-url, else JETBASE_DATABASE_URL, JETBASE_SQLALCHEMY_URL or DATABASE_URL, else
   `sqlalchemy_url` in jetbase.toml. `sqlite:///x.db` is a file here, `sqlite:////x.db` an absolute one.
@@ -38,7 +38,7 @@ Output: results on standard output, progress and errors on standard error. With 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 10 migrations are pending, 11 drift or missing files,
   12 locked or lock lost, 130 interrupted.";
 
-/// What stands below the help of the tool, which has a command more that prints JSON.
+/// Returns the text below the help of the tool, which has one more command that prints JSON.
 fn below() -> String {
     let (before, codes) = AFTER.rsplit_once("\n\n").unwrap_or((AFTER, ""));
     format!(

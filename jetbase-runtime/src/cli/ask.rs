@@ -1,4 +1,4 @@
-//! Questions: `status`, `history`, `current`, `check` and the two validations.
+//! The commands that only read: `status`, `history`, `current`, `check` and the two validations.
 
 use jetbase_core::{Ahead, Problem, Record, Repeat, Validation};
 
@@ -135,7 +135,7 @@ pub(crate) async fn validate_files(context: CommandContext<'_>) -> Result<Answer
     Ok(noted(Answer::new(lines.join("\n"), fields).code(Code::Drift), &problems))
 }
 
-/// The rows that were compared, or what is wrong with them.
+/// Compares the history with the set. Returns the compared rows, or what is wrong with them.
 async fn compare(
     mut context: CommandContext<'_>,
     without: Validation,
@@ -193,7 +193,7 @@ fn missing(problem: &Problem) -> Option<&str> {
 }
 
 impl<'t> CommandContext<'t> {
-    /// A question in the place that was asked for.
+    /// Applies the options of the command to a query.
     pub(crate) fn ask<'q, T>(&self, query: Query<'q, T>) -> Result<Query<'q, T>, Failure> {
         let mut query =
             self.schema()?.into_iter().fold(query, |query, schema| query.schema(schema));

@@ -1,4 +1,4 @@
-//! Settings: options, then the environment, then `jetbase.toml`.
+//! The configuration: command-line options, then the environment, then `jetbase.toml`.
 
 use std::env::VarError;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use super::options::{TIME, time};
 use super::secret;
 use crate::lock::Wait;
 
-/// Variables with the database's URL, the first that is set counts.
+/// The variables with the database's URL. The first one that is set counts.
 pub(crate) const URLS: [&str; 3] =
     ["JETBASE_DATABASE_URL", "JETBASE_SQLALCHEMY_URL", "DATABASE_URL"];
 
 pub(crate) const DIRECT_URL: &str = "JETBASE_DIRECT_URL";
 
-/// The keys of `jetbase.toml`; those of other databases are the Python tool's alone.
+/// The keys of `jetbase.toml`. Keys for other databases are for the Python tool only.
 const KEYS: [&str; 7] = [
     "sqlalchemy_url",
     "postgres_schema",
@@ -30,22 +30,23 @@ const KEYS: [&str; 7] = [
     "snowflake_private_key_password",
 ];
 
-/// What is set outside the command line.
+/// The settings outside the command line.
 #[derive(Debug)]
 pub(crate) struct Config {
     table: Table,
-    /// The file that was read.
+    /// The path of the file that was read.
     file: Option<PathBuf>,
-    /// Sentences about it.
+    /// Warnings about the file.
     pub(crate) warnings: Vec<String>,
     environment: Environment,
 }
 
-/// Reads a variable; an empty one counts as not set.
+/// Reads a variable. An empty one counts as not set.
 type Environment = fn(&str) -> Result<Option<String>, Failure>;
 
 impl Config {
-    /// Reads `jetbase.toml` in the working directory, or beside the migrations.
+    /// Reads `jetbase.toml` from the working directory, or from the folder that contains the
+    /// migrations.
     pub(crate) fn read(folder: Option<&Path>) -> Result<Self, Failure> {
         let beside = folder.and_then(Path::parent).map(|parent| parent.join("jetbase.toml"));
         let file = [Some(PathBuf::from("jetbase.toml")), beside]
@@ -63,7 +64,7 @@ impl Config {
 
     fn parse(text: &str, file: Option<PathBuf>, environment: Environment) -> Result<Self, Failure> {
         let table = text.parse::<Table>().map_err(|error| {
-            // The parser's own text would quote the line, and with it a password.
+            // The parser's own text would quote the line, which may contain a password.
             let line = error.span().and_then(|span| text.get(..span.start));
             let line = line.map_or(1, |before| before.matches('\n').count() + 1);
             let message = error.message();
@@ -78,7 +79,8 @@ impl Config {
         Ok(Config { table, file, warnings, environment })
     }
 
-    /// Judges every setting, also those that the command does not need: none is ignored in silence.
+    /// Checks every setting, including those that the command does not need, so that none is
+    /// ignored silently.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         self.text("sqlalchemy_url")?;
         self.text("postgres_schema")?;
@@ -97,7 +99,7 @@ impl Config {
         }
     }
 
-    /// How long to wait for the lock, as `JETBASE_WAIT` says it.
+    /// Returns how long to wait for the lock, from `JETBASE_WAIT`.
     pub(crate) fn wait(&self) -> Result<Option<Wait>, Failure> {
         match (self.environment)("JETBASE_WAIT")?.as_deref().map(str::trim) {
             None => Ok(None),
@@ -109,13 +111,13 @@ impl Config {
         }
     }
 
-    /// The way past a pooler, as `JETBASE_DIRECT_URL` says it.
+    /// Returns the URL that bypasses a pooler, from `JETBASE_DIRECT_URL`.
     pub(crate) fn direct_url(&self) -> Result<Option<Address>, Failure> {
         let text = (self.environment)(DIRECT_URL)?;
         text.map(|text| parsed(DIRECT_URL, &text, Path::new(""))).transpose()
     }
 
-    /// The database; the option counts before all others.
+    /// Returns the database's address. The command-line option has priority.
     pub(crate) fn address(&self, option: Option<&str>) -> Result<Address, Failure> {
         let here = Path::new("");
         if let Some(text) = option {
@@ -135,7 +137,7 @@ impl Config {
         }
     }
 
-    /// The schema that the Python tool would work in, on PostgreSQL.
+    /// Returns the schema in which the Python tool would work on PostgreSQL.
     pub(crate) fn schema(&self) -> Result<Option<String>, Failure> {
         match (self.environment)("JETBASE_POSTGRES_SCHEMA")? {
             Some(schema) => Ok(Some(schema)),
@@ -143,7 +145,7 @@ impl Config {
         }
     }
 
-    /// The validations that are switched off.
+    /// Returns the validations that are switched off.
     pub(crate) fn skipped(&self) -> Result<Vec<Validation>, Failure> {
         let mut skipped = Vec::new();
         for (key, validation) in [
@@ -197,13 +199,14 @@ fn variable(name: &str) -> Result<Option<String>, Failure> {
     }
 }
 
-/// A URL from an option, a variable or a file; what quotes it hides its password.
+/// Parses a URL from an option, a variable or a file. From then on, its password is hidden wherever
+/// it is quoted.
 pub(crate) fn parsed(source: &str, text: &str, base: &Path) -> Result<Address, Failure> {
     secret::learn(text);
     Address::parse(text, base).map_err(|why| Failure::usage(format!("{source}: {why}")))
 }
 
-/// A wait of no time is none.
+/// Turns a time into a wait; zero means no wait.
 pub(crate) fn up_to(time: Duration) -> Wait {
     if time.is_zero() { Wait::Never } else { Wait::UpTo(time) }
 }

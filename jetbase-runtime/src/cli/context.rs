@@ -1,4 +1,4 @@
-//! Where a command works: a set, a database, and what is set for both.
+//! The context of a command: a set, a database, and the configuration.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,47 +19,47 @@ use crate::target::{Source, sealed, source_of_url};
 /// Where the migrations come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
-    /// The folder that was named, or one of the usual ones.
+    /// The folder that was named, or one of the default folders.
     Folder(Option<PathBuf>),
     /// A set that is embedded in the program.
     Embedded(Migrations),
 }
 
-// A target again: the commands are not generic over it.
+// A `Source` is a target too, so that the commands need no type parameter.
 impl<'t> sealed::Sealed<'t> for Source<'t> {
     fn source(self) -> Source<'t> {
         self
     }
 }
 
-/// What a command is going to do with the database.
+/// What a command does with the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intent {
     Ask,
     Write,
 }
 
-/// How far a folder is judged before a command uses it.
+/// How far a folder is checked before a command uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// Names and versions.
     Names,
-    /// These, and the list of recorded migrations.
+    /// Names, versions, and the list of recorded migrations.
     SumFile,
 }
 
-/// Where a command works.
+/// The context of a command.
 #[derive(Debug)]
 pub(crate) struct CommandContext<'t> {
     pub(crate) origin: Origin,
     pub(crate) common: Common,
     pub(crate) output: Output,
-    /// The database of the program that calls.
+    /// The database of the calling program.
     pub(crate) given: Option<Source<'t>>,
     config: Config,
 }
 
-/// How long a command waits when nobody says.
+/// The default wait of a command.
 const WAIT: Duration = Duration::from_secs(30);
 
 impl<'t> CommandContext<'t> {
@@ -79,7 +79,7 @@ impl<'t> CommandContext<'t> {
         Ok(CommandContext { origin, common, output, given, config })
     }
 
-    /// The set, judged as far as the command needs it.
+    /// Returns the set, checked as far as the command needs it.
     pub(crate) fn set(&self, depth: Depth) -> Result<Migrations, Failure> {
         let root = match &self.origin {
             Origin::Embedded(set) => return Ok(set.clone()),
@@ -103,7 +103,7 @@ impl<'t> CommandContext<'t> {
         }
     }
 
-    /// A failure of the library, with the folder before the names of its files.
+    /// Turns a library error into a failure. It shows the folder before the names of files.
     pub(crate) fn failed(&self, error: &Error) -> Failure {
         let folder = match &self.origin {
             Origin::Embedded(_) => String::new(),
@@ -112,7 +112,7 @@ impl<'t> CommandContext<'t> {
         Failure::in_folder(error, &folder)
     }
 
-    /// The set's name and options, for commands that need no migration.
+    /// Returns the set's name and options, for commands that need no migration.
     pub(crate) fn set_unread(&self) -> Migrations {
         match &self.origin {
             Origin::Embedded(set) => set.clone(),
@@ -120,7 +120,8 @@ impl<'t> CommandContext<'t> {
         }
     }
 
-    /// The database: the URL that was typed, else the program's own, else the configured one.
+    /// Returns the database: the URL from the command line, else the program's own, else the
+    /// configured one.
     pub(crate) fn database(&mut self, intent: Intent) -> Result<Source<'t>, Failure> {
         let typed = self.common.database_url.as_deref();
         if typed.is_none()
@@ -135,7 +136,7 @@ impl<'t> CommandContext<'t> {
         }))
     }
 
-    /// The schema to work in; `postgres_schema` is meant for PostgreSQL alone.
+    /// Returns the schema to work in. `postgres_schema` applies to PostgreSQL only.
     pub(crate) fn schema(&self) -> Result<Option<String>, Failure> {
         if let Some(schema) = &self.common.schema {
             return Ok(Some(schema.clone()));
@@ -146,7 +147,7 @@ impl<'t> CommandContext<'t> {
         Ok(postgres.then_some(schema))
     }
 
-    /// The validations that the configuration switches off.
+    /// Returns the validations that the configuration switches off.
     pub(crate) fn skipped(&self) -> Result<Vec<Validation>, Failure> {
         self.config.skipped()
     }
@@ -163,7 +164,7 @@ impl<'t> CommandContext<'t> {
         if wanted.allow_published { Published::Allow } else { Published::Refuse }
     }
 
-    /// The way past a pooler.
+    /// Returns the URL that bypasses a pooler.
     pub(crate) fn direct_url(&self, wanted: &Locking) -> Result<Option<String>, Failure> {
         let address = match &wanted.direct_url {
             Some(text) => Some(parsed("--direct-url", text, Path::new(""))?),
@@ -173,7 +174,7 @@ impl<'t> CommandContext<'t> {
     }
 }
 
-/// The folder that was named, else `migrations`, else `jetbase/migrations`.
+/// Returns the folder that was named, else `migrations`, else `jetbase/migrations`.
 pub(crate) fn folder(named: Option<&Path>) -> PathBuf {
     if let Some(named) = named {
         return named.to_owned();

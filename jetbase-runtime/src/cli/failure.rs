@@ -1,4 +1,5 @@
-//! Why a command failed: the Python tool's sentence where it has one, then ours with the cure.
+//! Why a command failed: the Python tool's sentence if it has one, then jetbase's own with the
+//! remedy.
 
 use std::fmt::Display;
 
@@ -13,10 +14,10 @@ use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError};
 pub(crate) struct Failure {
     /// The kind of failure, for programs.
     kind: &'static str,
-    /// What to print: one block a mistake.
+    /// The text to print, with one block for each mistake.
     pub(crate) blocks: Vec<String>,
     pub(crate) code: Code,
-    /// What more a program may want to know of the error.
+    /// Further fields of the error, for programs.
     details: Object,
     /// What had been done before.
     pub(crate) partial: Object,
@@ -33,12 +34,12 @@ impl Failure {
         }
     }
 
-    /// The command line, or the configuration, is wrong.
+    /// The command line or the configuration is wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Failure::new("usage", message, Code::Usage)
     }
 
-    /// Somebody pressed Ctrl-C, and what was in work is finished.
+    /// Ctrl-C was pressed, and the current file is finished.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Failure::new("interrupted", message, Code::Interrupted)
     }
@@ -50,7 +51,7 @@ impl Failure {
         Failure::new("io", format!("{what}: {reason}"), Code::Failed)
     }
 
-    /// The folder holds what no command can work with.
+    /// The folder contains something that no command can work with.
     pub(crate) fn folder(findings: &[Finding], folder: &str, code: Code) -> Self {
         let blocks = findings.iter().map(|it| match sentence_of_finding(it) {
             Some(python) => format!("{python}\n{}", it.render(folder)),
@@ -67,7 +68,7 @@ impl Failure {
         Failure { partial, ..self }
     }
 
-    /// The value of `error` under `--json`.
+    /// Returns the value of `error` under `--json`.
     pub(crate) fn error(&self) -> Object {
         let head = Object::default().field("kind", self.kind);
         head.field("message", self.blocks.join("\n")).fields(&self.details)
@@ -81,7 +82,7 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    /// An error about files of a folder, which is shown before their names.
+    /// An error about files of a folder. The folder is shown before their names.
     pub(crate) fn in_folder(error: &Error, folder: &str) -> Self {
         let (kind, code) = class(error.kind());
         let mut message = match error.kind() {
@@ -129,7 +130,7 @@ fn class(kind: &ErrorKind) -> (&'static str, Code) {
     }
 }
 
-/// What stands beside `kind` and `message` in the JSON of an error.
+/// Returns the fields next to `kind` and `message` in the JSON of an error.
 fn details(kind: &ErrorKind) -> Object {
     let none = Object::default();
     match kind {
@@ -170,7 +171,7 @@ fn statement(error: &StatementError) -> Object {
         .field("permanent", permanent(error.kept))
 }
 
-/// How many statements are permanent; null where nobody can know.
+/// Returns how many statements are permanent; null if that cannot be determined.
 fn permanent(kept: Kept) -> Option<usize> {
     match kept {
         Kept::Nothing => Some(0),
@@ -188,12 +189,12 @@ fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Milliseconds, as far as JSON numbers reach.
+/// Returns milliseconds, limited to the range of JSON numbers.
 pub(crate) fn millis(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A refusal: first what the Python tool would say, then every problem with its cure.
+/// Formats a refusal: first the Python tool's sentences, then every problem with its remedy.
 fn refused(refusal: &Refusal) -> String {
     let mut lines = sentences(&refusal.problems);
     let indent = if lines.is_empty() { "" } else { "  " };
@@ -202,7 +203,7 @@ fn refused(refusal: &Refusal) -> String {
     lines.join("\n")
 }
 
-/// The Python tool's sentences for these problems.
+/// Returns the Python tool's sentences for these problems.
 pub(crate) fn sentences(problems: &[Problem]) -> Vec<String> {
     let mut sentences = Vec::new();
     let changed: Vec<_> = problems.iter().filter_map(changed).collect();

@@ -12,7 +12,7 @@ use super::context::folder;
 use super::failure::Failure;
 use super::options::New;
 
-/// What a new migration holds, as in the Python tool.
+/// The text of a new migration, as in the Python tool.
 const TEMPLATE: &str = "-- upgrade\n\n-- rollback\n";
 
 const SETTINGS: &str = "\
@@ -23,7 +23,7 @@ const SETTINGS: &str = "\
 ";
 
 pub(crate) fn init(named: Option<&Path>) -> Result<Answer, Failure> {
-    // A Rust project has its migrations beside Cargo.toml, where `embed!()` looks for them.
+    // A Rust project has its migrations next to Cargo.toml, where `embed!()` looks for them.
     let (base, migrations) = match named {
         Some(named) => (PathBuf::from("."), named.to_owned()),
         None if Path::new("Cargo.toml").is_file() => {
@@ -81,7 +81,7 @@ pub(crate) fn new(named: Option<&Path>, wanted: &New) -> Result<Answer, Failure>
     })
 }
 
-/// The version as it was typed, when it is one and free.
+/// Returns the version from the command line, if it is valid and not taken.
 fn chosen(text: &str, taken: &[&Version]) -> Result<String, Failure> {
     let Ok(version) = Version::parse(text) else {
         return Err(Failure::usage(format!(
@@ -115,7 +115,8 @@ fn name(version: &str, description: &str) -> Result<String, Failure> {
     }
 }
 
-/// A stamp, or where files have later ones, the first version above all of them.
+/// Returns the time stamp. If a file has a later version, returns the first version above all
+/// files.
 fn next_version(stamp: &str, highest: Option<&Version>) -> String {
     match highest {
         Some(highest) if Version::parse(stamp).is_ok_and(|stamp| stamp <= *highest) => {
@@ -125,7 +126,7 @@ fn next_version(stamp: &str, highest: Option<&Version>) -> String {
     }
 }
 
-/// The version with its last number raised by one.
+/// Returns the version with its last number increased by one.
 pub(crate) fn above(version: &Version) -> String {
     let (head, last) = match version.as_str().rsplit_once('.') {
         Some((head, last)) => (format!("{head}."), last),
@@ -144,7 +145,7 @@ pub(crate) fn above(version: &Version) -> String {
     format!("{head}{}", digits.iter().rev().collect::<String>())
 }
 
-/// `YYYYMMDD.HHMMSS` in UTC, which sorts alike for everybody.
+/// Returns `YYYYMMDD.HHMMSS` in UTC, which sorts the same way for everyone.
 fn now() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     stamp(seconds)
@@ -152,7 +153,7 @@ fn now() -> String {
 
 fn stamp(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Civil date from a day number, in eras of 400 years that begin in March.
+    // Civil date from a day number, in eras of 400 years that start in March.
     let shifted = days + 719_468;
     let (era, day) = (shifted / 146_097, shifted % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -165,7 +166,7 @@ fn stamp(seconds: u64) -> String {
     format!("{year:04}{month:02}{day:02}.{hour:02}{minute:02}{second:02}")
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file that does not exist yet.
 fn create(path: &Path, text: &str) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()));

@@ -39,7 +39,7 @@ pub(crate) async fn fix(
         },
         wait: context.wait(patience)?,
         scopes: scopes.to_vec(),
-        // What is newer than a program is not its to forget.
+        // A program must not delete the rows of migrations that are newer than itself.
         ahead: match context.origin {
             Origin::Folder(_) => Ahead::Refuse,
             Origin::Embedded(_) => Ahead::Allow,

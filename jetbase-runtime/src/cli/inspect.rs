@@ -1,4 +1,4 @@
-//! `inspect`: how files are read.
+//! `inspect`: shows how files are read.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,6 @@ pub(crate) fn inspect(output: Output, wanted: &Inspect) -> Answer {
     }
 }
 
-/// One file, as it is read.
 struct InspectedFile {
     /// The path as it was given.
     file: String,
@@ -41,7 +40,7 @@ struct Contents {
     rollback: Vec<Line>,
 }
 
-/// A statement, and the line of the file where it begins.
+/// A statement, with the line of the file where it begins.
 struct Line {
     line: usize,
     sql: String,
@@ -84,11 +83,11 @@ fn look(path: &Path, dialect: Option<Dialect>) -> InspectedFile {
     InspectedFile { file, name: name.ok(), contents, findings }
 }
 
-/// How many bytes the Python tool decodes at once.
+/// How many bytes the Python tool decodes at a time.
 const CHUNK: usize = 8192;
 
-/// What the Python tool reads of a file for its checksum: no more than the chunk of the line
-/// `-- rollback`. Other bytes behind that one do not disturb it.
+/// Returns what the Python tool reads of a file for its checksum: up to the chunk that contains the
+/// line `-- rollback`. Invalid bytes after that chunk do not matter.
 fn readable(bytes: &[u8], valid: usize) -> Option<&str> {
     let chunks = bytes.get(..valid / CHUNK * CHUNK)?;
     let valid = std::str::from_utf8(chunks).map_or_else(|error| error.valid_up_to(), str::len);
@@ -111,7 +110,7 @@ fn contents(
         Some(dialect) => vec![Syntax::of(dialect)],
         None => Dialect::ALL.map(Syntax::of).to_vec(),
     };
-    // Without a dialect, the one that has least to say against the file reads it.
+    // Without a dialect, the one with the fewest findings against the file is used.
     let best = syntaxes.iter().min_by_key(|syntax| check(file, &script, &[**syntax]).len());
     let lines = |section| best.map_or_else(Vec::new, |syntax| lines(&script, section, *syntax));
     let (upgrade, rollback) = (lines(Section::Upgrade), lines(Section::Rollback));
@@ -130,7 +129,7 @@ fn lines(script: &Script<'_>, section: Section, syntax: Syntax) -> Vec<Line> {
     let mut at = 0;
     let mut line = 1;
     let statements = statements.iter().map(|statement| {
-        // The line ends between two statements are counted once, not from the top again.
+        // Count the line ends since the last statement only, not from the top again.
         let offset = start + statement.start;
         line += script.text().get(at..offset).map_or(0, |text| text.matches('\n').count());
         at = offset;
@@ -168,7 +167,7 @@ impl InspectedFile {
     }
 }
 
-/// A finding in the five fields that are promised.
+/// Returns a finding with its five documented fields.
 fn finding(finding: &Finding) -> Object {
     Object::default()
         .field("severity", finding.severity.to_string())

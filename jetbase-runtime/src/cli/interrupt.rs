@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the file in work is finished, and the lock is given back.
+//! Ctrl-C and SIGTERM: the run finishes the current file, and releases the lock.
 
 use std::pin::pin;
 
@@ -11,13 +11,13 @@ use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::report::Report;
 
-/// Why a run has not done all that was asked of it.
+/// Why a run has not done everything that was requested.
 pub(crate) enum Stopped {
     Failed(Error),
     Interrupted(Report),
 }
 
-/// Awaits a run; the first signal asks it to stop, the second ends the process.
+/// Awaits a run. The first signal asks it to stop; the second one ends the process.
 pub(crate) async fn watch(
     run: BoxFuture<'_, Result<Report, Error>>,
     cancel: Cancel,
@@ -36,7 +36,8 @@ pub(crate) async fn watch(
     }
 }
 
-/// Waits for Ctrl-C, or where there is one for SIGTERM; for ever where none can be heard.
+/// Waits for Ctrl-C, or on systems that have it for SIGTERM. If no signal can be received, it never
+/// returns.
 async fn signal() {
     let interrupt = pin!(async {
         if tokio::signal::ctrl_c().await.is_err() {

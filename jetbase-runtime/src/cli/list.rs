@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::options::Sum;
 use super::output::Output;
 
-/// What is wrong between list and folder, as against inside a file.
+/// The rules about list and folder, in contrast to rules about the content of a file.
 const LIST_RULES: [&str; 9] = [
     "changed",
     "renamed",
@@ -34,7 +34,7 @@ pub(crate) fn sum(output: Output, named: Option<&Path>, wanted: &Sum) -> Result<
     let proof = proved(&root, wanted.dialect, Manifest::Optional);
     let (about_list, in_files): (Vec<_>, Vec<_>) =
         proof.findings.into_iter().partition(|it| LIST_RULES.contains(&it.rule));
-    // What is recorded is frozen: mistakes would be, too.
+    // A recorded file is frozen, so its mistakes would be frozen too.
     fail_on(in_files, output, &root, Code::Failed)?;
     let old = match SumFile::read(&root) {
         Ok(list) => list,
@@ -70,7 +70,7 @@ pub(crate) fn sum(output: Output, named: Option<&Path>, wanted: &Sum) -> Result<
     Ok(Answer::new(lines.join("\n"), fields))
 }
 
-/// Whether folder and list agree, and everything is recorded.
+/// Checks that the folder matches the list, and that everything is recorded.
 fn check(output: Output, root: &Path, dialect: Option<Dialect>) -> Result<Answer, Failure> {
     let proof = proved(root, dialect, Manifest::Required);
     let drift = proof.findings.iter().any(|it| LIST_RULES.contains(&it.rule));
@@ -95,7 +95,7 @@ fn proved(root: &Path, dialect: Option<Dialect>, manifest: Manifest) -> FolderCh
     check_folder(root, &Rules { dialect, manifest, ..Rules::default() })
 }
 
-/// Prints warnings; errors end the command.
+/// Prints warnings. Errors end the command.
 fn fail_on(findings: Vec<Finding>, output: Output, root: &Path, code: Code) -> Result<(), Failure> {
     let (errors, warnings): (Vec<_>, Vec<_>) =
         findings.into_iter().partition(|it| it.severity == Severity::Error);
@@ -111,7 +111,7 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// A version as `--accept` takes it: `2`, or `V2` as the file's name has it.
+/// Parses a version for `--accept`: `2`, or `V2` as in the file's name.
 pub(crate) fn accepted(text: &str) -> Result<Version, jetbase_core::VersionError> {
     Version::parse(text.strip_prefix('V').unwrap_or(text))
 }

@@ -1,16 +1,16 @@
-//! The command line: one implementation, two faces.
+//! The command line, for the tool `jetbase` and for programs.
 //!
-//! The tool `jetbase` reads a folder when it runs. A program that embeds its
-//! migrations has the same commands inside, over the embedded set:
+//! The tool `jetbase` reads a folder when it runs. A program that embeds its migrations has the
+//! same commands for its embedded set:
 //!
 //! ```ignore
-//! // A program that parses its own command line mounts one more command:
+//! // A program that parses its own command line adds one more command:
 //! let app = clap::Command::new("app").subcommand(migrations::cli().command());
 //! match app.get_matches().subcommand() {
 //!     Some(("migrate", matches)) => migrations::cli().handle(matches, &pool).await,
 //!     // …
 //! }
-//! // A program that is nothing else:
+//! // A program that has no other commands:
 //! migrations::cli().run_main().await
 //! ```
 
@@ -52,24 +52,24 @@ use crate::target::{Source, Target};
 
 pub use clap;
 
-/// The command line of an embedded set; see [`Cli`].
+/// Returns the command line of an embedded set. See [`Cli`].
 #[must_use]
 pub fn cli(set: &Migrations) -> Cli {
     Cli { set: set.clone() }
 }
 
-/// The commands `upgrade`, `rollback`, `status`, `history`, `current`, `check`,
-/// `lock-status`, `unlock`, `validate-checksums`, `validate-files`, `fix`,
-/// `fix-checksums` and `fix-files`, over an embedded set.
+/// The commands `upgrade`, `rollback`, `status`, `history`, `current`, `check`, `lock-status`,
+/// `unlock`, `validate-checksums`, `validate-files`, `fix`, `fix-checksums` and `fix-files`, for an
+/// embedded set.
 ///
-/// Every command has `--help` and `--json`; the exit codes stand in `--help`.
+/// Every command has `--help` and `--json`. `--help` documents the exit codes.
 #[derive(Clone, Debug)]
 pub struct Cli {
     set: Migrations,
 }
 
 impl Cli {
-    /// A command named `migrate`, to mount in the program's own [`clap::Command`].
+    /// Returns a command named `migrate`, to add to the program's own [`clap::Command`].
     #[must_use]
     pub fn command(&self) -> clap::Command {
         let command = Common::augment_args(clap::Command::new("migrate"));
@@ -81,9 +81,9 @@ impl Cli {
             .disable_help_subcommand(true)
     }
 
-    /// Does what the matches of [`Cli::command`] ask for, on a database of the program's.
+    /// Executes the matches of [`Cli::command`] on a database of the program.
     ///
-    /// `--database-url` counts before it.
+    /// `--database-url` has priority over that database.
     pub async fn handle<'t>(
         &self,
         matches: &clap::ArgMatches,
@@ -92,13 +92,13 @@ impl Cli {
         self.perform(matches, Some(target.source())).await
     }
 
-    /// Does what the matches of [`Cli::command`] ask for, on the database that
-    /// options, environment or `jetbase.toml` name.
+    /// Executes the matches of [`Cli::command`] on the database that options, environment or
+    /// `jetbase.toml` name.
     pub async fn handle_url(&self, matches: &clap::ArgMatches) -> ExitCode {
         self.perform(matches, None).await
     }
 
-    /// The whole of a program: reads its arguments, and does what they ask for.
+    /// Reads the program's arguments and executes them. It can be the whole `main` of a program.
     pub async fn run_main(&self) -> ExitCode {
         let arguments: Vec<OsString> = std::env::args_os().collect();
         match self.command().try_get_matches_from(&arguments) {
@@ -120,7 +120,7 @@ impl Cli {
     }
 }
 
-/// The tool `jetbase`: reads its arguments, and does what they ask for.
+/// The tool `jetbase`: reads its arguments and executes them.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -229,7 +229,7 @@ impl ToolCommand {
     }
 }
 
-/// Says what is wrong with the arguments; help and version are no mistakes.
+/// Reports what is wrong with the arguments. Help and version are not mistakes.
 fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let wrong = error.use_stderr();
     if wrong && arguments.iter().any(|argument| argument == "--json") {

@@ -140,7 +140,7 @@ pub(crate) struct Renumber {
     pub(crate) dry_run: bool,
 }
 
-/// A positive number.
+/// Parses a positive number.
 fn count(text: &str) -> Result<usize, &'static str> {
     match text.parse() {
         Ok(0) | Err(_) => Err("'count' must be a positive integer."),
@@ -152,10 +152,10 @@ fn dialect(text: &str) -> Result<Dialect, &'static str> {
     text.parse().map_err(|()| "write `postgres`, `mysql` or `sqlite`")
 }
 
-/// How a time is written.
+/// How to write a time.
 pub(crate) const TIME: &str = "write a number and a unit: `500ms`, `30s`, `5min` or `1h`";
 
-/// A time such as `30`, `500ms`, `30s`, `5min` or `1h`.
+/// Parses a time such as `30`, `500ms`, `30s`, `5min` or `1h`.
 pub(crate) fn time(text: &str) -> Result<Duration, &'static str> {
     let seconds = format!("{text}s");
     let time = duration(text).or_else(|| duration(&seconds));

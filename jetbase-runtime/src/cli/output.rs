@@ -1,4 +1,4 @@
-//! The one writer: results on standard output, progress and errors on standard error.
+//! All output: results on standard output, progress and errors on standard error.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -11,22 +11,23 @@ use super::failure::Failure;
 use super::secret;
 use super::spinner::{CLEAR, Spinner};
 
-/// How a command's words are written.
+/// The format of a command's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Plain,
-    /// One object on standard output, or one a line of `inspect`; silence on standard error.
+    /// One object on standard output, or for `inspect` one object per line. Nothing on standard
+    /// error.
     Json,
 }
 
-/// Where a command's words go.
+/// Where and how a command writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     format: Format,
     color: ColorChoice,
 }
 
-/// What a line on standard error begins with, and its colour.
+/// The start of a line on standard error, and its colour.
 #[derive(Clone, Copy, Debug)]
 enum Mark {
     Error,
@@ -38,24 +39,24 @@ impl Output {
         Output { format, color }
     }
 
-    /// A line of progress.
+    /// Prints a line of progress.
     pub(crate) fn progress(self, line: &str) {
         if self.format == Format::Plain {
             err(line);
         }
     }
 
-    /// A line that stands while something is in work.
+    /// Shows a line while something is in progress.
     pub(crate) fn spinner(self, text: &str) -> Option<Spinner> {
         if self.format == Format::Plain { Spinner::start(text.to_owned()) } else { None }
     }
 
-    /// Something that somebody should look at.
+    /// Prints a warning that an operator should look at.
     pub(crate) fn warning(self, text: &str) {
         self.marked(Mark::Warning, text);
     }
 
-    /// A finding, as a compiler prints it.
+    /// Prints a finding in the style of a compiler.
     pub(crate) fn finding(self, finding: &Finding, folder: &str) {
         let mark = match finding.severity {
             Severity::Error => Mark::Error,
@@ -64,7 +65,7 @@ impl Output {
         self.marked(mark, &finding.render(folder));
     }
 
-    /// Says what came of a command, and what the program ends with.
+    /// Prints the result of a command, and returns the exit code of the program.
     pub(crate) fn finish(self, command: &str, result: &Result<Answer, Failure>) -> Code {
         let code = match result {
             Ok(answer) => answer.code,
@@ -110,10 +111,10 @@ impl Output {
     }
 }
 
-/// Says what is wrong with the arguments.
+/// Reports what is wrong with the arguments.
 pub(crate) fn refuse(error: &clap::Error) -> Code {
     let text = error.to_string();
-    // What was typed may hold a password, and is quoted.
+    // The message quotes the arguments, which may contain a password.
     let safe = redact(&secret::hide(&text));
     match safe == text {
         true => drop(error.print()),
@@ -122,15 +123,16 @@ pub(crate) fn refuse(error: &clap::Error) -> Code {
     Code::Usage
 }
 
-/// Prints the help or the version that was asked for.
+/// Prints the requested help or version.
 pub(crate) fn help(asked: &clap::Error) -> Code {
     delivered(asked.print().and_then(|()| io::stdout().flush()), Code::Done)
 }
 
-/// What the program ends with: a result that cannot be written is a failure, whatever was done.
+/// Returns the exit code of the program. A result that cannot be written is a failure, even if the
+/// command succeeded.
 fn delivered(written: io::Result<()>, code: Code) -> Code {
     match written {
-        // A reader that has gone has read what it wanted.
+        // A reader that closed the pipe has read what it wanted.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let Failure { blocks, code: failed, .. } =
                 Failure::io("standard output cannot be written", &error);
@@ -145,7 +147,7 @@ fn delivered(written: io::Result<()>, code: Code) -> Code {
     }
 }
 
-/// A result under `--json`.
+/// Formats a result for `--json`.
 fn json(command: &str, result: &Result<Answer, Failure>) -> String {
     let head = |code: u8| {
         Object::default().field("command", command).field("ok", code == 0).field("exit_code", code)
@@ -165,7 +167,7 @@ fn json(command: &str, result: &Result<Answer, Failure>) -> String {
     }
 }
 
-/// A table: with lines on a terminal, in plain columns elsewhere.
+/// Formats a table: with lines on a terminal, in plain columns elsewhere.
 pub(crate) fn table<const N: usize>(
     title: &str,
     header: [&str; N],
@@ -174,7 +176,7 @@ pub(crate) fn table<const N: usize>(
     let mut table = Table::new();
     if io::stdout().is_terminal() {
         table.load_style(presets::UTF8_FULL_CONDENSED);
-        // A terminal that claims to be very narrow knows its width no better than we do.
+        // A terminal that reports a very small width probably reports it wrongly.
         if table.width().is_some_and(|width| width >= 40) {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         }
@@ -192,10 +194,10 @@ fn out(text: &str) -> io::Result<()> {
 
 fn err(text: &str) {
     if io::stderr().is_terminal() {
-        // A spinner may stand in this line.
+        // A spinner may be in this line.
         let _ = write!(io::stderr(), "{CLEAR}");
     }
-    // There is nobody else to tell.
+    // If standard error cannot be written, the text is lost.
     let _ = write(&mut io::stderr().lock(), text);
 }
 
@@ -205,13 +207,13 @@ fn write(to: &mut dyn Write, text: &str) -> io::Result<()> {
     to.flush()
 }
 
-/// Hides the passwords of URLs: they must not reach a log, whatever a message quotes.
+/// Hides the passwords of URLs, because a message may quote them and a log may store them.
 pub(crate) fn redact(text: &str) -> String {
     let mut parts = text.split("://");
     let mut safe = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let end = part.find([' ', '\n', '`', '"', '\'', '/']).unwrap_or(part.len());
-        // A password may hold a `/`, which belongs encoded; the last `@` of the word tells.
+        // A password may contain an unencoded `/`, so the last `@` of the word marks its end.
         let word = part.find([' ', '\n', '`', '"', '\'']).unwrap_or(part.len());
         let at = part.get(..word).and_then(|word| word.rfind('@'));
         let colon = part.find(':').filter(|colon| at.is_some_and(|at| *colon < at));

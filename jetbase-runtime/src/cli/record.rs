@@ -1,11 +1,11 @@
-//! Rows, problems and findings as JSON objects.
+//! History rows, problems and findings as JSON objects.
 
 use jetbase_core::{Action, Finding, Kind, Problem, Record, SkipReason, Skipped};
 
 use super::answer::Object;
 use crate::query::Pending;
 
-/// A row of the history.
+/// Formats a row of the history.
 pub(crate) fn record(record: &Record) -> Object {
     Object::default()
         .field("order", record.order)
@@ -17,7 +17,7 @@ pub(crate) fn record(record: &Record) -> Object {
         .field("checksum", record.checksum.as_str())
 }
 
-/// A migration that would run.
+/// Formats a migration that would run.
 pub(crate) fn pending(pending: &Pending) -> Object {
     Object::default()
         .field("version", pending.version.clone())
@@ -26,7 +26,7 @@ pub(crate) fn pending(pending: &Pending) -> Object {
         .field("kind", pending.kind.as_str())
 }
 
-/// A migration that is left alone.
+/// Formats a migration that is skipped.
 pub(crate) fn skipped(skipped: &Skipped) -> Object {
     let reason = match skipped.reason {
         SkipReason::Ahead => "ahead",
@@ -39,7 +39,7 @@ pub(crate) fn skipped(skipped: &Skipped) -> Object {
     object.field("message", skipped.reason.to_string())
 }
 
-/// Something that forbids a run.
+/// Formats a problem that prevents a run.
 pub(crate) fn problem(problem: &Problem) -> Object {
     let (kind, version, file) = match problem {
         Problem::Changed { version, file, .. } => ("changed", Some(version), Some(file)),
@@ -63,7 +63,7 @@ pub(crate) fn problem(problem: &Problem) -> Object {
         .field("help", problem.help())
 }
 
-/// A finding, with its cure.
+/// Formats a finding, with its remedy.
 pub(crate) fn finding(finding: &Finding) -> Object {
     Object::default()
         .field("severity", finding.severity.to_string())
@@ -75,7 +75,7 @@ pub(crate) fn finding(finding: &Finding) -> Object {
         .field("help", finding.help.as_str())
 }
 
-/// The word for what is done with a migration.
+/// Returns the word for an action.
 pub(crate) fn action(action: Action) -> &'static str {
     match action {
         Action::Apply => "apply",
@@ -84,7 +84,7 @@ pub(crate) fn action(action: Action) -> &'static str {
     }
 }
 
-/// What stands in the column `Version` of a table.
+/// Returns the text for the column `Version` of a table.
 pub(crate) fn shown_version(version: Option<&str>, kind: Kind) -> String {
     version.unwrap_or(kind.as_str()).to_owned()
 }

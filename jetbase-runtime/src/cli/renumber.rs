@@ -1,4 +1,4 @@
-//! `renumber`: the cure for a branch that lost the race.
+//! `renumber`: gives new versions to files of a branch that was merged too late.
 
 use std::collections::HashMap;
 use std::fs;
@@ -43,7 +43,7 @@ pub(crate) fn renumber(named: Option<&Path>, wanted: &Renumber) -> Result<Answer
     })
 }
 
-/// One file and its new name, both with their folders.
+/// A file and its new name, both with their folders.
 #[derive(Debug, PartialEq, Eq)]
 struct Move {
     from: String,
@@ -62,8 +62,8 @@ impl Move {
     }
 }
 
-/// New names for the files that sort too low, or share a version; the recorded
-/// file of a version keeps it, else the first by path.
+/// Returns new names for files whose version is too low or not unique. The recorded file of a
+/// version keeps its name; without one, the first file by path does.
 fn moves(files: &[SourceFile], list: &SumFile) -> Result<Vec<Move>, Failure> {
     let new: Vec<&str> = list.unrecorded(files).map(|file| file.path.as_str()).collect();
     let is_new = |file: &SourceFile| new.contains(&file.path.as_str());

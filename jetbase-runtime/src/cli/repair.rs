@@ -1,4 +1,4 @@
-//! Corrections of the history, under the lock and behind the fence, as a migration is recorded.
+//! Repairs of the history. They use the lock and the fence like the record of a migration.
 
 use jetbase_core::{
     Ahead, Dialect, Kind, Migrations, Policy, Problem, Record, Refusal, Validation, validate,
@@ -13,16 +13,16 @@ use crate::session::{Session, nonce};
 use crate::state::NamespaceOptions;
 use crate::target::{Connect, ConnectionSource, Source};
 
-/// What a correction is about.
+/// What a repair may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RepairScope {
-    /// Checksums that differ become those of the files.
+    /// Replaces checksums that differ from those of the files.
     Checksums,
-    /// Rows whose files are gone are forgotten.
+    /// Deletes rows whose files are missing.
     Files,
 }
 
-/// One correction of the history.
+/// One repair of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Repair {
     Checksum { version: String, file: String, from: String, to: String },
@@ -30,7 +30,7 @@ pub(crate) enum Repair {
     Repeatable { file: String, kind: Kind },
 }
 
-/// What is to be corrected, where, and with how much patience.
+/// The request for a repair: the set, the options, and how long to wait.
 pub(crate) struct RepairRequest {
     pub(crate) set: Migrations,
     pub(crate) options: NamespaceOptions,
@@ -40,7 +40,7 @@ pub(crate) struct RepairRequest {
     pub(crate) listener: Listener,
 }
 
-/// Corrects the history; with nothing to correct, no lock is taken.
+/// Repairs the history. If there is nothing to repair, it takes no lock.
 pub(crate) async fn repair(
     request: &mut RepairRequest,
     source: Source<'_>,
@@ -86,7 +86,7 @@ async fn under_lock(
     result
 }
 
-/// Decides again, on the history as it is under the lock, and corrects it in one transaction.
+/// Decides again, with the history read under the lock, and repairs it in one transaction.
 async fn write(request: &RepairRequest, session: &mut Session<'_>) -> Result<Vec<Repair>, Error> {
     let history = session.history().await?;
     let repairs = request.repairs(&history)?;
@@ -160,7 +160,7 @@ async fn write(request: &RepairRequest, session: &mut Session<'_>) -> Result<Vec
 }
 
 impl RepairRequest {
-    /// What differs and can be corrected; what differs otherwise is refused.
+    /// Returns the repairs for the differences in scope. Other differences are refused.
     fn repairs(&self, history: &[Record]) -> Result<Vec<Repair>, Error> {
         let mut repairs = Vec::new();
         for scope in &self.scopes {
@@ -174,7 +174,7 @@ impl RepairRequest {
                 .into_iter()
                 .map(|problem| (of_problem(&problem, history), problem))
                 .partition(|(repair, _)| repair.is_some());
-            // A file that sorts too low is no scope of the history's.
+            // A file with a version that is too low is no matter of the history.
             let others = others.into_iter().map(|(_, problem)| problem);
             let others: Vec<_> =
                 others.filter(|it| !matches!(it, Problem::OutOfOrder { .. })).collect();

@@ -39,7 +39,7 @@ pub(crate) async fn rollback(
     carry_out(context, request, &wanted.reach, &ROLLBACK).await
 }
 
-/// The one way of both directions.
+/// Executes both commands.
 async fn carry_out(
     mut context: CommandContext<'_>,
     mut request: Request,
@@ -64,13 +64,13 @@ async fn carry_out(
     finished(&context, interrupt::watch(run, cancel, output).await, words)
 }
 
-/// The Python tool's words for one direction.
+/// The Python tool's texts for one command.
 struct Words {
     start: &'static str,
     one: &'static str,
     end: &'static str,
     nothing: &'static str,
-    /// Of a dry run with nothing to do.
+    /// The text of a dry run with nothing to do.
     preview: &'static str,
 }
 
@@ -91,7 +91,7 @@ const ROLLBACK: Words = Words {
 };
 
 impl Reach {
-    /// How far to go; `None` where nothing is said.
+    /// Returns how far to go; `None` if no option says so.
     fn until(&self, command: &str, default: &str) -> Result<Option<Until>, Failure> {
         match (&self.count, &self.to_version) {
             (Some(_), Some(_)) => Err(Failure::usage(format!(
@@ -115,11 +115,12 @@ impl Upgrade {
     }
 }
 
-/// Progress, as the Python tool words it, and what only we have to say.
+/// Returns a listener that prints progress in the Python tool's texts, and what only jetbase for
+/// Rust reports.
 fn teller(output: Output, words: &'static Words) -> impl FnMut(&Event) + Send + 'static {
     let mut spinner = None;
     move |event| {
-        // The line of the last event goes before the next is told.
+        // The spinner of the last event ends before the next event is printed.
         drop(spinner.take());
         tell(output, event, words);
         if let Event::Started { .. } | Event::Retrying { .. } = event {
@@ -139,7 +140,7 @@ fn tell(output: Output, event: &Event, words: &Words) {
             output.progress(&sentence(&event.to_string()));
         }
         Event::Warning { message } => output.warning(&sentence(message)),
-        // The error says it.
+        // The error reports it.
         Event::LockLost | Event::Started { .. } | Event::Released => {}
     }
 }
@@ -197,7 +198,7 @@ fn planned(planned: &Planned) -> Object {
 
 const RULE: &str = "----------------------------------------";
 
-/// A dry run, in the Python tool's layout.
+/// Formats a dry run in the Python tool's layout.
 fn preview(report: &Report, nothing: &str) -> Answer {
     if report.planned.is_empty() && !nothing.is_empty() {
         return Answer::new("", fields(report)).note(nothing);

@@ -1,4 +1,4 @@
-//! Passwords that were typed or set, hidden in whatever quotes them.
+//! Hides passwords from the command line and the configuration in every text that quotes them.
 
 #[cfg(test)]
 mod tests;
@@ -9,7 +9,7 @@ use std::sync::{LazyLock, PoisonError, RwLock};
 
 use super::config::{DIRECT_URL, URLS};
 
-/// A password, and how its text begins.
+/// A password, with the text in front of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Secret {
     before: String,
@@ -17,16 +17,16 @@ struct Secret {
     extent: Extent,
 }
 
-/// How much of a password must be there to be hidden.
+/// How much of a password must be present for it to be hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
-    /// Its first character: a message may quote a part.
+    /// Its first character, because a message may quote a part.
     Begun,
-    /// All of it, and what follows: what stands before it may stand elsewhere too.
+    /// All of it, with what follows, because the text in front of it may also occur elsewhere.
     Whole,
 }
 
-/// What the arguments and the environment of this process hold, and what was learned later.
+/// The secrets in the arguments and the environment of this process, and those learned later.
 static KNOWN: LazyLock<RwLock<Vec<Secret>>> = LazyLock::new(|| {
     let mut known = of_arguments(std::env::args_os().collect());
     for name in URLS.iter().chain([&DIRECT_URL]) {
@@ -38,17 +38,17 @@ static KNOWN: LazyLock<RwLock<Vec<Secret>>> = LazyLock::new(|| {
 
 const MASK: &str = "***";
 
-/// Hides the passwords of a text from now on.
+/// From now on, hides the passwords of this text.
 pub(crate) fn learn(text: &str) {
     KNOWN.write().unwrap_or_else(PoisonError::into_inner).extend(of_text(text));
 }
 
-/// Hides the known passwords in a text, in quotes or escaped as they may be.
+/// Hides the known passwords in a text, including quoted and escaped forms.
 pub(crate) fn hide(text: &str) -> Cow<'_, str> {
     hide_these(text, &KNOWN.read().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The passwords of a command line; an unquoted blank makes two arguments of one URL.
+/// Returns the passwords of a command line. An unquoted space splits one URL into two arguments.
 fn of_arguments(arguments: Vec<OsString>) -> Vec<Secret> {
     let texts: Vec<_> = arguments.iter().map(|it| it.to_string_lossy().into_owned()).collect();
     let mut known = Vec::new();
@@ -61,7 +61,7 @@ fn of_arguments(arguments: Vec<OsString>) -> Vec<Secret> {
     known
 }
 
-/// The parts of a URL's password that became arguments of their own, up to its `@`.
+/// Returns the parts of a URL's password that became separate arguments, up to its `@`.
 fn of_rest(texts: &[String]) -> Vec<Secret> {
     let Some(end) = texts.iter().position(|text| text.contains('@')) else { return Vec::new() };
     let rest = texts.iter().take(end + 1).map(|text| {
@@ -75,13 +75,13 @@ fn of_rest(texts: &[String]) -> Vec<Secret> {
     rest.collect()
 }
 
-/// Whether a text is a URL that ends before the `@` behind its password.
+/// Whether a text is a URL that ends before the `@` after its password.
 fn is_open(text: &str) -> bool {
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     !rest.contains('@') && rest.split_once(':').is_some_and(|(_, tail)| !tail.contains('/'))
 }
 
-/// The passwords in one argument or one value.
+/// Returns the passwords in one argument or one value.
 fn of_text(text: &str) -> Vec<Secret> {
     let in_front = match text.split_once("://") {
         Some((scheme, _)) if is_file(scheme) => None,
@@ -97,7 +97,8 @@ fn is_file(scheme: &str) -> bool {
         || scheme.rsplit(['=', '\'', '"', ' ']).next().is_some_and(|it| it.starts_with("sqlite"))
 }
 
-/// The password between `://user:` and the last `@`: which of several is meant, nobody knows.
+/// Returns the password between `://user:` and the last `@`. With several `@`, the end is
+/// ambiguous.
 fn of_authority(rest: &str) -> Option<Secret> {
     let (user, tail) = rest.split_once(':')?;
     let password = match tail.rsplit_once('@') {
@@ -115,13 +116,13 @@ fn of_authority(rest: &str) -> Option<Secret> {
     (!only_host && !password.is_empty()).then_some(secret)
 }
 
-/// Whether this follows the colon behind a host.
+/// Whether the text is a port, after the colon of a host.
 fn is_port(tail: &str) -> bool {
     let end = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
     tail.get(end..).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
-/// The password of a URL without its scheme.
+/// Returns the password of a URL without its scheme.
 fn of_bare(text: &str) -> Option<Secret> {
     let (user, tail) = text.split_once(':')?;
     let (password, _) = tail.rsplit_once('@')?;
@@ -133,7 +134,7 @@ fn of_bare(text: &str) -> Option<Secret> {
     })
 }
 
-/// The values of parameters whose names promise a secret.
+/// Returns the values of parameters whose names suggest a secret.
 fn of_parameters(text: &str) -> impl Iterator<Item = Secret> {
     text.match_indices('=').filter_map(|(at, _)| {
         let (before, value) = (text.get(..at)?, text.get(at + 1..)?);
@@ -149,7 +150,8 @@ fn of_parameters(text: &str) -> impl Iterator<Item = Secret> {
 }
 
 fn is_name(c: char) -> bool {
-    // What is not ASCII ends no name, so that a name begins one byte behind its end.
+    // A non-ASCII character counts as part of a name. So the character in front of a name is ASCII,
+    // and the name starts one byte after it.
     c.is_ascii_alphanumeric() || c == '_' || c == '-' || !c.is_ascii()
 }
 
@@ -183,7 +185,8 @@ fn hide_these<'t>(text: &'t str, known: &[Secret]) -> Cow<'t, str> {
     Cow::Owned(safe)
 }
 
-/// A secret as it is, as our messages and Rust's escape it, and each of these in JSON.
+/// Returns a secret in all its forms: unchanged, as jetbase's and Rust's messages escape it, and
+/// each of these in JSON.
 fn forms(secret: &Secret) -> Vec<Secret> {
     let form = |escape: fn(&str) -> String| Secret {
         before: escape(&secret.before),
@@ -223,7 +226,7 @@ fn bare(quoted: &str) -> String {
 }
 
 impl Secret {
-    /// How many bytes of the rest are to be hidden, behind what was written before.
+    /// Returns how many bytes of `rest` to hide, given the text already written.
     fn hidden(&self, before: &str, rest: &str) -> usize {
         if !before.ends_with(&self.before) {
             return 0;
@@ -240,7 +243,7 @@ impl Secret {
         }
     }
 
-    /// What of the hidden part is shown: the character that ends it.
+    /// Returns the part of the hidden text that is shown: the character that ends it.
     fn after<'t>(&self, rest: &'t str, length: usize) -> &'t str {
         match self.extent {
             Extent::Whole => {

@@ -1,25 +1,25 @@
-//! What is in work, and for how long: one line on a terminal, gone when it is done.
+//! The spinner: one line on a terminal that shows what is in progress and for how long.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// A line that is alive until it is dropped.
+/// A line that is shown until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Spinner {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Takes a line of a terminal back.
+/// Clears a line of a terminal.
 pub(crate) const CLEAR: &str = "\r\x1b[2K";
 
 const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Spinner {
-    /// Shows a text on the terminal behind standard error; `None` where there is none.
+    /// Shows a text on the terminal of standard error. Returns `None` if there is no terminal.
     pub(crate) fn start(text: String) -> Option<Self> {
         if !io::stderr().is_terminal() {
             return None;

@@ -1,4 +1,4 @@
-//! Gives a borrowed connection of SQLite back inside a drop, where nothing can be awaited.
+//! Restores a borrowed connection of SQLite inside a drop, where nothing can be awaited.
 
 use std::pin::pin;
 use std::sync::Arc;

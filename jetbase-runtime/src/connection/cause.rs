@@ -1,8 +1,8 @@
-//! Why a database refused something, in one form for all drivers.
+//! The cause of a refusal by a database, in one form for all drivers.
 
 use std::time::Duration;
 
-/// Why a database refused something.
+/// Why a database refused a statement or a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cause {
     pub(crate) kind: CauseKind,
@@ -17,16 +17,16 @@ pub(crate) struct Cause {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum CauseKind {
-    /// The database answered with an error; the connection lives.
+    /// The database answered with an error; the connection still works.
     #[default]
     Database,
-    /// The connection is gone, or was never made.
+    /// The connection is lost, or could not be opened.
     Lost,
-    /// Nobody listens at the address: the server may be starting.
+    /// No server listens at the address; it may be starting.
     Absent,
-    /// The client refused before anything was sent.
+    /// The client refused before it sent anything.
     Client,
-    /// A table of ours belongs to somebody who could run code through it: the message is whole.
+    /// A table of jetbase belongs to a user who could run code through it. The message is complete.
     Untrusted,
 }
 
@@ -48,7 +48,7 @@ impl Cause {
             sqlx::Error::PoolClosed => Cause::client("the pool is closed"),
             sqlx::Error::Configuration(error) => {
                 let text = plain(&error.to_string());
-                // One error wraps another of its kind.
+                // One error wraps another one of its kind.
                 Cause::client(text.strip_prefix("error with configuration: ").unwrap_or(&text))
             }
             sqlx::Error::Tls(error) => Cause::client(format!("TLS: {}", plain(&error.to_string()))),
@@ -57,18 +57,18 @@ impl Cause {
         }
     }
 
-    /// Nothing was heard of the server for this long.
+    /// The server did not answer within this limit.
     pub(crate) fn silent(limit: Duration) -> Self {
         Cause::lost(format!("the server did not answer within {limit:.1?}"))
     }
 
-    /// There is no connection to be had for the moment.
+    /// No connection is available at the moment.
     pub(crate) fn absent(message: String) -> Self {
         Cause { kind: CauseKind::Absent, message, ..Cause::default() }
     }
 
     pub(super) fn lost(message: String) -> Self {
-        // What a driver reads of a connection that ends is of no use to anybody.
+        // The driver's message about a connection that ends helps no reader.
         let message = match message.contains("EOF") {
             true => "the server closed the connection".to_owned(),
             false => message,
@@ -76,13 +76,13 @@ impl Cause {
         Cause { kind: CauseKind::Lost, message, ..Cause::default() }
     }
 
-    /// Whether there is no connection to be had for the moment: the server is starting, or full.
+    /// Whether no connection is available at the moment: the server is starting, or full.
     pub(crate) fn is_full(&self) -> bool {
         matches!(self.code.as_str(), "53300" | "57P03" | "1040" | "1203" | "1226")
     }
 
-    /// Whether others stand in the way for the moment: their locks, their transactions, or the
-    /// nodes of a cluster that find together.
+    /// Whether other clients are in the way for a moment: their locks, their transactions, or
+    /// cluster nodes that are joining.
     pub(crate) fn is_contended(&self) -> bool {
         let code = self.code.as_str();
         let postgres = matches!(code, "55P03" | "40P01" | "40001");
@@ -90,7 +90,7 @@ impl Cause {
         postgres || mysql || matches!(code, "5" | "6" | "261" | "517" | "262")
     }
 
-    /// Whether the database has rolled the whole transaction back on its own account.
+    /// Whether the database itself has rolled back the whole transaction.
     pub(crate) fn ended_transaction(&self) -> bool {
         // SQLite: out of memory, I/O error, full disk, interrupted.
         matches!(self.code.as_str(), "1213" | "1205" | "1020" | "1180" | "7" | "13" | "9")
@@ -126,7 +126,7 @@ impl Cause {
         }
         #[cfg(feature = "mysql")]
         if let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
-            // 1053 shutdown, 1927 and 3169 killed: the session is gone with them.
+            // 1053 shutdown, 1927 and 3169 killed: the session ended with them.
             let kind = match error.number() {
                 1053 | 1927 | 3169 => CauseKind::Lost,
                 _ => CauseKind::Database,
@@ -137,7 +137,7 @@ impl Cause {
     }
 }
 
-/// A driver's text without the operating system's numbers.
+/// Returns a driver's message without the error number of the operating system.
 fn plain(text: &str) -> String {
     text.split(" (os error").next().unwrap_or(text).trim_end_matches('.').to_owned()
 }

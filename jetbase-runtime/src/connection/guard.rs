@@ -1,9 +1,9 @@
-//! Who owns a connection, and what becomes of it on every way out of a run.
+//! Who owns a connection, and what happens to it on every exit from a run.
 
 use sqlx::Database;
 use sqlx::pool::PoolConnection;
 
-/// A connection, and whose it is.
+/// A connection, with its owner.
 pub(crate) enum Held<'t, DB: Database> {
     /// The run opened it.
     Owned(Box<DB::Connection>),
@@ -11,16 +11,16 @@ pub(crate) enum Held<'t, DB: Database> {
     Pooled(PoolConnection<DB>),
     /// The caller opened it.
     Borrowed(&'t mut DB::Connection),
-    /// The run opened it, and keeps it here for the next time.
+    /// The run opened it, and keeps it for the next use.
     Kept(&'t mut Option<Box<DB::Connection>>, Box<DB::Connection>),
 }
 
-/// Ends a connection that a run leaves without finishing: a dropped future, or a panic.
+/// Ends a connection that a run leaves without finishing: its future was dropped, or it panicked.
 ///
-/// A connection of the run, or of a pool, is closed: nobody else gets it with our settings. A
-/// borrowed one cannot be closed. On SQLite, whose driver works in a thread of its own, the
-/// statements of [`Guard::undo_with`] run before the drop returns. Elsewhere that would need the
-/// runtime that is just running the drop: the caller's connection stays as it is.
+/// A connection of the run, or of a pool, is closed, so that no other client gets it with jetbase's
+/// settings. A borrowed connection cannot be closed. SQLite's driver works in its own thread, so
+/// the statements of [`Guard::undo_with`] run before the drop returns. The other drivers would need
+/// the runtime that is executing the drop, so the caller's connection stays as it is.
 pub(crate) struct Guard<'t, DB: Abandon> {
     held: Option<Held<'t, DB>>,
     undo: Vec<String>,
@@ -35,7 +35,7 @@ impl<'t, DB: Abandon> Guard<'t, DB> {
         self.undo = statements;
     }
 
-    /// Hands out the connection; the guard does nothing any more.
+    /// Returns the connection. The guard does nothing afterwards.
     pub(super) fn release(mut self) -> Option<Held<'t, DB>> {
         self.held.take()
     }
@@ -60,7 +60,7 @@ impl<'t, DB: Abandon> Guard<'t, DB> {
         }
     }
 
-    /// Closes the connection, or gives it back as well as the database can.
+    /// Closes the connection, or returns it as well as the database can.
     pub(super) fn end(&mut self) {
         match self.held.take() {
             Some(Held::Pooled(mut connection)) => connection.close_on_drop(),
@@ -76,9 +76,9 @@ impl<DB: Abandon> Drop for Guard<'_, DB> {
     }
 }
 
-/// What a database can do for a borrowed connection when a run is dropped.
+/// What a database can restore on a borrowed connection when a run is dropped.
 pub(crate) trait Abandon: Database {
-    /// Runs the statements now, each whatever became of the one before.
+    /// Runs the statements now, each even if the one before failed.
     fn undo(connection: &mut Self::Connection, statements: &[String]);
 }
 

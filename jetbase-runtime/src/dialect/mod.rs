@@ -1,4 +1,4 @@
-//! What differs between the databases, as data: SQL texts with `{placeholders}`.
+//! The differences between the databases, as data: SQL texts with `{placeholders}`.
 
 mod mysql;
 mod postgres;
@@ -8,107 +8,109 @@ use jetbase_core::Dialect;
 
 /// The SQL texts of one dialect.
 ///
-/// `{migrations}` and `{lock}` are the two tables, quoted and qualified;
-/// every other placeholder is a literal, an identifier or a number made by [`Bindings`].
+/// `{migrations}` and `{lock}` are the two tables, quoted and qualified. Every other placeholder is
+/// a literal, an identifier, a number or an expression made by [`Bindings`].
 #[derive(Debug)]
 pub(crate) struct Sql {
-    /// The first message. One row with the facts: schema, user, search path, in a transaction, read
-    /// only, schema that the history was found in, quoting settings, server, database, `autocommit`;
-    /// then the history, each row behind the number of all rows.
+    /// The first message. One row has the facts: schema, user, search path, in a transaction, read
+    /// only, schema in which the history was found, quoting settings, server, database,
+    /// `autocommit`. Then comes the history, each row after the number of all rows.
     pub(crate) read_state: &'static [&'static str],
-    /// Which statement of the first message answers with the facts.
+    /// The index of the statement in the first message that returns the facts.
     pub(crate) state_facts: usize,
-    /// The history alone, each row behind the number of all rows.
+    /// The history alone, each row after the number of all rows.
     pub(crate) history: &'static str,
-    /// Behind the history, in the same message: whether the lock is held, and by whom.
+    /// Follows the history in the same message: whether the lock is held, and by whom.
     pub(crate) current_holder: &'static [&'static str],
-    /// The codes of "there is no such table".
+    /// The error codes of "no such table".
     pub(crate) no_table: &'static [&'static str],
-    /// One row. PostgreSQL: user, search path, nonce, key of the session lock, both tables are there,
-    /// backend, time zone, server, role, version, database, a subscription writes to them. MySQL: user,
-    /// nothing, nonce, largest packet, both tables are there, backend, tables without transactions,
-    /// server, the schema has triggers. Then the server's identity.
+    /// One row. PostgreSQL: user, search path, nonce, key of the session lock, both tables exist,
+    /// backend, time zone, server, role, version, database, a subscription writes to them. MySQL:
+    /// user, nothing, nonce, largest packet, both tables exist, backend, tables without
+    /// transactions, server, the schema has triggers. Then comes the server's identity.
     pub(crate) probe: &'static str,
-    /// Makes both tables, the row and our index, whoever else does.
+    /// Creates both tables, the row and jetbase's index, even if others create them too.
     pub(crate) create: &'static [&'static str],
-    /// Keeps a version from being recorded twice; made with the table or not at all.
+    /// Prevents a version from being recorded twice. It is created together with the table, or not
+    /// at all.
     pub(crate) index: &'static str,
-    /// The codes of "somebody else made it at the same moment".
+    /// The error codes of "another session created it at the same moment".
     pub(crate) create_races: &'static [&'static str],
-    /// Makes the row.
+    /// Creates the row.
     pub(crate) create_row: &'static str,
-    /// One row: whether the lock is ours now, whether the session lock is.
+    /// One row: whether the row is ours now, whether the session lock is ours.
     pub(crate) acquire: &'static str,
-    /// The same with a session lock, and with takeover from the dead; the third
-    /// column of its first row is who held the lock before.
+    /// The same with a session lock; it also takes over a stale lock. The third column of its first
+    /// row is the previous holder.
     pub(crate) acquire_proven: &'static str,
-    /// One row: locked, owner, since, whether the owner's session lives, a mark of the history.
+    /// One row: locked, owner, since, whether the owner's session is alive, a fingerprint of the
+    /// history.
     pub(crate) poll: &'static str,
-    /// One row: whether the lock of `{dead}` is ours now, whether the session lock is; never
-    /// waits for the row.
+    /// One row: whether the lock of `{dead}` is ours now, whether the session lock is ours. It
+    /// never waits for the row.
     pub(crate) take_over: &'static str,
     /// The same with a session lock.
     pub(crate) take_over_proven: &'static str,
-    /// Sets the row free if it is ours; must be the first statement.
+    /// Releases the row if it is ours. It must be the first statement.
     pub(crate) release: &'static str,
-    /// Gives the session lock back.
+    /// Releases the session lock.
     pub(crate) release_proof: &'static str,
-    /// One row: whether the second session lock is ours too; the first is released afterwards.
+    /// One row: whether the second session lock is ours too. The first one is released afterwards.
     pub(crate) move_proof: &'static str,
-    /// Sets the row free, whoever has it.
+    /// Releases the row of any holder.
     pub(crate) unlock: &'static str,
-    /// Goes before what we read: no default of the session may decide.
+    /// Goes before each read, so that no default of the session affects it.
     pub(crate) reading: &'static [&'static str],
-    /// Goes before what we write.
+    /// Goes before each write.
     pub(crate) writing: &'static [&'static str],
-    /// Goes before what we read where others own the tables, or their schema: fails if a table could
-    /// run their code, and keeps it from changing until the end of the transaction.
+    /// Goes before each read if others own the tables or their schema. It fails if a table could
+    /// run the owner's code, and prevents a change of the table until the end of the transaction.
     pub(crate) guard_reading: &'static [&'static str],
-    /// Goes before what we write there.
+    /// Goes before each write in that case.
     pub(crate) guard_writing: &'static [&'static str],
     /// The same for the table of replaced texts.
     pub(crate) guard_superseded_reading: &'static [&'static str],
     pub(crate) guard_superseded_writing: &'static [&'static str],
     /// The tables of `{guarded}` that could run code of others: name, owner, fault.
     pub(crate) untrusted: &'static str,
-    /// Whether trusted roles alone own the tables of `{guarded}`, and their schema.
+    /// Whether only trusted roles own the tables of `{guarded}` and their schema.
     pub(crate) owners_trusted: &'static str,
-    /// Settings of the session while the run waits for the lock, or gives it back.
+    /// The settings of the session while the run waits for the lock, or releases it.
     pub(crate) waiting: &'static [&'static str],
-    /// Settings of the session between two files.
+    /// The settings of the session between two files.
     pub(crate) session_settings: &'static [&'static str],
-    /// Settings of the session for statements outside a transaction.
+    /// The settings of the session for statements outside a transaction.
     pub(crate) autocommit_settings: &'static [&'static str],
     /// Goes before a fence outside a transaction.
     pub(crate) beside: &'static [&'static str],
-    /// Lets us be read again after a file has changed the client's character set.
+    /// Restores the client's character set after a file has changed it.
     pub(crate) encoding: &'static [&'static str],
-    /// Opens the transaction of a file.
+    /// Starts the transaction of a file.
     pub(crate) open: &'static [&'static str],
-    /// The settings that a file sees in its transaction.
+    /// The settings that a file has in its transaction.
     pub(crate) file_settings: &'static [&'static str],
     /// Fails unless the row is ours.
     pub(crate) fence: &'static str,
-    /// Fails unless the row is ours, and keeps it ours until the end of the transaction.
+    /// Fails unless the row is ours, and locks it until the end of the transaction.
     pub(crate) fence_locking: &'static str,
     /// Fails unless the session lock is ours too.
     pub(crate) fence_proof: &'static str,
-    /// Fails when the file has ended the transaction itself.
+    /// Fails if the file has ended the transaction itself.
     pub(crate) still_open: &'static [&'static str],
-    /// Asked after a failure: the server refuses it if the transaction of the file had ended before
+    /// Sent after a failure. The server refuses it if the file's transaction had already ended
     /// (PostgreSQL: only if it had not).
     pub(crate) ask_ended: &'static str,
-    /// Takes back what a file has changed and our own statements depend on.
+    /// Restores what a file has changed and jetbase's own statements depend on.
     pub(crate) restore_settings: &'static [&'static str],
-    /// Fails when rows without parents have come about.
+    /// Fails if new rows without parents exist.
     pub(crate) foreign_keys: &'static str,
     /// Records an upgrade.
     pub(crate) insert: &'static str,
-    /// Lets everything happen that waits for the COMMIT.
+    /// Executes everything that is deferred until the COMMIT.
     pub(crate) settle_deferred: &'static [&'static str],
-    /// Fails unless the row is there as it was inserted.
+    /// Fails unless the row exists as it was inserted.
     pub(crate) inserted: &'static str,
-    /// Fails unless the row of a repeatable is there as it was changed.
+    /// Fails unless the row of a repeatable exists as it was changed.
     pub(crate) updated: &'static str,
     /// Fails unless the row of a version has the checksum.
     #[cfg_attr(
@@ -116,9 +118,9 @@ pub(crate) struct Sql {
         expect(dead_code, reason = "the command line corrects histories")
     )]
     pub(crate) repaired: &'static str,
-    /// Fails unless the row of a version is gone.
+    /// Fails unless the row of a version is deleted.
     pub(crate) deleted: &'static str,
-    /// Fails unless the row of a repeatable is gone.
+    /// Fails unless the row of a repeatable is deleted.
     #[cfg_attr(
         not(feature = "cli"),
         expect(dead_code, reason = "the command line corrects histories")
@@ -134,33 +136,33 @@ pub(crate) struct Sql {
     pub(crate) repair: &'static str,
     /// The texts of `ROC__` files that newer ones have replaced.
     pub(crate) superseded: &'static str,
-    /// Makes the table for them.
+    /// Creates the table for them.
     pub(crate) create_superseded: &'static str,
-    /// Notes that a `ROC__` file's text is replaced, before its row is.
+    /// Records that the text of a `ROC__` file is replaced, before its history row is updated.
     pub(crate) supersede: &'static [&'static str],
-    /// Forgets a version.
+    /// Deletes the row of a version.
     pub(crate) delete: &'static str,
-    /// Forgets a repeatable.
+    /// Deletes the row of a repeatable.
     #[cfg_attr(
         not(feature = "cli"),
         expect(dead_code, reason = "the command line corrects histories")
     )]
     pub(crate) forget: &'static str,
-    /// Takes back the session's settings behind a file.
+    /// Resets the session's settings after a file.
     pub(crate) reset: &'static [&'static str],
-    /// Ends what else a file can leave in a session that is the run's own.
+    /// Ends what else a file can leave in a session that the run owns.
     pub(crate) discard: &'static [&'static str],
-    /// Lets the server end our session when nothing is heard of us for `{lease}` seconds.
+    /// Lets the server end the session if it is idle for `{lease}` seconds.
     pub(crate) lease: &'static str,
-    /// One row: who holds the lock, in words.
+    /// One row: a description of who holds the lock.
     pub(crate) holder: &'static str,
-    /// The codes with which a fence fails.
+    /// The error codes of a fence that fails.
     pub(crate) fence_codes: &'static [&'static str],
-    /// The codes with which a guard fails: what it locks may be no table.
+    /// The error codes of a guard that fails. One of them: what it locks is no table.
     pub(crate) guard_codes: &'static [&'static str],
 }
 
-/// The texts of a dialect.
+/// Returns the texts of a dialect.
 pub(crate) const fn sql(dialect: Dialect) -> &'static Sql {
     match dialect {
         Dialect::Postgres => &postgres::SQL,
@@ -169,7 +171,7 @@ pub(crate) const fn sql(dialect: Dialect) -> &'static Sql {
     }
 }
 
-/// The words for a template's placeholders.
+/// The values of a template's placeholders.
 #[derive(Clone, Debug)]
 pub(crate) struct Bindings {
     dialect: Dialect,
@@ -177,7 +179,7 @@ pub(crate) struct Bindings {
 }
 
 impl Bindings {
-    /// The placeholders that every template may have; `schema` qualifies the tables.
+    /// Returns the bindings that every template may use. `schema` qualifies the tables.
     pub(crate) fn new(dialect: Dialect, schema: Option<&str>) -> Self {
         let table = |name: &str| match schema {
             Some(schema) => {
@@ -211,7 +213,7 @@ impl Bindings {
         }
     }
 
-    /// Adds a list of texts; NULL for none.
+    /// Adds a list of texts, or NULL for an empty list.
     pub(crate) fn literals(self, name: &'static str, texts: &[String]) -> Self {
         let list: Vec<_> = texts.iter().map(|text| literal(self.dialect, text)).collect();
         let list = if list.is_empty() { "NULL".to_owned() } else { list.join(", ") };
@@ -229,18 +231,18 @@ impl Bindings {
         self.raw(name, number.to_string())
     }
 
-    /// Adds an SQL expression of ours that has placeholders itself.
+    /// Adds an SQL expression that contains placeholders itself. It must not come from a user.
     pub(crate) fn nested(self, name: &'static str, template: &str) -> Self {
         let text = self.fill(template);
         self.raw(name, text)
     }
 
-    /// Adds an SQL expression of ours.
+    /// Adds an SQL expression. It must not come from a user.
     pub(crate) fn expression(self, name: &'static str, text: &str) -> Self {
         self.raw(name, text.to_owned())
     }
 
-    /// Exchanges the texts of two placeholders.
+    /// Exchanges the values of two placeholders.
     pub(crate) fn swapped(self, one: &'static str, other: &'static str) -> Self {
         let text = |name| {
             self.words.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone())
@@ -257,7 +259,7 @@ impl Bindings {
         self
     }
 
-    /// Puts the words in their places, in one pass: a word is never read as a template.
+    /// Replaces the placeholders in one pass, so that a value is never read as a template.
     pub(crate) fn fill(&self, template: &str) -> String {
         let mut text = String::with_capacity(template.len() + 64);
         let mut rest = template;
@@ -278,15 +280,15 @@ impl Bindings {
     }
 }
 
-/// A string literal that means the same under every setting of the server.
+/// Returns a string literal that means the same under every setting of the server.
 fn literal(dialect: Dialect, text: &str) -> String {
     let text = text.replace('\0', "");
     match dialect {
         Dialect::Postgres if text.contains('\\') => {
             format!(" E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
         }
-        // `sql_mode` decides what a backslash is, and the character set what other bytes are;
-        // hexadecimal digits need no decision.
+        // `sql_mode` decides what a backslash means, and the character set what other bytes mean.
+        // Hexadecimal digits do not depend on either.
         Dialect::MySql if text.contains('\\') || !text.is_ascii() => {
             let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
             format!("_utf8mb4 0x{digits}")
@@ -295,7 +297,7 @@ fn literal(dialect: Dialect, text: &str) -> String {
     }
 }
 
-/// A quoted name.
+/// Returns a quoted name.
 fn identifier(dialect: Dialect, name: &str) -> String {
     let name = name.replace('\0', "");
     match dialect {

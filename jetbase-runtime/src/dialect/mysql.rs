@@ -3,7 +3,7 @@
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
-    // `LIMIT` stands above `sql_select_limit`, which a server or a role can set.
+    // `LIMIT` overrides `sql_select_limit`, which a server or a role can set.
     read_state: &[
         "SELECT {state_schema}, CURRENT_USER(), '', 0 /*M!100000 + @@in_transaction */, @@read_only, {state_schema},
   @@GLOBAL.sql_mode, CONCAT(VERSION(), ' ', @@version_comment), '', @@autocommit LIMIT 1",
@@ -59,7 +59,7 @@ SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     acquire: "UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND is_locked = FALSE;
 SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 0 LIMIT 1",
-    // A run may hold one of two session locks, and holds both while it changes its connection.
+    // A run holds one of two session locks. It holds both while it changes its connection.
     acquire_proven: "SELECT GET_LOCK({key}, 0), NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) LIMIT 1;
 UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {recoverable_prefix}) AND IS_USED_LOCK({key}) = CONNECTION_ID()
@@ -108,7 +108,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
   WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS q WHERE q.c <> 1) LIMIT 1",
     fence_proof: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT IS_USED_LOCK({key}) <=> CONNECTION_ID() AS c) AS q
   WHERE q.c <> 1) LIMIT 1",
-    // A transaction that has ended has taken the savepoint along.
+    // A transaction that has ended no longer has the savepoint.
     still_open: &["RELEASE SAVEPOINT jetbase_file"],
     ask_ended: "RELEASE SAVEPOINT jetbase_file",
     restore_settings: &[

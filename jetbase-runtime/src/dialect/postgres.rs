@@ -3,11 +3,11 @@
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
-    // Until the schema of the tables is known, the path is the caller's: no operator, no bare name
-    // of a function. Then the path holds that schema alone while a table is named, and
-    // `pg_catalog` while anything else is.
+    // Until the schema of the tables is known, the search path is the caller's, so these statements
+    // use no operator and no unqualified function. Afterwards the path is that schema alone while a
+    // table is named, and `pg_catalog` otherwise.
     read_state: &[
-        // Nothing here is looked up in a catalog: a timeout of the role would end the message.
+        // Nothing here reads a catalog. A timeout of the role would end the message.
         "SHOW row_security",
         "SHOW statement_timeout",
         "SHOW lock_timeout",
@@ -164,7 +164,7 @@ SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
   (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS fence",
     fence_proof: "SELECT 1 / count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted
   AND pid = pg_backend_pid() AND classid = 1784835700 AND objid = {key} AND objsubid = 2",
-    // The transaction that locked the row at its beginning is the one that is open now.
+    // Checks that the transaction which locked the row at its start is still open.
     still_open: &["SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND xmax = pg_current_xact_id()::xid"],
     // Only an aborted transaction refuses this.
     ask_ended: "SELECT 1",
@@ -182,7 +182,8 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(clock_tim
   (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
 WHERE filename = {file} AND migration_type = {kind}",
     repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
-    // What is deferred happens now, as the file's settings have it: behind this, nothing changes the row.
+    // Deferred triggers and constraints run now, under the file's settings. After this, nothing
+    // changes the row.
     settle_deferred: &[
         "SELECT set_config('search_path', {path}, true)",
         "SET CONSTRAINTS ALL IMMEDIATE",
@@ -210,7 +211,7 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     forget: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SELECT pg_catalog.set_config('role', {session_role}, false)"],
-    // What DISCARD ALL does, but for the advisory locks: one of them is the run's session lock.
+    // What DISCARD ALL does, except for the advisory locks: one of them is the run's session lock.
     discard: &["SELECT pg_catalog.setseed({seed})", "CLOSE ALL", "DEALLOCATE ALL", "UNLISTEN *", "DISCARD PLANS", "DISCARD TEMP", "DISCARD SEQUENCES"],
     lease: "SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '{lease}s', false),
   pg_catalog.set_config('idle_session_timeout', '{lease}s', false)",
@@ -222,25 +223,25 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     guard_codes: &["22012", "42809"],
 };
 
-/// Where operators, functions and types are looked up: nobody but a superuser can add to it.
+/// The schema in which operators, functions and types are found. Only a superuser can add to it.
 const CATALOG: &str = "SET LOCAL search_path = pg_catalog, pg_temp";
 
-/// Where our tables are looked up while their schema is a value that only the server knows.
+/// The schema in which jetbase's tables are found while only the server knows its name.
 const TABLES: &str = "SELECT pg_catalog.set_config('search_path',
   pg_catalog.concat(pg_catalog.quote_ident(pg_catalog.current_setting('jetbase.schema')), ', pg_temp'), true)";
 
-/// From version 17 on; before, the server does not know the setting.
+/// For version 17 and newer. Older servers do not know the setting.
 const NO_TRANSACTION_TIMEOUT: &str =
     "SELECT CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
   THEN set_config('transaction_timeout', '0', true) END";
 
-/// Fails if one of our tables could run code of somebody who is not trusted.
+/// Fails if one of jetbase's tables could run code of an owner who is not trusted.
 const CHECK: &str = "SELECT 1 / CASE WHEN EXISTS (SELECT 1 FROM {untrusted} AS tables WHERE fault IS NOT NULL) THEN 0 ELSE 1 END";
 
-/// Which of our tables could run code of somebody who is not trusted, and how.
+/// Lists which of jetbase's tables could run code of an owner who is not trusted, and how.
 ///
 /// Trusted are the current role, superusers, the owner of the database, and the roles that the
-/// caller names. A table of anybody else must be one that runs nothing but built-in code.
+/// caller names. A table of any other owner must only run built-in code.
 const UNTRUSTED: &str = "(SELECT owned.relname, owned.owner, CASE
     WHEN owned.relkind <> 'r' THEN 'is no plain table'
     WHEN owned.relispartition OR EXISTS (SELECT 1 FROM pg_inherits AS i WHERE owned.oid IN (i.inhrelid, i.inhparent))
@@ -271,7 +272,7 @@ const UNTRUSTED: &str = "(SELECT owned.relname, owned.owner, CASE
       AND (o.rolsuper OR o.rolname = current_user OR o.rolname IN ({trusted})
         OR o.oid = (SELECT datdba FROM pg_database WHERE datname = current_database())))) AS owned)";
 
-/// Whether trusted roles alone can change the tables: they own them, and the schema.
+/// Whether only trusted roles can change the tables: they own the tables and the schema.
 const OWNERS_TRUSTED: &str = "NOT EXISTS (SELECT 1 FROM (
     SELECT relowner FROM pg_class WHERE oid IN ({guarded})
     UNION SELECT nspowner FROM pg_namespace WHERE nspname = {schema_name}) AS owners(owner)

@@ -76,13 +76,13 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     encoding: &[],
     open: &["BEGIN IMMEDIATE", "SAVEPOINT jetbase_file"],
     file_settings: &[],
-    // `json` of a text that is none is the way to raise an error from plain SQL.
+    // `json` of an invalid text is the way to raise an error from plain SQL.
     fence: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
   WHEN 1 THEN 1 ELSE json('lock lost') END",
     fence_locking: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
   WHEN 1 THEN 1 ELSE json('lock lost') END",
     fence_proof: "SELECT 1",
-    // A transaction that has ended has taken the savepoint along.
+    // A transaction that has ended no longer has the savepoint.
     still_open: &["RELEASE jetbase_file"],
     ask_ended: "RELEASE jetbase_file",
     restore_settings: &["PRAGMA query_only = OFF", "PRAGMA ignore_check_constraints = OFF"],

@@ -1,19 +1,19 @@
-//! A statement that failed, and what stays of its file.
+//! A failed statement, and what remains of its file.
 
 use std::fmt;
 
 use jetbase_core::Position;
 
-/// What stays of a file that was not recorded.
+/// What remains of a file that was not recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kept {
-    /// Nothing: its transaction was rolled back, or was never begun.
+    /// Nothing: the transaction was rolled back, or never started.
     #[default]
     Nothing,
-    /// Its first statements, as many: they committed by themselves.
+    /// This number of statements from the start of the file: they committed by themselves.
     Statements(usize),
-    /// Perhaps some of its first statements, at most as many: something in the file ended its
-    /// transaction, or wrote to a table without transactions.
+    /// Possibly up to this number of statements from the start of the file: something in the file
+    /// ended its transaction, or wrote to a table without transactions.
     Perhaps(usize),
 }
 
@@ -21,23 +21,24 @@ pub enum Kept {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StatementError {
-    /// The file's path in its folder.
+    /// The path of the file in its folder.
     pub file: String,
-    /// Where the database points, or where the statement begins.
+    /// Where the database reports the error, or where the statement begins.
     pub position: Option<Position>,
-    /// The line with a caret below it.
+    /// The line of the file, with a caret below it.
     pub snippet: String,
-    /// What the database says.
+    /// The message of the database.
     pub message: String,
-    /// Its code: SQLSTATE, error number or result code.
+    /// The code of the database: SQLSTATE, error number or result code.
     pub code: String,
-    /// What the database adds.
+    /// Further detail from the database.
     pub detail: Option<String>,
-    /// What the database advises.
+    /// The hint of the database.
     pub hint: Option<String>,
-    /// Which statement of how many, from 1; `None` when the commit failed.
+    /// The number of the statement, from 1, and the number of statements. `None` if the commit
+    /// failed.
     pub statement: Option<(usize, usize)>,
-    /// What stays of the file.
+    /// What remains of the file.
     pub kept: Kept,
 }
 
@@ -51,7 +52,7 @@ impl fmt::Display for StatementError {
             Some((number, of)) => {
                 write!(f, ": statement {number} of {of} failed: {}", self.message)?
             }
-            // Without a code it is not the database that speaks.
+            // Without a code, the message does not come from the database.
             None if self.code.is_empty() => write!(f, ": {}", self.message)?,
             None => write!(f, ": the commit failed: {}", self.message)?,
         }

@@ -1,4 +1,4 @@
-//! A failed message, explained by its place in the file.
+//! Explains a failed message by its position in the file.
 
 use std::ops::Range;
 
@@ -10,25 +10,25 @@ use crate::connection::Cause;
 use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError};
 use crate::session::Session;
 
-/// What to do about rows without parents.
+/// What to do about rows whose parents are missing.
 const NO_ORPHANS: &str = "delete those rows in the file, or mend their references";
-/// What to do about a file that gives our lock back.
+/// What to do about a file that releases jetbase's session lock.
 const GIVE_LESS: &str = "release only the file's own locks, not all of them: without pg_advisory_unlock_all(), \
                          RELEASE_ALL_LOCKS() and DISCARD ALL";
 
-/// What a look at the database behind a failure has shown.
+/// What queries to the database after a failure have shown.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// What stays of the file.
+    /// What remains of the file.
     kept: Kept,
-    /// What the file has done that none of its statements failed with, in words.
+    /// What the file did wrong although none of its statements failed, as a sentence.
     fault: Option<String>,
-    /// Which table could run code of others, in words.
+    /// Which table could run code of others, as the cause.
     untrusted: Option<Cause>,
 }
 
 impl Job<'_> {
-    /// Undoes what failed, and asks the database what stays of the file.
+    /// Undoes what failed, and asks the database what remains of the file.
     pub(super) async fn look_after(
         &self,
         session: &mut Session<'_>,
@@ -58,7 +58,7 @@ impl Job<'_> {
         Found { kept, fault, untrusted }
     }
 
-    /// Whether the transaction of the file had ended before the failure, as the server tells.
+    /// Whether the file's transaction had ended before the failure, according to the server.
     async fn transaction_ended(
         &self,
         session: &mut Session<'_>,
@@ -79,7 +79,7 @@ impl Job<'_> {
         }
     }
 
-    /// The rows that lost their parents, in words, when that is what stopped the file.
+    /// Describes the rows whose parents are missing, if they are what stopped the file.
     pub(super) async fn orphans(
         &self,
         session: &mut Session<'_>,
@@ -103,8 +103,8 @@ impl Job<'_> {
         Some(format!("it leaves {count}: {}{more}", words.join(", ")))
     }
 
-    /// Whether a file that its fence stopped had released the session lock itself, in words: the row
-    /// is still ours, the session lock is not.
+    /// When a fence stopped the file, describes whether the file itself had released the session
+    /// lock. If so, the row is still ours, but the session lock is not.
     async fn given_away(&self, session: &mut Session<'_>, halt: &MessageFailure) -> Option<String> {
         if halt.role != Purpose::Fence || halt.executed == 0 || !session.liveness.has_session_lock()
         {
@@ -117,7 +117,7 @@ impl Job<'_> {
         given.then(|| "it gives back all locks of its session, jetbase's own among them".to_owned())
     }
 
-    /// The connection was lost: whoever reads the history afterwards may know more.
+    /// The error after a lost connection. The history may later show the outcome.
     pub(super) fn interrupted(&self, halt: MessageFailure, mode: Mode) -> Error {
         let outcome = if mode == Mode::EachAlone { Outcome::InDoubt } else { Outcome::Unknown };
         Error::new(ErrorKind::Interrupted {
@@ -179,7 +179,7 @@ impl Job<'_> {
         }
     }
 
-    /// A statement is larger than what the server takes in one packet.
+    /// The error of a statement that is larger than a packet that the server accepts.
     pub(super) fn too_large(&self, index: usize, range: &Range<usize>, limit: usize) -> Error {
         let text = self.script.text();
         Error::new(ErrorKind::Statement(Box::new(StatementError {
@@ -200,7 +200,7 @@ impl Job<'_> {
         })))
     }
 
-    /// What a file has done that none of its statements failed with.
+    /// The error of a file that did something wrong although none of its statements failed.
     fn file_fault(&self, message: String, hint: &str, kept: Kept) -> Error {
         Error::new(ErrorKind::Statement(Box::new(StatementError {
             file: self.migration.path().to_owned(),
@@ -215,7 +215,7 @@ impl Job<'_> {
         })))
     }
 
-    /// How many statements cannot be undone once `executed` of them ran.
+    /// Returns how many statements cannot be undone after `executed` of them ran.
     fn permanent(&self, executed: usize) -> usize {
         if self.transaction == Transaction::Off {
             return executed;
@@ -259,11 +259,10 @@ impl Job<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RolledBack {
     Everything,
-    /// Rows of tables that have no transactions stay (MySQL).
+    /// Rows of tables without transactions remain (MySQL).
     NotEverything,
 }
 
-/// Undoes the open transaction, if there is one.
 async fn roll_back(session: &mut Session<'_>) -> RolledBack {
     if session.dialect != Dialect::MySql {
         let _ = session.raw("ROLLBACK").await;
@@ -280,7 +279,7 @@ async fn roll_back(session: &mut Session<'_>) -> RolledBack {
 /// "Some non-transactional changed tables couldn't be rolled back".
 const NOT_ROLLED_BACK: &str = "1196";
 
-/// MySQL counts lines inside the failing statement: `… at line 3`.
+/// Reads the line number inside the failing statement from a MySQL message: `… at line 3`.
 fn line_of(message: &str, statement: &str) -> Option<usize> {
     let line: usize = message.rsplit_once(" at line ")?.1.parse().ok()?;
     let start: usize =
@@ -289,7 +288,8 @@ fn line_of(message: &str, statement: &str) -> Option<usize> {
     Some(start + indent)
 }
 
-/// SQLite names the word it stumbled over: `near "x": syntax error`; it counts if it stands there once.
+/// Finds the word that an SQLite message names: `near "x": syntax error`. It counts only if the
+/// statement contains it once.
 fn token_of(message: &str, statement: &str) -> Option<usize> {
     let word = message.strip_prefix("near \"")?.split_once("\": ")?.0;
     let mut found = statement.match_indices(word);

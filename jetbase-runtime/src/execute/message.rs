@@ -1,4 +1,4 @@
-//! The messages of a job: what travels together, and which part of it failed.
+//! The messages of a job: what is sent together, and which part of it failed.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -11,50 +11,50 @@ use crate::connection::{Cause, Failure};
 use crate::dialect::Bindings;
 use crate::session::Session;
 
-/// One statement of a message, and what it is there for.
+/// One statement of a message, with its purpose.
 pub(super) struct Part {
     pub(super) sql: String,
     pub(super) role: Purpose,
-    /// How many results the server sends for it.
+    /// The number of results that the server sends for it.
     pub(super) results: usize,
 }
 
-/// What travels together.
+/// Statements that are sent together.
 pub(super) struct Message {
     pub(super) parts: Vec<Part>,
-    /// Where to begin again when it fails for the moment: the message that its transaction begins
-    /// with. `None` where something may have taken effect.
+    /// The message from which to retry after a momentary failure: the one that starts the
+    /// transaction. `None` if something may have taken effect.
     pub(super) again: Option<usize>,
 }
 
 impl Message {
-    /// How many statements of the file it holds.
+    /// Returns the number of the file's statements in the message.
     fn statements(&self) -> usize {
         self.parts.iter().filter(|it| matches!(it.role, Purpose::Statement(_))).count()
     }
 }
 
-/// What a part of a message is there for.
+/// The purpose of a part of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Settings, and the beginning of the transaction.
+    /// Settings, and the start of the transaction.
     Frame,
-    /// Our tables must run nobody else's code.
+    /// Checks that jetbase's tables run no code of others.
     Guard,
-    /// The lock must be ours.
+    /// Checks that the lock is ours.
     Fence,
-    /// A statement of the file, from 0.
+    /// A statement of the file, numbered from 0.
     Statement(usize),
-    /// The file must not have ended the transaction.
+    /// Checks that the file has not ended the transaction.
     StillOpen,
-    /// No row may have lost its parent.
+    /// Checks that no row has lost its parent.
     ForeignKeys,
-    /// The history row.
+    /// Writes the history row.
     Record,
-    /// The history row must be there.
+    /// Checks that the history row is there.
     Recorded,
     Commit,
-    /// Behind the commit: what the file set is taken back.
+    /// Resets what the file has set, after the commit.
     Reset,
 }
 
@@ -62,21 +62,21 @@ pub(super) enum Purpose {
 pub(super) struct MessageFailure {
     pub(super) role: Purpose,
     pub(super) cause: Cause,
-    /// The character of the part that the database points at, from 0.
+    /// The character of the part that the database reports, from 0.
     pub(super) offset: Option<usize>,
-    /// How many statements of the file were executed before.
+    /// The number of statements of the file that were executed before.
     pub(super) executed: usize,
-    /// Whether the transaction of the file was found open behind its last statement.
+    /// Whether the file's transaction was still open after its last statement.
     pub(super) found_open: bool,
-    /// The message to begin again with, where that is safe.
+    /// The message from which to retry, if that is safe.
     pub(super) again: Option<usize>,
 }
 
 impl Job<'_> {
-    /// The words of the templates that this file fills.
+    /// Returns the bindings for the templates of this file.
     pub(super) fn bindings(&self, session: &Session<'_>, label: &str, mode: Mode) -> Bindings {
         let alone = mode == Mode::EachAlone;
-        // A statement that cannot be undone must not be cut off by a default of ours.
+        // A statement that cannot be undone must not be stopped by a default timeout of jetbase.
         let lock_timeout = self.lock_timeout.unwrap_or(if alone {
             Duration::ZERO
         } else {
@@ -85,7 +85,7 @@ impl Job<'_> {
         let statement_timeout = self.statement_timeout.unwrap_or_default();
         let fill = session.fill.clone();
         let fill = match session.dialect {
-            // In seconds; a year means without a limit.
+            // The unit is seconds. A year means no limit.
             Dialect::MySql => {
                 let seconds = |limit: Duration| limit.as_millis().div_ceil(1000) as i64;
                 let lock = if lock_timeout.is_zero() { 31_536_000 } else { seconds(lock_timeout) };
@@ -128,8 +128,8 @@ impl Job<'_> {
         }
     }
 
-    /// How many results the server sends for one of our statements: under a
-    /// delimiter of its own, a file may join several into one.
+    /// Returns how many results the server sends for one statement. With a delimiter of its own, a
+    /// file may join several statements into one.
     pub(super) fn results(&self, range: &Range<usize>, session: &Session<'_>) -> usize {
         match session.namespace.syntax {
             Some(syntax) if self.script.delimiter() != ";" => {
@@ -140,7 +140,7 @@ impl Job<'_> {
     }
 }
 
-/// Sends the messages one after the other, from one of them on.
+/// Sends the messages in order, starting at the index `from`.
 pub(super) async fn deliver(
     session: &mut Session<'_>,
     messages: &[Message],
@@ -173,7 +173,7 @@ pub(super) async fn deliver(
     Ok(())
 }
 
-/// The part of a message that failed, and the character in it that the database points at.
+/// Returns the part of a message that failed, and the character in it that the database reports.
 fn locate(message: &[Part], failure: &Failure) -> (usize, Option<usize>) {
     let last = message.len().saturating_sub(1);
     if let Some(position) = failure.cause.position {

@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn a_text_that_was_not_hashed_is_not_run() {
-    // What a build leaves behind in which the macro read one text and the compiler another one, as
-    // long: see `moment` in the tests of the macro.
+    // Such a file results from a build in which the macro and the compiler read different texts of
+    // the same length. See `moment` in the macro's tests.
     let file = SourceFile {
         path: "V1__a.sql".to_owned(),
         name: Name::parse("V1__a.sql").unwrap(),

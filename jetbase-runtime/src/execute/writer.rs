@@ -1,4 +1,4 @@
-//! Writes the messages of a job: what travels together, in its order.
+//! Writes the messages of a job, in the order in which they are sent.
 
 use std::ops::Range;
 
@@ -10,7 +10,6 @@ use crate::dialect::Bindings;
 use crate::session::Session;
 use crate::target::Owner;
 
-/// Writes the messages of a job for one session.
 pub(super) struct Writer<'w, 'j, 'c> {
     pub(super) job: &'w Job<'j>,
     pub(super) session: &'w Session<'c>,
@@ -40,7 +39,7 @@ impl Writer<'_, '_, '_> {
         parts
     }
 
-    /// The fence on the session lock, where the session has one that the server knows.
+    /// Returns the fence on the session lock, if the session holds one that the server knows.
     fn session_fence(&self) -> Option<Part> {
         let server = self.session.dialect != Dialect::Sqlite;
         (self.session.liveness.has_session_lock() && server)
@@ -51,14 +50,15 @@ impl Writer<'_, '_, '_> {
         self.parts(Purpose::Guard, self.session.guard(self.session.sql.guard_writing))
     }
 
-    /// The beginning of the transaction, with all checks in front of the file.
+    /// Returns the start of the transaction, with all checks that come before the file.
     fn opening(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let mut open = self.parts(Purpose::Frame, sql.open);
         open.extend(self.guard());
         match self.session.dialect {
-            // A locking fence in front would make the Python tool hang instead of fail, and a plain
-            // one inside the transaction would fix what the file can see before it has begun.
+            // With a locking fence before the file, the Python tool would hang instead of fail. A
+            // plain fence inside the transaction would fix the snapshot that the file reads before
+            // the file starts.
             Dialect::MySql => {
                 let mut parts = self.fences(sql.fence);
                 parts.append(&mut open);
@@ -71,7 +71,7 @@ impl Writer<'_, '_, '_> {
         }
     }
 
-    /// The whole file in one transaction.
+    /// Returns the messages' parts for the whole file in one transaction.
     pub(super) fn transaction(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let mut parts = self.parts(Purpose::Frame, sql.session_settings);
@@ -85,7 +85,7 @@ impl Writer<'_, '_, '_> {
         parts
     }
 
-    /// What our own statements need again behind those of the file.
+    /// Returns the settings that jetbase's own statements need again after those of the file.
     fn resume(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let untouched = match self.session.dialect {
@@ -96,7 +96,7 @@ impl Writer<'_, '_, '_> {
         self.parts(Purpose::Frame, if untouched { sql.beside } else { sql.restore_settings })
     }
 
-    /// The last checks, the history row, the commit, and what follows it.
+    /// Returns the last checks, the history row, the commit, and what follows it.
     fn closing(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let mut parts = Vec::new();
@@ -119,7 +119,7 @@ impl Writer<'_, '_, '_> {
         parts.extend(self.parts(Purpose::Commit, sql.settle_deferred));
         parts.push(self.part(Purpose::Recorded, recorded));
         parts.push(self.part(Purpose::Commit, "COMMIT"));
-        // Outside a transaction, the settings of the file's frame are the session's.
+        // Outside a transaction, the file's settings apply to the whole session.
         let off = self.job.transaction == Transaction::Off;
         let effect = if off { SessionEffect::Object } else { self.job.effect };
         let reset = self.session.resetting(effect);
@@ -127,17 +127,18 @@ impl Writer<'_, '_, '_> {
         parts
     }
 
-    /// Each statement in a message of its own, behind a fence; then the record in a transaction.
+    /// Returns each statement in a message of its own, after a fence, and then the record in a
+    /// transaction.
     pub(super) fn each_alone(&self) -> Vec<Message> {
         let sql = self.session.sql;
         let once = |parts| Message { parts, again: None };
         let mut frame = self.parts(Purpose::Frame, sql.session_settings);
-        // Through a pooler, a session's setting would reach other clients.
+        // Through a pooler, a session's setting would affect other clients.
         if self.session.liveness.has_session_lock() || self.session.owner != Owner::Run {
             frame.extend(self.parts(Purpose::Frame, sql.autocommit_settings));
         }
         let mut messages: Vec<_> = frame.into_iter().map(|part| once(vec![part])).collect();
-        // The message that the open transaction begins with.
+        // The index of the message that starts the open transaction.
         let mut open = None;
         let mut tables = Tables::Free;
         for (index, (range, effect)) in self.job.statements.iter().enumerate() {
@@ -147,7 +148,7 @@ impl Writer<'_, '_, '_> {
                 && tables == Tables::Free;
             parts.extend(match tables {
                 Tables::Free => self.beside(sql.fence),
-                // LOCK TABLES hides every other table, so that only the session lock can be checked.
+                // LOCK TABLES hides every other table, so only the session lock can be checked.
                 Tables::Locked => self.session_fence().into_iter().collect(),
             });
             if undoable && open.is_none() {
@@ -156,7 +157,8 @@ impl Writer<'_, '_, '_> {
             open = undoable.then(|| open.unwrap_or(messages.len()));
             tables = tables.behind(self.job.text(range));
             match self.session.dialect {
-                // The statement must be alone in its message, so the fence goes in front of it.
+                // The statement must be alone in its message, so the fence has its own message
+                // before it.
                 Dialect::Postgres | Dialect::Sqlite => {
                     messages.extend([once(parts), once(vec![self.statement(index, range)])])
                 }
@@ -170,7 +172,8 @@ impl Writer<'_, '_, '_> {
         if tables == Tables::Locked {
             messages.push(once(self.parts(Purpose::Frame, &["UNLOCK TABLES"])));
         }
-        // Whatever the text of the last message holds must be read as it was written.
+        // The server must read the text of the last message in the character set in which it was
+        // written.
         messages.extend(
             self.parts(Purpose::Frame, sql.encoding).into_iter().map(|part| once(vec![part])),
         );
@@ -189,7 +192,7 @@ impl Writer<'_, '_, '_> {
         messages
     }
 
-    /// A fence outside a transaction, with what it needs.
+    /// Returns a fence for use outside a transaction, with the settings that it needs.
     fn beside(&self, fence: &str) -> Vec<Part> {
         let mut parts = self.parts(Purpose::Frame, self.session.sql.beside);
         parts
@@ -198,10 +201,10 @@ impl Writer<'_, '_, '_> {
         parts
     }
 
-    /// What our own statements need again where no transaction is open.
+    /// Returns the settings that jetbase's own statements need again when no transaction is open.
     fn resume_alone(&self) -> Vec<Part> {
         match self.session.dialect {
-            // The transaction that follows sets it all.
+            // The transaction that follows sets everything else.
             Dialect::Postgres => self.parts(Purpose::Frame, &["RESET SESSION AUTHORIZATION"]),
             Dialect::MySql | Dialect::Sqlite => self.resume(),
         }
@@ -216,7 +219,7 @@ enum Tables {
 }
 
 impl Tables {
-    /// How it is behind a statement.
+    /// Returns the state after a statement.
     fn behind(self, sql: &str) -> Self {
         let sql = behind_comments(sql);
         let mut words =

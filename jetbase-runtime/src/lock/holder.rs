@@ -1,4 +1,4 @@
-//! Who holds the lock, or keeps a free one from being taken, in words.
+//! Describes who holds the lock, or what keeps a free lock from being acquired.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{is_ours, same_class};
 use crate::error::{Error, ErrorKind};
 use crate::session::{Session, Topology};
 
-/// Why a run gives up, in words.
+/// Returns the error of a run that has waited too long.
 pub(super) async fn give_up(
     session: &mut Session<'_>,
     claimant: &Claimant,
@@ -26,7 +26,7 @@ pub(super) async fn give_up(
     Error::new(ErrorKind::Held { holder, since: row.since, alive, waited })
 }
 
-/// What stands in the way, in words: the holder, or whatever keeps a free lock from being taken.
+/// Describes what is in the way: the holder, or what keeps a free lock from being acquired.
 pub(super) async fn obstructor(
     session: &mut Session<'_>,
     row: &LockRow,
@@ -53,7 +53,7 @@ pub(super) async fn obstructor(
     }
 }
 
-/// The holder of the lock in words.
+/// Describes the holder of the lock.
 pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String {
     let Some(owner) = &row.owner else { return "an unknown process".to_owned() };
     if !is_ours(owner) {
@@ -79,7 +79,7 @@ pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String
     }
 }
 
-/// The session that has the session lock, in words.
+/// Describes the session that holds the session lock.
 async fn session_of_lock(session: &mut Session<'_>) -> Option<String> {
     let sets = session.ask(session.sql.holder).await.ok()?;
     let rows = sets.iter().find_map(|set| set.rows.first());

@@ -1,4 +1,5 @@
-//! Who holds the lock: a UUID that says whether, and where, its owner's life can be proved.
+//! The identity of a lock holder: a UUID that says how, and on which server, its liveness can be
+//! checked.
 
 use std::fmt;
 
@@ -8,12 +9,12 @@ use crate::lock::Liveness;
 
 /// The value of `process_id`: a UUID of version 8, `6a6250CC-ssss-8sss-vrrr-rrrrrrrrrrrr`.
 ///
-/// `6a62` spells "jb", `50` is the protocol, `CC` the kind of proof, `s` 28 bits
-/// of the server's identity, `r` random. The Python tool's are of version 4.
+/// `6a62` is "jb" in ASCII, `50` is the protocol, `CC` is the [`Liveness`], `s` are 28 bits of the
+/// server's identity, `r` is random. The ids of the Python tool have version 4.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProcessId(String);
 
-/// The first 28 bits of a text's SHA-256.
+/// Returns the first 28 bits of a text's SHA-256.
 fn digest28(text: &str) -> u32 {
     let checksum = Checksum::of_text(text);
     checksum.as_bytes().iter().take(4).fold(0, |sum: u32, byte| (sum << 8) | u32::from(*byte)) >> 4
@@ -31,18 +32,19 @@ impl ProcessId {
     }
 }
 
-/// What all ids of one proof on one server begin with: up to and with the third hyphen.
+/// Returns the prefix of all ids with one liveness on one server, up to and including the third
+/// hyphen.
 pub(crate) fn prefix(proof: Liveness, server: &str) -> String {
     let server = digest28(server);
     format!("6a6250{:02x}-{:04x}-8{:03x}-", proof as u8, server >> 12, server & 0xfff)
 }
 
-/// What all ids of one proof begin with, whatever server they were made on.
+/// Returns the prefix of all ids with one liveness, on any server.
 pub(crate) fn class(proof: Liveness) -> String {
     format!("6a6250{:02x}-", proof as u8)
 }
 
-/// Whether an id is one of ours, of any proof and server.
+/// Whether an id is one of jetbase for Rust, with any liveness and server.
 pub(crate) fn is_ours(id: &str) -> bool {
     id.len() == 36 && id.starts_with("6a6250")
 }

@@ -1,4 +1,5 @@
-//! The jetbase lock: the row that both tools honour, and the proof of life behind it.
+//! The jetbase lock: the row that both tools respect, and the session lock that shows whether its
+//! holder is alive.
 
 mod holder;
 mod identity;
@@ -32,7 +33,7 @@ use tables::create_tables;
 pub(crate) use wait::Limit;
 pub use wait::Wait;
 
-/// The id under which a run holds the lock, or may hold it after a lost answer.
+/// The id under which a run holds the lock, or may hold it because an answer was lost.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     id: String,
@@ -45,32 +46,32 @@ impl Claim {
     }
 }
 
-/// Whether everything a run does is guarded by the fence.
+/// Whether the fence guards everything that a run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Commits {
-    /// Transactional files only, on PostgreSQL.
+    /// Yes: all files are transactional, on PostgreSQL.
     PerFile,
-    /// Some statements commit by themselves.
+    /// No: some statements commit by themselves.
     PerStatement,
 }
 
-/// The lock, held.
+/// The lock, while the run holds it.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) waited: Duration,
     pub(crate) recovered: Option<String>,
-    /// Keeps the proof of an SQLite run.
+    /// Keeps the session lock of an SQLite run.
     _side_file: Option<SideFile>,
 }
 
-/// Pauses between two looks: the first, the factor, the longest.
+/// The pauses between two attempts: the first and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// When a waiter first says for whom, and how often it repeats that.
+/// When a waiting run first reports for whom it waits, and how often it repeats the report.
 pub(crate) const FIRST_NOTICE: Duration = Duration::from_secs(5);
 pub(crate) const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Takes the lock; the session's `{me}` is the process id from now on.
+/// Acquires the lock. Afterwards the session's `{me}` is the process id.
 pub(crate) async fn acquire(
     session: &mut Session<'_>,
     limit: Limit,
@@ -85,7 +86,7 @@ pub(crate) async fn acquire(
         session.liveness = Liveness::File;
         session.server = file.identity();
     }
-    // The fence can only stop those whose every step it guards.
+    // A fence can only stop a run whose every step it guards.
     let fenceable = session.dialect == Dialect::Postgres && !session.server.is_empty();
     if fenceable && session.liveness == Liveness::None && work == Commits::PerFile {
         session.liveness = Liveness::Fenced;
@@ -103,7 +104,7 @@ pub(crate) async fn acquire(
     Ok(held)
 }
 
-/// Tries, looks and waits until the lock is ours, or the limit is reached.
+/// Tries, reads and waits until the run holds the lock, or the limit is reached.
 async fn contend(
     session: &mut Session<'_>,
     mut side_file: Option<SideFile>,
@@ -126,7 +127,7 @@ async fn contend(
     loop {
         progress.waited = started.elapsed();
         let action = next(claimant, &seen, progress, patience);
-        // What is held must be released, so it is held first.
+        // A lock that is already ours must be released, so the run holds it first.
         if cancel.is_asked() && action != Action::Hold {
             return Err(Error::new(ErrorKind::Cancelled));
         }
@@ -188,7 +189,7 @@ async fn contend(
     }
 }
 
-/// Who we are to the others.
+/// Describes this run as a claimant of the lock.
 fn claimant(session: &Session<'_>, fenceable: bool) -> Claimant {
     Claimant {
         id: ProcessId::new(session.liveness, &session.server).as_str().to_owned(),
@@ -202,16 +203,16 @@ fn claimant(session: &Session<'_>, fenceable: bool) -> Claimant {
     }
 }
 
-/// What the ids begin with whose owners' lives can be judged from here.
+/// Returns the prefix of the ids whose owners' liveness this session can check.
 fn same_class(session: &Session<'_>, proof: Liveness) -> String {
     match session.topology {
-        // A file of SQLite may have several names, each with a side file of its own.
+        // An SQLite file may have several names, each with its own side file.
         Topology::SingleWriter if proof != Liveness::File => identity::class(proof),
         Topology::SingleWriter | Topology::Cluster => identity::prefix(proof, &session.server),
     }
 }
 
-/// For how long a row, and the history beside it, have not changed before our eyes.
+/// For how long this run has seen the row and the history unchanged.
 #[derive(Debug, Default)]
 struct Silence {
     seen: Option<([String; 3], Instant)>,
@@ -229,7 +230,7 @@ impl Silence {
     }
 }
 
-/// Takes the lock from an owner whose steps are all fenced, unless it is at one.
+/// Takes the lock over from an owner whose steps are all fenced, unless the owner is executing one.
 async fn take_over(
     session: &mut Session<'_>,
     dead: &str,
@@ -256,7 +257,7 @@ async fn take_over(
     Ok(Observation::Refused)
 }
 
-/// Tries to take the lock: one atomic UPDATE, committed at once.
+/// Tries to acquire the lock with one atomic UPDATE, which is committed at once.
 async fn attempt(
     session: &mut Session<'_>,
     side_file: &mut Option<SideFile>,
@@ -277,7 +278,8 @@ async fn attempt(
             return Ok(Observation::NoTables);
         }
         Err(failure) => {
-            // The proof may be ours although the row is not: kept, it would look like a holder's.
+            // The session lock may be ours although the row is not. If we kept it, we would look
+            // like a holder.
             release_session_lock(session, side_file).await;
             return refused(&failure, "taking the migration lock", obstacle);
         }
@@ -295,7 +297,7 @@ async fn attempt(
     Ok(Observation::Refused)
 }
 
-/// Gives the proof of life back, because the row is not ours.
+/// Releases the session lock, because the row is not ours.
 async fn release_session_lock(session: &mut Session<'_>, side_file: &mut Option<SideFile>) {
     if session.liveness.has_session_lock() && session.dialect != Dialect::Sqlite {
         let _ = session.ask(session.sql.release_proof).await;
@@ -305,7 +307,8 @@ async fn release_session_lock(session: &mut Session<'_>, side_file: &mut Option<
     }
 }
 
-/// Reads the row, without a lock and without a transaction; `alive` is known only of those whose life we can judge.
+/// Reads the row, without a lock and without a transaction. `alive` is set only for owners whose
+/// liveness can be checked.
 pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>, Error> {
     let found = session.file.as_deref().map_or(Ok(None), SideFile::find);
     let mut side_file = found.map_err(Error::place)?;
@@ -366,13 +369,13 @@ async fn read_row(
     }))
 }
 
-/// Whether one of our tables is not there: a trigger may miss other ones.
+/// Whether one of jetbase's tables is missing. A trigger may report that others are.
 fn is_missing(session: &Session<'_>, cause: &Cause) -> bool {
     let ours = ["jetbase_lock", "jetbase_migrations"].iter().any(|it| cause.message.contains(it));
     ours && session.sql.no_table.contains(&cause.code.as_str())
 }
 
-/// An attempt that the database refuses for the moment is one that failed.
+/// Treats a momentary refusal by the database as a failed attempt.
 fn refused(
     failure: &Failure,
     doing: &str,

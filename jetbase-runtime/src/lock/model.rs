@@ -1,9 +1,9 @@
-//! The lock protocol, explored exhaustively: every order of steps of two runs, the
-//! Python tool, an operator and the faults between them.
+//! An exhaustive exploration of the lock protocol: every order of steps of two runs, the Python
+//! tool, an operator and the faults between them.
 //!
-//! What a run decides is decided by the real [`protocol::next`] and [`protocol::judge`];
-//! the model is their environment. Every statement is one step, time is a choice,
-//! and a [`Flaw`] puts a mistake into the runtime that a property must find.
+//! The real [`protocol::next`] and [`protocol::judge`] make the decisions of a run. The model is
+//! their environment. Every statement is one step, and time is a choice. A [`Flaw`] adds a mistake
+//! to the runtime, which a property must find.
 //!
 //! [`protocol::next`]: super::protocol::next
 //! [`protocol::judge`]: super::protocol::judge
@@ -22,21 +22,21 @@ use super::identity::prefix;
 use super::protocol::Claimant;
 use world::{Client, Id};
 
-/// What a migration of the model does to a transaction.
+/// The effect of a model's migration on a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum File {
     /// One message, one transaction.
     Whole,
-    /// One statement that commits by itself, recorded afterwards.
+    /// One statement that commits by itself and is recorded afterwards.
     Open,
 }
 
-/// How a transaction makes sure of the row.
+/// How a transaction checks the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fence {
-    /// The first statement locks it: PostgreSQL, and SQLite's writer lock.
+    /// The first statement locks the row: PostgreSQL, and SQLite's writer lock.
     Front,
-    /// The first statement looks, the last one locks: MySQL.
+    /// The first statement reads the row, the last one locks it: MySQL.
     Back,
 }
 
@@ -44,52 +44,53 @@ enum Fence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Access {
     liveness: Liveness,
-    /// Each transaction may get another of the server's sessions.
+    /// Each transaction may use another one of the server's sessions.
     pooled: bool,
 }
 
 const DIRECT: Access = Access { liveness: Liveness::Advisory, pooled: false };
 const POOLED: Access = Access { liveness: Liveness::None, pooled: true };
-/// As a pooled run of transactional files only calls itself.
+/// A pooled run calls itself that only if all its files are transactional.
 const FENCED: Access = Access { liveness: Liveness::Fenced, pooled: true };
 
 /// A mistake in the runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
     None,
-    /// A lost connection is replaced inside the run, which goes on with its list.
+    /// The run replaces a lost connection, and continues with its list.
     Reconnects,
-    /// The session lock is given back in front of the row.
+    /// The session lock is released before the row.
     ProofFirst,
     /// The row of a holder of the same class is taken without its session lock.
     RobsWithoutProof,
     /// The last fence reads the transaction's snapshot.
     PlainFence,
-    /// After a lost connection the row is freed from a fresh one, without the session lock.
+    /// After a lost connection, a new session releases the row without the session lock.
     FreesWithoutProof,
-    /// No fence asks for the session lock.
+    /// No fence checks the session lock.
     NoProofInFence,
     /// The history is not read again under the lock.
     PlansOnce,
-    /// An attempt that failed behind the session lock keeps it.
+    /// An attempt that fails after it acquired the session lock keeps that lock.
     KeepsProof,
-    /// Who is cancelled at the moment of success leaves the row locked.
+    /// A run that is cancelled when its attempt succeeds leaves the row locked.
     ForgetsRow,
-    /// The row of a lost session that no fence guarded is freed from a fresh one.
+    /// A new session releases the row of a lost session whose work no fence guarded.
     FreesOpenWork,
-    /// A proven run takes a silent owner's row over without its own session lock.
+    /// A run with a session lock takes over the row of an unresponsive owner without its own
+    /// session lock.
     TakesOverBare,
-    /// Whose files are not all guarded calls itself fenced all the same.
+    /// A run calls itself fenced although not all of its files are guarded.
     FencedInName,
-    /// A renewal ends the old session before the fresh one has the other session lock.
+    /// A renewal ends the old session before the new one has the other session lock.
     MovesLate,
-    /// A renewal goes on although the fresh session has not got the other session lock.
+    /// A renewal continues although the new session did not get the other session lock.
     MovesUnchecked,
-    /// A renewal does not ask whether the old session still has its session lock.
+    /// A renewal does not check whether the old session still has its session lock.
     TrustsOldSession,
-    /// Who takes the row does not ask whether the other session lock is free.
+    /// A run that takes the row does not check whether the other session lock is free.
     AsksForOneLock,
-    /// Every fence asks for the first session lock, also when the run has the other one.
+    /// Every fence checks the first session lock, even if the run has the other one.
     FencesFirstLock,
 }
 
@@ -99,18 +100,18 @@ struct Setup {
     runs: [Access; 2],
     files: [File; 2],
     fence: Fence,
-    /// Keeps a version from being recorded twice.
+    /// Prevents a version from being recorded twice.
     index: bool,
     python: bool,
-    /// A file may give all session locks back, without meaning ours.
+    /// A file may release all session locks, including that of the run by mistake.
     drops: bool,
-    /// How often a run goes on over a fresh session: MySQL, between two files.
+    /// How often a run continues in a new session, between two files (MySQL).
     renewals: u8,
-    /// The tables are not there yet.
+    /// The tables do not exist yet.
     fresh: bool,
-    /// How often the operator frees the row by force.
+    /// How often the operator releases the row by force.
     unlocks: u8,
-    /// How many faults, of any kind, happen in one behaviour.
+    /// How many faults of any kind happen in one behaviour.
     faults: u8,
     flaw: Flaw,
     prefixes: [String; 5],
@@ -152,7 +153,7 @@ impl Setup {
         self.prefixes[proof as usize].clone()
     }
 
-    /// Whether one who is silent can be stopped by a fence at all.
+    /// Whether a fence can stop an unresponsive owner at all.
     fn fenceable(&self) -> bool {
         self.fence == Fence::Front
     }
@@ -170,7 +171,7 @@ impl Setup {
         }
     }
 
-    /// A process id as it stands in the row.
+    /// Returns the process id as it is stored in the row.
     fn text(&self, id: Id, claim: Liveness) -> String {
         match id {
             Id::Run(run) => format!("{}8000-00000000000{run}", self.prefix(claim)),

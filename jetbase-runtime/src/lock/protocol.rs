@@ -1,14 +1,14 @@
-//! The decisions of the lock protocol: one pure function from what is seen to what is done.
+//! The decisions of the lock protocol: one pure function from observations to actions.
 //!
-//! The runtime performs the actions; nothing here knows a database or a clock.
+//! The runtime performs the actions. This module uses no database and no clock.
 
 use std::time::Duration;
 
-/// How an owner's life can be proved; the number stands in its process id.
+/// How the liveness of an owner can be checked. The number is part of its process id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub(crate) enum Liveness {
-    /// It cannot: a pooler, a caller's connection, a cluster, the Python tool.
+    /// It cannot be checked: a pooler, a caller's connection, a cluster, the Python tool.
     None = 0,
     /// By a PostgreSQL session advisory lock.
     Advisory = 1,
@@ -16,104 +16,107 @@ pub(crate) enum Liveness {
     GetLock = 2,
     /// By a lock on the file beside an SQLite database.
     File = 3,
-    /// It cannot, but every transaction of its owner is fenced: a run that takes the lock over
-    /// stops it. PostgreSQL without a session of our own, transactional files only.
+    /// It cannot be checked, but the fence guards every transaction of the owner: a run that takes
+    /// over the lock stops the owner. This is PostgreSQL without a session of our own, with
+    /// transactional files only.
     Fenced = 4,
 }
 
 impl Liveness {
-    /// Whether a session lock goes with the row.
+    /// Whether the owner also holds a session lock.
     pub(crate) const fn has_session_lock(self) -> bool {
         matches!(self, Liveness::Advisory | Liveness::GetLock | Liveness::File)
     }
 }
 
-/// The row of `jetbase_lock`, and whether somebody's session lock goes with it.
+/// The row of `jetbase_lock`, and whether its session lock is held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LockRow {
     pub(crate) locked: bool,
     pub(crate) owner: Option<String>,
     pub(crate) since: Option<String>,
-    /// Whether the session lock is held; `None` where nobody can know.
+    /// Whether the session lock is held; `None` if that cannot be checked.
     pub(crate) alive: Option<bool>,
-    /// For how long the observer has seen row and history unchanged.
+    /// For how long the observer has seen the row and the history unchanged.
     pub(crate) silent: Duration,
 }
 
-/// What an attempt, or a look, has shown.
+/// What an attempt or a read has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Observation {
-    /// There are no tables, or not both.
+    /// At least one of the two tables does not exist.
     NoTables,
-    /// The table is there, its row is not.
+    /// The table exists, but its row does not.
     NoRow,
-    /// The attempt succeeded; the lock may have been left by a dead holder.
+    /// The attempt succeeded. The text is the id of the stale lock that it replaced, if there was
+    /// one.
     Won(Option<String>),
-    /// The attempt failed: nothing else is known yet.
+    /// The attempt failed. Nothing else is known yet.
     Refused,
-    /// The row cannot be read for the moment.
+    /// The row cannot be read at the moment.
     Unreadable,
     /// The row, read without an attempt.
     Row(LockRow),
 }
 
-/// How far a claimant is: the time since it began, and what it has done since it last slept.
+/// The time since a claimant started, and what it has done since its last pause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub(crate) waited: Duration,
-    /// Attempts that failed.
+    /// The number of failed attempts.
     pub(crate) refused: u32,
-    /// All actions.
+    /// The number of all actions.
     pub(crate) turns: u32,
 }
 
 impl Progress {
-    /// The progress behind an action that was no pause.
+    /// Returns the progress after an action that was not a pause.
     pub(crate) fn behind(self, action: Action) -> Self {
         let tried = matches!(action, Action::TryAcquire | Action::TakeOver);
         Progress { turns: self.turns + 1, refused: self.refused + u32::from(tried), ..self }
     }
 }
 
-/// How often a row that looks free is tried to be taken before the next pause.
+/// How often the run tries to acquire a row that looks free before the next pause.
 const MOST_REFUSED: u32 = 1;
 /// How many actions may follow each other without a pause.
 pub(crate) const MOST_TURNS: u32 = 8;
 
-/// Who wants the lock.
+/// A run that wants the lock.
 #[derive(Clone, Debug)]
 pub(crate) struct Claimant {
-    /// Our process id.
+    /// The process id of this run.
     pub(crate) id: String,
-    /// How our own life can be proved.
+    /// How the liveness of this run can be checked.
     pub(crate) liveness: Liveness,
-    /// What the ids begin with whose lives we can judge, and inherit from: same server, same proof.
+    /// The prefix of the ids whose liveness this run can check, and whose stale locks it may
+    /// recover: the same server, and the same kind of liveness check.
     pub(crate) recoverable_prefix: String,
-    /// What the ids of owners begin with whose transactions are all fenced; empty where that is unknown.
+    /// The prefix of the ids whose transactions are all fenced. It is empty if that is unknown.
     pub(crate) fenced_prefix: String,
 }
 
-/// What to do next.
+/// The next action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     CreateTables,
     CreateRow,
     TryAcquire,
-    /// Compare-and-set from the owner that was seen, unless a transaction holds the row.
+    /// Compare-and-set from the owner that was seen, unless a transaction has locked the row.
     TakeOver,
     ReadRow,
-    /// Wait, then look again.
+    /// Wait, then read the row again.
     Sleep,
-    /// The lock is ours: work.
+    /// The run holds the lock, and may work.
     Hold,
-    /// It is somebody else's for too long.
+    /// Another owner has held the lock for too long.
     GiveUp,
 }
 
 /// How long to wait for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Patience {
-    /// For a holder that is provably alive; `None` means without a limit.
+    /// For a holder that is alive; `None` means without a limit.
     pub(crate) living: Option<Duration>,
     /// For a holder whose liveness cannot be checked.
     pub(crate) unknown: Duration,
@@ -123,20 +126,22 @@ pub(crate) struct Patience {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Nobody,
-    /// The row is free, but somebody has the session lock: on its way in, or out.
+    /// The row is free, but another run holds the session lock: it is acquiring the row, or has
+    /// just released it.
     Changing,
     Us,
-    /// Its proof is free: it will never come back.
+    /// The session lock of the owner is free, so the owner will not continue.
     Dead,
     Alive,
-    /// Nobody can know, but it has been silent for long, and the fence would stop it.
+    /// The liveness cannot be checked, but nothing has changed for long, and the fence would stop
+    /// the owner.
     Unresponsive,
     Unknown,
 }
 
-/// How long an owner must be silent before it is taken over.
+/// How long an owner must have changed nothing before its lock is taken over.
 pub(crate) const SILENCE: Duration = Duration::from_secs(30);
-/// The least patience with somebody who is on its way.
+/// The minimum wait for a run that is acquiring or releasing the lock.
 const PASSING: Duration = Duration::from_secs(1);
 
 /// Judges the owner of a row.
@@ -156,9 +161,10 @@ pub(crate) fn judge(claimant: &Claimant, row: &LockRow) -> Owner {
     }
 }
 
-/// Decides what follows from what was seen.
+/// Decides the next action from an observation.
 ///
-/// Of any [`MOST_TURNS`] actions in a row one is a pause or the end, whatever the database answers.
+/// Of any [`MOST_TURNS`] consecutive actions, one is a pause or the end, whatever the database
+/// answers.
 pub(crate) fn next(
     claimant: &Claimant,
     seen: &Observation,
@@ -177,10 +183,10 @@ pub(crate) fn next(
         Observation::Refused => Action::ReadRow,
         Observation::Unreadable => return soon(),
         Observation::Row(row) => match judge(claimant, row) {
-            // Something stands in the way that the row does not show.
+            // Something that the row does not show is in the way.
             Owner::Nobody | Owner::Dead if progress.refused >= MOST_REFUSED => return soon(),
             Owner::Nobody | Owner::Dead => Action::TryAcquire,
-            // An acknowledgement was lost: the attempt had succeeded.
+            // The answer to an attempt was lost, but the attempt succeeded.
             Owner::Us => return Action::Hold,
             Owner::Unresponsive => Action::TakeOver,
             Owner::Changing => return soon(),
@@ -242,7 +248,7 @@ mod tests {
                 "{owner} {alive:?}"
             );
         }
-        // Who cannot prove its own life inherits from nobody.
+        // A run whose own liveness cannot be checked recovers no stale lock.
         let us = claimant(Liveness::None);
         assert_eq!(
             next(&us, &row("6a625001-aaaa-8aaa-other", Some(false)), after(soon), PATIENCE),
@@ -305,7 +311,7 @@ mod tests {
         assert_eq!(next(&us, &free(Some(false)), after(soon), never), Action::TryAcquire);
     }
 
-    /// Any answer that a database can give, also wrong ones.
+    /// Any answer that a database can give, including wrong ones.
     fn answers() -> impl Strategy<Value = Observation> {
         let row = (any::<bool>(), any::<Option<bool>>(), 0..4_usize, 0..60_u64).prop_map(
             |(locked, alive, owner, silent)| {
@@ -345,7 +351,7 @@ mod tests {
                 match action {
                     Action::GiveUp => return Ok(()),
                     Action::Sleep => {
-                        // Nobody sleeps for longer than the limit.
+                        // No pause is longer than the limit.
                         prop_assert!(progress.waited < limit.max(PASSING));
                         let waited = progress.waited + Duration::from_millis(100);
                         progress = Progress { waited, ..Progress::default() };

@@ -1,4 +1,4 @@
-//! Giving the lock back, from the session that has it or from a fresh one.
+//! Releasing the lock, over the session that holds it or over a new one.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use crate::session::{Session, nonce};
 use crate::state::NamespaceOptions;
 use crate::target::Connect;
 
-/// What became of the lock at the end of a run.
+/// The result of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Release {
     Done,
-    /// The row is not ours any more.
+    /// The row does not name this run any more.
     NotOurs,
 }
 
-/// How long the release is tried while others lock the row.
+/// How long a run tries to release the lock while others lock the row.
 const RELEASE_WITHIN: Duration = Duration::from_secs(30);
 
-/// Releases the lock: compare-and-set on our own id, the row first, then the session lock.
+/// Releases the lock: first the row, by compare-and-set on the run's own id, then the session lock.
 pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Release, Cause> {
     let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
     session.wait_within(limit).await;
@@ -47,10 +47,10 @@ pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Re
     Ok(if freed { Release::Done } else { Release::NotOurs })
 }
 
-/// Frees the lock of a session of ours that was lost, from a fresh one, and reads the history.
+/// Releases the lock of a lost session over a new one, and reads the history.
 ///
-/// With a proof, only once the old session is provably gone; without one, only
-/// where the fence keeps the old session from working on (PostgreSQL).
+/// With a session lock, it releases the row only after the old session has ended. Without one, it
+/// does so only where the fence keeps the old session from continuing (PostgreSQL).
 pub(crate) async fn release_afresh(
     origin: &mut dyn Connect,
     options: &NamespaceOptions,

@@ -1,4 +1,4 @@
-//! The file beside an SQLite database whose lock proves that a run lives.
+//! The file beside an SQLite database. Its lock shows whether a run is alive.
 
 mod open;
 #[cfg(test)]
@@ -14,7 +14,8 @@ use jetbase_core::Checksum;
 
 use open::{Made, cannot};
 
-/// `<database>.jetbase-lock`: never deleted, because a lock on a deleted file excludes nobody.
+/// `<database>.jetbase-lock`. It is never deleted, because a lock on a deleted file excludes no
+/// process.
 #[derive(Debug)]
 pub(crate) struct SideFile {
     file: File,
@@ -22,35 +23,37 @@ pub(crate) struct SideFile {
     locked: bool,
 }
 
-/// What to do where there is no file.
+/// What to do if the file does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Absent {
     Make,
     Leave,
 }
 
-/// How often the file is tried again: another process may be in the middle of making it.
+/// How often the file is tried again: another process may be creating it.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(5);
-/// How often the lock is tried again: another process may be asking whether it is free.
+/// How often the lock is tried again: another process may be checking whether it is free.
 const LOCK_TRIES: u32 = 4;
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
 impl SideFile {
-    /// Opens the file, or makes it; `None` where the folder takes no file, or locks do not work.
+    /// Opens the file, or creates it. Returns `None` if the folder accepts no file, or if locks do
+    /// not work.
     ///
     /// # Errors
     ///
-    /// A fragment that says what cannot be trusted or used, and what to do about it.
+    /// Returns a sentence fragment that says what cannot be trusted or used, and what to do about
+    /// it.
     pub(crate) fn find_or_make(database: &str) -> Result<Option<Self>, String> {
         SideFile::persist(database, Absent::Make)
     }
 
-    /// Opens the file if a run has made it: a look makes nothing.
+    /// Opens the file if a run has created it. Reading creates nothing.
     ///
     /// # Errors
     ///
-    /// As [`SideFile::find_or_make`].
+    /// Like [`SideFile::find_or_make`].
     pub(crate) fn find(database: &str) -> Result<Option<Self>, String> {
         SideFile::persist(database, Absent::Leave)
     }
@@ -68,7 +71,8 @@ impl SideFile {
 
     fn attempt(database: &Path, absent: Absent) -> Result<Option<Self>, String> {
         let name = path(database);
-        // The main file of another kind of storage is no file: nothing can lie beside it.
+        // With another kind of storage, the main database is no file, and there is no folder for a
+        // side file.
         let Ok(owner) = std::fs::metadata(database) else { return Ok(None) };
         let opened = match open::existing(&name, &owner)? {
             None if absent == Absent::Make => open::new(&name, &owner)?,
@@ -77,7 +81,8 @@ impl SideFile {
         };
         let Made::File(mut file) = opened else { return Ok(None) };
         let Some(mut identity) = known(&mut file, &name)? else { return Ok(None) };
-        // Whoever can neither lock the file nor see it locked would take every holder for dead.
+        // If a process could neither lock the file nor see that it is locked, it would take every
+        // holder for dead.
         match file.try_lock() {
             Ok(()) if identity == [0; 16] => identity = begin(&mut file, &name)?,
             Ok(()) | Err(TryLockError::WouldBlock) => {}
@@ -94,31 +99,30 @@ impl SideFile {
         }
     }
 
-    /// What tells this database from others, wherever its file is moved.
+    /// Returns the identity of this database, which stays when its file is moved.
     pub(crate) fn identity(&self) -> String {
         let digits: String = self.identity.iter().map(|byte| format!("{byte:02x}")).collect();
         Checksum::of_text(&digits).to_string()
     }
 
-    /// Takes the lock, without waiting for another run.
+    /// Acquires the lock, without waiting for another run.
     pub(crate) fn try_lock(&mut self) -> bool {
         self.locked = self.locked || again(|| self.file.try_lock().is_ok());
         self.locked
     }
 
-    /// Gives the lock back.
     pub(crate) fn unlock(&mut self) {
         if self.locked {
             self.locked = self.file.unlock().is_err();
         }
     }
 
-    /// Whether another run holds the lock.
     pub(crate) fn is_held_by_others(&mut self) -> bool {
         if self.locked {
             return false;
         }
-        // Shared: two processes that ask at the same time do not take each other for a holder.
+        // A shared lock: two processes that check at the same time do not take each other for a
+        // holder.
         let free = again(|| self.file.try_lock_shared().is_ok());
         if free {
             let _ = self.file.unlock();
@@ -133,7 +137,7 @@ fn path(database: &Path) -> PathBuf {
     name.into()
 }
 
-/// Tries a few times: a process that only asks holds the lock for an instant, too.
+/// Tries a few times, because a process that only checks also holds the lock for an instant.
 fn again(attempt: impl Fn() -> bool) -> bool {
     (1..LOCK_TRIES).any(|_| {
         let done = attempt();
@@ -144,17 +148,17 @@ fn again(attempt: impl Fn() -> bool) -> bool {
     }) || attempt()
 }
 
-/// The identity in the file: zeros where none is written, `None` where nobody may look.
+/// Returns the identity in the file: zeros if none is written, `None` if it cannot be read.
 fn known(file: &mut File, name: &Path) -> Result<Option<[u8; 16]>, String> {
     match read(file) {
         Ok(identity) => Ok(Some(identity)),
-        // Windows lets nobody read what another process has locked.
+        // On Windows, no process can read what another one has locked.
         Err(_) if cfg!(windows) => Ok(None),
         Err(error) => Err(cannot("read", name, &error)),
     }
 }
 
-/// Gives the file, which we have locked, its identity, unless it has got one since we looked.
+/// Writes an identity into the file, which this process has locked, unless it has one by now.
 fn begin(file: &mut File, name: &Path) -> Result<[u8; 16], String> {
     let found = read(file).map_err(|error| cannot("read", name, &error))?;
     if found != [0; 16] {
@@ -175,7 +179,7 @@ fn read(file: &mut File) -> io::Result<[u8; 16]> {
 }
 
 fn write(file: &mut File, identity: &[u8; 16]) -> io::Result<()> {
-    // What a broken attempt has left would become a part of the identity.
+    // A part that an interrupted attempt has left would become part of the identity.
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(identity)

@@ -1,4 +1,4 @@
-//! Makes the two tables, whoever else does.
+//! Creates the two tables, even if others create them at the same time.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use super::Limit;
 use crate::error::Error;
 use crate::session::Session;
 
-/// How often the tables are tried again while others make them too.
+/// How often the creation is tried while others create the tables too.
 const CREATE_TRIES: u32 = 60;
 
-/// Makes what is missing of the two tables; others may be doing the same. False where something
-/// stands in the way for the moment.
+/// Creates the missing tables; others may be doing the same. Returns false if something is in the
+/// way for the moment.
 pub(super) async fn create_tables(
     session: &mut Session<'_>,
     limit: Limit,
@@ -19,7 +19,7 @@ pub(super) async fn create_tables(
     let sql = session.sql;
     let mut attempt = 0;
     loop {
-        // A table that exists is not ours to change.
+        // A table that already exists is not changed.
         let index = if session.has_history { String::new() } else { session.fill.fill(sql.index) };
         let fill = session.fill.clone().expression("index", &index);
         let parts: Vec<_> =
@@ -34,7 +34,7 @@ pub(super) async fn create_tables(
         let race = sql.create_races.contains(&failure.cause.code.as_str());
         if !race || attempt >= CREATE_TRIES || (limit.left().is_zero() && attempt > 1) {
             let cause = &failure.cause;
-            // A race that is lost too often is an obstacle, too.
+            // A race that is lost too often counts as an obstacle.
             if !race && !cause.is_contended() {
                 return Err(Error::database("creating the migration tables", cause));
             }

@@ -4,23 +4,24 @@ use std::time::{Duration, Instant};
 
 use super::protocol::Patience;
 
-/// Longer than the limit for locks that each statement of ours carries, which is a second.
+/// The shortest limit for an answer. It is longer than the lock timeout of each statement, which is
+/// a second.
 const SHORTEST_ANSWER: Duration = Duration::from_secs(3);
 
-/// How long a run waits while somebody else holds the lock.
+/// How long a run waits while another process holds the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wait {
-    /// While the holder is provably alive; 60 seconds where nobody can know.
+    /// As long as the holder is alive; 60 seconds if its liveness cannot be checked.
     #[default]
     Patiently,
-    /// This long, whoever it is.
+    /// This long, for any holder.
     UpTo(Duration),
     /// Not at all.
     Never,
 }
 
 impl Wait {
-    /// What the variable `JETBASE_WAIT` says: a length of time such as `30s`, or `never`.
+    /// Reads the variable `JETBASE_WAIT`: a length of time such as `30s`, or `never`.
     pub(crate) fn of_environment() -> Result<Self, String> {
         match std::env::var("JETBASE_WAIT").ok().as_deref().map(str::trim) {
             None | Some("") => Ok(Wait::Patiently),
@@ -32,7 +33,7 @@ impl Wait {
     }
 }
 
-/// What a run has left of its wait: one for the server, the tables and the lock together.
+/// The remaining wait of a run. The server, the tables and the lock share it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
     wait: Wait,
@@ -44,30 +45,31 @@ impl Limit {
         Limit { wait, since: Instant::now() }
     }
 
-    /// The limit of a question, which takes no lock: a minute for the server, and for whoever locks
-    /// the tables.
+    /// Returns the limit of a query, which takes no lock: one minute for the server and for others
+    /// that lock the tables.
     pub(crate) fn of_question() -> Self {
         Limit::begin(Wait::UpTo(Duration::from_secs(60)))
     }
 
-    /// Begins anew where only the unknown is limited: the server has just answered.
+    /// Starts again if only the wait for unknown holders is limited, because the server has just
+    /// answered.
     pub(crate) fn renew(&mut self) {
         if self.wait == Wait::Patiently {
             self.since = Instant::now();
         }
     }
 
-    /// The time left for a holder, or a server, whose liveness cannot be checked.
+    /// The remaining time for a holder, or a server, whose liveness cannot be checked.
     pub(crate) fn left(&self) -> Duration {
         self.patience().unknown
     }
 
-    /// How long one question may take: a server that is silent for longer is given up.
+    /// How long one query may take. A server that does not answer for longer is given up.
     pub(crate) fn of_answer(&self) -> Duration {
         self.left().max(SHORTEST_ANSWER)
     }
 
-    /// How long one try to connect may take, before the run says that it waits.
+    /// How long one attempt to connect may take before the run reports that it waits.
     pub(crate) fn of_connecting(&self) -> Duration {
         self.left().min(super::FIRST_NOTICE)
     }

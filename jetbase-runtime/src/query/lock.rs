@@ -1,4 +1,4 @@
-//! The lock from outside: who holds it, and how to set it free by hand.
+//! The lock from outside: who holds it, and how to unlock it by hand.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -15,19 +15,19 @@ use crate::session::Session;
 use crate::state::{DatabaseState, NamespaceOptions};
 use crate::target::{Connect, ConnectionSource, DedicatedConnection, Owner, Source, Target};
 
-/// Whether somebody holds the migration lock.
+/// Whether the migration lock is held, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockStatus {
     /// Whether the lock is held.
     pub locked: bool,
-    /// Since when, as the database prints it.
+    /// Since when the lock is held, as the database prints it.
     pub locked_at: Option<String>,
-    /// The holder's process id.
+    /// The process id of the holder.
     pub process_id: Option<String>,
-    /// Who that is, in words.
+    /// A description of the holder.
     pub holder: Option<String>,
-    /// Whether the holder is provably alive, or dead; `None` where nobody can know.
+    /// Whether the holder is alive; `None` if its liveness cannot be checked.
     pub alive: Option<bool>,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for LockStatus {
     }
 }
 
-/// Who holds the migration lock, since when, and whether that holder lives.
+/// Returns who holds the migration lock, since when, and whether that holder is alive.
 pub fn lock_status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, LockStatus> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
@@ -74,7 +74,8 @@ async fn read_lock(session: &mut Session<'_>) -> Result<LockStatus, Error> {
     })
 }
 
-/// A time stamp as the Python tool prints it: no fraction, or six digits; SQLite's text as it is.
+/// Formats a time stamp like the Python tool: no fraction, or six digits. SQLite's text is
+/// unchanged.
 fn stamp(since: &str, session: &Session<'_>) -> String {
     match since.split_once('.') {
         Some((seconds, fraction))
@@ -89,7 +90,7 @@ fn stamp(since: &str, session: &Session<'_>) -> String {
     }
 }
 
-/// A session over the connection of a look: enough to ask, not to run.
+/// Opens a session that can read the lock, but cannot run migrations.
 async fn open_for_reading<'c>(
     origin: &'c mut dyn Connect,
     options: &NamespaceOptions,
@@ -104,12 +105,12 @@ async fn open_for_reading<'c>(
     Ok((session, found))
 }
 
-/// Sets the lock free by hand: `.await` it.
+/// Unlocks the migration lock by hand: `.await` it.
 ///
 /// # Errors
 ///
-/// When the holder is provably alive, unless forced, and when the row is
-/// locked by a transaction in work.
+/// Returns an error when the holder is alive, unless [`Unlock::force`] is set, and when an open
+/// transaction has locked the row.
 #[derive(Debug)]
 #[must_use = "nothing is unlocked until it is awaited"]
 pub struct Unlock<'t> {
@@ -118,18 +119,18 @@ pub struct Unlock<'t> {
     force: Force,
 }
 
-/// Whether a living holder is respected.
+/// Whether to unlock although the holder is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Force {
     No,
     Yes,
 }
 
-/// What an unlock has done.
+/// The result of an unlock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unlocked {
-    /// The holder before; `None` when nobody held the lock.
+    /// The previous holder; `None` if the lock was free.
     pub holder: Option<String>,
 }
 
@@ -142,27 +143,27 @@ impl fmt::Display for Unlocked {
     }
 }
 
-/// Sets the migration lock free by hand.
+/// Unlocks the migration lock by hand.
 pub fn unlock<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Unlock<'t> {
     let options = NamespaceOptions::of(set);
     Unlock { source: target.source(), options, force: Force::No }
 }
 
 impl Unlock<'_> {
-    /// Unlocks even under a holder that is provably alive: its run will stop with "lock lost".
+    /// Unlocks even if the holder is alive. Its run then stops with the error "lock lost".
     pub fn force(mut self) -> Self {
         self.force = Force::Yes;
         self
     }
 
-    /// Trusts a PostgreSQL role that owns jetbase's tables, or their schema: see
+    /// Trusts a PostgreSQL role that owns jetbase's tables or their schema. See
     /// [`Run::trust_owner`](crate::Run::trust_owner).
     pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
         self.options.trusted.push(role.into());
         self
     }
 
-    /// The schema (MySQL: the database) to work in, instead of the connection's own.
+    /// Sets the schema (MySQL: the database) to work in. The default is the connection's own.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.options.schema = Some(schema.into());
         self
@@ -227,7 +228,7 @@ async fn release_row_by_force(session: &mut Session<'_>, force: Force) -> Result
     }
 }
 
-/// Whether the row is free now, or somebody else's already.
+/// Whether the row is free now, or already has another holder.
 async fn is_released(session: &mut Session<'_>, before: Option<&str>) -> Result<bool, Error> {
     let row = lock::inspect(session).await?.filter(|row| row.locked);
     Ok(row.is_none_or(|row| row.owner.as_deref().is_some_and(|owner| Some(owner) != before)))

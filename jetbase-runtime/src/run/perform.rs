@@ -1,4 +1,4 @@
-//! The path of a run: look, plan, lock, plan again, execute, release.
+//! The steps of a run: read the state, plan, acquire the lock, plan again, execute, release.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use crate::session::{Session, nonce};
 use crate::state::{DatabaseState, NamespaceOptions, read_database_state};
 use crate::target::{Connect, ConnectionSource, DedicatedConnection, Owner, Source, source_of_url};
 
-/// Starts a run: in a task of its own where that is possible.
+/// Starts a run, in a task of its own where that is possible.
 pub(crate) fn start(
     source: Source<'_>,
     mut request: Request,
@@ -49,7 +49,7 @@ pub(crate) fn start(
     }
 }
 
-/// Runs a request, and puts what was done into its answer, good or bad.
+/// Runs a request, and adds what was done to the report or to the error.
 async fn perform(request: &mut Request, origin: &mut dyn Connect) -> Result<Report, Error> {
     let started = Instant::now();
     let mut report = Report::default();
@@ -64,8 +64,9 @@ async fn perform(request: &mut Request, origin: &mut dyn Connect) -> Result<Repo
     }
 }
 
-/// Tries until it works, or the wait is over: a server that is starting, full, or busy with others
-/// is waited for, and one that goes away before the first file, as by a new process.
+/// Tries until the run succeeds or the wait is over. It waits while the server is starting, full,
+/// or busy with other clients. If the server goes away before the first file, it starts again like
+/// a new process.
 async fn attempt(
     request: &mut Request,
     origin: &mut dyn Connect,
@@ -82,7 +83,8 @@ async fn attempt(
         let mut reached = false;
         let error = match once(request, origin, report, limit, &mut reached).await {
             Err(error) if report.applied.is_empty() => error,
-            // A count would be counted again: only a run of everything begins again by itself.
+            // A run with a count does not start again: it would count from the beginning. Only a
+            // run of everything does.
             Err(error) if error.restarts() && matches!(request.goal, Goal::Upgrade(Until::End)) => {
                 limit = Limit::begin(wait);
                 error
@@ -93,7 +95,7 @@ async fn attempt(
         if reached {
             limit.renew();
         }
-        // A server that was never there is not waited for: the address may be wrong.
+        // Do not wait for a server that was never reached: the address may be wrong.
         let retry =
             error.retry() == Retry::Yes || (error.retry() == Retry::IfServerWasThere && was_there);
         if !retry || limit.left().is_zero() || request.cancel.is_asked() {
@@ -109,7 +111,7 @@ async fn attempt(
     }
 }
 
-/// One try; `reached` says whether there was a session of our own.
+/// Tries once. `reached` is set when the run has had a session of its own.
 async fn once(
     request: &mut Request,
     origin: &mut dyn Connect,
@@ -129,7 +131,7 @@ async fn once(
         report.planned = jobs.iter().map(planned_job).collect();
         return Ok(());
     }
-    // A URL that is of no use is better known before it is needed.
+    // Check the direct URL early, before the run needs it.
     let mut direct = direct(request, origin.dialect())?;
     let origin = match &mut direct {
         Some(direct) => direct.as_mut(),
@@ -172,7 +174,7 @@ async fn once(
             Err(resolve_lost_connection(request, origin, error, &claim).await)
         }
         Some(claim) => {
-            // The answer to an attempt may have been lost on its way: the row may be ours.
+            // The answer to an attempt may be lost, so the row may name this run.
             let _ = lock::release_afresh(origin, &request.options, &claim).await;
             Err(error)
         }
@@ -180,8 +182,8 @@ async fn once(
     }
 }
 
-/// With nothing to do, frees the lock that a dead run has left behind: nobody else may come for long,
-/// and the Python tool would refuse to. A living holder is left alone.
+/// Releases a stale lock although there is nothing to do. The next run may be far away, and the
+/// Python tool would refuse to run. The lock of a living holder is left alone.
 async fn release_stale_lock(
     request: &mut Request,
     origin: &mut dyn Connect,
@@ -203,7 +205,7 @@ async fn release_stale_lock(
     .await;
     if let Ok(held) = held {
         report.recovered.clone_from(&held.recovered);
-        // What cannot be freed now, the next run frees.
+        // If the release fails, the next run does it.
         if lock::release(&mut session, held).await.is_ok() {
             request.listener.emit(&Event::Released);
         }
@@ -211,7 +213,7 @@ async fn release_stale_lock(
     session.close().await;
 }
 
-/// Whether the fence guards all that these jobs do.
+/// Whether the fence guards everything that these jobs do.
 pub(super) fn work_of(jobs: &[Job<'_>], dialect: Dialect) -> Commits {
     if jobs.iter().all(|job| job.work(dialect) == Commits::PerFile) {
         Commits::PerFile
@@ -220,7 +222,7 @@ pub(super) fn work_of(jobs: &[Job<'_>], dialect: Dialect) -> Commits {
     }
 }
 
-/// The way past the pooler, where there is one.
+/// Returns the connection source of the direct URL, if there is one.
 fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Connect>>, Error> {
     let Some(url) = &request.direct else { return Ok(None) };
     match source_of_url(url).0 {
@@ -234,7 +236,8 @@ fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Connect>
     }
 }
 
-/// The plan; where it puts a text in the place of an older one, newer programs are heard first.
+/// Makes the plan. If the plan replaces a text with another one, it is made again with the texts
+/// that newer programs have replaced.
 pub(super) async fn planned(
     request: &mut Request,
     history: &[Record],
@@ -248,7 +251,7 @@ pub(super) async fn planned(
     Ok(plan(&request.set, history, &request.goal, &request.policy)?)
 }
 
-/// Whether a plan puts a text in the place of an older one.
+/// Whether a plan replaces an older text of a file.
 fn replaces(set: &Migrations, planned: &Plan) -> bool {
     let replaced = |step: &Step| {
         let kind = set.get(step.index).map(|migration| migration.kind());
@@ -257,7 +260,7 @@ fn replaces(set: &Migrations, planned: &Plan) -> bool {
     planned.steps.iter().any(replaced)
 }
 
-/// The texts that newer ones have replaced, read without the lock.
+/// Reads, without the lock, the texts that newer ones have replaced.
 async fn superseded(
     origin: &mut dyn Connect,
     first: &DatabaseState,
@@ -273,8 +276,8 @@ async fn superseded(
     superseded
 }
 
-/// The first look, over the caller's own connection or one of its pool; whoever locks the tables is
-/// waited for within the limit of a question.
+/// Reads the database state over the caller's connection or one of its pool. It waits, within the
+/// limit of a query, while others lock the tables.
 pub(crate) async fn read_state(
     origin: &mut dyn Connect,
     options: &NamespaceOptions,
@@ -289,7 +292,7 @@ pub(crate) async fn read_state(
     }
 }
 
-/// One look.
+/// Reads the database state once.
 async fn read_state_once(
     origin: &mut dyn Connect,
     options: &NamespaceOptions,
@@ -303,7 +306,7 @@ async fn read_state_once(
     found
 }
 
-/// Takes the lock, works, and gives the lock back on every path.
+/// Acquires the lock, works, and releases the lock on every path.
 async fn under_lock(
     request: &mut Request,
     session: &mut Session<'_>,
@@ -351,8 +354,8 @@ async fn release_lock(
     result
 }
 
-/// After a lost connection: learns from the history what became of the file,
-/// and frees the lock where that is safe.
+/// Resolves a lost connection: reads from the history what became of the file, and releases the
+/// lock where that is safe.
 async fn resolve_lost_connection(
     request: &mut Request,
     origin: &mut dyn Connect,
@@ -364,7 +367,8 @@ async fn resolve_lost_connection(
     };
     let versioned = request.set.iter().any(|it| it.path() == file && !it.kind().is_repeatable());
     let rolling_back = matches!(request.goal, Goal::Rollback(_));
-    // A server that restarts needs a moment; one that is gone is not waited for.
+    // A server that restarts needs a moment. The run does not wait longer for a server that is
+    // gone.
     for _ in 0..10 {
         let Ok(history) = lock::release_afresh(origin, &request.options, claim).await else {
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -383,7 +387,7 @@ async fn resolve_lost_connection(
     error
 }
 
-/// Reports what a plan leaves alone.
+/// Reports what a plan skips.
 fn report_skipped(request: &mut Request, report: &mut Report, planned: &Plan) {
     report.skipped.clone_from(&planned.skipped);
     let ahead: Vec<_> =

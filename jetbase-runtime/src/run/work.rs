@@ -83,7 +83,7 @@ async fn execute(
     Ok(())
 }
 
-/// Refuses files that this session cannot execute, or give back without.
+/// Refuses files that this session cannot execute, or whose effect on the session cannot be undone.
 fn refuse(session: &Session<'_>, jobs: &[Job<'_>]) -> Result<(), Error> {
     if session.liveness == Liveness::Fenced
         && work_of(jobs, session.dialect) == Commits::PerStatement

@@ -1,9 +1,10 @@
-//! Gives each file the session that a fresh run would give it.
+//! Gives each file a session like that of a new run.
 //!
-//! PostgreSQL: what `DISCARD ALL` ends, but for the session lock, travels behind the COMMIT. MySQL
-//! and MariaDB: the run goes on over a fresh connection, and takes its session lock along. SQLite,
-//! and every connection that is the caller's: what is there is noted before the first file, and
-//! what is there more behind a file is ended.
+//! - PostgreSQL: after the COMMIT, the message ends everything that `DISCARD ALL` ends, except the
+//!   session lock.
+//! - MySQL and MariaDB: the run continues on a new connection, and moves its session lock to it.
+//! - SQLite, and every connection of the caller: a snapshot is taken before the first file. After
+//!   each file, everything that is not in the snapshot is ended.
 
 use std::time::Duration;
 
@@ -15,24 +16,24 @@ use crate::error::Error;
 use crate::lock::Liveness;
 use crate::target::Owner;
 
-/// What comes behind a file.
+/// What comes after a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     File,
     Release,
 }
 
-/// What a session held at one moment.
+/// The settings and objects of a session at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
-    /// Each setting, and the statement that sets it to the value that it had.
+    /// Each setting, with the statement that sets it to its value.
     settings: Vec<(String, String)>,
-    /// Statements that end each object that was there.
+    /// The statement that ends each object.
     objects: Vec<String>,
 }
 
 impl Snapshot {
-    /// What turns a later state of the session into this one.
+    /// Returns the statements that turn a later state of the session into this one.
     fn differences(&self, now: &Snapshot) -> Vec<String> {
         let changed = self.settings.iter().filter(|(name, statement)| {
             now.settings.iter().any(|(known, other)| known == name && other != statement)
@@ -42,16 +43,16 @@ impl Snapshot {
     }
 }
 
-/// How often the session is compared with what it was before the first file.
+/// How often the session is compared with its snapshot.
 const MOST_ROUNDS: u32 = 100;
 
-/// How long the old session may take to say that it still has its lock.
+/// How long the old session may take to answer whether it still has its lock.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 impl Session<'_> {
-    /// What a file may leave behind that the session cannot take back, if it has that effect.
+    /// Whether the session cannot undo what a file with this effect may leave in it.
     ///
-    /// A caller's connection of MySQL cannot be replaced, and its server lists neither temporary
+    /// A caller's connection to MySQL cannot be replaced, and its server lists neither temporary
     /// tables nor variables.
     pub(crate) fn cannot_undo(&self, effect: SessionEffect) -> bool {
         let listed = match effect {
@@ -62,11 +63,11 @@ impl Session<'_> {
         self.dialect == Dialect::MySql && self.reconnect.is_none() && !listed
     }
 
-    /// Notes what the session holds, if any of the files may leave something in it.
+    /// Takes a snapshot of the session, if any of the files may leave something in it.
     pub(crate) async fn remember(&mut self, effect: SessionEffect) -> Result<(), Error> {
         let listed = match self.dialect {
             Dialect::Sqlite => effect >= SessionEffect::Setting,
-            // A session lock that a file leaves cannot be told from the run's own by `DISCARD`.
+            // `DISCARD` cannot distinguish a session lock that a file leaves from the run's own.
             Dialect::Postgres => match self.owner {
                 Owner::Caller => effect > SessionEffect::Nothing,
                 Owner::Run | Owner::Pool => effect == SessionEffect::Object && !self.pooled,
@@ -80,7 +81,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Gives what comes next a fresh session; `effect` is that of the file before.
+    /// Gives the next step a fresh session. `effect` is that of the file before.
     pub(crate) async fn refresh(&mut self, effect: SessionEffect, next: Next) -> Result<(), Error> {
         self.used = true;
         match self.dialect {
@@ -89,7 +90,7 @@ impl Session<'_> {
                 match next {
                     _ if effect <= SessionEffect::Rows && !by_trigger => Ok(()),
                     Next::File => self.renew().await,
-                    // Nothing of the file reaches anybody: the session ends with the run.
+                    // Nothing of the file can affect others: the session ends with the run.
                     Next::Release => {
                         self.reset().await;
                         Ok(())
@@ -105,12 +106,12 @@ impl Session<'_> {
         }
     }
 
-    /// Gives a file a fresh session that reads what statements before it have left.
+    /// Gives a fresh session to a file that reads what earlier statements have left.
     pub(crate) async fn refresh_for_reader(&mut self) -> Result<(), Error> {
         match self.dialect {
             Dialect::MySql if self.used && self.reconnect.is_some() => self.renew().await,
-            // The number of the last row that was inserted is that of the row of the lock, or of the
-            // history.
+            // The number of the last inserted row would be that of the lock row or of a history
+            // row.
             Dialect::Sqlite => {
                 let done = self.raw(SQLITE_NO_LAST_ROW).await;
                 done.map(drop)
@@ -120,15 +121,16 @@ impl Session<'_> {
         }
     }
 
-    /// Goes on over a fresh connection.
+    /// Continues on a new connection.
     ///
-    /// At every moment one of the two session locks is held: the fresh session takes the other one
-    /// before the old session ends. The old session must still have its lock at that moment:
-    /// otherwise another run may have taken the row in between.
+    /// At every moment the run holds one of the two session locks: the new session acquires the
+    /// other one before the old session ends. The old session must still have its lock at that
+    /// moment. Otherwise another run may have taken the row in the meantime.
     async fn renew(&mut self) -> Result<(), Error> {
         let Some(reconnect) = self.reconnect.clone() else { return Ok(()) };
         let mut other = reconnect(Duration::ZERO).await.map_err(|cause| {
-            // A server that is full may be full of runs that wait for this one: it begins again.
+            // A full server may be full of runs that wait for this one. So this run releases the
+            // lock and starts again.
             Error::database("opening a fresh session for the next file", &cause).restarting()
         })?;
         std::mem::swap(&mut self.connection, &mut other);
@@ -140,14 +142,14 @@ impl Session<'_> {
             self.fill = self.fill.clone().swapped("key", "other_key");
             self.used = false;
         } else {
-            // The lock is released over the session that may still have it.
+            // Release the lock over the session that may still have it.
             std::mem::swap(&mut self.connection, &mut other);
         }
         other.finish(End::Close).await;
         moved
     }
 
-    /// Makes the fresh session like the old one, and takes the other session lock.
+    /// Sets up the new session like the old one, and acquires the other session lock.
     async fn prepare_fresh(&mut self) -> Result<(), Error> {
         let setup = self.setup.join(";\n");
         let doing = "preparing a fresh session for the next file";
@@ -180,10 +182,10 @@ impl Session<'_> {
         })
     }
 
-    /// Ends what was not there before the first file, and sets back what was set.
+    /// Ends what did not exist before the first file, and restores changed settings.
     pub(super) async fn restore_snapshot(&mut self) -> Result<(), Error> {
         let Some(before) = self.snapshot.clone() else { return Ok(()) };
-        // A lock may have been taken several times, and is listed once.
+        // A lock may have been acquired several times, but is listed once.
         for _ in 0..MOST_ROUNDS {
             let now = self.take_snapshot().await?;
             let differences = before.differences(&now);
@@ -201,7 +203,7 @@ impl Session<'_> {
     async fn undo(&mut self, statements: &[String]) -> Result<(), Error> {
         for statement in statements {
             let done = self.raw(statement).await;
-            // MySQL lists settings that nobody may set in a session.
+            // MySQL also lists settings that cannot be set in a session.
             if self.dialect != Dialect::MySql {
                 done.map_err(|failure| {
                     Error::database(
@@ -253,10 +255,10 @@ impl Session<'_> {
                 let values = rest.unwrap_or_default().iter().map(|set| set.rows.first());
                 let settings = names.zip(values).filter_map(|(name, row)| {
                     let value = match *name {
-                        // The answer is that of a comparison without case.
+                        // The answer is that of a comparison that ignores case.
                         "case_sensitive_like" if row?.is_true(0) => "OFF",
                         "case_sensitive_like" => "ON",
-                        // This one belongs to the file of the database.
+                        // WAL mode belongs to the database file.
                         "journal_mode" if row?.text(0) == "wal" => return None,
                         _ => row?.text(0),
                     };
@@ -267,7 +269,7 @@ impl Session<'_> {
         })
     }
 
-    /// The settings of other modules, which PostgreSQL does not list: those that the files name.
+    /// Reads the settings of other modules that the files name. PostgreSQL does not list them.
     async fn custom_settings(&mut self) -> Result<Vec<(String, String)>, Error> {
         let mut settings = Vec::new();
         for name in self.custom_names.clone() {
@@ -285,14 +287,14 @@ impl Session<'_> {
         Ok(settings)
     }
 
-    /// Learns the settings of other modules that the functions of the database name.
+    /// Learns which settings of other modules the functions of the database name.
     pub(crate) async fn learn_settings_of_functions(&mut self) {
         let sources = self.ask(POSTGRES_FUNCTIONS).await.unwrap_or_default();
         let rows = sources.iter().flat_map(|set| &set.rows);
         rows.for_each(|row| self.learn_settings(row.text(0)));
     }
 
-    /// Learns the settings of other modules that a text names: those with a dot, behind `SET` or in
+    /// Learns the settings of other modules that a text names: those with a dot, after `SET` or in
     /// `set_config`.
     pub(crate) fn learn_settings(&mut self, text: &str) {
         let words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.')));
@@ -321,7 +323,7 @@ impl Session<'_> {
         format!("SET SESSION {name} = {value}")
     }
 
-    /// Lets a borrowed connection of SQLite go back to its owner as it was, also after a panic.
+    /// Restores a borrowed connection of SQLite for its owner, even after a panic.
     pub(super) fn protect_caller(&mut self) {
         if self.dialect != Dialect::Sqlite || self.owner != Owner::Caller {
             return;
@@ -340,7 +342,7 @@ impl Session<'_> {
     }
 }
 
-/// What a session of PostgreSQL can hold, as the statements that end it.
+/// Lists the objects of a PostgreSQL session, as the statements that end them.
 const POSTGRES_OBJECTS: &str = "SELECT undo FROM (
   SELECT 1, format('DROP %s IF EXISTS pg_temp.%I CASCADE', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE'
       WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, c.relname)
@@ -359,16 +361,17 @@ const POSTGRES_OBJECTS: &str = "SELECT undo FROM (
       WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()) AS locks
 ) AS objects(kind, undo) ORDER BY kind, undo";
 
-/// The functions of PostgreSQL that may set something in their session.
+/// Lists the functions of PostgreSQL that may set something in their session.
 const POSTGRES_FUNCTIONS: &str = "SELECT prosrc FROM pg_proc
   WHERE pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND prosrc ~* '[[:<:]]set'";
 
-/// What a file can set in a session of MySQL; the rest counts, or cannot be set.
+/// Lists what a file can set in a MySQL session. The excluded variables are counters, or cannot be
+/// set.
 const MYSQL_SETTINGS: &str = "SHOW SESSION VARIABLES WHERE Variable_name NOT IN ('timestamp', 'rand_seed1', 'rand_seed2',
   'last_insert_id', 'identity', 'insert_id', 'warning_count', 'error_count', 'in_transaction', 'last_gtid',
   'pseudo_thread_id', 'pseudo_slave_mode', 'pseudo_replica_mode', 'gtid_executed', 'gtid_next')";
 
-/// What a session of SQLite can hold, as the statements that end it.
+/// Lists the objects of an SQLite connection, as the statements that end them.
 const SQLITE_OBJECTS: &str = "SELECT undo FROM (
   SELECT CASE type WHEN 'trigger' THEN 1 WHEN 'view' THEN 2 ELSE 3 END AS kind,
     'DROP ' || type || ' IF EXISTS temp.\"' || replace(name, '\"', '\"\"') || '\"' AS undo FROM sqlite_temp_master
@@ -381,7 +384,8 @@ const SQLITE_NO_LAST_ROW: &str = "CREATE TEMP TABLE jetbase_no_row (id INTEGER);
 INSERT INTO temp.jetbase_no_row (rowid) VALUES (0);
 DROP TABLE temp.jetbase_no_row";
 
-/// The settings of a connection of SQLite; those of the database file are nobody's to set back.
+/// The settings of an SQLite connection. Settings of the database file are not restored, and are
+/// not listed here.
 const SQLITE_PRAGMAS: &[&str] = &[
     "analysis_limit",
     "automatic_index",

@@ -1,4 +1,5 @@
-//! The probe: what a session can prove, and what of it belongs to the caller.
+//! The probe: how the liveness of a session can be checked, and which of its settings belong to the
+//! caller.
 
 use std::collections::HashMap;
 
@@ -20,11 +21,12 @@ impl Ownership {
 }
 
 impl Session<'_> {
-    /// Finds out where the session is, and what it can prove.
+    /// Reads where the session is, and how its liveness can be checked.
     pub(super) async fn probe(&mut self) -> Result<(), Error> {
         let (sets, refused) = match self.ask(self.sql.probe).await {
             Ok(sets) => (sets, None),
-            // The server's identity comes last, and may be refused: then nothing can be proved.
+            // The server's identity comes last, and may be refused. Then the liveness cannot be
+            // checked.
             Err(Failure { completed, cause })
                 if !completed.is_empty() && cause.kind == CauseKind::Database =>
             {
@@ -65,7 +67,7 @@ impl Session<'_> {
                 if direct && real {
                     self.liveness = Liveness::Advisory;
                 }
-                // Before version 14 the server knows no limit for idle sessions.
+                // Before version 14, the server has no timeout for idle sessions.
                 let version: u32 = facts.text(9).parse().unwrap_or_default();
                 if self.liveness == Liveness::Advisory && version >= 140_000 {
                     self.take_lease().await;
@@ -110,14 +112,15 @@ impl Session<'_> {
                 if galera || !variable("group_replication_group_name").is_empty() {
                     self.topology = Topology::Cluster;
                 }
-                // Percona's cluster may forbid named locks; asking for one would end the run.
+                // Percona's cluster may forbid named locks. A statement that asks for one would end
+                // the run.
                 let forbidden = matches!(variable("pxc_strict_mode"), "ENFORCING" | "MASTER");
                 if self.owner == Owner::Run && !forbidden {
                     self.liveness = Liveness::GetLock;
                     self.take_lease().await;
                 }
                 if galera {
-                    // What other nodes have committed must be seen before anything is decided.
+                    // The run must see what other nodes have committed before it decides anything.
                     let wait = "SET SESSION wsrep_sync_wait = 7";
                     let _ = self.raw(wait).await;
                     self.setup.push(wait.to_owned());
@@ -133,7 +136,7 @@ impl Session<'_> {
                     return Err(self.other_user(facts.text(0)));
                 }
                 self.remember_database().await;
-                // Before anything is set that the run needs.
+                // Take the snapshot before the run changes a setting.
                 self.remember(SessionEffect::Object).await?;
             }
             Dialect::Sqlite => {
@@ -149,21 +152,22 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Lets the server end a session that nobody uses any more, as far as it can.
+    /// Sets the lease: the server ends the session when it is idle for too long, as far as the
+    /// server can.
     async fn take_lease(&mut self) {
         let lease = environment::lease().unwrap_or_default().as_secs().max(1);
         self.fill = self.fill.clone().number("lease", i64::try_from(lease).unwrap_or(i64::MAX));
         let lease = self.fill.fill(self.sql.lease);
         if self.raw(&lease).await.is_ok() {
             match self.dialect {
-                // Files are followed by `RESET ALL`, which ends the lease too.
+                // A `RESET ALL` follows each file, and ends the lease too.
                 Dialect::Postgres => self.restore.push(lease),
                 Dialect::MySql | Dialect::Sqlite => self.setup.push(lease),
             }
         }
     }
 
-    /// Looks at the tables again, once they are made: the key of the session lock, and the owners.
+    /// Reads the tables again after they are created: the key of the session lock, and the owners.
     pub(crate) async fn find_tables(&mut self) -> Result<(), Error> {
         if self.dialect != Dialect::Postgres {
             return Ok(());
@@ -179,14 +183,15 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Becomes the user that the look saw, as the pool's own `after_connect` may have done.
+    /// Becomes the user that the state was read as: the pool's own `after_connect` may have set it.
     async fn same_user(&mut self, user: &str) -> Result<(), Error> {
         if self.namespace.user == user {
             return Ok(());
         }
         self.fill = self.fill.clone().literal("role", &self.namespace.user);
         if self.owner == Owner::Run && !self.liveness.has_session_lock() {
-            // Through a pooler, a session's role would reach other clients: each transaction sets its own.
+            // Through a pooler, a session's role would affect other clients. So each transaction
+            // sets its own.
             return Ok(());
         }
         self.fill = self.fill.clone().literal("session_role", &self.namespace.user);
@@ -210,7 +215,8 @@ impl Session<'_> {
         ))
     }
 
-    /// Notes the database of the caller's connection: a schema that the caller names is another one.
+    /// Remembers the database of the caller's connection, because the caller may name another
+    /// schema.
     async fn remember_database(&mut self) {
         if self.owner != Owner::Caller {
             return;
@@ -221,7 +227,7 @@ impl Session<'_> {
         self.restore.extend(back);
     }
 
-    /// Notes what the caller has set on its connection, because files are followed by resets.
+    /// Remembers what the caller has set on its connection, because resets follow the files.
     async fn remember_settings(&mut self) -> Result<(), Error> {
         if self.owner != Owner::Caller {
             return Ok(());
@@ -249,9 +255,10 @@ UNION ALL SELECT 'role', pg_catalog.current_setting('role')";
     }
 }
 
-/// The two session locks of MySQL, one of which a run holds: their names are those of the schema.
+/// Binds the two session locks of MySQL, one of which a run holds. Their names are derived from the
+/// schema.
 fn session_locks(fill: Bindings, schema: &str) -> Bindings {
-    // The server takes 64 characters.
+    // The server accepts names of up to 64 characters.
     let digest: String = Checksum::of_text(schema).to_string().chars().take(40).collect();
     fill.literal("key", &format!("jetbase:{digest}"))
         .literal("other_key", &format!("jetbase:{digest}:2"))

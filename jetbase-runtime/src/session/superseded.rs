@@ -5,7 +5,8 @@ use crate::connection::{Cause, Failure};
 use crate::error::Error;
 
 impl Session<'_> {
-    /// Reads which texts of `ROC__` files were replaced by newer ones; none without the table.
+    /// Reads which texts of `ROC__` files were replaced by newer ones. Without the table, there are
+    /// none.
     pub(crate) async fn superseded(&mut self) -> Result<Vec<(String, String)>, Error> {
         let guard = self.sql.guard_superseded_reading;
         let sets = match self.send_behind(self.sql.reading, guard, self.sql.superseded).await {
@@ -19,7 +20,8 @@ impl Session<'_> {
         Ok(rows.map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect())
     }
 
-    /// Makes the table for replaced texts; without the right to, old programs do as the Python tool.
+    /// Creates the table for replaced texts. Without the right to do so, an old program behaves
+    /// like the Python tool.
     pub(crate) async fn create_superseded(&mut self) -> Result<(), Error> {
         match self.write(self.sql.create_superseded).await {
             Ok(_) => self.keeps_superseded = true,
@@ -28,11 +30,11 @@ impl Session<'_> {
                 return Err(Error::database("creating jetbase_superseded", &failure.cause));
             }
         }
-        // Somebody else may have made it just before.
+        // Another process may have created it just before.
         self.find_tables().await
     }
 
-    /// Whether there is no table for replaced texts, or none that this user may use.
+    /// Whether the table for replaced texts does not exist, or this user may not use it.
     fn lacks_superseded(&self, cause: &Cause) -> bool {
         let code = cause.code.as_str();
         let right = matches!(code, "42501" | "25006" | "1142" | "1044" | "1227" | "1290" | "8");

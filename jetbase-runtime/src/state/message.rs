@@ -1,4 +1,4 @@
-//! The first message to a database, and what its answer means.
+//! The first message to a database, and how its answer is read.
 
 use jetbase_core::Dialect;
 
@@ -13,14 +13,13 @@ use crate::dialect::{Bindings, Sql, sql};
 use crate::error::Error;
 use crate::lock::Limit;
 
-/// The first message, and what its answer means.
+/// The first message to a database.
 pub(super) struct Message {
     dialect: Dialect,
     sql: &'static Sql,
     fill: Bindings,
-    /// The statements, in their order.
     parts: Vec<String>,
-    /// Which of them answers with the facts, and which with the history.
+    /// The index of the statement that returns the facts, and of the one that returns the history.
     facts: usize,
     history: usize,
 }
@@ -77,7 +76,7 @@ impl Message {
             (Some(cause), None) => {
                 return Err(self.explain(connection, options, cause, limit).await);
             }
-            // Who has the lock is no business of this user, or there is no such table.
+            // This user may not read who holds the lock, or there is no lock table.
             (_, Some(set)) => Some(records(&set.rows)?),
             (None, None) => Some(Vec::new()),
         };
@@ -92,14 +91,14 @@ impl Message {
         })
     }
 
-    /// Whether a check of a table's owner has failed.
+    /// Whether a check of a table's owner failed.
     fn is_untrusted(&self, cause: &Cause, failed: usize) -> bool {
         let guards = |part: &String| part.starts_with("LOCK") || part.contains("fault IS NOT NULL");
         self.sql.guard_codes.contains(&cause.code.as_str())
             && self.parts.get(failed).is_some_and(guards)
     }
 
-    /// Which table could run whose code.
+    /// Returns an error that names a table that could run code of others, and its owner.
     async fn untrusted(
         &self,
         connection: &mut dyn Connection,
@@ -119,7 +118,7 @@ impl Message {
         untrusted(sets.last()?)
     }
 
-    /// Gives a caller's transaction back what the message has set in it.
+    /// Restores the settings that the message has changed in a caller's transaction.
     async fn leave(&self, connection: &mut dyn Connection, facts: &Row, before: &[ResultSet]) {
         let sql = match self.dialect {
             Dialect::Postgres if facts.is_true(3) => {
@@ -132,15 +131,15 @@ impl Message {
                 });
                 set.collect::<Vec<_>>().join(";\n")
             }
-            // Without `autocommit`, a question opens a transaction.
+            // Without `autocommit`, a query opens a transaction.
             Dialect::MySql if facts.text(9) == "0" && !facts.is_true(3) => "ROLLBACK".to_owned(),
             _ => return,
         };
-        // A transaction that is aborted has nothing to lose.
+        // An aborted transaction has no settings to restore.
         let _ = connection.send(&sql, Rows::Drop).await;
     }
 
-    /// What a failure means that is none of the expected ones.
+    /// Explains a failure that is none of the expected ones.
     async fn explain(
         &self,
         connection: &mut dyn Connection,
@@ -174,7 +173,7 @@ impl Message {
     }
 }
 
-/// Asks a question, and asks it again while the server is busy for the moment.
+/// Sends a query, and retries it while the server is busy for a moment.
 async fn ask(
     connection: &mut dyn Connection,
     sql: &str,
@@ -190,12 +189,12 @@ async fn ask(
     }
 }
 
-/// The words that the look's template has and no other.
+/// Adds the bindings that only the `read_state` template has.
 fn state_bindings(fill: Bindings, dialect: Dialect, schema: Option<&str>) -> Bindings {
     let table = fill.fill("{migrations}");
     let fill = fill.literal("state_table", &table).nested("state_found", FOUND);
     match (schema, dialect) {
-        // NULL where there is no such schema.
+        // NULL if there is no such schema.
         (Some(schema), Dialect::Postgres) => fill.literal("wanted", schema).nested(
             "state_schema",
             "(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {wanted}::pg_catalog.name)",
@@ -213,12 +212,12 @@ fn state_bindings(fill: Bindings, dialect: Dialect, schema: Option<&str>) -> Bin
     }
 }
 
-/// The schema in which PostgreSQL finds the history.
+/// An expression for the schema in which PostgreSQL finds the history.
 const FOUND: &str = "(SELECT n.nspname FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({state_table}))";
 
-/// Whether the cause is that the history table is not there yet.
+/// Whether the cause is a missing history table.
 fn is_missing(sql: &Sql, cause: &Cause) -> bool {
     sql.no_table.contains(&cause.code.as_str())
         && (cause.code != "1" || cause.message.starts_with("no such table"))

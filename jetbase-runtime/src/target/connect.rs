@@ -1,4 +1,4 @@
-//! Opens connections, each within a limit.
+//! Opens connections, each within a time limit.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use sqlx::ConnectOptions;
 use super::Reconnect;
 use crate::connection::{Abandon, Cause, Connection, Guard, Held};
 
-/// Takes a connection of a pool, and waits no longer than the limit.
+/// Acquires a connection from a pool within the limit.
 pub(super) async fn acquire<DB: sqlx::Database>(
     pool: &sqlx::Pool<DB>,
     limit: Duration,
@@ -23,10 +23,10 @@ pub(super) async fn acquire<DB: sqlx::Database>(
     }
 }
 
-/// How long one try may take even where nothing is left of the limit.
+/// The minimum time for one attempt, even if the limit is already reached.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Connects; tries again while the server is starting or full, as long as the limit lasts.
+/// Connects. While the server is starting or full, it retries until the limit is reached.
 pub(super) async fn connect<DB: sqlx::Database>(
     options: <DB::Connection as sqlx::Connection>::Options,
     nonce: &str,
@@ -49,7 +49,8 @@ where
             }
         };
         match cause.code.as_str() {
-            // A pooler that refuses startup options: connect without them, and prove nothing.
+            // A pooler refused the startup options. Connect without them; the session then has no
+            // liveness check.
             "08P01" if nonce.take().is_some() => continue,
             _ if cause.is_full() && started.elapsed() < limit => {}
             _ => return Err(cause),
@@ -59,7 +60,7 @@ where
     }
 }
 
-/// Remembers how to open one more connection.
+/// Returns a function that opens one more connection.
 pub(super) fn reconnect<DB: Abandon>(
     options: <DB::Connection as sqlx::Connection>::Options,
     nonce: &str,
@@ -78,14 +79,15 @@ where
     })
 }
 
-/// There is no other connection of ours to close.
+/// Does nothing: there is no idle connection to close.
 pub(super) fn nothing() -> BoxFuture<'static, ()> {
     Box::pin(async {})
 }
 
-/// The options of our own connections: quiet, with the server's settings instead of sqlx's.
+/// The options of the connections that jetbase opens: no statement logging, and the server's
+/// settings instead of sqlx's.
 pub(super) trait Own: ConnectOptions {
-    /// `nonce` marks the session; without it, nothing is asked that a pooler might refuse.
+    /// Marks the session with `nonce`. Without one, no option is sent that a pooler might refuse.
     fn own(self, nonce: Option<&str>) -> Self;
 }
 

@@ -1,4 +1,5 @@
-//! The model for the checker: steps, properties, and what can be reached without help.
+//! The model for the checker: steps, properties, and the states that a waiting run can leave
+//! without help.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,7 +26,8 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// Whether the step comes by itself: no fault, no operator, no end of patience.
+    /// Whether the step happens by itself: it is no fault, no action of the operator, and no
+    /// timeout.
     fn is_progress(self) -> bool {
         match self {
             Step::Run { chance, .. } => matches!(chance, Chance::Soon | Chance::Silent),
@@ -81,7 +83,7 @@ impl Model for Setup {
             Step::Unlock => after.unlock(self),
             Step::Fault(fault) => after.suffer(self, fault),
         }?;
-        // What the ended remember makes no difference.
+        // What an ended run knows makes no difference.
         for (run, client) in after.clients.iter_mut().enumerate() {
             if matches!(client.phase, Phase::Dead | Phase::Done(_)) {
                 *client = Client { list: 0, renewals: 0, session: run, ..*client };
@@ -193,9 +195,11 @@ fn chances(world: &World, run: usize) -> Vec<Chance> {
     chances
 }
 
-/// A state in which a waiter can never get on without help, though nobody of
-/// unknown fate has the row. (`Property::eventually` does not see cycles, and
-/// waiting is one; so reachability is settled over the whole graph.)
+/// Returns a state that a waiting run can never leave without help, although the row has no owner
+/// whose end it cannot check.
+///
+/// `Property::eventually` does not see cycles, and waiting is a cycle. So this function computes
+/// reachability over the whole graph.
 pub(super) fn stuck(setup: &Setup) -> Option<World> {
     let (worlds, before) = explore(setup);
     (0..2).find_map(|run| {
@@ -214,7 +218,7 @@ pub(super) fn stuck(setup: &Setup) -> Option<World> {
     })
 }
 
-/// All states, and for each the states that lead to it by progress.
+/// Returns all states, and for each of them the states that lead to it by progress.
 fn explore(setup: &Setup) -> (Vec<World>, Vec<Vec<usize>>) {
     let mut worlds = setup.init_states();
     let mut before = vec![Vec::new()];
@@ -238,7 +242,8 @@ fn explore(setup: &Setup) -> (Vec<World>, Vec<Vec<usize>>) {
     (worlds, before)
 }
 
-/// Stands for a state, as in the checker: 64 bits for some millions of states.
+/// Returns a hash that identifies a state, as in the checker: 64 bits are enough for some millions
+/// of states.
 fn fingerprint(world: &World) -> u64 {
     let mut hasher = DefaultHasher::new();
     world.hash(&mut hasher);
@@ -252,7 +257,7 @@ fn waits(phase: Phase) -> bool {
     }
 }
 
-/// Whether the row belongs to somebody gone whose end nobody can prove to this waiter.
+/// Whether the owner of the row has ended, and this waiting run cannot check that.
 fn is_excused(setup: &Setup, world: &World, run: usize) -> bool {
     let Some(id) = world.row else { return false };
     let (Id::Run(owner) | Id::Heir(owner)) = id else { return world.python == Python::Dead };

@@ -1,5 +1,5 @@
-//! The steps of a run: what `lock::acquire`, `run::work` and `lock::release` do,
-//! one statement at a time.
+//! The steps of a run: what `lock::acquire`, `run::work` and `lock::release` do, one statement at a
+//! time.
 
 use std::time::Duration;
 
@@ -10,41 +10,41 @@ use super::sessions::{POOL, lock_of};
 use super::world::{Id, Job, Kind, Outcome, Phase, Tables, World};
 use super::{File, Flaw, Setup};
 
-/// What time, or luck, brings to a step.
+/// What time or chance adds to a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Chance {
     Soon,
-    /// The patience has ended.
+    /// The timeout is reached.
     Late,
-    /// The row has not changed for long before this run's eyes.
+    /// This run has seen the row unchanged for long.
     Silent,
-    /// The database refuses the statement for a reason that passes.
+    /// The database refuses the statement for a momentary reason.
     Refused,
-    /// The file before has left something in the session.
+    /// The previous file has left something in the session.
     Renewed,
 }
 
 const PATIENCE: Patience = Patience { living: None, unknown: Duration::from_secs(60) };
 const LATE: Duration = Duration::from_secs(3600);
 
-/// One run at one moment; a step that cannot be taken now is `None`.
+/// One step of one run. It returns `None` if the step is not possible now.
 pub(super) struct Turn<'a> {
     pub(super) setup: &'a Setup,
     pub(super) world: &'a mut World,
     pub(super) run: usize,
-    /// The server's session that the statement reaches.
+    /// The server's session that receives the statement.
     pub(super) via: usize,
     pub(super) chance: Chance,
 }
 
-/// The sessions that a run's next statement may reach.
+/// Returns the sessions that may receive a run's next statement.
 pub(super) fn routes(setup: &Setup, world: &World, run: usize) -> Vec<usize> {
     let client = &world.clients[run];
     if !setup.runs[run].pooled {
         return vec![client.session];
     }
     let free = POOL.into_iter().filter(|session| world.sessions[*session].job.is_none());
-    // Who has no session lock does not mind where it is.
+    // For a run without a session lock, the pooler's sessions do not differ.
     free.take(if client.claim.has_session_lock() { 2 } else { 1 }).collect()
 }
 
@@ -116,7 +116,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The first look, and the session.
+    /// The run reads the state, and opens its session.
     fn begin(&mut self) -> Option<()> {
         let pending = self.world.pending();
         if pending == 0 {
@@ -141,11 +141,12 @@ impl Turn<'_> {
         }
     }
 
-    /// Asks the protocol what follows; sleeping changes nothing, so it is left out.
+    /// The run asks the protocol for the next action. Sleeping changes nothing, so the model omits
+    /// it.
     fn decide(&mut self, seen: Observation) -> Option<()> {
         let claimant = self.setup.claimant(self.run, &self.world.clients[self.run]);
         let waited = if self.chance == Chance::Late { LATE } else { Duration::ZERO };
-        // Pauses are left out, and so is what counts the actions between them.
+        // The model omits pauses, and with them the count of actions between two pauses.
         let progress = Progress { waited, ..Progress::default() };
         let action = match next(&claimant, &seen, progress, PATIENCE) {
             Action::Sleep => next(&claimant, &Observation::Refused, progress, PATIENCE),
@@ -175,7 +176,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The attempt; its two halves are two steps, for on MySQL they are two statements.
+    /// The run tries to acquire the lock. The two halves are two steps, because they are two
+    /// statements on MySQL.
     fn attempt(&mut self) -> Option<()> {
         if self.world.tables == Tables::Missing {
             return self.decide(Observation::NoTables);
@@ -217,7 +219,7 @@ impl Turn<'_> {
         let ours = ours && self.other_lock_is_free();
         let locked = self.world.row_is_locked(self.setup);
         match (ours, from) {
-            // An UPDATE waits for the row; a takeover skips it.
+            // An UPDATE waits for the row; a takeover skips a locked row.
             (true, None) if locked => None,
             (true, _) if !locked => {
                 self.world.seize(self.setup, self.id());
@@ -227,7 +229,7 @@ impl Turn<'_> {
         }
     }
 
-    /// From an owner who was silent for long, and only from that one.
+    /// The run takes the row from this owner only, which was unresponsive for long.
     fn take_over(&mut self, owner: Option<Id>) -> Option<()> {
         if self.claim().has_session_lock() && !self.has_flaw(Flaw::TakesOverBare) {
             return self.take_proof(owner);
@@ -261,13 +263,14 @@ impl Turn<'_> {
         self.world.release_lock(self.via);
     }
 
-    /// A holder that changes its session may have the other session lock.
+    /// Whether no session has the other session lock. A holder that changes its session may have
+    /// it.
     pub(super) fn other_lock_is_free(&self) -> bool {
         let other = 1 - lock_of(self.via);
         self.has_flaw(Flaw::AsksForOneLock) || self.world.proofs[other].is_none()
     }
 
-    /// The next file of the list.
+    /// The run starts the next file of its list.
     fn work(&mut self) -> Option<()> {
         let list = self.world.clients[self.run].list;
         let Some(version) = (0..2).find(|version| list & (1 << version) != 0) else {

@@ -1,5 +1,5 @@
-//! How the row is freed: by its run, or after a lost connection by a fresh session,
-//! as `lock::release_afresh` does it.
+//! The release of the row: by its run, or after a lost connection by a new session, like
+//! `lock::release_afresh`.
 
 use crate::lock::Liveness;
 
@@ -8,7 +8,7 @@ use super::client::{Chance, Turn};
 use super::world::{Id, Outcome, Phase};
 
 impl Turn<'_> {
-    /// Compare-and-set: waits for a transaction that has locked the row.
+    /// Compare-and-set. It waits for a transaction that has locked the row.
     pub(super) fn free_row(&mut self, id: Id) -> Option<()> {
         if self.world.row == Some(id) {
             if self.world.row_is_locked(self.setup) {
@@ -19,7 +19,7 @@ impl Turn<'_> {
         Some(())
     }
 
-    /// After a lost connection: frees the row where that is safe.
+    /// After a lost connection, the run releases the row if that is safe.
     pub(super) fn look_after_row(&mut self) -> Option<()> {
         if self.chance == Chance::Late {
             return self.finish(Outcome::Severed);

@@ -1,7 +1,7 @@
-//! The steps of a run that goes on over a fresh session: what `Session::renew` does,
-//! one statement at a time.
+//! The steps of a run that continues in a new session: what `Session::renew` does, one statement at
+//! a time.
 //!
-//! Its `Client::session` is the old session until the fresh one has the other session lock.
+//! `Client::session` is the old session until the new one has the other session lock.
 
 use super::Flaw;
 use super::client::{Chance, Turn};
@@ -9,7 +9,7 @@ use super::sessions::renewed;
 use super::world::{Outcome, Phase};
 
 impl Turn<'_> {
-    /// Opens the fresh session, once the server has noticed the end of the one before.
+    /// The run opens the new session after the server has noticed the end of the previous one.
     pub(super) fn open_fresh(&mut self) -> Option<()> {
         let fresh = renewed(self.via);
         if self.world.sessions[fresh].open {
@@ -21,7 +21,8 @@ impl Turn<'_> {
         self.go(Phase::Moving)
     }
 
-    /// Takes the other session lock, and asks whether the old session has had its own until then.
+    /// The new session takes the other session lock. Then the run checks whether the old session
+    /// still has its own.
     pub(super) fn move_lock(&mut self) -> Option<()> {
         let (old, fresh) = (self.via, renewed(self.via));
         if !self.world.sessions[fresh].open {
@@ -29,7 +30,7 @@ impl Turn<'_> {
         }
         let taken = self.world.take_lock(fresh);
         if self.chance == Chance::Refused {
-            // The server may have done what it does not answer.
+            // The server may have executed a statement although its answer is lost.
             self.world.faults = self.world.faults.checked_sub(1)?;
             return self.stay();
         }
@@ -48,7 +49,7 @@ impl Turn<'_> {
         self.go(Phase::Moved)
     }
 
-    /// The renewal has failed: the row is freed over the old session, where there still is one.
+    /// The renewal has failed. The run releases the row over the old session, if it still exists.
     fn stay(&mut self) -> Option<()> {
         self.world.abandon(renewed(self.via));
         if !self.world.sessions[self.via].open {
@@ -57,7 +58,7 @@ impl Turn<'_> {
         self.go(Phase::Release(Outcome::Failed))
     }
 
-    /// Ends the old session, and works on in the fresh one.
+    /// The run ends the old session, and continues in the new one.
     pub(super) fn end_old(&mut self) -> Option<()> {
         self.world.abandon(renewed(self.via));
         self.go(Phase::Working)?;
@@ -67,14 +68,14 @@ impl Turn<'_> {
         Some(())
     }
 
-    /// As [`Flaw::MovesLate`] has it: the end of the old session comes first.
+    /// With [`Flaw::MovesLate`], the old session ends first.
     pub(super) fn end_old_first(&mut self) -> Option<()> {
         self.world.abandon(self.via);
         self.world.clients[self.run].session = renewed(self.via);
         self.go(Phase::Moved)
     }
 
-    /// As [`Flaw::MovesLate`] has it: the session lock comes last.
+    /// With [`Flaw::MovesLate`], the session lock comes last.
     pub(super) fn take_lock_late(&mut self) -> Option<()> {
         let open = self.world.sessions[self.via].open;
         if !open || !self.world.take_lock(self.via) {

@@ -1,5 +1,5 @@
-//! The steps of everybody else: the server with its sessions and messages, the
-//! Python tool, the operator, and what goes wrong.
+//! The steps of all others: the server with its sessions and messages, the Python tool, the
+//! operator, and the faults.
 
 use crate::lock::protocol::Action;
 
@@ -7,22 +7,22 @@ use super::sessions::{POOL, Session, afresh, renewed};
 use super::world::{Id, Job, Kind, Outcome, Phase, Python, Tables, World};
 use super::{Fence, Flaw, Setup};
 
-/// What went wrong.
+/// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Fault {
-    /// A run ends without a word; its message is at the server already.
+    /// A run ends without notice. Its message has already reached the server.
     Crash(usize),
     PythonCrash,
-    /// A run and the server no longer hear each other.
+    /// The connection between a run and the server is interrupted.
     Partition(usize),
-    /// The server ends a session: by hand, by its lease, in distress.
+    /// The server ends a session: an operator, the lease, or a shortage of resources.
     Kill(usize),
-    /// Restart, or failover.
+    /// The server restarts or fails over.
     Restart,
     /// A statement of a file fails.
     Statement(usize),
     Cancel(usize),
-    /// A file gives back all session locks: `pg_advisory_unlock_all()`.
+    /// A file releases all session locks: `pg_advisory_unlock_all()`.
     DropProof(usize),
 }
 
@@ -38,7 +38,7 @@ impl World {
         self.row == Some(Id::Run(run)) && (!asks || held)
     }
 
-    /// The server works on.
+    /// The server executes the next step of a message.
     pub(super) fn serve(&mut self, setup: &Setup, session: usize) -> Option<()> {
         let job = self.sessions[session].job?;
         let holds = self.fence_holds(setup, job.run, session);
@@ -47,7 +47,7 @@ impl World {
             self.effects[job.version] += 1;
             self.answer(session, Ok(Phase::Recording(job.version)));
         } else if !job.fenced {
-            // A row that is locked is waited for by those whom it names.
+            // A run that the row names waits while the row is locked.
             if holds && self.row_is_locked(setup) {
                 return None;
             }
@@ -70,7 +70,7 @@ impl World {
         Some(())
     }
 
-    /// The message is done; whoever still listens hears it.
+    /// The message is done. Its sender receives the answer if it is still connected.
     fn answer(&mut self, session: usize, result: Result<Phase, Outcome>) {
         let Some(job) = self.sessions[session].job.take() else { return };
         let orphan = self.sessions[session].orphan;
@@ -84,7 +84,7 @@ impl World {
         }
     }
 
-    /// The server notices that a session has no client, once its work is done.
+    /// The server notices that a session has no client, after its work is done.
     pub(super) fn reap(&mut self, session: usize) -> Option<()> {
         let Session { orphan, job, .. } = self.sessions[session];
         (orphan && job.is_none()).then(|| self.close(session))
@@ -100,7 +100,7 @@ impl World {
         Some(())
     }
 
-    /// The Python tool: the list, then the row, then the list as it was.
+    /// The Python tool reads its list, then takes the row, then executes the list as it was.
     pub(super) fn python(&mut self, setup: &Setup) -> Option<()> {
         self.python = match self.python {
             Python::Idle => match (self.tables, self.pending()) {
@@ -139,7 +139,7 @@ impl World {
         Some(())
     }
 
-    /// Something goes wrong; `None` where it cannot.
+    /// A fault happens; `None` if it cannot.
     pub(super) fn suffer(&mut self, setup: &Setup, fault: Fault) -> Option<()> {
         self.faults = self.faults.checked_sub(1)?;
         match fault {
@@ -196,13 +196,13 @@ impl World {
         Some(())
     }
 
-    /// Whether a run has a session, or waits in the pooler for one.
+    /// Whether a run has a session, or waits for one in the pooler.
     fn connected(&self, run: usize) -> Option<()> {
         let phase = self.clients[run].phase;
         (!matches!(phase, Phase::Idle | Phase::Dead | Phase::Done(_))).then_some(())
     }
 
-    /// A run's sessions are without their client from now on; a pooler's session is not a run's.
+    /// A run's sessions lose their client. A pooler's session does not belong to a run.
     fn orphan(&mut self, setup: &Setup, run: usize) {
         if !setup.runs[run].pooled {
             [run, renewed(run), afresh(run)].into_iter().for_each(|session| self.abandon(session));
@@ -224,7 +224,8 @@ impl World {
         }
         self.close(session);
         let run = session % 2;
-        // Who changes its session sends nothing to the other one, and notices at its next step.
+        // A run that changes its session sends nothing to the other one, and notices the loss at
+        // its next step.
         let unnoticed = matches!(self.clients[run].phase, Phase::Moving | Phase::Moved);
         if !orphan && !unnoticed {
             self.sever(setup, run);
@@ -232,7 +233,7 @@ impl World {
         Some(())
     }
 
-    /// A run learns that its connection is gone: only inside a file does it look after the row.
+    /// A run learns that its connection is lost. It resolves the row only if it was inside a file.
     pub(super) fn sever(&mut self, setup: &Setup, run: usize) {
         let client = &mut self.clients[run];
         let direct = !setup.runs[run].pooled;

@@ -1,4 +1,4 @@
-//! What is explored, and which mistakes are found.
+//! Which setups are explored, and which mistakes are found.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use super::{Access, DIRECT, FENCED, Fence, File, Flaw, POOLED, Setup};
 
 const WHOLE: [File; 2] = [File::Whole, File::Whole];
 const MIXED: [File; 2] = [File::Whole, File::Open];
-/// The only threads that the machines of the tests surely have.
+/// The number of threads that every test machine has.
 const THREADS: usize = 2;
 
-/// Explores everything, and expects every property.
+/// Explores everything, and expects every property to hold.
 fn holds(setup: &Setup) {
     let checker = setup.clone().checker().threads(THREADS).spawn_bfs().join();
     let Setup { runs, files, fence, .. } = setup;
@@ -25,7 +25,7 @@ fn holds(setup: &Setup) {
     assert_eq!(stuck(setup), None, "a waiter is stuck");
 }
 
-/// Whether some order of steps breaks the property; prints the shortest.
+/// Whether some order of steps breaks the property. It prints the shortest one.
 fn breaks(setup: &Setup, property: &'static str) -> bool {
     let when = HasDiscoveries::AnyOf(BTreeSet::from([property]));
     let checker = setup.clone().checker().finish_when(when).spawn_bfs().join();
@@ -42,22 +42,23 @@ fn finds(setup: &Setup, flaw: Flaw, property: &'static str) {
     assert!(breaks(&setup.clone().flawed(flaw), property), "{property}: holds with {flaw:?}");
 }
 
-/// As on MySQL, where the row is not locked while a file runs.
+/// A setup like MySQL, where the row is not locked while a file runs.
 fn fenced_behind(setup: Setup) -> Setup {
     Setup { fence: Fence::Back, drops: false, ..setup }
 }
 
-/// As on MySQL, where a run goes on over fresh sessions between its files.
+/// A setup like MySQL, where a run continues in new sessions between its files.
 fn renewing(renewals: u8, setup: Setup) -> Setup {
     Setup { renewals, ..fenced_behind(setup) }
 }
 
-/// Without what makes a second application fail: the lock alone must prevent it.
+/// A setup without anything else that makes a second application fail, so that the lock alone must
+/// prevent it.
 fn bare(runs: [Access; 2]) -> Setup {
     Setup { index: false, python: false, unlocks: 0, ..Setup::new(runs, WHOLE) }
 }
 
-/// The lock alone, and nothing goes wrong but for a flaw.
+/// A setup with the lock alone, and without faults other than a flaw.
 fn faultless() -> Setup {
     Setup { faults: 0, ..bare([DIRECT; 2]) }
 }
@@ -154,7 +155,8 @@ fn a_file_that_gives_its_session_lock_back_is_stopped_by_the_last_fence() {
             assert!(!breaks(&Setup { renewals, ..setup.clone() }, property));
         }
     }
-    // Its statements may have overlapped another run's: a limit that the documentation names.
+    // The statements of the file may have overlapped those of another run. The documentation names
+    // this limit.
     assert!(breaks(&setup, LIVING));
 }
 
@@ -174,7 +176,7 @@ fn a_session_lock_trusted_through_a_pooler_is_found() {
     for flaw in [Flaw::None, Flaw::NoProofInFence] {
         assert!(breaks(&Setup { faults: 0, ..bare([trusting; 2]) }.flawed(flaw), LIVING));
     }
-    // Even so, the row's fence keeps what is transactional safe.
+    // Even then, the row's fence protects transactional work.
     for property in [SINGLE, OWNED, ONCE, RECORDED] {
         assert!(!breaks(&bare([trusting; 2]).flawed(Flaw::NoProofInFence), property));
     }

@@ -1,4 +1,4 @@
-//! The state of the model: the database, and how far everybody is.
+//! The state of the model: the database, and the progress of every participant.
 
 use std::hash::{Hash, Hasher};
 
@@ -8,18 +8,18 @@ use crate::lock::protocol::Action;
 use super::sessions::{POOL, Session, afresh, renewed};
 use super::{File, Setup};
 
-// The checker keeps fingerprints of states; the protocol itself has no use for one.
+// The checker hashes states. The protocol itself does not need this hash.
 impl Hash for Action {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self).hash(state);
     }
 }
 
-/// Who a row names.
+/// The owner that a row names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Id {
     Run(u8),
-    /// A run's fresh session after the loss of its own.
+    /// The new session of a run that has lost its own.
     Heir(u8),
     Python,
 }
@@ -27,18 +27,18 @@ pub(super) enum Id {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Tables {
     Missing,
-    /// The row is not there yet.
+    /// The table exists, but its row does not.
     Empty,
     Ready,
 }
 
-/// A message that the server works on, whatever becomes of its sender.
+/// A message that the server executes, even if its sender is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Job {
     pub(super) run: u8,
     pub(super) version: usize,
     pub(super) kind: Kind,
-    /// The first fence has been passed.
+    /// The first fence has passed.
     pub(super) fenced: bool,
 }
 
@@ -65,36 +65,37 @@ pub(super) enum Outcome {
     Severed,
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
     Idle,
-    /// In the waiting loop: the protocol has decided, with this owner in sight.
+    /// In the waiting loop. The protocol has decided, when the row named this owner.
     Acquire(Action, Option<Id>),
-    /// Inside an attempt: the session lock is ours, the row is next; from whom it may be taken by force.
+    /// Inside an attempt: the run has the session lock, and takes the row next. The owner is the
+    /// one whose row it may take over.
     Proven(Option<Id>),
-    /// The attempt failed, the session lock goes back.
+    /// The attempt has failed. The run releases the session lock next.
     Unproven,
-    /// Under the lock, with the pending versions.
+    /// The run holds the lock, with its list of pending versions.
     Working,
-    /// A fresh session is open, and has no session lock yet.
+    /// A new session is open, but has no session lock yet.
     Moving,
-    /// The fresh session has the other session lock, and the old one is not ended yet.
+    /// The new session has the other session lock, but the old one has not ended yet.
     Moved,
-    /// The fence in front of a statement that commits by itself has passed.
+    /// The fence before a statement that commits by itself has passed.
     Checked(usize),
-    /// Its message is at the server.
+    /// A message of the run is at the server.
     Awaiting,
-    /// The statement is done, its history is next.
+    /// The statement is done. The record of it is next.
     Recording(usize),
     Release(Outcome),
-    /// The row is free, the session lock is not.
+    /// The row is free, but the session lock is not.
     ReleaseProof(Outcome),
-    /// The connection was lost inside a file; a fresh one looks after the row.
+    /// The connection was lost inside a file. A new one resolves the row.
     Afresh,
-    /// The fresh session has the session lock.
+    /// The new session has the session lock.
     AfreshProven,
-    /// The fresh session has the row.
+    /// The new session has the row.
     AfreshHeld,
     Dead,
     Done(Outcome),
@@ -104,15 +105,15 @@ pub(super) enum Phase {
 pub(super) struct Client {
     pub(super) phase: Phase,
     pub(super) claim: Liveness,
-    /// What is pending, as far as it knows: one bit a version.
+    /// The pending versions that the run knows of, with one bit for each.
     pub(super) list: u8,
-    /// Its session on the server, where it has one of its own.
+    /// The run's session on the server, if it has one of its own.
     pub(super) session: usize,
-    /// How often it may still go on over a fresh session.
+    /// How often the run may still continue in a new session.
     pub(super) renewals: u8,
 }
 
-/// How far the Python tool is; the lists are from before it has the lock.
+/// The progress of the Python tool. It reads its list before it has the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Python {
     Absent,
@@ -124,20 +125,20 @@ pub(super) enum Python {
     Dead,
 }
 
-/// What has happened that a property, or an excuse, asks for.
+/// Events that a property, or an exception from it, asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Marks {
-    /// The operator has freed the row.
+    /// The operator has released the row.
     pub(super) unlocked: bool,
-    /// Whose row was taken over because its owner was silent.
+    /// The runs whose rows were taken over because they were unresponsive.
     pub(super) taken_over: [bool; 2],
-    /// A file has given the session lock back.
+    /// A file has released the session lock.
     pub(super) dropped: bool,
-    /// A row was inherited.
+    /// A run has taken a row from an owner whose liveness can be checked.
     pub(super) inherited: bool,
     pub(super) robbed_living: bool,
     pub(super) robbed_unknown: bool,
-    /// Somebody committed whom the row did not name.
+    /// A transaction has committed although the row did not name its run.
     pub(super) trespassed: bool,
 }
 
@@ -145,9 +146,10 @@ pub(super) struct Marks {
 pub(super) struct World {
     pub(super) tables: Tables,
     pub(super) row: Option<Id>,
-    /// The server's sessions that have the two session locks.
+    /// The sessions that hold the two session locks.
     pub(super) proofs: [Option<usize>; 2],
-    /// Two of the runs' own, two for their renewals, two after a lost connection, two of the pooler.
+    /// Two sessions of the runs, two for their renewals, two after a lost connection, and two of
+    /// the pooler.
     pub(super) sessions: [Session; 8],
     pub(super) history: [u8; 2],
     pub(super) effects: [u8; 2],
@@ -186,17 +188,17 @@ impl World {
         }
     }
 
-    /// What is pending now.
+    /// Returns the versions that are pending now.
     pub(super) fn pending(&self) -> u8 {
         (0..2).filter(|version| self.history[*version] == 0).map(|version| 1 << version).sum()
     }
 
-    /// The transaction that keeps the row from being changed.
+    /// Whether a transaction keeps the row from being changed.
     pub(super) fn row_is_locked(&self, setup: &Setup) -> bool {
         setup.fenceable() && self.past_fence().count() > 0
     }
 
-    /// The transactions that have passed their first fence.
+    /// Returns the transactions that have passed their first fence.
     pub(super) fn past_fence(&self) -> impl Iterator<Item = Job> {
         self.sessions.iter().filter_map(|session| session.job).filter(|job| job.fenced)
     }
@@ -208,8 +210,8 @@ impl World {
         }
     }
 
-    /// Whether anything of an owner could still work: its session, a message of
-    /// its at a pooler's session, or the run itself through the pooler.
+    /// Whether an owner could still do something: its session, a message of it in a pooler's
+    /// session, or the run itself through the pooler.
     pub(super) fn lives(&self, setup: &Setup, id: Id) -> bool {
         let (run, sessions) = match id {
             Id::Run(run) => (run as usize, [run as usize, renewed(run as usize)]),
@@ -217,7 +219,8 @@ impl World {
             Id::Python => return true,
         };
         let Client { phase, session: current, .. } = self.clients[run];
-        // Whose file has given the session lock back comes to its release at the latest fence.
+        // If a file has released the session lock, the run releases the row at the next fence at
+        // the latest.
         let gives_back = matches!(phase, Phase::Release(_) | Phase::ReleaseProof(_));
         if self.marks.dropped && gives_back {
             return false;
@@ -226,9 +229,9 @@ impl World {
         let mut jobs = self.sessions.iter().filter_map(|session| session.job);
         let mut lives = sessions.into_iter().filter(|session| {
             let Session { open, orphan, .. } = self.sessions[*session];
-            // Nothing is sent to a fresh session before it has its session lock.
+            // Nothing is sent to a new session before it has its session lock.
             let unused = phase == Phase::Moving && *session != current;
-            // An orphan has only what it was sent.
+            // A session without a client only executes what it has already received.
             open && !orphan && !unused
         });
         lives.next().is_some()
@@ -236,7 +239,7 @@ impl World {
             || setup.runs[run].pooled && runs
     }
 
-    /// A run ends by itself.
+    /// Ends a run in the regular way.
     pub(super) fn finish(&mut self, setup: &Setup, run: usize, outcome: Outcome) {
         if !setup.runs[run].pooled {
             self.close(self.clients[run].session);
@@ -244,7 +247,7 @@ impl World {
         self.clients[run].phase = Phase::Done(outcome);
     }
 
-    /// The row becomes ours, whoever's it was.
+    /// Gives the row to a new owner, whoever owned it before.
     pub(super) fn seize(&mut self, setup: &Setup, id: Id) {
         if let Some(old) = self.row.filter(|old| *old != id) {
             match (self.claim_of(old), old) {
@@ -259,7 +262,7 @@ impl World {
         self.row = Some(id);
     }
 
-    /// Whether a statement that commits by itself runs while somebody else works.
+    /// Whether a statement that commits by itself runs while another participant works.
     pub(super) fn overlap(&self) -> bool {
         let jobs = || self.sessions.iter().filter_map(|session| session.job);
         let open = || jobs().filter(|job| job.kind == Kind::Statement);

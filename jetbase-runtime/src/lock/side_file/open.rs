@@ -1,20 +1,21 @@
-//! Opening the side file: no link is followed, nothing is waited for, and its owner is checked.
+//! Opens the side file: it follows no link, waits for nothing, and checks the owner.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// What came of making the file.
+/// The result of creating the file.
 #[derive(Debug)]
 pub(super) enum Made {
     File(File),
-    /// The folder takes no file.
+    /// The folder accepts no file.
     Impossible,
 }
 
-/// Opens the file if it is there; `database` is what is known of the database's own file.
+/// Opens the file if it exists; `database` is the metadata of the database's own file.
 pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>, String> {
-    // The look before opens nothing that would wait, such as a pipe, or do something, such as a device.
+    // The check before the open avoids files that would block, such as a pipe, or act, such as a
+    // device.
     match fs::symlink_metadata(name) {
         Ok(found) => check(name, &found, database)?,
         Err(error) if is_absent(&error) => return Ok(None),
@@ -23,20 +24,20 @@ pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>,
     let mut options = OpenOptions::new();
     careful(options.read(true).write(true), database);
     let opened = options.open(name).or_else(|error| match error.kind() {
-        // A lock needs no right to write.
+        // A lock needs no write permission.
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             options.write(false).open(name)
         }
         _ => Err(error),
     });
     let file = opened.map_err(|error| cannot("opened", name, &error))?;
-    // The look was at a name, which may mean another file by now.
+    // The check used the name, which may refer to another file by now.
     let found = file.metadata().map_err(|error| cannot("examined", name, &error))?;
     check(name, &found, database)?;
     Ok(Some(file))
 }
 
-/// Makes the file, for the same users as the database.
+/// Creates the file for the same users as the database.
 pub(super) fn new(name: &Path, database: &Metadata) -> Result<Made, String> {
     let mut options = OpenOptions::new();
     careful(options.read(true).write(true).create_new(true), database);
@@ -50,7 +51,7 @@ pub(super) fn new(name: &Path, database: &Metadata) -> Result<Made, String> {
     }
 }
 
-/// An operation on the file that the system has refused.
+/// Formats the error of an operation that the system refused.
 pub(super) fn cannot(be: &str, name: &Path, error: &io::Error) -> String {
     let text = error.to_string();
     let reason = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
@@ -61,7 +62,6 @@ pub(super) fn cannot(be: &str, name: &Path, error: &io::Error) -> String {
     )
 }
 
-/// Whether there is no such file.
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -69,13 +69,13 @@ fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// Whether the folder takes no file of this name from us.
+/// Whether the folder does not let this process create the file.
 fn is_impossible(error: &io::Error) -> bool {
     let closed = [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem];
     is_absent(error) || closed.contains(&error.kind())
 }
 
-/// Refuses everything that is not one plain file of somebody who is trusted with the database.
+/// Refuses everything except one plain file of an owner who is trusted with the database.
 fn check(name: &Path, found: &Metadata, database: &Metadata) -> Result<(), String> {
     let why = match kind(found) {
         Some(kind) => format!("is {kind}"),
@@ -90,7 +90,7 @@ fn check(name: &Path, found: &Metadata, database: &Metadata) -> Result<(), Strin
     ))
 }
 
-/// What the file is, unless it is a plain one.
+/// Returns what kind of file it is, unless it is a plain one.
 fn kind(found: &Metadata) -> Option<&'static str> {
     let kind = found.file_type();
     if kind.is_file() {
@@ -117,11 +117,11 @@ fn special(kind: fs::FileType) -> &'static str {
 fn careful(options: &mut OpenOptions, database: &Metadata) {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
-    // For its owner alone, until it has the owner and the group of the database.
+    // Only the owner has access until the file has the owner and the group of the database.
     options.mode(database.mode() & 0o600);
 }
 
-/// Why the file is not trusted: who may write to the database may own it, and nobody else.
+/// Returns why the file is not trusted. Only users who may write to the database may own it.
 #[cfg(unix)]
 fn distrust(found: &Metadata, database: &Metadata) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
@@ -137,17 +137,18 @@ fn distrust(found: &Metadata, database: &Metadata) -> Option<String> {
     (!trusted).then(|| format!("belongs to user {owner}, who may not write to the database"))
 }
 
-/// Gives a new file the users of the database, as SQLite does with its own files.
+/// Gives a new file the owner, group and permissions of the database, as SQLite does with its own
+/// files.
 #[cfg(unix)]
 fn share(file: &File, database: &Metadata) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
     let owner = (own_user() == Some(0)).then(|| database.uid());
-    // Where owner, group or rights cannot be given, whom that shuts out is told when it comes.
+    // If they cannot be set, users who are shut out get an error when they open the file.
     let _ = fchown(file, owner, Some(database.gid()));
     let _ = file.set_permissions(fs::Permissions::from_mode(database.mode() & 0o666));
 }
 
-/// The user as whom this process works with files: the owner of what it makes.
+/// Returns the user of this process on the file system: the owner of the files that it creates.
 #[cfg(unix)]
 fn own_user() -> Option<u32> {
     use std::os::fd::OwnedFd;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder with a database in it: no SQLite needs to read it.
+/// A folder with a database file. No test reads it with SQLite.
 struct Place {
     folder: TempDir,
     database: String,
@@ -66,7 +66,7 @@ fn two_who_ask_do_not_take_each_other_for_a_holder() {
     assert!(!asking.is_held_by_others());
 }
 
-/// Makes something under the name of the side file.
+/// Creates something under the name of the side file.
 type Plant<'a> = &'a dyn Fn(&Path);
 
 #[test]
@@ -144,7 +144,7 @@ fn the_right_to_read_is_enough_for_the_lock() {
     let place = place();
     let mut writer = made(&place);
     fs::set_permissions(&place.side, Permissions::from_mode(0o444)).unwrap();
-    // Root opens it for writing all the same.
+    // Root can open it for writing anyway.
     let mut other = made(&place);
     assert!(other.try_lock() && writer.is_held_by_others());
     other.unlock();
