@@ -68,18 +68,24 @@ async fn read_sqlite_state(
     options: &NamespaceOptions,
     limit: Limit,
 ) -> Result<DatabaseState, Error> {
-    let question = "PRAGMA busy_timeout; PRAGMA main.synchronous";
-    let settings = connection.send(question, Rows::Keep).await.unwrap_or_default();
-    let setting =
-        |at: usize| settings.get(at).and_then(|set| set.rows.first()).map(|row| row.text(0));
-    let restore = setting(0).map(|before| format!("PRAGMA busy_timeout = {before}"));
+    let first = |sets: Vec<ResultSet>| {
+        sets.first().and_then(|set| set.rows.first()).map(|row| row.text(0).to_owned())
+    };
+    let before = connection.send("PRAGMA busy_timeout", Rows::Keep).await.ok().and_then(first);
+    let restore = before.map(|before| format!("PRAGMA busy_timeout = {before}"));
     if let Some(restore) = &restore {
         connection.on_abandon(vec![restore.clone()]);
-        // One try of ours waits a second at most.
+        // One try waits a second at most.
         let _ = connection.send("PRAGMA busy_timeout = 1000", Rows::Drop).await;
     }
-    let message = Message::new(Dialect::Sqlite, options, setting(1).unwrap_or("FULL"));
-    let found = message.read(connection, options, limit).await;
+    let found = match connection.send("PRAGMA main.synchronous", Rows::Keep).await.map(first) {
+        Ok(synchronous) => {
+            let synchronous = synchronous.unwrap_or_else(|| "FULL".to_owned());
+            let message = Message::new(Dialect::Sqlite, options, &synchronous);
+            message.read(connection, options, limit).await
+        }
+        Err(failure) => Err(Error::database("reading the migration history", &failure.cause)),
+    };
     if let Some(restore) = restore {
         let _ = connection.send(&restore, Rows::Drop).await;
         connection.on_abandon(Vec::new());
