@@ -1,5 +1,6 @@
 //! Runs that upgrade and roll back: the public builders and their options.
 
+mod outcome;
 mod perform;
 mod work;
 

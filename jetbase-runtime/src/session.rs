@@ -2,12 +2,13 @@
 
 mod isolation;
 mod probe;
+mod snapshot;
 mod superseded;
 
 use jetbase_core::{Dialect, Record, SessionEffect};
 
 pub(crate) use self::isolation::Next;
-use self::isolation::Snapshot;
+use self::snapshot::Snapshot;
 use crate::connection::{
     Cause, CauseKind, Connection, End, Failure, MAX_READ_RETRIES, ResultSet, Rows, moment,
     send_within,

@@ -3,20 +3,19 @@
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{
-    Action, Dialect, Goal, Kind, Migrations, Plan, Record, SkipReason, Step, Until, plan,
-};
+use jetbase_core::{Action, Dialect, Goal, Kind, Migrations, Plan, Record, Step, Until, plan};
 use tracing::Instrument;
 
+use super::outcome::{planned_job, report_skipped, resolve_lost_connection, warn};
 use super::work::work;
 use super::{DryRun, Published, Request};
 use crate::cancel::AskOnDrop;
 use crate::environment;
-use crate::error::{Error, ErrorKind, Outcome, Retry};
+use crate::error::{Error, ErrorKind, Retry};
 use crate::event::Event;
 use crate::execute::{Job, prepare};
 use crate::lock::{self, Commits, Held, Limit, Release, Wait};
-use crate::report::{Planned, Report};
+use crate::report::Report;
 use crate::session::{Session, nonce};
 use crate::state::{DatabaseState, NamespaceOptions, read_database_state};
 use crate::target::{Connect, ConnectionSource, DedicatedConnection, Owner, Source, source_of_url};
@@ -352,62 +351,4 @@ async fn release_lock(
         }
     }
     result
-}
-
-/// Resolves a lost connection: reads from the history what became of the file, and releases the
-/// lock where that is safe.
-async fn resolve_lost_connection(
-    request: &mut Request,
-    origin: &mut dyn Connect,
-    error: Error,
-    claim: &lock::Claim,
-) -> Error {
-    let ErrorKind::Interrupted { file, outcome, message } = error.kind().clone() else {
-        return error;
-    };
-    let versioned = request.set.iter().any(|it| it.path() == file && !it.kind().is_repeatable());
-    let rolling_back = matches!(request.goal, Goal::Rollback(_));
-    // A server that restarts needs a moment. The run does not wait longer for a server that is
-    // gone.
-    for _ in 0..10 {
-        let Ok(history) = lock::release_afresh(origin, &request.options, claim).await else {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            continue;
-        };
-        let name = file.rsplit('/').next().unwrap_or(&file);
-        let recorded = history.iter().any(|it| it.file == name);
-        let outcome = match outcome {
-            _ if !versioned => Outcome::Unknown,
-            _ if recorded != rolling_back => Outcome::Committed,
-            Outcome::InDoubt => Outcome::InDoubt,
-            _ => Outcome::RolledBack,
-        };
-        return Error::new(ErrorKind::Interrupted { file, outcome, message });
-    }
-    error
-}
-
-/// Reports what a plan skips.
-fn report_skipped(request: &mut Request, report: &mut Report, planned: &Plan) {
-    report.skipped.clone_from(&planned.skipped);
-    let ahead: Vec<_> =
-        planned.skipped.iter().filter(|it| it.reason == SkipReason::Ahead).collect();
-    if let Some(last) = ahead.last() {
-        let message = format!(
-            "the database is ahead of this program: {} ({} in all) was applied by a newer one; nothing is executed",
-            last.file,
-            ahead.len()
-        );
-        warn(request, report, message);
-    }
-}
-
-fn warn(request: &mut Request, report: &mut Report, message: String) {
-    request.listener.emit(&Event::Warning { message: message.clone() });
-    report.warnings.push(message);
-}
-
-fn planned_job(job: &Job<'_>) -> Planned {
-    let action: Action = job.action;
-    Planned { file: job.migration.file().to_owned(), action, statements: job.statements() }
 }
