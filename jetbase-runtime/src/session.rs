@@ -16,7 +16,7 @@ use crate::connection::{
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::{Error, ErrorKind};
 use crate::lock::{Claim, Limit, Liveness};
-use crate::state::{DatabaseState, Namespace, records, untrusted, untrusted_tables};
+use crate::state::{DatabaseState, Namespace, guarded, records, untrusted, untrusted_tables};
 use crate::target::{Connect, DedicatedConnection, Owner, Reconnect};
 
 /// A run's own connection, with the bindings of its templates.
@@ -112,18 +112,14 @@ impl<'c> Session<'c> {
         let DedicatedConnection { connection, owner, reconnect } = dedicated;
         let namespace = state.namespace.clone();
         let sql = sql(dialect);
-        let fill = names(Bindings::new(dialect, Some(&namespace.schema)), &namespace)
+        let fill = Bindings::new(dialect, Some(&namespace.schema))
+            .literal("schema_name", &namespace.schema)
             .literal("nonce", nonce)
             .literal("path", &namespace.search_path)
             .literal("role", "none")
             .literal("session_role", "none")
             .literals("trusted", &namespace.trusted);
-        let superseded = fill.fill("{superseded}");
-        let fill = fill.literal("superseded_name", &superseded);
-        let guarded = fill.fill(
-            "to_regclass({lock_name}), to_regclass({migrations_name}), to_regclass({superseded_name})",
-        );
-        let fill = fill.expression("guarded", &guarded).nested("untrusted", sql.untrusted);
+        let fill = guarded(sql, fill);
         // The seed is random and secret: a file that sets the seed does not decide the next file's
         // random numbers.
         let fill = fill.expression("seed", &fastrand::f64().to_string());
@@ -241,7 +237,7 @@ impl<'c> Session<'c> {
 
     /// Returns the failure of a table check with an explanation.
     pub(crate) async fn untrusted_or(&mut self, cause: Cause) -> Cause {
-        let question = untrusted_tables(self.sql, self.fill.clone());
+        let question = untrusted_tables(self.sql, &self.fill);
         let answer = self.raw(&question).await.unwrap_or_default();
         match answer.last().and_then(untrusted) {
             Some(error) => {
@@ -261,6 +257,11 @@ impl<'c> Session<'c> {
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<Vec<ResultSet>, Failure> {
         let limit = self.limit.map(|limit| limit.of_answer());
         send_within(self.connection.as_mut(), sql, Rows::Drop, limit).await
+    }
+
+    /// Whether the session holds, or may hold, a session lock that the server knows.
+    pub(crate) fn has_server_lock(&self) -> bool {
+        self.liveness.has_session_lock() && self.dialect != Dialect::Sqlite
     }
 
     pub(crate) async fn is_gone(&mut self) -> bool {
@@ -376,14 +377,6 @@ pub(crate) enum Topology {
     SingleWriter,
     /// Several nodes of a cluster, or another server through a subscription.
     Cluster,
-}
-
-/// Binds the tables' names as literals.
-fn names(fill: Bindings, namespace: &Namespace) -> Bindings {
-    let (lock, migrations) = (fill.fill("{lock}"), fill.fill("{migrations}"));
-    fill.literal("lock_name", &lock)
-        .literal("migrations_name", &migrations)
-        .literal("schema_name", &namespace.schema)
 }
 
 impl Error {

@@ -93,12 +93,26 @@ async fn read_sqlite_state(
     found
 }
 
-/// Asks which of our tables could run code of others; `{lock_name}` and `{migrations_name}` are set.
-pub(crate) fn untrusted_tables(sql: &Sql, fill: Bindings) -> String {
-    let guarded = fill.fill(
+/// Adds the names of jetbase's tables as literals, and the question which of them could run code of
+/// another role. `{trusted}` is set.
+pub(crate) fn guarded(sql: &Sql, fill: Bindings) -> Bindings {
+    let tables = [
+        ("lock_name", "{lock}"),
+        ("migrations_name", "{migrations}"),
+        ("superseded_name", "{superseded}"),
+    ];
+    let fill = tables.into_iter().fold(fill, |fill, (name, table)| {
+        let table = fill.fill(table);
+        fill.literal(name, &table)
+    });
+    let oids = fill.fill(
         "to_regclass({lock_name}), to_regclass({migrations_name}), to_regclass({superseded_name})",
     );
-    let fill = fill.expression("guarded", &guarded).nested("untrusted", sql.untrusted);
+    fill.expression("guarded", &oids).nested("untrusted", sql.untrusted)
+}
+
+/// Returns the message that asks which of jetbase's tables could run code of another role.
+pub(crate) fn untrusted_tables(sql: &Sql, fill: &Bindings) -> String {
     let question =
         "SELECT relname, owner, fault FROM {untrusted} AS tables WHERE fault IS NOT NULL LIMIT 1";
     let parts = sql.reading.iter().chain([&question]);

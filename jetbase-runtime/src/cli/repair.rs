@@ -1,7 +1,7 @@
 //! Repairs of the history. They use the lock and the fence like the record of a migration.
 
 use jetbase_core::{
-    Ahead, Dialect, Kind, Migrations, Policy, Problem, Record, Refusal, Validation, validate,
+    Ahead, Kind, Migrations, Policy, Problem, Record, Refusal, Validation, validate,
 };
 
 use crate::cancel::Cancel;
@@ -97,7 +97,7 @@ async fn write(request: &RepairRequest, session: &mut Session<'_>) -> Result<Vec
     let mut templates: Vec<&str> = session.guard(sql.guard_writing).to_vec();
     let guarded = templates.len();
     templates.push(sql.fence_locking);
-    if session.liveness.has_session_lock() && session.dialect != Dialect::Sqlite {
+    if session.has_server_lock() {
         templates.push(sql.fence_proof);
     }
     let opened = sql.open.len();

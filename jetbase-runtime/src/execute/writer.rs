@@ -41,8 +41,8 @@ impl Writer<'_, '_, '_> {
 
     /// Returns the fence on the session lock, if the session holds one that the server knows.
     fn session_fence(&self) -> Option<Part> {
-        let server = self.session.dialect != Dialect::Sqlite;
-        (self.session.liveness.has_session_lock() && server)
+        self.session
+            .has_server_lock()
             .then(|| self.part(Purpose::Fence, self.session.sql.fence_proof))
     }
 

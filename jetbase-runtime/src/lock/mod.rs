@@ -299,7 +299,7 @@ async fn attempt(
 
 /// Releases the session lock, because the row is not ours.
 async fn release_session_lock(session: &mut Session<'_>, side_file: &mut Option<SideFile>) {
-    if session.liveness.has_session_lock() && session.dialect != Dialect::Sqlite {
+    if session.has_server_lock() {
         let _ = session.ask(session.sql.release_proof).await;
     }
     if let Some(file) = side_file {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use jetbase_core::{Dialect, Record};
+use jetbase_core::Record;
 
 use super::identity::ProcessId;
 use super::protocol::{Liveness, Observation};
-use super::{Claim, Held, Limit, Wait, attempt};
+use super::{Claim, Held, Limit, Wait, attempt, release_session_lock};
 use crate::connection::Cause;
 use crate::error::Error;
 use crate::run::read_state;
@@ -40,9 +40,7 @@ pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Re
         }
         tokio::time::sleep(Duration::from_millis(20) * tries.min(25)).await;
     };
-    if session.liveness.has_session_lock() && session.dialect != Dialect::Sqlite {
-        let _ = session.ask(session.sql.release_proof).await;
-    }
+    release_session_lock(session, &mut None).await;
     let freed = sets.first().is_some_and(|set| set.affected == 1);
     Ok(if freed { Release::Done } else { Release::NotOurs })
 }

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::lock::{self, Limit};
 use crate::run::read_state;
 use crate::session::Session;
-use crate::state::{DatabaseState, NamespaceOptions};
+use crate::state::NamespaceOptions;
 use crate::target::{Connect, ConnectionSource, DedicatedConnection, Owner, Source, Target};
 
 /// Whether the migration lock is held, and by whom.
@@ -52,7 +52,7 @@ impl fmt::Display for LockStatus {
 pub fn lock_status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, LockStatus> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
-            let (mut session, _) = open_for_reading(origin, &question.options).await?;
+            let mut session = open_for_reading(origin, &question.options).await?;
             let status = read_lock(&mut session).await;
             session.close().await;
             status
@@ -94,15 +94,14 @@ fn stamp(since: &str, session: &Session<'_>) -> String {
 async fn open_for_reading<'c>(
     origin: &'c mut dyn Connect,
     options: &NamespaceOptions,
-) -> Result<(Session<'c>, DatabaseState), Error> {
+) -> Result<Session<'c>, Error> {
     let dialect = origin.dialect();
     let limit = Limit::of_question();
     let found = read_state(origin, options).await?;
     let connection = origin.connect_for_reading(limit.of_connecting()).await;
     let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
     let dedicated = DedicatedConnection { connection, owner: Owner::Pool, reconnect: None };
-    let session = Session::over(dedicated, dialect, &found, "", limit).await?;
-    Ok((session, found))
+    Session::over(dedicated, dialect, &found, "", limit).await
 }
 
 /// Unlocks the migration lock by hand: `.await` it.

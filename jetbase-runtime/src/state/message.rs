@@ -3,7 +3,7 @@
 use jetbase_core::Dialect;
 
 use super::{
-    DatabaseState, NamespaceOptions, in_transaction, namespace_of, records, untrusted,
+    DatabaseState, NamespaceOptions, guarded, in_transaction, namespace_of, records, untrusted,
     untrusted_tables,
 };
 use crate::connection::{
@@ -18,6 +18,7 @@ pub(super) struct Message {
     dialect: Dialect,
     sql: &'static Sql,
     fill: Bindings,
+    trusted: Vec<String>,
     parts: Vec<String>,
     /// The index of the statement that returns the facts, and of the one that returns the history.
     facts: usize,
@@ -50,7 +51,8 @@ impl Message {
         let history = parts.len().saturating_sub(1);
         let lock = guarding(&["jetbase_lock"]);
         parts.extend(sql.current_holder.iter().map(|part| lock.fill(part)));
-        Message { dialect, sql, fill, parts, facts: before + sql.state_facts, history }
+        let trusted = options.trusted.clone();
+        Message { dialect, sql, fill, trusted, parts, facts: before + sql.state_facts, history }
     }
 
     pub(super) async fn read(
@@ -105,15 +107,8 @@ impl Message {
         schema: &str,
         limit: Limit,
     ) -> Option<Error> {
-        let table =
-            |name: &str| self.fill.clone().identifier("s", schema).fill(&format!("{{s}}.{name}"));
-        let fill = self
-            .fill
-            .clone()
-            .literal("lock_name", &table("jetbase_lock"))
-            .literal("migrations_name", &table("jetbase_migrations"))
-            .literal("superseded_name", &table("jetbase_superseded"));
-        let question = untrusted_tables(self.sql, fill);
+        let fill = Bindings::new(self.dialect, Some(schema)).literals("trusted", &self.trusted);
+        let question = untrusted_tables(self.sql, &guarded(self.sql, fill));
         let sets = ask(connection, &question, limit).await.ok()?;
         untrusted(sets.last()?)
     }
