@@ -13,20 +13,20 @@ use futures_util::StreamExt;
 use sqlx::{AssertSqlSafe, Either};
 
 pub(crate) use self::cause::{Cause, CauseKind};
-pub(crate) use self::guard::{Abandon, Guard, Held};
+pub(crate) use self::guard::{Abandon, ConnectionHandle, Guard};
 
 /// The result of one statement: its rows as text, or the number of rows it changed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ResultSet {
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<ResultRow>,
     pub(crate) affected: u64,
 }
 
 /// One row. Each column is text, as the database prints it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Row(Vec<Option<String>>);
+pub(crate) struct ResultRow(Vec<Option<String>>);
 
-impl Row {
+impl ResultRow {
     /// Returns a column's text. It is empty for NULL, and for a column that does not exist.
     pub(crate) fn text(&self, column: usize) -> &str {
         self.opt(column).unwrap_or_default()
@@ -45,23 +45,26 @@ impl Row {
 
 /// Whether to keep or drop the rows of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rows {
+pub(crate) enum RowHandling {
     Keep,
     Drop,
 }
 
 /// A message that failed: the results before the failure, and its cause.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub(crate) struct SendFailure {
     /// The results of the statements that succeeded, in order.
     pub(crate) completed: Vec<ResultSet>,
     pub(crate) cause: Cause,
 }
 
-impl Failure {
+impl SendFailure {
     /// The connection was already closed.
     pub(crate) fn closed() -> Self {
-        Failure { completed: Vec::new(), cause: Cause::lost("the connection is closed".to_owned()) }
+        SendFailure {
+            completed: Vec::new(),
+            cause: Cause::lost("the connection is closed".to_owned()),
+        }
     }
 
     /// Whether a question may be asked again at once: a server that replicates is busy for the moment,
@@ -85,8 +88,8 @@ pub(crate) trait Connection: Send {
     fn send<'a>(
         &'a mut self,
         sql: &'a str,
-        rows: Rows,
-    ) -> BoxFuture<'a, Result<Vec<ResultSet>, Failure>>;
+        rows: RowHandling,
+    ) -> BoxFuture<'a, Result<Vec<ResultSet>, SendFailure>>;
 
     /// Whether the client has opened a transaction on the connection.
     fn is_in_transaction(&self) -> bool;
@@ -112,15 +115,15 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(crate) async fn send_within(
     connection: &mut dyn Connection,
     sql: &str,
-    rows: Rows,
+    rows: RowHandling,
     limit: Option<Duration>,
-) -> Result<Vec<ResultSet>, Failure> {
+) -> Result<Vec<ResultSet>, SendFailure> {
     let Some(limit) = limit else { return connection.send(sql, rows).await };
     match tokio::time::timeout(limit, connection.send(sql, rows)).await {
         Ok(answer) => answer,
         Err(_) => {
             connection.abandon();
-            Err(Failure { completed: Vec::new(), cause: Cause::silent(limit) })
+            Err(SendFailure { completed: Vec::new(), cause: Cause::silent(limit) })
         }
     }
 }
@@ -141,14 +144,14 @@ macro_rules! connection {
             fn send<'a>(
                 &'a mut self,
                 sql: &'a str,
-                wanted: Rows,
-            ) -> BoxFuture<'a, Result<Vec<ResultSet>, Failure>> {
+                wanted: RowHandling,
+            ) -> BoxFuture<'a, Result<Vec<ResultSet>, SendFailure>> {
                 Box::pin(async move {
                     let mut sets = Vec::new();
                     let mut open = ResultSet::default();
                     let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
                     let Some(connection) = self.connection() else {
-                        return Err(Failure::closed());
+                        return Err(SendFailure::closed());
                     };
                     let mut stream = query.fetch_many(connection);
                     while let Some(item) = stream.next().await {
@@ -157,12 +160,15 @@ macro_rules! connection {
                                 open.affected = done.rows_affected();
                                 sets.push(std::mem::take(&mut open));
                             }
-                            Ok(Either::Right(row)) if wanted == Rows::Keep => {
-                                open.rows.push(Row(texts(&row)))
+                            Ok(Either::Right(row)) if wanted == RowHandling::Keep => {
+                                open.rows.push(ResultRow(texts(&row)))
                             }
                             Ok(Either::Right(_)) => {}
                             Err(error) => {
-                                return Err(Failure { completed: sets, cause: Cause::of(&error) });
+                                return Err(SendFailure {
+                                    completed: sets,
+                                    cause: Cause::of(&error),
+                                });
                             }
                         }
                     }
@@ -188,18 +194,19 @@ macro_rules! connection {
             {
                 Box::pin(async move {
                     let closed = match self.release() {
-                        Some(Held::Owned(connection)) => {
+                        Some(ConnectionHandle::Owned(connection)) => {
                             tokio::time::timeout(GOODBYE, sqlx::Connection::close(*connection))
                                 .await
                         }
-                        Some(Held::Pooled(connection)) if end == End::Close => {
+                        Some(ConnectionHandle::Pooled(connection)) if end == End::Close => {
                             tokio::time::timeout(GOODBYE, connection.close()).await
                         }
-                        Some(Held::Kept(place, connection)) => {
+                        Some(ConnectionHandle::Kept(place, connection)) => {
                             *place = Some(connection);
                             Ok(Ok(()))
                         }
-                        Some(Held::Pooled(_) | Held::Borrowed(_)) | None => Ok(Ok(())),
+                        Some(ConnectionHandle::Pooled(_) | ConnectionHandle::Borrowed(_))
+                        | None => Ok(Ok(())),
                     };
                     // A connection that cannot be closed in time is dropped.
                     drop(closed);

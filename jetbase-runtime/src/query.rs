@@ -32,10 +32,10 @@ pub struct Query<'t, T> {
 }
 
 /// The function that runs one query.
-type Ask<T> = for<'a> fn(&'a Question, &'a mut dyn Connect) -> BoxFuture<'a, Result<T, Error>>;
+type Ask<T> = for<'a> fn(&'a QueryRequest, &'a mut dyn Connect) -> BoxFuture<'a, Result<T, Error>>;
 
 /// The input of a query.
-struct Question {
+struct QueryRequest {
     set: Migrations,
     options: NamespaceOptions,
     policy: Policy,
@@ -85,7 +85,8 @@ impl<'t, T: Send + 't> IntoFuture for Query<'t, T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let question = Question { set: self.set, options: self.options, policy: self.policy };
+            let question =
+                QueryRequest { set: self.set, options: self.options, policy: self.policy };
             match self.source.0 {
                 ConnectionSource::Shared(mut origin) => {
                     (self.ask)(&question, origin.as_mut()).await

@@ -10,19 +10,19 @@ use jetbase_core::{Dialect, Record, SessionEffect};
 pub(crate) use self::isolation::Next;
 use self::snapshot::Snapshot;
 use crate::connection::{
-    Cause, CauseKind, Connection, End, Failure, MAX_READ_RETRIES, ResultSet, Rows, moment,
-    send_within,
+    Cause, CauseKind, Connection, End, MAX_READ_RETRIES, ResultSet, RowHandling, SendFailure,
+    moment, send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::{Error, ErrorKind};
 use crate::lock::{Claim, Limit, Liveness};
 use crate::state::{DatabaseState, Namespace, guarded, records, untrusted, untrusted_tables};
-use crate::target::{Connect, DedicatedConnection, Owner, Reconnect};
+use crate::target::{Connect, ConnectionOwner, DedicatedConnection, Reconnect};
 
 /// A run's own connection, with the bindings of its templates.
 pub(crate) struct Session<'c> {
     connection: Box<dyn Connection + 'c>,
-    pub(crate) owner: Owner,
+    pub(crate) owner: ConnectionOwner,
     pub(crate) dialect: Dialect,
     pub(crate) sql: &'static Sql,
     pub(crate) fill: Bindings,
@@ -181,7 +181,7 @@ impl<'c> Session<'c> {
     }
 
     /// Sends a template that reads jetbase's tables, independent of the session's timeouts.
-    pub(crate) async fn send(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
+    pub(crate) async fn send(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
         let guard = self.guard(self.sql.guard_reading);
         let mut again = 0;
         loop {
@@ -194,12 +194,12 @@ impl<'c> Session<'c> {
     }
 
     /// Sends a template that reads none of jetbase's tables.
-    pub(crate) async fn ask(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
+    pub(crate) async fn ask(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
         self.send_behind(self.sql.reading, &[], template).await
     }
 
     /// Sends a template that writes, independent of the session's defaults.
-    pub(crate) async fn write(&mut self, template: &str) -> Result<Vec<ResultSet>, Failure> {
+    pub(crate) async fn write(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
         let guard = self.guard(self.sql.guard_writing);
         self.send_behind(self.sql.writing, guard, template).await
     }
@@ -217,7 +217,7 @@ impl<'c> Session<'c> {
         settings: &[&str],
         guard: &[&str],
         template: &str,
-    ) -> Result<Vec<ResultSet>, Failure> {
+    ) -> Result<Vec<ResultSet>, SendFailure> {
         let before = settings.len() + guard.len();
         let own = |mut sets: Vec<ResultSet>| sets.split_off(before.min(sets.len()));
         let parts = settings.iter().chain(guard).chain([&template]);
@@ -232,7 +232,7 @@ impl<'c> Session<'c> {
             true => self.untrusted_or(failure.cause).await,
             false => failure.cause,
         };
-        Err(Failure { completed: own(failure.completed), cause })
+        Err(SendFailure { completed: own(failure.completed), cause })
     }
 
     /// Returns the failure of a table check with an explanation.
@@ -248,15 +248,15 @@ impl<'c> Session<'c> {
     }
 
     /// Sends a text unchanged, and keeps its rows.
-    pub(crate) async fn raw(&mut self, sql: &str) -> Result<Vec<ResultSet>, Failure> {
+    pub(crate) async fn raw(&mut self, sql: &str) -> Result<Vec<ResultSet>, SendFailure> {
         let limit = self.limit.map(|limit| limit.of_answer());
-        send_within(self.connection.as_mut(), sql, Rows::Keep, limit).await
+        send_within(self.connection.as_mut(), sql, RowHandling::Keep, limit).await
     }
 
     /// Sends a text unchanged, and drops its rows.
-    pub(crate) async fn execute(&mut self, sql: &str) -> Result<Vec<ResultSet>, Failure> {
+    pub(crate) async fn execute(&mut self, sql: &str) -> Result<Vec<ResultSet>, SendFailure> {
         let limit = self.limit.map(|limit| limit.of_answer());
-        send_within(self.connection.as_mut(), sql, Rows::Drop, limit).await
+        send_within(self.connection.as_mut(), sql, RowHandling::Drop, limit).await
     }
 
     /// Whether the session holds, or may hold, a session lock that the server knows.
@@ -297,7 +297,7 @@ impl<'c> Session<'c> {
 
     /// Returns the statements that a message appends after its COMMIT, for a file with that effect.
     pub(crate) fn resetting(&self, effect: SessionEffect) -> impl Iterator<Item = String> {
-        let own = self.owner == Owner::Caller;
+        let own = self.owner == ConnectionOwner::Caller;
         let part = move |part: &&'static str| match *part {
             // The caller's own settings stay, including those that the server does not list.
             "RESET ALL" if own => RESET_BUT_THE_CALLERS,
@@ -345,7 +345,7 @@ impl<'c> Session<'c> {
         if self.dialect == Dialect::Sqlite && self.foreign_keys {
             let _ = self.raw("PRAGMA foreign_keys = ON").await;
         }
-        if self.owner == Owner::Caller {
+        if self.owner == ConnectionOwner::Caller {
             // Restore the caller's settings that the run has changed.
             let _ = self.restore_snapshot().await;
         }

@@ -4,8 +4,8 @@ mod message;
 
 use jetbase_core::{Dialect, Kind, Migrations, Record, Syntax};
 
-use self::message::Message;
-use crate::connection::{Connection, ResultSet, Row, Rows};
+use self::message::StateMessage;
+use crate::connection::{Connection, ResultRow, ResultSet, RowHandling};
 use crate::dialect::{Bindings, Sql};
 use crate::error::Error;
 use crate::lock::Limit;
@@ -59,7 +59,7 @@ pub(crate) async fn read_database_state(
     if dialect == Dialect::Sqlite {
         return read_sqlite_state(connection, options, limit).await;
     }
-    Message::new(dialect, options, "").read(connection, options, limit).await
+    StateMessage::new(dialect, options, "").read(connection, options, limit).await
 }
 
 /// The same on SQLite, where the wait for other connections is a setting of the connection.
@@ -71,23 +71,25 @@ async fn read_sqlite_state(
     let first = |sets: Vec<ResultSet>| {
         sets.first().and_then(|set| set.rows.first()).map(|row| row.text(0).to_owned())
     };
-    let before = connection.send("PRAGMA busy_timeout", Rows::Keep).await.ok().and_then(first);
+    let before =
+        connection.send("PRAGMA busy_timeout", RowHandling::Keep).await.ok().and_then(first);
     let restore = before.map(|before| format!("PRAGMA busy_timeout = {before}"));
     if let Some(restore) = &restore {
         connection.on_abandon(vec![restore.clone()]);
         // One try waits a second at most.
-        let _ = connection.send("PRAGMA busy_timeout = 1000", Rows::Drop).await;
+        let _ = connection.send("PRAGMA busy_timeout = 1000", RowHandling::Drop).await;
     }
-    let found = match connection.send("PRAGMA main.synchronous", Rows::Keep).await.map(first) {
+    let found = match connection.send("PRAGMA main.synchronous", RowHandling::Keep).await.map(first)
+    {
         Ok(synchronous) => {
             let synchronous = synchronous.unwrap_or_else(|| "FULL".to_owned());
-            let message = Message::new(Dialect::Sqlite, options, &synchronous);
+            let message = StateMessage::new(Dialect::Sqlite, options, &synchronous);
             message.read(connection, options, limit).await
         }
         Err(failure) => Err(Error::database("reading the migration history", &failure.cause)),
     };
     if let Some(restore) = restore {
-        let _ = connection.send(&restore, Rows::Drop).await;
+        let _ = connection.send(&restore, RowHandling::Drop).await;
         connection.on_abandon(Vec::new());
     }
     found
@@ -164,7 +166,7 @@ pub(crate) fn in_transaction() -> Error {
 /// Makes the namespace from the facts of the first message.
 fn namespace_of(
     dialect: Dialect,
-    facts: &Row,
+    facts: &ResultRow,
     has_history: bool,
     options: &NamespaceOptions,
 ) -> Result<Namespace, Error> {
@@ -221,7 +223,7 @@ fn namespace_of(
 }
 
 /// Reads the rows of `jetbase_migrations`. Each row begins with the number of all rows.
-pub(crate) fn records(rows: &[Row]) -> Result<Vec<Record>, Error> {
+pub(crate) fn records(rows: &[ResultRow]) -> Result<Vec<Record>, Error> {
     let count: usize = rows.first().and_then(|row| row.text(0).parse().ok()).unwrap_or(rows.len());
     if count == 0 {
         return Ok(Vec::new());
@@ -236,7 +238,7 @@ pub(crate) fn records(rows: &[Row]) -> Result<Vec<Record>, Error> {
     Ok(rows.iter().map(record).collect())
 }
 
-fn record(row: &Row) -> Record {
+fn record(row: &ResultRow) -> Record {
     Record {
         order: row.text(1).parse().unwrap_or_default(),
         version: row.opt(2).map(str::to_owned),

@@ -10,7 +10,7 @@ use futures_core::future::BoxFuture;
 use jetbase_core::Dialect;
 
 use self::connect::{acquire, connect, nothing, reconnect};
-use crate::connection::{Cause, Connection, Guard, Held};
+use crate::connection::{Cause, Connection, ConnectionHandle, Guard};
 
 /// A database that jetbase can migrate: a reference to a pool, or a mutable reference to a
 /// connection.
@@ -59,7 +59,7 @@ impl fmt::Debug for Source<'_> {
 /// A connection for a whole run, with its owner.
 pub(crate) struct DedicatedConnection<'c> {
     pub(crate) connection: Box<dyn Connection + 'c>,
-    pub(crate) owner: Owner,
+    pub(crate) owner: ConnectionOwner,
     /// Opens one more connection of the same kind. `None` if the run did not open this one.
     pub(crate) reconnect: Option<Reconnect>,
 }
@@ -70,7 +70,7 @@ pub(crate) type Reconnect =
 
 /// Who owns the connection that a run works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
+pub(crate) enum ConnectionOwner {
     /// The run opened it.
     Run,
     /// A pool opened it.
@@ -109,8 +109,6 @@ macro_rules! target {
     ($feature:literal, $dialect:expr, $DB:ty, $Connection:ty, $owner:expr) => {
         #[cfg(feature = $feature)]
         const _: () = {
-            type Options = <$Connection as sqlx::Connection>::Options;
-
             impl Connect for sqlx::Pool<$DB> {
                 fn dialect(&self) -> Dialect {
                     $dialect
@@ -126,7 +124,7 @@ macro_rules! target {
                             Some(connection) => connection,
                             None => acquire(self, patience).await?,
                         };
-                        let guard = Guard::<$DB>::new(Held::Pooled(connection));
+                        let guard = Guard::<$DB>::new(ConnectionHandle::Pooled(connection));
                         Ok(Box::new(guard) as Box<dyn Connection>)
                     })
                 }
@@ -137,10 +135,10 @@ macro_rules! target {
                     patience: Duration,
                 ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
                     Box::pin(async move {
-                        let owner: Owner = $owner;
+                        let owner: ConnectionOwner = $owner;
                         let (held, reconnect) = match owner {
-                            Owner::Run => {
-                                let options = Options::clone(&self.connect_options());
+                            ConnectionOwner::Run => {
+                                let options = (*self.connect_options()).clone();
                                 // If the server has no free connection, the idle one of this pool
                                 // is closed to make room.
                                 let make_room = || -> BoxFuture<'static, ()> {
@@ -153,9 +151,9 @@ macro_rules! target {
                                 };
                                 let reconnect = reconnect::<$DB>(options.clone(), &nonce);
                                 let opened = connect::<$DB>(options, &nonce, patience, &make_room);
-                                (Held::<$DB>::Owned(opened.await?), Some(reconnect))
+                                (ConnectionHandle::<$DB>::Owned(opened.await?), Some(reconnect))
                             }
-                            _ => (Held::Pooled(acquire(self, patience).await?), None),
+                            _ => (ConnectionHandle::Pooled(acquire(self, patience).await?), None),
                         };
                         let connection = Box::new(Guard::new(held));
                         Ok(DedicatedConnection { connection, owner, reconnect })
@@ -173,7 +171,7 @@ macro_rules! target {
                     _: Duration,
                 ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
                     Box::pin(async move {
-                        let guard = Guard::<$DB>::new(Held::Borrowed(&mut **self));
+                        let guard = Guard::<$DB>::new(ConnectionHandle::Borrowed(&mut **self));
                         Ok(Box::new(guard) as Box<dyn Connection + '_>)
                     })
                 }
@@ -184,10 +182,11 @@ macro_rules! target {
                     _: Duration,
                 ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
                     Box::pin(async move {
-                        let connection = Box::new(Guard::<$DB>::new(Held::Borrowed(&mut **self)));
+                        let connection =
+                            Box::new(Guard::<$DB>::new(ConnectionHandle::Borrowed(&mut **self)));
                         Ok(DedicatedConnection {
                             connection,
-                            owner: Owner::Caller,
+                            owner: ConnectionOwner::Caller,
                             reconnect: None,
                         })
                     })
@@ -210,7 +209,10 @@ macro_rules! target {
                                 connect::<$DB>(self.options.clone(), "", patience, &nothing).await?
                             }
                         };
-                        let guard = Guard::<$DB>::new(Held::Kept(&mut self.connection, connection));
+                        let guard = Guard::<$DB>::new(ConnectionHandle::Kept(
+                            &mut self.connection,
+                            connection,
+                        ));
                         Ok(Box::new(guard) as Box<dyn Connection + '_>)
                     })
                 }
@@ -223,7 +225,8 @@ macro_rules! target {
                     Box::pin(async move {
                         // The session lock is only usable on a connection that has this run's
                         // nonce.
-                        let kept = self.connection.take().filter(|_| $owner == Owner::Pool);
+                        let kept =
+                            self.connection.take().filter(|_| $owner == ConnectionOwner::Pool);
                         let connection = match kept {
                             Some(connection) => connection,
                             None => {
@@ -231,10 +234,10 @@ macro_rules! target {
                                     .await?
                             }
                         };
-                        let guard = Guard::<$DB>::new(Held::Owned(connection));
+                        let guard = Guard::<$DB>::new(ConnectionHandle::Owned(connection));
                         Ok(DedicatedConnection {
                             connection: Box::new(guard),
-                            owner: Owner::Run,
+                            owner: ConnectionOwner::Run,
                             reconnect: Some(reconnect::<$DB>(self.options.clone(), &nonce)),
                         })
                     })
@@ -262,9 +265,9 @@ macro_rules! target {
     };
 }
 
-target!("postgres", Dialect::Postgres, sqlx::Postgres, sqlx::PgConnection, Owner::Run);
-target!("mysql", Dialect::MySql, sqlx::MySql, sqlx::MySqlConnection, Owner::Run);
-target!("sqlite", Dialect::Sqlite, sqlx::Sqlite, sqlx::SqliteConnection, Owner::Pool);
+target!("postgres", Dialect::Postgres, sqlx::Postgres, sqlx::PgConnection, ConnectionOwner::Run);
+target!("mysql", Dialect::MySql, sqlx::MySql, sqlx::MySqlConnection, ConnectionOwner::Run);
+target!("sqlite", Dialect::Sqlite, sqlx::Sqlite, sqlx::SqliteConnection, ConnectionOwner::Pool);
 
 /// The database behind a URL: `postgres://…`, `mysql://…`, `mariadb://…` or `sqlite://…`.
 ///

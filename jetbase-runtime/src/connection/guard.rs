@@ -4,7 +4,7 @@ use sqlx::Database;
 use sqlx::pool::PoolConnection;
 
 /// A connection, with its owner.
-pub(crate) enum Held<'t, DB: Database> {
+pub(crate) enum ConnectionHandle<'t, DB: Database> {
     /// The run opened it.
     Owned(Box<DB::Connection>),
     /// A pool opened it.
@@ -22,12 +22,12 @@ pub(crate) enum Held<'t, DB: Database> {
 /// the statements of [`Guard::undo_with`] run before the drop returns. The other drivers would need
 /// the runtime that is executing the drop, so the caller's connection stays as it is.
 pub(crate) struct Guard<'t, DB: Abandon> {
-    held: Option<Held<'t, DB>>,
+    held: Option<ConnectionHandle<'t, DB>>,
     undo: Vec<String>,
 }
 
 impl<'t, DB: Abandon> Guard<'t, DB> {
-    pub(crate) fn new(held: Held<'t, DB>) -> Self {
+    pub(crate) fn new(held: ConnectionHandle<'t, DB>) -> Self {
         Guard { held: Some(held), undo: Vec::new() }
     }
 
@@ -36,26 +36,26 @@ impl<'t, DB: Abandon> Guard<'t, DB> {
     }
 
     /// Returns the connection. The guard does nothing afterwards.
-    pub(super) fn release(mut self) -> Option<Held<'t, DB>> {
+    pub(super) fn release(mut self) -> Option<ConnectionHandle<'t, DB>> {
         self.held.take()
     }
 
     pub(super) fn connection(&mut self) -> Option<&mut DB::Connection> {
         match self.held.as_mut()? {
-            Held::Owned(connection) => Some(connection),
-            Held::Pooled(connection) => Some(connection),
-            Held::Borrowed(connection) => Some(connection),
-            Held::Kept(_, connection) => Some(connection),
+            ConnectionHandle::Owned(connection) => Some(connection),
+            ConnectionHandle::Pooled(connection) => Some(connection),
+            ConnectionHandle::Borrowed(connection) => Some(connection),
+            ConnectionHandle::Kept(_, connection) => Some(connection),
         }
     }
 
     pub(super) fn is_in_client_transaction(&self) -> bool {
         use sqlx::Connection;
         match &self.held {
-            Some(Held::Owned(connection)) => connection.is_in_transaction(),
-            Some(Held::Pooled(connection)) => connection.is_in_transaction(),
-            Some(Held::Borrowed(connection)) => connection.is_in_transaction(),
-            Some(Held::Kept(_, connection)) => connection.is_in_transaction(),
+            Some(ConnectionHandle::Owned(connection)) => connection.is_in_transaction(),
+            Some(ConnectionHandle::Pooled(connection)) => connection.is_in_transaction(),
+            Some(ConnectionHandle::Borrowed(connection)) => connection.is_in_transaction(),
+            Some(ConnectionHandle::Kept(_, connection)) => connection.is_in_transaction(),
             None => false,
         }
     }
@@ -63,9 +63,9 @@ impl<'t, DB: Abandon> Guard<'t, DB> {
     /// Closes the connection, or returns it as well as the database can.
     pub(super) fn end(&mut self) {
         match self.held.take() {
-            Some(Held::Pooled(mut connection)) => connection.close_on_drop(),
-            Some(Held::Borrowed(connection)) => DB::undo(connection, &self.undo),
-            Some(Held::Owned(_) | Held::Kept(..)) | None => {}
+            Some(ConnectionHandle::Pooled(mut connection)) => connection.close_on_drop(),
+            Some(ConnectionHandle::Borrowed(connection)) => DB::undo(connection, &self.undo),
+            Some(ConnectionHandle::Owned(_) | ConnectionHandle::Kept(..)) | None => {}
         }
     }
 }

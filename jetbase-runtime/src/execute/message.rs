@@ -7,7 +7,7 @@ use jetbase_core::{Dialect, cut};
 
 use super::writer::Writer;
 use super::{Job, Mode};
-use crate::connection::{Cause, Failure};
+use crate::connection::{Cause, SendFailure};
 use crate::dialect::Bindings;
 use crate::session::Session;
 
@@ -174,7 +174,7 @@ pub(super) async fn deliver(
 }
 
 /// Returns the part of a message that failed, and the character in it that the database reports.
-fn locate(message: &[Part], failure: &Failure) -> (usize, Option<usize>) {
+fn locate(message: &[Part], failure: &SendFailure) -> (usize, Option<usize>) {
     let last = message.len().saturating_sub(1);
     if let Some(position) = failure.cause.position {
         let mut rest = position.saturating_sub(1);
@@ -205,8 +205,9 @@ mod tests {
         let part = |sql: &str| Part { sql: sql.into(), role: Purpose::Frame, results: 1 };
         let message = [part("BEGIN"), part("SELECT ä"), part("COMMIT")];
         let cause = Cause { position: Some(5 + 2 + 8), ..Cause::default() };
-        assert_eq!(locate(&message, &Failure { completed: vec![], cause }), (1, Some(7)));
-        let failure = Failure { completed: vec![Default::default(); 2], cause: Cause::default() };
+        assert_eq!(locate(&message, &SendFailure { completed: vec![], cause }), (1, Some(7)));
+        let failure =
+            SendFailure { completed: vec![Default::default(); 2], cause: Cause::default() };
         assert_eq!(locate(&message, &failure), (2, None));
     }
 }

@@ -8,7 +8,7 @@ use super::message::{Message, Part, Purpose};
 use super::{Job, behind_comments};
 use crate::dialect::Bindings;
 use crate::session::Session;
-use crate::target::Owner;
+use crate::target::ConnectionOwner;
 
 pub(super) struct Writer<'w, 'j, 'c> {
     pub(super) job: &'w Job<'j>,
@@ -134,7 +134,7 @@ impl Writer<'_, '_, '_> {
         let once = |parts| Message { parts, again: None };
         let mut frame = self.parts(Purpose::Frame, sql.session_settings);
         // Through a pooler, a session's setting would affect other clients.
-        if self.session.liveness.has_session_lock() || self.session.owner != Owner::Run {
+        if self.session.liveness.has_session_lock() || self.session.owner != ConnectionOwner::Run {
             frame.extend(self.parts(Purpose::Frame, sql.autocommit_settings));
         }
         let mut messages: Vec<_> = frame.into_iter().map(|part| once(vec![part])).collect();

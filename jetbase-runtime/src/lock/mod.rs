@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use jetbase_core::Dialect;
 
 use crate::cancel::Cancel;
-use crate::connection::{Cause, Failure, ResultSet};
+use crate::connection::{Cause, ResultSet, SendFailure};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::session::{Session, Topology};
@@ -273,7 +273,7 @@ async fn attempt(
     };
     let sets = match session.write(sql).await {
         Ok(sets) => sets,
-        Err(Failure { cause, .. }) if is_missing(session, &cause) => {
+        Err(SendFailure { cause, .. }) if is_missing(session, &cause) => {
             release_session_lock(session, side_file).await;
             return Ok(Observation::NoTables);
         }
@@ -345,7 +345,7 @@ async fn read_row(
 ) -> Result<Observation, Error> {
     let sets = match session.send(session.sql.poll).await {
         Ok(sets) => sets,
-        Err(Failure { cause, .. }) if is_missing(session, &cause) => {
+        Err(SendFailure { cause, .. }) if is_missing(session, &cause) => {
             return Ok(Observation::NoTables);
         }
         Err(failure) => {
@@ -377,7 +377,7 @@ fn is_missing(session: &Session<'_>, cause: &Cause) -> bool {
 
 /// Treats a momentary refusal by the database as a failed attempt.
 fn refused(
-    failure: &Failure,
+    failure: &SendFailure,
     doing: &str,
     obstacle: &mut Option<String>,
 ) -> Result<Observation, Error> {

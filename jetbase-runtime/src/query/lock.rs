@@ -13,7 +13,9 @@ use crate::lock::{self, Limit};
 use crate::run::read_state;
 use crate::session::Session;
 use crate::state::NamespaceOptions;
-use crate::target::{Connect, ConnectionSource, DedicatedConnection, Owner, Source, Target};
+use crate::target::{
+    Connect, ConnectionOwner, ConnectionSource, DedicatedConnection, Source, Target,
+};
 
 /// Whether the migration lock is held, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +102,8 @@ async fn open_for_reading<'c>(
     let found = read_state(origin, options).await?;
     let connection = origin.connect_for_reading(limit.of_connecting()).await;
     let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
-    let dedicated = DedicatedConnection { connection, owner: Owner::Pool, reconnect: None };
+    let dedicated =
+        DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
     Session::over(dedicated, dialect, &found, "", limit).await
 }
 

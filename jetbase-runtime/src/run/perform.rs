@@ -18,7 +18,9 @@ use crate::lock::{self, Commits, Held, Limit, Release, Wait};
 use crate::report::Report;
 use crate::session::{Session, nonce};
 use crate::state::{DatabaseState, NamespaceOptions, read_database_state};
-use crate::target::{Connect, ConnectionSource, DedicatedConnection, Owner, Source, source_of_url};
+use crate::target::{
+    Connect, ConnectionOwner, ConnectionSource, DedicatedConnection, Source, source_of_url,
+};
 
 /// Starts a run, in a task of its own where that is possible.
 pub(crate) fn start(
@@ -148,7 +150,7 @@ async fn once(
 
     let nonce = nonce();
     let mut session = Session::open(origin, &first, &nonce, limit).await?;
-    *reached = session.owner == Owner::Run;
+    *reached = session.owner == ConnectionOwner::Run;
     if let (Published::Refuse, [publication, ..]) =
         (request.published, session.published.as_slice())
     {
@@ -268,7 +270,8 @@ async fn superseded(
     let dialect = origin.dialect();
     let connection = origin.connect_for_reading(limit.of_connecting()).await;
     let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
-    let dedicated = DedicatedConnection { connection, owner: Owner::Pool, reconnect: None };
+    let dedicated =
+        DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
     let mut session = Session::over(dedicated, dialect, first, "", limit).await?;
     let superseded = session.superseded().await;
     session.close().await;

@@ -13,7 +13,7 @@ use crate::execute::{Job, prepare};
 use crate::lock::{Commits, Liveness};
 use crate::report::{Applied, Report};
 use crate::session::{Next, Session};
-use crate::target::Owner;
+use crate::target::ConnectionOwner;
 
 /// Plans again, under the lock, and executes that plan.
 pub(super) async fn work(
@@ -30,7 +30,7 @@ pub(super) async fn work(
     session.has_triggers |= jobs.iter().any(Job::mentions_trigger);
     refuse(session, &jobs)?;
     session.count_orphans().await;
-    if session.owner == Owner::Caller && session.dialect == Dialect::Postgres {
+    if session.owner == ConnectionOwner::Caller && session.dialect == Dialect::Postgres {
         set.iter().for_each(|migration| session.learn_settings(migration.script().text()));
         session.learn_settings_of_functions().await;
     }
@@ -101,7 +101,7 @@ fn refuse(session: &Session<'_>, jobs: &[Job<'_>]) -> Result<(), Error> {
         )));
     }
     if let Some(job) =
-        jobs.iter().find(|job| session.owner == Owner::Caller && job.empties_session())
+        jobs.iter().find(|job| session.owner == ConnectionOwner::Caller && job.empties_session())
     {
         return Err(Error::place(format!(
             "{} empties its session (DISCARD, RESET ALL, DEALLOCATE ALL, CLOSE ALL or UNLISTEN *), and this connection is \

@@ -11,10 +11,10 @@ use std::time::Duration;
 use jetbase_core::{Dialect, SessionEffect};
 
 use super::Session;
-use crate::connection::{Connection, End, Rows, send_within};
+use crate::connection::{Connection, End, RowHandling, send_within};
 use crate::error::Error;
 use crate::lock::Liveness;
-use crate::target::Owner;
+use crate::target::ConnectionOwner;
 
 /// What comes after a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +46,12 @@ impl Session<'_> {
             Dialect::Sqlite => effect >= SessionEffect::Setting,
             // `DISCARD` cannot distinguish a session lock that a file leaves from the run's own.
             Dialect::Postgres => match self.owner {
-                Owner::Caller => effect > SessionEffect::Nothing,
-                Owner::Run | Owner::Pool => effect == SessionEffect::Object && !self.pooled,
+                ConnectionOwner::Caller => effect > SessionEffect::Nothing,
+                ConnectionOwner::Run | ConnectionOwner::Pool => {
+                    effect == SessionEffect::Object && !self.pooled
+                }
             },
-            Dialect::MySql => self.owner == Owner::Caller,
+            Dialect::MySql => self.owner == ConnectionOwner::Caller,
         };
         if listed && self.snapshot.is_none() {
             self.snapshot = Some(self.take_snapshot().await?);
@@ -75,7 +77,9 @@ impl Session<'_> {
                 }
             }
             Dialect::Sqlite if effect < SessionEffect::Setting => Ok(()),
-            Dialect::Postgres if self.owner != Owner::Caller && effect < SessionEffect::Object => {
+            Dialect::Postgres
+                if self.owner != ConnectionOwner::Caller && effect < SessionEffect::Object =>
+            {
                 Ok(())
             }
             _ if effect > SessionEffect::Nothing => self.restore_snapshot().await,
@@ -153,7 +157,7 @@ impl Session<'_> {
             return Ok(());
         }
         let question = self.fill.fill(self.sql.fence_proof);
-        let answer = send_within(old, &question, Rows::Drop, Some(ANSWER_WITHIN)).await;
+        let answer = send_within(old, &question, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
         answer.map(drop).map_err(|failure| {
             Error::database("taking the session lock along to a fresh session", &failure.cause)
         })

@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use jetbase_core::{Checksum, Dialect, SessionEffect};
 
 use super::{Ownership, Session, Topology};
-use crate::connection::{CauseKind, Failure};
+use crate::connection::{CauseKind, SendFailure};
 use crate::dialect::Bindings;
 use crate::environment;
 use crate::error::Error;
 use crate::lock::Liveness;
 use crate::state::in_transaction;
-use crate::target::Owner;
+use crate::target::ConnectionOwner;
 
 impl Ownership {
     fn of(trusted: bool) -> Self {
@@ -27,12 +27,12 @@ impl Session<'_> {
             Ok(sets) => (sets, None),
             // The server's identity comes last, and may be refused. Then the liveness cannot be
             // checked.
-            Err(Failure { completed, cause })
+            Err(SendFailure { completed, cause })
                 if !completed.is_empty() && cause.kind == CauseKind::Database =>
             {
                 (completed, Some(cause))
             }
-            Err(Failure { cause, .. }) => {
+            Err(SendFailure { cause, .. }) => {
                 return Err(Error::database("looking at the session", &cause));
             }
         };
@@ -61,8 +61,9 @@ impl Session<'_> {
                     .clone()
                     .literal("role", facts.text(8))
                     .literal("session_role", facts.text(8));
-                self.pooled = self.owner == Owner::Run && !facts.is_true(2);
-                let direct = self.owner == Owner::Run && facts.is_true(2) && refused.is_none();
+                self.pooled = self.owner == ConnectionOwner::Run && !facts.is_true(2);
+                let direct =
+                    self.owner == ConnectionOwner::Run && facts.is_true(2) && refused.is_none();
                 let real = facts.text(7).starts_with("PostgreSQL");
                 if direct && real {
                     self.liveness = Liveness::Advisory;
@@ -115,7 +116,7 @@ impl Session<'_> {
                 // Percona's cluster may forbid named locks. A statement that asks for one would end
                 // the run.
                 let forbidden = matches!(variable("pxc_strict_mode"), "ENFORCING" | "MASTER");
-                if self.owner == Owner::Run && !forbidden {
+                if self.owner == ConnectionOwner::Run && !forbidden {
                     self.liveness = Liveness::GetLock;
                     self.take_lease().await;
                 }
@@ -189,7 +190,7 @@ impl Session<'_> {
             return Ok(());
         }
         self.fill = self.fill.clone().literal("role", &self.namespace.user);
-        if self.owner == Owner::Run && !self.liveness.has_session_lock() {
+        if self.owner == ConnectionOwner::Run && !self.liveness.has_session_lock() {
             // Through a pooler, a session's role would affect other clients. So each transaction
             // sets its own.
             return Ok(());
@@ -218,7 +219,7 @@ impl Session<'_> {
     /// Remembers the database of the caller's connection, because the caller may name another
     /// schema.
     async fn remember_database(&mut self) {
-        if self.owner != Owner::Caller {
+        if self.owner != ConnectionOwner::Caller {
             return;
         }
         let sets = self.raw("SELECT DATABASE() LIMIT 1").await.unwrap_or_default();
@@ -229,7 +230,7 @@ impl Session<'_> {
 
     /// Remembers what the caller has set on its connection, because resets follow the files.
     async fn remember_settings(&mut self) -> Result<(), Error> {
-        if self.owner != Owner::Caller {
+        if self.owner != ConnectionOwner::Caller {
             return Ok(());
         }
         let sql = "SELECT name, setting FROM pg_catalog.pg_settings

@@ -4,7 +4,7 @@ use jetbase_core::Dialect;
 
 use super::Session;
 use crate::error::Error;
-use crate::target::Owner;
+use crate::target::ConnectionOwner;
 
 /// The settings and objects of a session at one moment.
 #[derive(Clone, Debug, Default)]
@@ -173,7 +173,7 @@ impl Session<'_> {
 
     /// Restores a borrowed connection of SQLite for its owner, even after a panic.
     pub(super) fn protect_caller(&mut self) {
-        if self.dialect != Dialect::Sqlite || self.owner != Owner::Caller {
+        if self.dialect != Dialect::Sqlite || self.owner != ConnectionOwner::Caller {
             return;
         }
         let mut undo = vec!["ROLLBACK".to_owned()];

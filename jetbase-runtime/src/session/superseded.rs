@@ -1,7 +1,7 @@
 //! The table of texts that newer ones have replaced.
 
 use super::Session;
-use crate::connection::{Cause, Failure};
+use crate::connection::{Cause, SendFailure};
 use crate::error::Error;
 
 impl Session<'_> {
@@ -11,8 +11,10 @@ impl Session<'_> {
         let guard = self.sql.guard_superseded_reading;
         let sets = match self.send_behind(self.sql.reading, guard, self.sql.superseded).await {
             Ok(sets) => sets,
-            Err(Failure { cause, .. }) if self.lacks_superseded(&cause) => return Ok(Vec::new()),
-            Err(Failure { cause, .. }) => {
+            Err(SendFailure { cause, .. }) if self.lacks_superseded(&cause) => {
+                return Ok(Vec::new());
+            }
+            Err(SendFailure { cause, .. }) => {
                 return Err(Error::database("reading jetbase_superseded", &cause));
             }
         };

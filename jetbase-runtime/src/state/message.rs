@@ -7,14 +7,15 @@ use super::{
     untrusted_tables,
 };
 use crate::connection::{
-    Cause, Connection, Failure, MAX_READ_RETRIES, ResultSet, Row, Rows, moment, send_within,
+    Cause, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure, moment,
+    send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::Error;
 use crate::lock::Limit;
 
 /// The first message to a database.
-pub(super) struct Message {
+pub(super) struct StateMessage {
     dialect: Dialect,
     sql: &'static Sql,
     fill: Bindings,
@@ -25,7 +26,7 @@ pub(super) struct Message {
     history: usize,
 }
 
-impl Message {
+impl StateMessage {
     /// `synchronous` is the setting of that name that a connection of SQLite has.
     pub(super) fn new(dialect: Dialect, options: &NamespaceOptions, synchronous: &str) -> Self {
         let sql = sql(dialect);
@@ -52,7 +53,15 @@ impl Message {
         let lock = guarding(&["jetbase_lock"]);
         parts.extend(sql.current_holder.iter().map(|part| lock.fill(part)));
         let trusted = options.trusted.clone();
-        Message { dialect, sql, fill, trusted, parts, facts: before + sql.state_facts, history }
+        StateMessage {
+            dialect,
+            sql,
+            fill,
+            trusted,
+            parts,
+            facts: before + sql.state_facts,
+            history,
+        }
     }
 
     pub(super) async fn read(
@@ -63,7 +72,7 @@ impl Message {
     ) -> Result<DatabaseState, Error> {
         let (sets, cause) = match ask(connection, &self.parts.join(";\n"), limit).await {
             Ok(sets) => (sets, None),
-            Err(Failure { completed, cause }) => (completed, Some(cause)),
+            Err(SendFailure { completed, cause }) => (completed, Some(cause)),
         };
         let row = |at: usize| sets.get(at).and_then(|set| set.rows.first()).cloned();
         let facts = row(self.facts).unwrap_or_default();
@@ -114,7 +123,12 @@ impl Message {
     }
 
     /// Restores the settings that the message has changed in a caller's transaction.
-    async fn leave(&self, connection: &mut dyn Connection, facts: &Row, before: &[ResultSet]) {
+    async fn leave(
+        &self,
+        connection: &mut dyn Connection,
+        facts: &ResultRow,
+        before: &[ResultSet],
+    ) {
         let sql = match self.dialect {
             Dialect::Postgres if facts.is_true(3) => {
                 let names = ["row_security", "statement_timeout", "lock_timeout", "search_path"];
@@ -131,7 +145,7 @@ impl Message {
             _ => return,
         };
         // An aborted transaction has no settings to restore.
-        let _ = connection.send(&sql, Rows::Drop).await;
+        let _ = connection.send(&sql, RowHandling::Drop).await;
     }
 
     /// Explains a failure that is none of the expected ones.
@@ -173,10 +187,10 @@ async fn ask(
     connection: &mut dyn Connection,
     sql: &str,
     limit: Limit,
-) -> Result<Vec<ResultSet>, Failure> {
+) -> Result<Vec<ResultSet>, SendFailure> {
     let mut again = 0;
     loop {
-        match send_within(connection, sql, Rows::Keep, Some(limit.of_answer())).await {
+        match send_within(connection, sql, RowHandling::Keep, Some(limit.of_answer())).await {
             Err(failure) if failure.is_momentary() && again < MAX_READ_RETRIES => again += 1,
             answer => return answer,
         }

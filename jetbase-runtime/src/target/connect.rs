@@ -7,7 +7,7 @@ use futures_core::future::BoxFuture;
 use sqlx::ConnectOptions;
 
 use super::Reconnect;
-use crate::connection::{Abandon, Cause, Connection, Guard, Held};
+use crate::connection::{Abandon, Cause, Connection, ConnectionHandle, Guard};
 
 /// Acquires a connection from a pool within the limit.
 pub(super) async fn acquire<DB: sqlx::Database>(
@@ -74,7 +74,8 @@ where
         let (options, nonce) = (options.clone(), nonce.clone());
         Box::pin(async move {
             let connection = connect::<DB>(options, &nonce, limit, &nothing).await?;
-            Ok(Box::new(Guard::<DB>::new(Held::Owned(connection))) as Box<dyn Connection>)
+            Ok(Box::new(Guard::<DB>::new(ConnectionHandle::Owned(connection)))
+                as Box<dyn Connection>)
         })
     })
 }
