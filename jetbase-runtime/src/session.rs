@@ -25,7 +25,7 @@ pub(crate) struct Session<'c> {
     pub(crate) owner: ConnectionOwner,
     pub(crate) dialect: Dialect,
     pub(crate) sql: &'static Sql,
-    pub(crate) fill: Bindings,
+    pub(crate) bindings: Bindings,
     pub(crate) namespace: Namespace,
     /// How the liveness of this session can be checked.
     pub(crate) liveness: Liveness,
@@ -112,25 +112,25 @@ impl<'c> Session<'c> {
         let DedicatedConnection { connection, owner, reconnect } = dedicated;
         let namespace = state.namespace.clone();
         let sql = sql(dialect);
-        let fill = Bindings::new(dialect, Some(&namespace.schema))
+        let bindings = Bindings::new(dialect, Some(&namespace.schema))
             .literal("schema_name", &namespace.schema)
             .literal("nonce", nonce)
             .literal("path", &namespace.search_path)
             .literal("role", "none")
             .literal("session_role", "none")
             .literals("trusted", &namespace.trusted);
-        let fill = guarded(sql, fill);
+        let bindings = guarded(sql, bindings);
         // The seed is random and secret: a file that sets the seed does not decide the next file's
         // random numbers.
-        let fill = fill.expression("seed", &fastrand::f64().to_string());
-        let fill =
-            fill.literal("user", &namespace.user).nested("owners_trusted", sql.owners_trusted);
+        let bindings = bindings.expression("seed", &fastrand::f64().to_string());
+        let bindings =
+            bindings.literal("user", &namespace.user).nested("owners_trusted", sql.owners_trusted);
         let mut session = Session {
             connection,
             owner,
             dialect,
             sql,
-            fill,
+            bindings,
             namespace,
             liveness: Liveness::None,
             topology: Topology::SingleWriter,
@@ -221,7 +221,7 @@ impl<'c> Session<'c> {
         let before = settings.len() + guard.len();
         let own = |mut sets: Vec<ResultSet>| sets.split_off(before.min(sets.len()));
         let parts = settings.iter().chain(guard).chain([&template]);
-        let sql = parts.map(|part| self.fill.fill(part)).collect::<Vec<_>>().join(";\n");
+        let sql = parts.map(|part| self.bindings.fill(part)).collect::<Vec<_>>().join(";\n");
         let failure = match self.raw(&sql).await {
             Ok(sets) => return Ok(own(sets)),
             Err(failure) => failure,
@@ -237,7 +237,7 @@ impl<'c> Session<'c> {
 
     /// Returns the failure of a table check with an explanation.
     pub(crate) async fn untrusted_or(&mut self, cause: Cause) -> Cause {
-        let question = untrusted_tables(self.sql, &self.fill);
+        let question = untrusted_tables(self.sql, &self.bindings);
         let answer = self.raw(&question).await.unwrap_or_default();
         match answer.last().and_then(untrusted) {
             Some(error) => {
@@ -283,7 +283,7 @@ impl<'c> Session<'c> {
         let mut parts: Vec<String> = self.resetting(SessionEffect::Object).collect();
         if self.dialect == Dialect::MySql {
             parts.push("UNLOCK TABLES".to_owned());
-            parts.push(self.fill.fill("USE {schema}"));
+            parts.push(self.bindings.fill("USE {schema}"));
             parts.extend(self.sql.waiting.iter().map(|part| (*part).to_owned()));
         }
         if self.dialect == Dialect::Sqlite {
@@ -317,8 +317,10 @@ impl<'c> Session<'c> {
         };
         let reset = self.sql.reset.iter().map(part);
         let discard = self.sql.discard.iter().filter(ours).copied();
-        let all =
-            reset.chain(discard).map(|part| self.fill.fill(part)).chain(restore.iter().cloned());
+        let all = reset
+            .chain(discard)
+            .map(|part| self.bindings.fill(part))
+            .chain(restore.iter().cloned());
         all.filter(move |_| effect > SessionEffect::Nothing)
     }
 
@@ -333,11 +335,11 @@ impl<'c> Session<'c> {
                     .first()
                     .and_then(|set| set.rows.first())
                     .and_then(|row| row.text(0).parse().ok());
-                self.fill = self.fill.clone().number("orphans", count.unwrap_or(0));
+                self.bindings = self.bindings.clone().number("orphans", count.unwrap_or(0));
             }
             // If the references of a schema cannot be checked now, they cannot be checked after a
             // file either.
-            Err(_) => self.fill = self.fill.clone().number("orphans", i64::MAX),
+            Err(_) => self.bindings = self.bindings.clone().number("orphans", i64::MAX),
         }
     }
 

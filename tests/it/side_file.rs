@@ -128,10 +128,7 @@ mod unix {
             assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
             let start = format!("the lock file {} {why}", side.display());
             assert!(error.starts_with(&start), "{error}");
-            assert!(
-                error.ends_with("; remove it while no run is in work, and run again"),
-                "{error}"
-            );
+            assert!(error.ends_with("; remove it while no run works, and run again"), "{error}");
         }
         fs::remove_file(&side)?;
         assert_eq!(jetbase::run_url(&more, &ctx.db.url).await?.applied.len(), 1);

@@ -90,7 +90,7 @@ async fn under_lock(
 async fn write(request: &RepairRequest, session: &mut Session<'_>) -> Result<Vec<Repair>, Error> {
     let history = session.history().await?;
     let repairs = request.repairs(&history)?;
-    let fill = session.fill.clone();
+    let fill = session.bindings.clone();
     let fill = fill.literal("statement_timeout", "0").literal("lock_timeout", "5000");
     let fill = fill.literal("label", "jetbase fix").literal("tx", "fix");
     let sql = session.sql;
@@ -98,7 +98,7 @@ async fn write(request: &RepairRequest, session: &mut Session<'_>) -> Result<Vec
     let guarded = templates.len();
     templates.push(sql.fence_locking);
     if session.has_server_lock() {
-        templates.push(sql.fence_proof);
+        templates.push(sql.fence_session_lock);
     }
     let opened = sql.open.len();
     let mut parts: Vec<String> =

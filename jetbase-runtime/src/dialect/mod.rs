@@ -42,7 +42,7 @@ pub(crate) struct Sql {
     pub(crate) acquire: &'static str,
     /// The same with a session lock; it also takes over a stale lock. The third column of its first
     /// row is the previous holder.
-    pub(crate) acquire_proven: &'static str,
+    pub(crate) acquire_with_session_lock: &'static str,
     /// One row: locked, owner, since, whether the owner's session is alive, a fingerprint of the
     /// history.
     pub(crate) poll: &'static str,
@@ -50,13 +50,13 @@ pub(crate) struct Sql {
     /// never waits for the row.
     pub(crate) take_over: &'static str,
     /// The same with a session lock.
-    pub(crate) take_over_proven: &'static str,
+    pub(crate) take_over_with_session_lock: &'static str,
     /// Releases the row if it is ours. It must be the first statement.
     pub(crate) release: &'static str,
     /// Releases the session lock.
-    pub(crate) release_proof: &'static str,
+    pub(crate) release_session_lock: &'static str,
     /// One row: whether the second session lock is ours too. The first one is released afterwards.
-    pub(crate) move_proof: &'static str,
+    pub(crate) move_session_lock: &'static str,
     /// Releases the row of any holder.
     pub(crate) unlock: &'static str,
     /// Goes before each read, so that no default of the session affects it.
@@ -94,7 +94,7 @@ pub(crate) struct Sql {
     /// Fails unless the row is ours, and locks it until the end of the transaction.
     pub(crate) fence_locking: &'static str,
     /// Fails unless the session lock is ours too.
-    pub(crate) fence_proof: &'static str,
+    pub(crate) fence_session_lock: &'static str,
     /// Fails if the file has ended the transaction itself.
     pub(crate) still_open: &'static [&'static str],
     /// Sent after a failure. The server refuses it if the file's transaction had already ended

@@ -60,7 +60,7 @@ SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
   WHERE id = 1 AND is_locked = FALSE;
 SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 0 LIMIT 1",
     // A run holds one of two session locks. It holds both while it changes its connection.
-    acquire_proven: "SELECT GET_LOCK({key}, 0), NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) LIMIT 1;
+    acquire_with_session_lock: "SELECT GET_LOCK({key}, 0), NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) LIMIT 1;
 UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {recoverable_prefix}) AND IS_USED_LOCK({key}) = CONNECTION_ID()
     AND IS_USED_LOCK({other_key}) IS NULL;
@@ -68,11 +68,11 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     poll: "SELECT CASE WHEN is_locked = FALSE THEN 0 ELSE 1 END, process_id, locked_at,
   COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) IS NOT NULL FROM {lock} WHERE id = 1 LIMIT 1",
     take_over: "",
-    take_over_proven: "",
+    take_over_with_session_lock: "",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
   WHERE id = 1 AND process_id = {me}",
-    release_proof: "SELECT RELEASE_LOCK({key}) LIMIT 1",
-    move_proof: "SELECT GET_LOCK({other_key}, 10) LIMIT 1",
+    release_session_lock: "SELECT RELEASE_LOCK({key}) LIMIT 1",
+    move_session_lock: "SELECT GET_LOCK({other_key}, 10) LIMIT 1",
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
     reading: &[],
     writing: &[],
@@ -106,7 +106,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
   WHERE id = 1 AND is_locked AND process_id = {me}) AS q WHERE q.c <> 1) LIMIT 1",
     fence_locking: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {lock}
   WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS q WHERE q.c <> 1) LIMIT 1",
-    fence_proof: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT IS_USED_LOCK({key}) <=> CONNECTION_ID() AS c) AS q
+    fence_session_lock: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT IS_USED_LOCK({key}) <=> CONNECTION_ID() AS c) AS q
   WHERE q.c <> 1) LIMIT 1",
     // A transaction that has ended no longer has the savepoint.
     still_open: &["RELEASE SAVEPOINT jetbase_file"],

@@ -95,7 +95,7 @@ SELECT system_identifier FROM pg_catalog.pg_control_system()",
     acquire: "WITH u AS (UPDATE {lock} SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone},
     process_id = {me} WHERE id = 1 AND is_locked = FALSE RETURNING is_locked, process_id)
 SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}), FALSE",
-    acquire_proven: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
+    acquire_with_session_lock: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
   u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
     FROM s WHERE s.ok AND t.id = 1 AND (NOT t.is_locked OR t.process_id LIKE {recoverable_prefix})
     RETURNING t.is_locked, t.process_id)
@@ -109,15 +109,15 @@ SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}), s.ok, (SE
     process_id = {me} WHERE id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {dead}
     FOR UPDATE SKIP LOCKED) RETURNING id)
 SELECT EXISTS (SELECT 1 FROM u), FALSE",
-    take_over_proven: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
+    take_over_with_session_lock: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
   u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
     FROM s WHERE s.ok AND t.id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {dead}
     FOR UPDATE SKIP LOCKED) RETURNING t.id)
 SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
   WHERE id = 1 AND process_id = {me}",
-    release_proof: "SELECT pg_advisory_unlock(1784835700, {key})",
-    move_proof: "",
+    release_session_lock: "SELECT pg_advisory_unlock(1784835700, {key})",
+    move_session_lock: "",
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
     reading: &["SET LOCAL statement_timeout = 0", CATALOG, "SET LOCAL lock_timeout = '1s'", NO_TRANSACTION_TIMEOUT],
     writing: &[
@@ -162,7 +162,7 @@ SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
     fence: "SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}",
     fence_locking: "SELECT 1 / count(*) FROM
   (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS fence",
-    fence_proof: "SELECT 1 / count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted
+    fence_session_lock: "SELECT 1 / count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted
   AND pid = pg_backend_pid() AND classid = 1784835700 AND objid = {key} AND objsubid = 2",
     // Checks that the transaction which locked the row at its start is still open.
     still_open: &["SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND xmax = pg_current_xact_id()::xid"],

@@ -50,16 +50,16 @@ PRAGMA busy_timeout",
     acquire: "UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
   WHERE id = 1 AND is_locked = 0;
 SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 0",
-    acquire_proven: "SELECT NULL, NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked);
+    acquire_with_session_lock: "SELECT NULL, NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked);
 UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
   WHERE id = 1 AND (is_locked = 0 OR process_id LIKE {recoverable_prefix});
 SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 1",
     poll: "SELECT is_locked <> 0, process_id, locked_at, NULL FROM {lock} WHERE id = 1",
     take_over: "",
-    take_over_proven: "",
+    take_over_with_session_lock: "",
     release: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1 AND process_id = {me}",
-    release_proof: "SELECT 1",
-    move_proof: "",
+    release_session_lock: "SELECT 1",
+    move_session_lock: "",
     unlock: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1",
     reading: &[],
     writing: &[],
@@ -81,7 +81,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
   WHEN 1 THEN 1 ELSE json('lock lost') END",
     fence_locking: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
   WHEN 1 THEN 1 ELSE json('lock lost') END",
-    fence_proof: "SELECT 1",
+    fence_session_lock: "SELECT 1",
     // A transaction that has ended no longer has the savepoint.
     still_open: &["RELEASE jetbase_file"],
     ask_ended: "RELEASE jetbase_file",

@@ -83,7 +83,7 @@ impl Job<'_> {
             Duration::from_secs(5)
         });
         let statement_timeout = self.statement_timeout.unwrap_or_default();
-        let fill = session.fill.clone();
+        let fill = session.bindings.clone();
         let fill = match session.dialect {
             // The unit is seconds. A year means no limit.
             Dialect::MySql => {

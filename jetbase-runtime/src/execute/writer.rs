@@ -43,7 +43,7 @@ impl Writer<'_, '_, '_> {
     fn session_fence(&self) -> Option<Part> {
         self.session
             .has_server_lock()
-            .then(|| self.part(Purpose::Fence, self.session.sql.fence_proof))
+            .then(|| self.part(Purpose::Fence, self.session.sql.fence_session_lock))
     }
 
     fn guard(&self) -> Vec<Part> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jetbase_core::Dialect;
 
-use super::protocol::{Claimant, LockRow, Owner, judge};
+use super::protocol::{Claimant, LockRow, OwnerState, judge};
 use super::{is_ours, same_class};
 use crate::error::{Error, ErrorKind};
 use crate::session::{Session, Topology};
@@ -21,7 +21,7 @@ pub(super) async fn give_up(
         let obstacle = obstructor(session, &row, obstacle.as_deref()).await;
         return Error::new(ErrorKind::Blocked { obstacle, waited });
     }
-    let alive = matches!(judge(claimant, &row), Owner::Alive).then_some(true);
+    let alive = matches!(judge(claimant, &row), OwnerState::Alive).then_some(true);
     let holder = describe(session, &row).await;
     Error::new(ErrorKind::Held { holder, since: row.since, alive, waited })
 }

@@ -21,10 +21,10 @@ fn digest28(text: &str) -> u32 {
 }
 
 impl ProcessId {
-    pub(crate) fn new(proof: Liveness, server: &str) -> Self {
+    pub(crate) fn new(liveness: Liveness, server: &str) -> Self {
         let random = uuid::Uuid::new_v4().to_string();
         let tail = random.get(19..).unwrap_or_default();
-        ProcessId(format!("{}{tail}", prefix(proof, server)))
+        ProcessId(format!("{}{tail}", prefix(liveness, server)))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -34,14 +34,14 @@ impl ProcessId {
 
 /// Returns the prefix of all ids with one liveness on one server, up to and including the third
 /// hyphen.
-pub(crate) fn prefix(proof: Liveness, server: &str) -> String {
+pub(crate) fn prefix(liveness: Liveness, server: &str) -> String {
     let server = digest28(server);
-    format!("6a6250{:02x}-{:04x}-8{:03x}-", proof as u8, server >> 12, server & 0xfff)
+    format!("6a6250{:02x}-{:04x}-8{:03x}-", liveness as u8, server >> 12, server & 0xfff)
 }
 
 /// Returns the prefix of all ids with one liveness, on any server.
-pub(crate) fn class(proof: Liveness) -> String {
-    format!("6a6250{:02x}-", proof as u8)
+pub(crate) fn class(liveness: Liveness) -> String {
+    format!("6a6250{:02x}-", liveness as u8)
 }
 
 /// Whether an id is one of jetbase for Rust, with any liveness and server.

@@ -25,7 +25,7 @@ pub(crate) use holder::describe;
 use holder::{give_up, obstructor};
 use identity::ProcessId;
 pub(crate) use identity::is_ours;
-use protocol::{Action, Claimant, Observation, Progress, next};
+use protocol::{Claimant, LockAction, Observation, Progress, next};
 pub(crate) use protocol::{Liveness, LockRow};
 pub(crate) use release::{Release, release, release_afresh};
 use side_file::SideFile;
@@ -57,7 +57,7 @@ pub(crate) enum Commits {
 
 /// The lock, while the run holds it.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct HeldLock {
     pub(crate) waited: Duration,
     pub(crate) recovered: Option<String>,
     /// Keeps the session lock of an SQLite run.
@@ -78,9 +78,9 @@ pub(crate) async fn acquire(
     listener: &mut Listener,
     cancel: &Cancel,
     work: Commits,
-) -> Result<Held, Error> {
+) -> Result<HeldLock, Error> {
     session.wait_within(limit).await;
-    let found = session.file.as_deref().map_or(Ok(None), SideFile::find_or_make);
+    let found = session.file.as_deref().map_or(Ok(None), SideFile::find_or_create);
     let side_file = found.map_err(Error::place)?;
     if let Some(file) = &side_file {
         session.liveness = Liveness::File;
@@ -92,8 +92,8 @@ pub(crate) async fn acquire(
         session.liveness = Liveness::Fenced;
     }
     let claimant = claimant(session, fenceable);
-    session.fill = session
-        .fill
+    session.bindings = session
+        .bindings
         .clone()
         .literal("me", &claimant.id)
         .literal("recoverable_prefix", &format!("{}%", claimant.recoverable_prefix));
@@ -112,12 +112,12 @@ async fn contend(
     limit: Limit,
     listener: &mut Listener,
     cancel: &Cancel,
-) -> Result<Held, Error> {
-    let (started, patience) = (Instant::now(), limit.patience());
+) -> Result<HeldLock, Error> {
+    let (started, limits) = (Instant::now(), limit.limits());
     let mut pause = FIRST_PAUSE;
-    let mut word = FIRST_NOTICE;
+    let mut next_notice = FIRST_NOTICE;
     let mut row = LockRow::default();
-    let mut silence = Silence::default();
+    let mut unchanged = UnchangedRow::default();
     let mut obstacle = None;
     let mut progress = Progress::default();
     let mut seen = match session.has_tables {
@@ -126,41 +126,43 @@ async fn contend(
     };
     loop {
         progress.waited = started.elapsed();
-        let action = next(claimant, &seen, progress, patience);
+        let action = next(claimant, &seen, progress, limits);
         // A lock that is already ours must be released, so the run holds it first.
-        if cancel.is_asked() && action != Action::Hold {
+        if cancel.is_asked() && action != LockAction::Hold {
             return Err(Error::new(ErrorKind::Cancelled));
         }
-        progress = progress.behind(action);
+        progress = progress.after(action);
         match action {
-            Action::CreateTables => {
+            LockAction::CreateTables => {
                 seen = match create_tables(session, limit, &mut obstacle).await? {
                     true => attempt(session, &mut side_file, &mut obstacle).await?,
                     false => Observation::Unreadable,
                 };
             }
-            Action::CreateRow => {
+            LockAction::CreateRow => {
                 let sql = session.sql.create_row;
                 seen = match session.write(sql).await {
                     Ok(_) => attempt(session, &mut side_file, &mut obstacle).await?,
                     Err(failure) => refused(&failure, "creating the lock row", &mut obstacle)?,
                 };
             }
-            Action::TryAcquire => seen = attempt(session, &mut side_file, &mut obstacle).await?,
-            Action::TakeOver => {
+            LockAction::TryAcquire => {
+                seen = attempt(session, &mut side_file, &mut obstacle).await?
+            }
+            LockAction::TakeOver => {
                 let owner = row.owner.as_deref().unwrap_or_default();
                 seen = take_over(session, owner, &mut obstacle).await?;
-                silence = Silence::default();
+                unchanged = UnchangedRow::default();
             }
-            Action::ReadRow => {
-                seen = read_row(session, side_file.as_mut(), &mut silence, &mut obstacle).await?;
+            LockAction::ReadRow => {
+                seen = read_row(session, side_file.as_mut(), &mut unchanged, &mut obstacle).await?;
                 if let Observation::Row(found) = &seen {
                     row = found.clone();
                 }
             }
-            Action::Sleep => {
-                if progress.waited >= word {
-                    word += NOTICE_INTERVAL;
+            LockAction::Sleep => {
+                if progress.waited >= next_notice {
+                    next_notice += NOTICE_INTERVAL;
                     let holder = obstructor(session, &row, obstacle.as_deref()).await;
                     listener.emit(&Event::Waiting { holder, since: row.since.clone() });
                 }
@@ -170,7 +172,7 @@ async fn contend(
                 progress = Progress { waited: progress.waited, ..Progress::default() };
                 seen = Observation::Refused;
             }
-            Action::Hold => {
+            LockAction::Hold => {
                 let recovered = match seen {
                     Observation::Won(dead) => dead,
                     _ => None,
@@ -180,9 +182,9 @@ async fn contend(
                 }
                 let waited = started.elapsed();
                 listener.emit(&Event::Acquired { waited });
-                return Ok(Held { waited, recovered, _side_file: side_file });
+                return Ok(HeldLock { waited, recovered, _side_file: side_file });
             }
-            Action::GiveUp => {
+            LockAction::GiveUp => {
                 return Err(give_up(session, claimant, row, obstacle, progress.waited).await);
             }
         }
@@ -204,21 +206,21 @@ fn claimant(session: &Session<'_>, fenceable: bool) -> Claimant {
 }
 
 /// Returns the prefix of the ids whose owners' liveness this session can check.
-fn same_class(session: &Session<'_>, proof: Liveness) -> String {
+fn same_class(session: &Session<'_>, liveness: Liveness) -> String {
     match session.topology {
         // An SQLite file may have several names, each with its own side file.
-        Topology::SingleWriter if proof != Liveness::File => identity::class(proof),
-        Topology::SingleWriter | Topology::Cluster => identity::prefix(proof, &session.server),
+        Topology::SingleWriter if liveness != Liveness::File => identity::class(liveness),
+        Topology::SingleWriter | Topology::Cluster => identity::prefix(liveness, &session.server),
     }
 }
 
 /// For how long this run has seen the row and the history unchanged.
 #[derive(Debug, Default)]
-struct Silence {
+struct UnchangedRow {
     seen: Option<([String; 3], Instant)>,
 }
 
-impl Silence {
+impl UnchangedRow {
     fn length(&mut self, signs: [String; 3]) -> Duration {
         match &self.seen {
             Some((before, since)) if *before == signs => since.elapsed(),
@@ -236,9 +238,9 @@ async fn take_over(
     dead: &str,
     obstacle: &mut Option<String>,
 ) -> Result<Observation, Error> {
-    session.fill = session.fill.clone().literal("dead", dead);
+    session.bindings = session.bindings.clone().literal("dead", dead);
     let sql = match session.liveness.has_session_lock() {
-        true => session.sql.take_over_proven,
+        true => session.sql.take_over_with_session_lock,
         false => session.sql.take_over,
     };
     let answer = match session.write(sql).await {
@@ -267,7 +269,7 @@ async fn attempt(
         return Ok(Observation::Refused);
     }
     let sql = if session.liveness.has_session_lock() {
-        session.sql.acquire_proven
+        session.sql.acquire_with_session_lock
     } else {
         session.sql.acquire
     };
@@ -300,7 +302,7 @@ async fn attempt(
 /// Releases the session lock, because the row is not ours.
 async fn release_session_lock(session: &mut Session<'_>, side_file: &mut Option<SideFile>) {
     if session.has_server_lock() {
-        let _ = session.ask(session.sql.release_proof).await;
+        let _ = session.ask(session.sql.release_session_lock).await;
     }
     if let Some(file) = side_file {
         file.unlock();
@@ -312,7 +314,7 @@ async fn release_session_lock(session: &mut Session<'_>, side_file: &mut Option<
 pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>, Error> {
     let found = session.file.as_deref().map_or(Ok(None), SideFile::find);
     let mut side_file = found.map_err(Error::place)?;
-    let proof = match session.dialect {
+    let liveness = match session.dialect {
         Dialect::Postgres => Liveness::Advisory,
         Dialect::MySql => Liveness::GetLock,
         Dialect::Sqlite => Liveness::File,
@@ -320,10 +322,10 @@ pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>
     if let Some(file) = &side_file {
         session.server = file.identity();
     }
-    let same_class = same_class(session, proof);
+    let same_class = same_class(session, liveness);
     let mut obstacle = None;
-    let silence = &mut Silence::default();
-    let row = match read_row(session, side_file.as_mut(), silence, &mut obstacle).await? {
+    let unchanged = &mut UnchangedRow::default();
+    let row = match read_row(session, side_file.as_mut(), unchanged, &mut obstacle).await? {
         Observation::Row(row) => row,
         Observation::Unreadable => {
             return Err(Error::new(ErrorKind::Blocked {
@@ -340,7 +342,7 @@ pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>
 async fn read_row(
     session: &mut Session<'_>,
     side_file: Option<&mut SideFile>,
-    silence: &mut Silence,
+    unchanged: &mut UnchangedRow,
     obstacle: &mut Option<String>,
 ) -> Result<Observation, Error> {
     let sets = match session.send(session.sql.poll).await {
@@ -365,7 +367,7 @@ async fn read_row(
         owner: row.opt(1).map(str::to_owned),
         since: row.opt(2).map(str::to_owned),
         alive,
-        silent: silence.length([1, 2, 4].map(|column| row.text(column).to_owned())),
+        unchanged_for: unchanged.length([1, 2, 4].map(|column| row.text(column).to_owned())),
     }))
 }
 

@@ -60,38 +60,38 @@ enum Flaw {
     /// The run replaces a lost connection, and continues with its list.
     Reconnects,
     /// The session lock is released before the row.
-    ProofFirst,
+    ReleasesSessionLockFirst,
     /// The row of a holder of the same class is taken without its session lock.
-    RobsWithoutProof,
+    TakesRowWithoutSessionLock,
     /// The last fence reads the transaction's snapshot.
-    PlainFence,
+    ReadsSnapshotInFence,
     /// After a lost connection, a new session releases the row without the session lock.
-    FreesWithoutProof,
+    ReleasesRowWithoutSessionLock,
     /// No fence checks the session lock.
-    NoProofInFence,
+    FencesWithoutSessionLock,
     /// The history is not read again under the lock.
     PlansOnce,
     /// An attempt that fails after it acquired the session lock keeps that lock.
-    KeepsProof,
+    KeepsSessionLock,
     /// A run that is cancelled when its attempt succeeds leaves the row locked.
-    ForgetsRow,
+    LeavesRowLocked,
     /// A new session releases the row of a lost session whose work no fence guarded.
-    FreesOpenWork,
+    ReleasesUnfencedWork,
     /// A run with a session lock takes over the row of an unresponsive owner without its own
     /// session lock.
-    TakesOverBare,
+    TakesOverWithoutSessionLock,
     /// A run calls itself fenced although not all of its files are guarded.
-    FencedInName,
+    FencedInNameOnly,
     /// A renewal ends the old session before the new one has the other session lock.
-    MovesLate,
+    EndsOldSessionFirst,
     /// A renewal continues although the new session did not get the other session lock.
-    MovesUnchecked,
+    MovesWithoutSessionLock,
     /// A renewal does not check whether the old session still has its session lock.
     TrustsOldSession,
     /// A run that takes the row does not check whether the other session lock is free.
-    AsksForOneLock,
+    ChecksOneSessionLock,
     /// Every fence checks the first session lock, even if the run has the other one.
-    FencesFirstLock,
+    FencesFirstSessionLock,
 }
 
 /// One configuration of the model.
@@ -122,7 +122,7 @@ const SERVER: &str = "7301";
 
 impl Setup {
     fn new(runs: [Access; 2], files: [File; 2]) -> Self {
-        let proofs = [
+        let liveness = [
             Liveness::None,
             Liveness::Advisory,
             Liveness::GetLock,
@@ -141,7 +141,7 @@ impl Setup {
             unlocks: 1,
             faults: 1,
             flaw: Flaw::None,
-            prefixes: proofs.map(|proof| prefix(proof, SERVER)),
+            prefixes: liveness.map(|liveness| prefix(liveness, SERVER)),
         }
     }
 
@@ -149,8 +149,8 @@ impl Setup {
         Setup { flaw, ..self }
     }
 
-    fn prefix(&self, proof: Liveness) -> String {
-        self.prefixes[proof as usize].clone()
+    fn prefix(&self, liveness: Liveness) -> String {
+        self.prefixes[liveness as usize].clone()
     }
 
     /// Whether a fence can stop an unresponsive owner at all.
@@ -160,9 +160,9 @@ impl Setup {
 
     fn claimant(&self, run: usize, client: &Client) -> Claimant {
         Claimant {
-            id: self.text(Id::Run(run as u8), client.claim),
-            liveness: client.claim,
-            recoverable_prefix: self.prefix(client.claim),
+            id: self.text(Id::Run(run as u8), client.liveness),
+            liveness: client.liveness,
+            recoverable_prefix: self.prefix(client.liveness),
             fenced_prefix: if self.fenceable() {
                 self.prefix(Liveness::Fenced)
             } else {
@@ -172,10 +172,10 @@ impl Setup {
     }
 
     /// Returns the process id as it is stored in the row.
-    fn text(&self, id: Id, claim: Liveness) -> String {
+    fn text(&self, id: Id, liveness: Liveness) -> String {
         match id {
-            Id::Run(run) => format!("{}8000-00000000000{run}", self.prefix(claim)),
-            Id::Heir(run) => format!("{}8000-10000000000{run}", self.prefix(claim)),
+            Id::Run(run) => format!("{}8000-00000000000{run}", self.prefix(liveness)),
+            Id::NewSession(run) => format!("{}8000-10000000000{run}", self.prefix(liveness)),
             Id::Python => "0f0e0d0c-0000-4000-8000-000000000000".to_owned(),
         }
     }

@@ -38,7 +38,7 @@ pub(crate) struct LockRow {
     /// Whether the session lock is held; `None` if that cannot be checked.
     pub(crate) alive: Option<bool>,
     /// For how long the observer has seen the row and the history unchanged.
-    pub(crate) silent: Duration,
+    pub(crate) unchanged_for: Duration,
 }
 
 /// What an attempt or a read has shown.
@@ -71,8 +71,8 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Returns the progress after an action that was not a pause.
-    pub(crate) fn behind(self, action: Action) -> Self {
-        let tried = matches!(action, Action::TryAcquire | Action::TakeOver);
+    pub(crate) fn after(self, action: LockAction) -> Self {
+        let tried = matches!(action, LockAction::TryAcquire | LockAction::TakeOver);
         Progress { turns: self.turns + 1, refused: self.refused + u32::from(tried), ..self }
     }
 }
@@ -98,7 +98,7 @@ pub(crate) struct Claimant {
 
 /// The next action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum LockAction {
     CreateTables,
     CreateRow,
     TryAcquire,
@@ -115,7 +115,7 @@ pub(crate) enum Action {
 
 /// How long to wait for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Patience {
+pub(crate) struct WaitLimits {
     /// For a holder that is alive; `None` means without a limit.
     pub(crate) living: Option<Duration>,
     /// For a holder whose liveness cannot be checked.
@@ -124,7 +124,7 @@ pub(crate) struct Patience {
 
 /// What is known about the owner of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
+pub(crate) enum OwnerState {
     Nobody,
     /// The row is free, but another run holds the session lock: it is acquiring the row, or has
     /// just released it.
@@ -140,24 +140,24 @@ pub(crate) enum Owner {
 }
 
 /// How long an owner must have changed nothing before its lock is taken over.
-pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+pub(crate) const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(30);
 /// The minimum wait for a run that is acquiring or releasing the lock.
-const PASSING: Duration = Duration::from_secs(1);
+const MIN_WAIT_FOR_CHANGE: Duration = Duration::from_secs(1);
 
 /// Judges the owner of a row.
-pub(crate) fn judge(claimant: &Claimant, row: &LockRow) -> Owner {
+pub(crate) fn judge(claimant: &Claimant, row: &LockRow) -> OwnerState {
     let owner = row.owner.as_deref().unwrap_or_default();
     let same_class =
         claimant.liveness.has_session_lock() && owner.starts_with(&claimant.recoverable_prefix);
     let fenced = !claimant.fenced_prefix.is_empty() && owner.starts_with(&claimant.fenced_prefix);
     match row.alive {
-        Some(true) if !row.locked && claimant.liveness.has_session_lock() => Owner::Changing,
-        _ if !row.locked => Owner::Nobody,
-        _ if owner == claimant.id => Owner::Us,
-        Some(false) if same_class => Owner::Dead,
-        Some(true) if same_class => Owner::Alive,
-        _ if fenced && row.silent >= SILENCE => Owner::Unresponsive,
-        _ => Owner::Unknown,
+        Some(true) if !row.locked && claimant.liveness.has_session_lock() => OwnerState::Changing,
+        _ if !row.locked => OwnerState::Nobody,
+        _ if owner == claimant.id => OwnerState::Us,
+        Some(false) if same_class => OwnerState::Dead,
+        Some(true) if same_class => OwnerState::Alive,
+        _ if fenced && row.unchanged_for >= UNRESPONSIVE_AFTER => OwnerState::Unresponsive,
+        _ => OwnerState::Unknown,
     }
 }
 
@@ -169,32 +169,34 @@ pub(crate) fn next(
     claimant: &Claimant,
     seen: &Observation,
     progress: Progress,
-    patience: Patience,
-) -> Action {
+    limits: WaitLimits,
+) -> LockAction {
     let wait = |limit: Option<Duration>| match limit {
-        Some(limit) if progress.waited >= limit => Action::GiveUp,
-        _ => Action::Sleep,
+        Some(limit) if progress.waited >= limit => LockAction::GiveUp,
+        _ => LockAction::Sleep,
     };
-    let soon = || wait(Some(patience.unknown.max(PASSING)));
+    let wait_briefly = || wait(Some(limits.unknown.max(MIN_WAIT_FOR_CHANGE)));
     let action = match seen {
-        Observation::NoTables => Action::CreateTables,
-        Observation::NoRow => Action::CreateRow,
-        Observation::Won(_) => return Action::Hold,
-        Observation::Refused => Action::ReadRow,
-        Observation::Unreadable => return soon(),
+        Observation::NoTables => LockAction::CreateTables,
+        Observation::NoRow => LockAction::CreateRow,
+        Observation::Won(_) => return LockAction::Hold,
+        Observation::Refused => LockAction::ReadRow,
+        Observation::Unreadable => return wait_briefly(),
         Observation::Row(row) => match judge(claimant, row) {
             // Something that the row does not show is in the way.
-            Owner::Nobody | Owner::Dead if progress.refused >= MOST_REFUSED => return soon(),
-            Owner::Nobody | Owner::Dead => Action::TryAcquire,
+            OwnerState::Nobody | OwnerState::Dead if progress.refused >= MOST_REFUSED => {
+                return wait_briefly();
+            }
+            OwnerState::Nobody | OwnerState::Dead => LockAction::TryAcquire,
             // The answer to an attempt was lost, but the attempt succeeded.
-            Owner::Us => return Action::Hold,
-            Owner::Unresponsive => Action::TakeOver,
-            Owner::Changing => return soon(),
-            Owner::Alive => return wait(patience.living),
-            Owner::Unknown => return wait(Some(patience.unknown)),
+            OwnerState::Us => return LockAction::Hold,
+            OwnerState::Unresponsive => LockAction::TakeOver,
+            OwnerState::Changing => return wait_briefly(),
+            OwnerState::Alive => return wait(limits.living),
+            OwnerState::Unknown => return wait(Some(limits.unknown)),
         },
     };
-    if progress.turns >= MOST_TURNS { soon() } else { action }
+    if progress.turns >= MOST_TURNS { wait_briefly() } else { action }
 }
 
 #[cfg(test)]
@@ -203,47 +205,47 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Patience = Patience { living: None, unknown: Duration::from_secs(60) };
+    const LIMITS: WaitLimits = WaitLimits { living: None, unknown: Duration::from_secs(60) };
 
     fn after(waited: Duration) -> Progress {
         Progress { waited, ..Progress::default() }
     }
 
-    fn claimant(proof: Liveness) -> Claimant {
+    fn claimant(liveness: Liveness) -> Claimant {
         Claimant {
             id: "6a625001-aaaa-8aaa-me".into(),
-            liveness: proof,
+            liveness: liveness,
             recoverable_prefix: "6a625001-aaaa-8aaa-".into(),
             fenced_prefix: "6a625004-aaaa-8aaa-".into(),
         }
     }
 
     fn row(owner: &str, alive: Option<bool>) -> Observation {
-        let silent = Duration::ZERO;
+        let unchanged_for = Duration::ZERO;
         Observation::Row(LockRow {
             locked: true,
             owner: Some(owner.into()),
             since: None,
             alive,
-            silent,
+            unchanged_for,
         })
     }
 
     #[test]
-    fn only_the_provably_dead_are_inherited_from() {
+    fn a_run_takes_the_lock_of_a_dead_owner_only() {
         let us = claimant(Liveness::Advisory);
         let soon = Duration::from_secs(1);
         for (owner, alive, action) in [
-            ("6a625001-aaaa-8aaa-other", Some(false), Action::TryAcquire),
-            ("6a625001-aaaa-8aaa-other", Some(true), Action::Sleep),
-            ("6a625001-aaaa-8aaa-other", None, Action::Sleep),
-            ("6a625001-bbbb-8bbb-other", Some(false), Action::Sleep),
-            ("6a625000-aaaa-8aaa-other", Some(false), Action::Sleep),
-            ("0f0e0d0c-aaaa-4aaa-python", Some(false), Action::Sleep),
-            ("6a625001-aaaa-8aaa-me", Some(true), Action::Hold),
+            ("6a625001-aaaa-8aaa-other", Some(false), LockAction::TryAcquire),
+            ("6a625001-aaaa-8aaa-other", Some(true), LockAction::Sleep),
+            ("6a625001-aaaa-8aaa-other", None, LockAction::Sleep),
+            ("6a625001-bbbb-8bbb-other", Some(false), LockAction::Sleep),
+            ("6a625000-aaaa-8aaa-other", Some(false), LockAction::Sleep),
+            ("0f0e0d0c-aaaa-4aaa-python", Some(false), LockAction::Sleep),
+            ("6a625001-aaaa-8aaa-me", Some(true), LockAction::Hold),
         ] {
             assert_eq!(
-                next(&us, &row(owner, alive), after(soon), PATIENCE),
+                next(&us, &row(owner, alive), after(soon), LIMITS),
                 action,
                 "{owner} {alive:?}"
             );
@@ -251,70 +253,70 @@ mod tests {
         // A run whose own liveness cannot be checked recovers no stale lock.
         let us = claimant(Liveness::None);
         assert_eq!(
-            next(&us, &row("6a625001-aaaa-8aaa-other", Some(false)), after(soon), PATIENCE),
-            Action::Sleep
+            next(&us, &row("6a625001-aaaa-8aaa-other", Some(false)), after(soon), LIMITS),
+            LockAction::Sleep
         );
     }
 
     #[test]
-    fn the_living_are_waited_for_and_the_unknown_for_a_while() {
+    fn a_run_waits_without_limit_for_a_living_owner_and_with_one_for_an_unknown_owner() {
         let us = claimant(Liveness::Advisory);
         let late = Duration::from_secs(3600);
         assert_eq!(
-            next(&us, &row("6a625001-aaaa-8aaa-other", Some(true)), after(late), PATIENCE),
-            Action::Sleep
+            next(&us, &row("6a625001-aaaa-8aaa-other", Some(true)), after(late), LIMITS),
+            LockAction::Sleep
         );
         assert_eq!(
-            next(&us, &row("0f0e0d0c-aaaa-4aaa-python", Some(false)), after(late), PATIENCE),
-            Action::GiveUp
+            next(&us, &row("0f0e0d0c-aaaa-4aaa-python", Some(false)), after(late), LIMITS),
+            LockAction::GiveUp
         );
     }
 
     #[test]
-    fn the_silent_are_taken_over_only_where_the_fence_stops_them() {
+    fn a_run_takes_the_lock_of_an_unresponsive_owner_only_where_the_fence_stops_it() {
         let us = claimant(Liveness::Fenced);
         let late = Duration::from_secs(31);
-        for (owner, silent, action) in [
-            ("6a625004-aaaa-8aaa-other", 30, Action::TakeOver),
-            ("6a625004-aaaa-8aaa-other", 29, Action::Sleep),
-            ("6a625004-bbbb-8bbb-other", 30, Action::Sleep),
-            ("6a625000-aaaa-8aaa-other", 30, Action::Sleep),
-            ("0f0e0d0c-aaaa-4aaa-python", 30, Action::Sleep),
+        for (owner, unchanged_for, action) in [
+            ("6a625004-aaaa-8aaa-other", 30, LockAction::TakeOver),
+            ("6a625004-aaaa-8aaa-other", 29, LockAction::Sleep),
+            ("6a625004-bbbb-8bbb-other", 30, LockAction::Sleep),
+            ("6a625000-aaaa-8aaa-other", 30, LockAction::Sleep),
+            ("0f0e0d0c-aaaa-4aaa-python", 30, LockAction::Sleep),
         ] {
-            let silent = Duration::from_secs(silent);
+            let unchanged_for = Duration::from_secs(unchanged_for);
             let row = LockRow {
                 locked: true,
                 owner: Some(owner.into()),
                 since: None,
                 alive: Some(false),
-                silent,
+                unchanged_for,
             };
             assert_eq!(
-                next(&us, &Observation::Row(row), after(late), PATIENCE),
+                next(&us, &Observation::Row(row), after(late), LIMITS),
                 action,
-                "{owner} {silent:?}"
+                "{owner} {unchanged_for:?}"
             );
         }
     }
 
     #[test]
-    fn a_session_lock_without_a_row_is_waited_for() {
+    fn a_run_waits_for_a_session_lock_without_a_row() {
         let us = claimant(Liveness::Advisory);
         let free = |alive| Observation::Row(LockRow { alive, ..LockRow::default() });
         let soon = Duration::from_millis(100);
-        let never = Patience { living: Some(Duration::ZERO), unknown: Duration::ZERO };
-        assert_eq!(next(&us, &free(Some(true)), after(soon), never), Action::Sleep);
+        let never = WaitLimits { living: Some(Duration::ZERO), unknown: Duration::ZERO };
+        assert_eq!(next(&us, &free(Some(true)), after(soon), never), LockAction::Sleep);
         assert_eq!(
             next(&us, &free(Some(true)), after(Duration::from_secs(2)), never),
-            Action::GiveUp
+            LockAction::GiveUp
         );
-        assert_eq!(next(&us, &free(Some(false)), after(soon), never), Action::TryAcquire);
+        assert_eq!(next(&us, &free(Some(false)), after(soon), never), LockAction::TryAcquire);
     }
 
     /// Any answer that a database can give, including wrong ones.
     fn answers() -> impl Strategy<Value = Observation> {
         let row = (any::<bool>(), any::<Option<bool>>(), 0..4_usize, 0..60_u64).prop_map(
-            |(locked, alive, owner, silent)| {
+            |(locked, alive, owner, unchanged_for)| {
                 let owners = [
                     "6a625001-aaaa-8aaa-other",
                     "6a625004-aaaa-8aaa-other",
@@ -322,8 +324,8 @@ mod tests {
                     "",
                 ];
                 let owner = owners.get(owner).map(|owner| (*owner).to_owned());
-                let silent = Duration::from_secs(silent);
-                Observation::Row(LockRow { locked, owner, since: None, alive, silent })
+                let unchanged_for = Duration::from_secs(unchanged_for);
+                Observation::Row(LockRow { locked, owner, since: None, alive, unchanged_for })
             },
         );
         prop_oneof![
@@ -343,20 +345,20 @@ mod tests {
         ) {
             let us = claimant(Liveness::Advisory);
             let limit = Duration::from_secs(limit);
-            let patience = Patience { living: Some(limit), unknown: limit };
+            let limits = WaitLimits { living: Some(limit), unknown: limit };
             let mut progress = Progress::default();
             for seen in &answers {
-                let action = next(&us, seen, progress, patience);
+                let action = next(&us, seen, progress, limits);
                 prop_assert!(progress.turns <= MOST_TURNS);
                 match action {
-                    Action::GiveUp => return Ok(()),
-                    Action::Sleep => {
+                    LockAction::GiveUp => return Ok(()),
+                    LockAction::Sleep => {
                         // No pause is longer than the limit.
-                        prop_assert!(progress.waited < limit.max(PASSING));
+                        prop_assert!(progress.waited < limit.max(MIN_WAIT_FOR_CHANGE));
                         let waited = progress.waited + Duration::from_millis(100);
                         progress = Progress { waited, ..Progress::default() };
                     }
-                    _ => progress = progress.behind(action),
+                    _ => progress = progress.after(action),
                 }
             }
         }

@@ -6,7 +6,7 @@ use jetbase_core::Record;
 
 use super::identity::ProcessId;
 use super::protocol::{Liveness, Observation};
-use super::{Claim, Held, Limit, Wait, attempt, release_session_lock};
+use super::{Claim, HeldLock, Limit, Wait, attempt, release_session_lock};
 use crate::connection::Cause;
 use crate::error::Error;
 use crate::run::read_state;
@@ -26,7 +26,7 @@ pub(crate) enum Release {
 const RELEASE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Releases the lock: first the row, by compare-and-set on the run's own id, then the session lock.
-pub(crate) async fn release(session: &mut Session<'_>, _held: Held) -> Result<Release, Cause> {
+pub(crate) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Result<Release, Cause> {
     let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
     session.wait_within(limit).await;
     let mut tries = 0;
@@ -59,10 +59,10 @@ pub(crate) async fn release_afresh(
     let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
     let mut session = Session::open(origin, &found, &nonce, limit).await?;
     session.wait_within(limit).await;
-    let heir = ProcessId::new(session.liveness, &session.server);
-    session.fill = session.fill.clone().literal("recoverable_prefix", &claim.id);
+    let new_id = ProcessId::new(session.liveness, &session.server);
+    session.bindings = session.bindings.clone().literal("recoverable_prefix", &claim.id);
     if claim.liveness.has_session_lock() && session.liveness == claim.liveness {
-        session.fill = session.fill.clone().literal("me", heir.as_str());
+        session.bindings = session.bindings.clone().literal("me", new_id.as_str());
         for _ in 0..25 {
             if let Observation::Won(_) = attempt(&mut session, &mut None, &mut None).await? {
                 session
@@ -74,7 +74,7 @@ pub(crate) async fn release_afresh(
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     } else if claim.liveness == Liveness::Fenced {
-        session.fill = session.fill.clone().literal("me", &claim.id);
+        session.bindings = session.bindings.clone().literal("me", &claim.id);
         let _ = session.write(session.sql.release).await;
     }
     let history = session.history().await;

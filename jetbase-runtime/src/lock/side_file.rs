@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jetbase_core::Checksum;
 
-use open::{Made, cannot};
+use open::{Created, cannot};
 
 /// `<database>.jetbase-lock`. It is never deleted, because a lock on a deleted file excludes no
 /// process.
@@ -26,7 +26,7 @@ pub(crate) struct SideFile {
 /// What to do if the file does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Absent {
-    Make,
+    Create,
     Leave,
 }
 
@@ -45,15 +45,15 @@ impl SideFile {
     ///
     /// Returns a sentence fragment that says what cannot be trusted or used, and what to do about
     /// it.
-    pub(crate) fn find_or_make(database: &str) -> Result<Option<Self>, String> {
-        SideFile::persist(database, Absent::Make)
+    pub(crate) fn find_or_create(database: &str) -> Result<Option<Self>, String> {
+        SideFile::persist(database, Absent::Create)
     }
 
     /// Opens the file if a run has created it. Reading creates nothing.
     ///
     /// # Errors
     ///
-    /// Like [`SideFile::find_or_make`].
+    /// Like [`SideFile::find_or_create`].
     pub(crate) fn find(database: &str) -> Result<Option<Self>, String> {
         SideFile::persist(database, Absent::Leave)
     }
@@ -75,11 +75,11 @@ impl SideFile {
         // side file.
         let Ok(owner) = std::fs::metadata(database) else { return Ok(None) };
         let opened = match open::existing(&name, &owner)? {
-            None if absent == Absent::Make => open::new(&name, &owner)?,
-            None => Made::Impossible,
-            Some(file) => Made::File(file),
+            None if absent == Absent::Create => open::new(&name, &owner)?,
+            None => Created::Impossible,
+            Some(file) => Created::File(file),
         };
-        let Made::File(mut file) = opened else { return Ok(None) };
+        let Created::File(mut file) = opened else { return Ok(None) };
         let Some(mut identity) = known(&mut file, &name)? else { return Ok(None) };
         // If a process could neither lock the file nor see that it is locked, it would take every
         // holder for dead.

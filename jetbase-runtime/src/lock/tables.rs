@@ -20,10 +20,15 @@ pub(super) async fn create_tables(
     let mut attempt = 0;
     loop {
         // A table that already exists is not changed.
-        let index = if session.has_history { String::new() } else { session.fill.fill(sql.index) };
-        let fill = session.fill.clone().expression("index", &index);
-        let parts: Vec<_> =
-            sql.create.iter().map(|part| fill.fill(part)).filter(|part| !part.is_empty()).collect();
+        let index =
+            if session.has_history { String::new() } else { session.bindings.fill(sql.index) };
+        let bindings = session.bindings.clone().expression("index", &index);
+        let parts: Vec<_> = sql
+            .create
+            .iter()
+            .map(|part| bindings.fill(part))
+            .filter(|part| !part.is_empty())
+            .collect();
         let Err(failure) = session.raw(&parts.join(";\n")).await else { break };
         let _ = session.raw("ROLLBACK").await;
         if sql.guard_codes.contains(&failure.cause.code.as_str()) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::protocol::Patience;
+use super::protocol::WaitLimits;
 
 /// The shortest limit for an answer. It is longer than the lock timeout of each statement, which is
 /// a second.
@@ -61,7 +61,7 @@ impl Limit {
 
     /// The remaining time for a holder, or a server, whose liveness cannot be checked.
     pub(crate) fn left(&self) -> Duration {
-        self.patience().unknown
+        self.limits().unknown
     }
 
     /// How long one query may take. A server that does not answer for longer is given up.
@@ -74,14 +74,14 @@ impl Limit {
         self.left().min(super::FIRST_NOTICE)
     }
 
-    pub(super) fn patience(&self) -> Patience {
+    pub(super) fn limits(&self) -> WaitLimits {
         let (living, unknown) = match self.wait {
             Wait::Patiently => (None, Duration::from_secs(60)),
             Wait::UpTo(limit) => (Some(limit), limit),
             Wait::Never => (Some(Duration::ZERO), Duration::ZERO),
         };
         let spent = self.since.elapsed();
-        Patience {
+        WaitLimits {
             living: living.map(|living| living.saturating_sub(spent)),
             unknown: unknown.saturating_sub(spent),
         }

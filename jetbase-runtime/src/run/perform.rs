@@ -14,7 +14,7 @@ use crate::environment;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::event::Event;
 use crate::execute::{Job, prepare};
-use crate::lock::{self, Commits, Held, Limit, Release, Wait};
+use crate::lock::{self, Commits, HeldLock, Limit, Release, Wait};
 use crate::report::Report;
 use crate::session::{Session, nonce};
 use crate::state::{DatabaseState, NamespaceOptions, read_database_state};
@@ -333,7 +333,7 @@ async fn under_lock(
 async fn release_lock(
     request: &mut Request,
     session: &mut Session<'_>,
-    held: Held,
+    held: HeldLock,
     report: &mut Report,
     result: Result<(), Error>,
 ) -> Result<(), Error> {

@@ -120,7 +120,7 @@ impl Session<'_> {
             refused => refused,
         };
         if moved.is_ok() {
-            self.fill = self.fill.clone().swapped("key", "other_key");
+            self.bindings = self.bindings.clone().swapped("key", "other_key");
             self.used = false;
         } else {
             // Release the lock over the session that may still have it.
@@ -141,7 +141,7 @@ impl Session<'_> {
         if self.liveness != Liveness::GetLock {
             return Ok(());
         }
-        let sets = self.send(self.sql.move_proof).await;
+        let sets = self.send(self.sql.move_session_lock).await;
         let sets = sets.map_err(|failure| Error::database(doing, &failure.cause))?;
         match sets.first().and_then(|set| set.rows.first()).is_some_and(|row| row.is_true(0)) {
             true => Ok(()),
@@ -156,7 +156,7 @@ impl Session<'_> {
         if self.liveness != Liveness::GetLock {
             return Ok(());
         }
-        let question = self.fill.fill(self.sql.fence_proof);
+        let question = self.bindings.fill(self.sql.fence_session_lock);
         let answer = send_within(old, &question, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
         answer.map(drop).map_err(|failure| {
             Error::database("taking the session lock along to a fresh session", &failure.cause)

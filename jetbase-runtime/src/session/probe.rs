@@ -44,8 +44,8 @@ impl Session<'_> {
         let identity = first_of(if self.dialect == Dialect::Postgres { 2 } else { 1 });
         match self.dialect {
             Dialect::Postgres => {
-                self.fill = self
-                    .fill
+                self.bindings = self
+                    .bindings
                     .clone()
                     .literal("zone", facts.text(6))
                     .number("key", facts.text(3).parse().unwrap_or(0));
@@ -56,8 +56,8 @@ impl Session<'_> {
                         self.namespace.database
                     )));
                 }
-                self.fill = self
-                    .fill
+                self.bindings = self
+                    .bindings
                     .clone()
                     .literal("role", facts.text(8))
                     .literal("session_role", facts.text(8));
@@ -88,7 +88,7 @@ impl Session<'_> {
                 self.ownership = Ownership::of(facts.is_true(12));
             }
             Dialect::MySql => {
-                self.fill = session_locks(self.fill.clone(), &self.namespace.schema);
+                self.bindings = session_locks(self.bindings.clone(), &self.namespace.schema);
                 self.ownership = Ownership::Trusted;
                 self.largest_message = facts.text(3).parse().unwrap_or(usize::MAX);
                 self.has_triggers = facts.is_true(8);
@@ -126,7 +126,7 @@ impl Session<'_> {
                     let _ = self.raw(wait).await;
                     self.setup.push(wait.to_owned());
                 }
-                self.setup.push(self.fill.fill("USE {schema}"));
+                self.setup.push(self.bindings.fill("USE {schema}"));
                 self.server = format!(
                     "{} {} {}",
                     identity.unwrap_or_default(),
@@ -157,8 +157,9 @@ impl Session<'_> {
     /// server can.
     async fn take_lease(&mut self) {
         let lease = environment::lease().unwrap_or_default().as_secs().max(1);
-        self.fill = self.fill.clone().number("lease", i64::try_from(lease).unwrap_or(i64::MAX));
-        let lease = self.fill.fill(self.sql.lease);
+        self.bindings =
+            self.bindings.clone().number("lease", i64::try_from(lease).unwrap_or(i64::MAX));
+        let lease = self.bindings.fill(self.sql.lease);
         if self.raw(&lease).await.is_ok() {
             match self.dialect {
                 // A `RESET ALL` follows each file, and ends the lease too.
@@ -179,7 +180,7 @@ impl Session<'_> {
         let sets =
             sets.map_err(|failure| Error::database("looking at the new tables", &failure.cause))?;
         let row = sets.first().and_then(|set| set.rows.first()).cloned().unwrap_or_default();
-        self.fill = self.fill.clone().number("key", row.text(0).parse().unwrap_or(0));
+        self.bindings = self.bindings.clone().number("key", row.text(0).parse().unwrap_or(0));
         self.ownership = Ownership::of(row.is_true(1));
         Ok(())
     }
@@ -189,15 +190,15 @@ impl Session<'_> {
         if self.namespace.user == user {
             return Ok(());
         }
-        self.fill = self.fill.clone().literal("role", &self.namespace.user);
+        self.bindings = self.bindings.clone().literal("role", &self.namespace.user);
         if self.owner == ConnectionOwner::Run && !self.liveness.has_session_lock() {
             // Through a pooler, a session's role would affect other clients. So each transaction
             // sets its own.
             return Ok(());
         }
-        self.fill = self.fill.clone().literal("session_role", &self.namespace.user);
+        self.bindings = self.bindings.clone().literal("session_role", &self.namespace.user);
         let command =
-            self.fill.clone().identifier("name", &self.namespace.user).fill("SET ROLE {name}");
+            self.bindings.clone().identifier("name", &self.namespace.user).fill("SET ROLE {name}");
         match self.raw(&command).await {
             Ok(_) => Ok(()),
             Err(_) => Err(self.other_user(user)),
@@ -224,7 +225,8 @@ impl Session<'_> {
         }
         let sets = self.raw("SELECT DATABASE() LIMIT 1").await.unwrap_or_default();
         let name = sets.first().and_then(|set| set.rows.first()).and_then(|row| row.opt(0));
-        let back = name.map(|name| self.fill.clone().identifier("name", name).fill("USE {name}"));
+        let back =
+            name.map(|name| self.bindings.clone().identifier("name", name).fill("USE {name}"));
         self.restore.extend(back);
     }
 
@@ -245,7 +247,7 @@ UNION ALL SELECT 'role', pg_catalog.current_setting('role')";
         self.restore = rows
             .iter()
             .map(|row| {
-                self.fill
+                self.bindings
                     .clone()
                     .literal("name", row.text(0))
                     .literal("value", row.text(1))
@@ -258,9 +260,10 @@ UNION ALL SELECT 'role', pg_catalog.current_setting('role')";
 
 /// Binds the two session locks of MySQL, one of which a run holds. Their names are derived from the
 /// schema.
-fn session_locks(fill: Bindings, schema: &str) -> Bindings {
+fn session_locks(bindings: Bindings, schema: &str) -> Bindings {
     // The server accepts names of up to 64 characters.
     let digest: String = Checksum::of_text(schema).to_string().chars().take(40).collect();
-    fill.literal("key", &format!("jetbase:{digest}"))
+    bindings
+        .literal("key", &format!("jetbase:{digest}"))
         .literal("other_key", &format!("jetbase:{digest}:2"))
 }

@@ -121,8 +121,8 @@ impl Session<'_> {
     async fn custom_settings(&mut self) -> Result<Vec<(String, String)>, Error> {
         let mut settings = Vec::new();
         for name in self.custom_names.clone() {
-            let fill = self.fill.clone().literal("name", &name);
-            let question = fill.fill("SELECT pg_catalog.current_setting({name}, true)");
+            let bindings = self.bindings.clone().literal("name", &name);
+            let question = bindings.fill("SELECT pg_catalog.current_setting({name}, true)");
             let sets = self.raw(&question).await;
             let sets = sets.map_err(|failure| {
                 Error::database("reading what the session holds", &failure.cause)
@@ -130,7 +130,7 @@ impl Session<'_> {
             let row = sets.first().and_then(|set| set.rows.first());
             let value = row.map(|row| row.text(0)).unwrap_or_default();
             let restore = "SELECT pg_catalog.set_config({name}, {value}, false)";
-            settings.push((name, fill.literal("value", value).fill(restore)));
+            settings.push((name, bindings.literal("value", value).fill(restore)));
         }
         Ok(settings)
     }
@@ -166,7 +166,7 @@ impl Session<'_> {
         let value = match value {
             "" if name.starts_with("character_set") => "NULL".to_owned(),
             number if number.parse::<f64>().is_ok() => number.to_owned(),
-            text => self.fill.clone().literal("value", text).fill("{value}"),
+            text => self.bindings.clone().literal("value", text).fill("{value}"),
         };
         format!("SET SESSION {name} = {value}")
     }

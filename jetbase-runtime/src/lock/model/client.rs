@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use crate::lock::Liveness;
-use crate::lock::protocol::{Action, LockRow, Observation, Patience, Progress, SILENCE, next};
+use crate::lock::protocol::{
+    LockAction, LockRow, Observation, Progress, UNRESPONSIVE_AFTER, WaitLimits, next,
+};
 
 use super::sessions::{POOL, lock_of};
-use super::world::{Id, Job, Kind, Outcome, Phase, Tables, World};
+use super::world::{Id, ModelJob, ModelJobKind, ModelOutcome, ModelTables, Phase, World};
 use super::{File, Flaw, Setup};
 
 /// What time or chance adds to a step.
@@ -17,14 +19,14 @@ pub(super) enum Chance {
     /// The timeout is reached.
     Late,
     /// This run has seen the row unchanged for long.
-    Silent,
+    Unchanged,
     /// The database refuses the statement for a momentary reason.
     Refused,
     /// The previous file has left something in the session.
     Renewed,
 }
 
-const PATIENCE: Patience = Patience { living: None, unknown: Duration::from_secs(60) };
+const LIMITS: WaitLimits = WaitLimits { living: None, unknown: Duration::from_secs(60) };
 const LATE: Duration = Duration::from_secs(3600);
 
 /// One step of one run. It returns `None` if the step is not possible now.
@@ -45,7 +47,7 @@ pub(super) fn routes(setup: &Setup, world: &World, run: usize) -> Vec<usize> {
     }
     let free = POOL.into_iter().filter(|session| world.sessions[*session].job.is_none());
     // For a run without a session lock, the pooler's sessions do not differ.
-    free.take(if client.claim.has_session_lock() { 2 } else { 1 }).collect()
+    free.take(if client.liveness.has_session_lock() { 2 } else { 1 }).collect()
 }
 
 impl Turn<'_> {
@@ -53,8 +55,8 @@ impl Turn<'_> {
         Id::Run(self.run as u8)
     }
 
-    pub(super) fn claim(&self) -> Liveness {
-        self.world.clients[self.run].claim
+    pub(super) fn liveness(&self) -> Liveness {
+        self.world.clients[self.run].liveness
     }
 
     pub(super) fn has_flaw(&self, flaw: Flaw) -> bool {
@@ -66,7 +68,7 @@ impl Turn<'_> {
         Some(())
     }
 
-    pub(super) fn finish(&mut self, outcome: Outcome) -> Option<()> {
+    pub(super) fn finish(&mut self, outcome: ModelOutcome) -> Option<()> {
         self.world.finish(self.setup, self.run, outcome);
         Some(())
     }
@@ -75,42 +77,42 @@ impl Turn<'_> {
         match self.world.clients[self.run].phase {
             Phase::Idle => self.begin(),
             Phase::Acquire(action, owner) => self.perform(action, owner),
-            Phase::Proven(from) => self.update_row(from),
-            Phase::Unproven => {
-                self.drop_proof();
+            Phase::AttemptHasSessionLock(from) => self.update_row(from),
+            Phase::AttemptFailed => {
+                self.release_session_lock();
                 self.decide(Observation::Refused)
             }
             Phase::Working if self.chance == Chance::Renewed => self.open_fresh(),
             Phase::Working => self.work(),
-            Phase::Moving if self.has_flaw(Flaw::MovesLate) => self.end_old_first(),
+            Phase::Moving if self.has_flaw(Flaw::EndsOldSessionFirst) => self.end_old_first(),
             Phase::Moving => self.move_lock(),
-            Phase::Moved if self.has_flaw(Flaw::MovesLate) => self.take_lock_late(),
+            Phase::Moved if self.has_flaw(Flaw::EndsOldSessionFirst) => self.take_lock_late(),
             Phase::Moved => self.end_old(),
-            Phase::Checked(version) => self.send(version, Kind::Statement),
-            Phase::Recording(version) => self.send(version, Kind::Record),
-            Phase::Release(outcome) if self.has_flaw(Flaw::ProofFirst) => {
-                self.drop_proof();
-                self.go(Phase::ReleaseProof(outcome))
+            Phase::Checked(version) => self.send(version, ModelJobKind::Statement),
+            Phase::Recording(version) => self.send(version, ModelJobKind::Record),
+            Phase::Release(outcome) if self.has_flaw(Flaw::ReleasesSessionLockFirst) => {
+                self.release_session_lock();
+                self.go(Phase::ReleaseSessionLock(outcome))
             }
             Phase::Release(outcome) => {
                 self.free_row(self.id())?;
-                if !self.claim().has_session_lock() {
+                if !self.liveness().has_session_lock() {
                     return self.finish(outcome);
                 }
-                self.go(Phase::ReleaseProof(outcome))
+                self.go(Phase::ReleaseSessionLock(outcome))
             }
-            Phase::ReleaseProof(outcome) => {
-                if self.has_flaw(Flaw::ProofFirst) {
+            Phase::ReleaseSessionLock(outcome) => {
+                if self.has_flaw(Flaw::ReleasesSessionLockFirst) {
                     self.free_row(self.id())?;
                 }
-                self.drop_proof();
+                self.release_session_lock();
                 self.finish(outcome)
             }
-            Phase::Afresh => self.look_after_row(),
-            Phase::AfreshProven => self.inherit_own_row(),
-            Phase::AfreshHeld => {
-                self.free_row(Id::Heir(self.run as u8))?;
-                self.finish(Outcome::Severed)
+            Phase::InNewSession => self.release_over_new_session(),
+            Phase::NewSessionHasLock => self.take_own_row(),
+            Phase::NewSessionHasRow => {
+                self.free_row(Id::NewSession(self.run as u8))?;
+                self.finish(ModelOutcome::Severed)
             }
             Phase::Awaiting | Phase::Dead | Phase::Done(_) => None,
         }
@@ -120,14 +122,14 @@ impl Turn<'_> {
     fn begin(&mut self) -> Option<()> {
         let pending = self.world.pending();
         if pending == 0 {
-            return self.go(Phase::Done(Outcome::UpToDate));
+            return self.go(Phase::Done(ModelOutcome::UpToDate));
         }
         let access = self.setup.runs[self.run];
-        let open = self.setup.is_open(pending) && !self.has_flaw(Flaw::FencedInName);
+        let open = self.setup.is_open(pending) && !self.has_flaw(Flaw::FencedInNameOnly);
         let unfenced = open || !self.setup.fenceable();
         let client = &mut self.world.clients[self.run];
         client.list = pending;
-        client.claim = if unfenced && access.liveness == Liveness::Fenced {
+        client.liveness = if unfenced && access.liveness == Liveness::Fenced {
             Liveness::None
         } else {
             access.liveness
@@ -136,8 +138,8 @@ impl Turn<'_> {
             self.world.sessions[self.run].open = true;
         }
         match self.world.tables {
-            Tables::Missing => self.decide(Observation::NoTables),
-            _ => self.go(Phase::Acquire(Action::TryAcquire, None)),
+            ModelTables::Missing => self.decide(Observation::NoTables),
+            _ => self.go(Phase::Acquire(LockAction::TryAcquire, None)),
         }
     }
 
@@ -148,73 +150,74 @@ impl Turn<'_> {
         let waited = if self.chance == Chance::Late { LATE } else { Duration::ZERO };
         // The model omits pauses, and with them the count of actions between two pauses.
         let progress = Progress { waited, ..Progress::default() };
-        let action = match next(&claimant, &seen, progress, PATIENCE) {
-            Action::Sleep => next(&claimant, &Observation::Refused, progress, PATIENCE),
+        let action = match next(&claimant, &seen, progress, LIMITS) {
+            LockAction::Sleep => next(&claimant, &Observation::Refused, progress, LIMITS),
             action => action,
         };
-        let owner = self.world.row.filter(|_| action == Action::TakeOver);
+        let owner = self.world.row.filter(|_| action == LockAction::TakeOver);
         self.go(Phase::Acquire(action, owner))
     }
 
-    fn perform(&mut self, action: Action, owner: Option<Id>) -> Option<()> {
+    fn perform(&mut self, action: LockAction, owner: Option<Id>) -> Option<()> {
         match action {
-            Action::CreateTables | Action::CreateRow => {
-                self.world.tables = Tables::Ready;
-                self.go(Phase::Acquire(Action::TryAcquire, None))
+            LockAction::CreateTables | LockAction::CreateRow => {
+                self.world.tables = ModelTables::Ready;
+                self.go(Phase::Acquire(LockAction::TryAcquire, None))
             }
-            Action::TryAcquire => self.attempt(),
-            Action::TakeOver => self.take_over(owner),
-            Action::ReadRow => self.look(),
-            Action::Hold => {
+            LockAction::TryAcquire => self.attempt(),
+            LockAction::TakeOver => self.take_over(owner),
+            LockAction::ReadRow => self.look(),
+            LockAction::Hold => {
                 if !self.has_flaw(Flaw::PlansOnce) {
                     self.world.clients[self.run].list = self.world.pending();
                 }
                 self.go(Phase::Working)
             }
-            Action::GiveUp => self.finish(Outcome::Busy),
-            Action::Sleep => unreachable!("the protocol answers a refusal with a look"),
+            LockAction::GiveUp => self.finish(ModelOutcome::Busy),
+            LockAction::Sleep => unreachable!("the protocol answers a refusal with a look"),
         }
     }
 
     /// The run tries to acquire the lock. The two halves are two steps, because they are two
     /// statements on MySQL.
     fn attempt(&mut self) -> Option<()> {
-        if self.world.tables == Tables::Missing {
+        if self.world.tables == ModelTables::Missing {
             return self.decide(Observation::NoTables);
         }
-        if self.claim().has_session_lock() {
-            return self.take_proof(None);
+        if self.liveness().has_session_lock() {
+            return self.take_session_lock(None);
         }
-        if self.world.tables == Tables::Empty || self.world.row.is_some() {
+        if self.world.tables == ModelTables::Empty || self.world.row.is_some() {
             return self.decide(Observation::Refused);
         }
         self.world.seize(self.setup, self.id());
         self.decide(Observation::Won(None))
     }
 
-    fn take_proof(&mut self, from: Option<Id>) -> Option<()> {
-        if !self.world.take_lock(self.via) && !self.has_flaw(Flaw::RobsWithoutProof) {
+    fn take_session_lock(&mut self, from: Option<Id>) -> Option<()> {
+        if !self.world.take_lock(self.via) && !self.has_flaw(Flaw::TakesRowWithoutSessionLock) {
             return self.decide(Observation::Refused);
         }
-        self.go(Phase::Proven(from))
+        self.go(Phase::AttemptHasSessionLock(from))
     }
 
     fn update_row(&mut self, from: Option<Id>) -> Option<()> {
         if self.chance == Chance::Refused {
             self.world.faults = self.world.faults.checked_sub(1)?;
-            if self.has_flaw(Flaw::KeepsProof) {
+            if self.has_flaw(Flaw::KeepsSessionLock) {
                 return self.decide(Observation::Refused);
             }
-            return self.go(Phase::Unproven);
+            return self.go(Phase::AttemptFailed);
         }
-        let recoverable_prefix = self.setup.prefix(self.claim());
+        let recoverable_prefix = self.setup.prefix(self.liveness());
         let ours = match (self.world.tables, self.world.row) {
-            (Tables::Missing | Tables::Empty, _) => false,
+            (ModelTables::Missing | ModelTables::Empty, _) => false,
             (_, None) => from.is_none(),
             (_, Some(owner)) if from.is_some() => from == Some(owner),
-            (_, Some(owner)) => {
-                self.setup.text(owner, self.world.claim_of(owner)).starts_with(&recoverable_prefix)
-            }
+            (_, Some(owner)) => self
+                .setup
+                .text(owner, self.world.liveness_of(owner))
+                .starts_with(&recoverable_prefix),
         };
         let ours = ours && self.other_lock_is_free();
         let locked = self.world.row_is_locked(self.setup);
@@ -225,14 +228,14 @@ impl Turn<'_> {
                 self.world.seize(self.setup, self.id());
                 self.decide(Observation::Won(None))
             }
-            _ => self.go(Phase::Unproven),
+            _ => self.go(Phase::AttemptFailed),
         }
     }
 
     /// The run takes the row from this owner only, which was unresponsive for long.
     fn take_over(&mut self, owner: Option<Id>) -> Option<()> {
-        if self.claim().has_session_lock() && !self.has_flaw(Flaw::TakesOverBare) {
-            return self.take_proof(owner);
+        if self.liveness().has_session_lock() && !self.has_flaw(Flaw::TakesOverWithoutSessionLock) {
+            return self.take_session_lock(owner);
         }
         let locked = self.world.row_is_locked(self.setup);
         if locked || owner.is_none() || self.world.row != owner {
@@ -244,22 +247,26 @@ impl Turn<'_> {
 
     fn look(&mut self) -> Option<()> {
         let row = self.world.row;
-        let owner = row.map(|id| self.setup.text(id, self.world.claim_of(id)));
+        let owner = row.map(|id| self.setup.text(id, self.world.liveness_of(id)));
         let seen = match self.world.tables {
-            Tables::Missing => Observation::NoTables,
-            Tables::Empty => Observation::NoRow,
-            Tables::Ready => Observation::Row(LockRow {
+            ModelTables::Missing => Observation::NoTables,
+            ModelTables::Empty => Observation::NoRow,
+            ModelTables::Ready => Observation::Row(LockRow {
                 locked: row.is_some(),
                 owner,
                 since: None,
-                alive: Some(self.world.proofs.iter().any(Option::is_some)),
-                silent: if self.chance == Chance::Silent { SILENCE } else { Duration::ZERO },
+                alive: Some(self.world.session_locks.iter().any(Option::is_some)),
+                unchanged_for: if self.chance == Chance::Unchanged {
+                    UNRESPONSIVE_AFTER
+                } else {
+                    Duration::ZERO
+                },
             }),
         };
         self.decide(seen)
     }
 
-    pub(super) fn drop_proof(&mut self) {
+    pub(super) fn release_session_lock(&mut self) {
         self.world.release_lock(self.via);
     }
 
@@ -267,28 +274,28 @@ impl Turn<'_> {
     /// it.
     pub(super) fn other_lock_is_free(&self) -> bool {
         let other = 1 - lock_of(self.via);
-        self.has_flaw(Flaw::AsksForOneLock) || self.world.proofs[other].is_none()
+        self.has_flaw(Flaw::ChecksOneSessionLock) || self.world.session_locks[other].is_none()
     }
 
     /// The run starts the next file of its list.
     fn work(&mut self) -> Option<()> {
         let list = self.world.clients[self.run].list;
         let Some(version) = (0..2).find(|version| list & (1 << version) != 0) else {
-            return self.go(Phase::Release(Outcome::Applied));
+            return self.go(Phase::Release(ModelOutcome::Applied));
         };
         match self.setup.files[version] {
-            File::Whole => self.send(version, Kind::Transaction),
+            File::Whole => self.send(version, ModelJobKind::Transaction),
             File::Open if self.world.fence_holds(self.setup, self.run as u8, self.via) => {
                 self.go(Phase::Checked(version))
             }
-            File::Open => self.go(Phase::Release(Outcome::LockLost)),
+            File::Open => self.go(Phase::Release(ModelOutcome::LockLost)),
         }
     }
 
-    fn send(&mut self, version: usize, kind: Kind) -> Option<()> {
+    fn send(&mut self, version: usize, kind: ModelJobKind) -> Option<()> {
         let session = &mut self.world.sessions[self.via];
         debug_assert!(session.open && session.job.is_none(), "one message at a time");
-        session.job = Some(Job { run: self.run as u8, version, kind, fenced: false });
+        session.job = Some(ModelJob { run: self.run as u8, version, kind, fenced: false });
         self.go(Phase::Awaiting)
     }
 }

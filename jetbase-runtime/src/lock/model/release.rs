@@ -1,11 +1,11 @@
 //! The release of the row: by its run, or after a lost connection by a new session, like
-//! `lock::release_afresh`.
+//! `lock::release_over_new_session`.
 
 use crate::lock::Liveness;
 
 use super::Flaw;
 use super::client::{Chance, Turn};
-use super::world::{Id, Outcome, Phase};
+use super::world::{Id, ModelOutcome, Phase};
 
 impl Turn<'_> {
     /// Compare-and-set. It waits for a transaction that has locked the row.
@@ -20,42 +20,43 @@ impl Turn<'_> {
     }
 
     /// After a lost connection, the run releases the row if that is safe.
-    pub(super) fn look_after_row(&mut self) -> Option<()> {
+    pub(super) fn release_over_new_session(&mut self) -> Option<()> {
         if self.chance == Chance::Late {
-            return self.finish(Outcome::Severed);
+            return self.finish(ModelOutcome::Severed);
         }
-        if self.has_flaw(Flaw::FreesWithoutProof) {
+        if self.has_flaw(Flaw::ReleasesRowWithoutSessionLock) {
             self.free_row(self.id())?;
-            return self.finish(Outcome::Severed);
+            return self.finish(ModelOutcome::Severed);
         }
-        if self.claim().has_session_lock() {
+        if self.liveness().has_session_lock() {
             if !self.world.take_lock(self.via) {
                 return None;
             }
             let goes_on = self.has_flaw(Flaw::Reconnects);
-            return self.go(if goes_on { Phase::Working } else { Phase::AfreshProven });
+            return self.go(if goes_on { Phase::Working } else { Phase::NewSessionHasLock });
         }
-        let guarded = self.claim() == Liveness::Fenced || self.has_flaw(Flaw::FreesOpenWork);
+        let guarded =
+            self.liveness() == Liveness::Fenced || self.has_flaw(Flaw::ReleasesUnfencedWork);
         if guarded && self.setup.fenceable() {
             self.free_row(self.id())?;
         }
-        self.finish(Outcome::Severed)
+        self.finish(ModelOutcome::Severed)
     }
 
-    pub(super) fn inherit_own_row(&mut self) -> Option<()> {
+    pub(super) fn take_own_row(&mut self) -> Option<()> {
         match self.world.row {
             None => {}
             Some(owner) if owner == self.id() => {}
-            Some(_) => return self.finish(Outcome::Severed),
+            Some(_) => return self.finish(ModelOutcome::Severed),
         }
         if !self.other_lock_is_free() {
-            self.drop_proof();
-            return self.go(Phase::Afresh);
+            self.release_session_lock();
+            return self.go(Phase::InNewSession);
         }
         if self.world.row_is_locked(self.setup) {
             return None;
         }
-        self.world.seize(self.setup, Id::Heir(self.run as u8));
-        self.go(Phase::AfreshHeld)
+        self.world.seize(self.setup, Id::NewSession(self.run as u8));
+        self.go(Phase::NewSessionHasRow)
     }
 }

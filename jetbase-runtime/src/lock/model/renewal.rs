@@ -6,7 +6,7 @@
 use super::Flaw;
 use super::client::{Chance, Turn};
 use super::sessions::renewed;
-use super::world::{Outcome, Phase};
+use super::world::{ModelOutcome, Phase};
 
 impl Turn<'_> {
     /// The run opens the new session after the server has noticed the end of the previous one.
@@ -34,7 +34,7 @@ impl Turn<'_> {
             self.world.faults = self.world.faults.checked_sub(1)?;
             return self.stay();
         }
-        let unchecked = self.has_flaw(Flaw::MovesUnchecked);
+        let unchecked = self.has_flaw(Flaw::MovesWithoutSessionLock);
         match (taken, self.chance) {
             // The statement waits for the session lock, up to a limit.
             (false, Chance::Soon) => return None,
@@ -53,9 +53,9 @@ impl Turn<'_> {
     fn stay(&mut self) -> Option<()> {
         self.world.abandon(renewed(self.via));
         if !self.world.sessions[self.via].open {
-            return self.finish(Outcome::Severed);
+            return self.finish(ModelOutcome::Severed);
         }
-        self.go(Phase::Release(Outcome::Failed))
+        self.go(Phase::Release(ModelOutcome::Failed))
     }
 
     /// The run ends the old session, and continues in the new one.
@@ -68,14 +68,14 @@ impl Turn<'_> {
         Some(())
     }
 
-    /// With [`Flaw::MovesLate`], the old session ends first.
+    /// With [`Flaw::EndsOldSessionFirst`], the old session ends first.
     pub(super) fn end_old_first(&mut self) -> Option<()> {
         self.world.abandon(self.via);
         self.world.clients[self.run].session = renewed(self.via);
         self.go(Phase::Moved)
     }
 
-    /// With [`Flaw::MovesLate`], the session lock comes last.
+    /// With [`Flaw::EndsOldSessionFirst`], the session lock comes last.
     pub(super) fn take_lock_late(&mut self) -> Option<()> {
         let open = self.world.sessions[self.via].open;
         if !open || !self.world.take_lock(self.via) {

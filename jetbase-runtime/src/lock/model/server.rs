@@ -1,10 +1,10 @@
 //! The steps of all others: the server with its sessions and messages, the Python tool, the
 //! operator, and the faults.
 
-use crate::lock::protocol::Action;
+use crate::lock::protocol::LockAction;
 
-use super::sessions::{POOL, Session, afresh, renewed};
-use super::world::{Id, Job, Kind, Outcome, Phase, Python, Tables, World};
+use super::sessions::{ModelSession, POOL, new_session, renewed};
+use super::world::{Id, ModelJob, ModelJobKind, ModelOutcome, ModelTables, Phase, Python, World};
 use super::{Fence, Flaw, Setup};
 
 /// A fault.
@@ -23,16 +23,16 @@ pub(super) enum Fault {
     Statement(usize),
     Cancel(usize),
     /// A file releases all session locks: `pg_advisory_unlock_all()`.
-    DropProof(usize),
+    DropSessionLock(usize),
 }
 
 impl World {
     /// Whether a run's fence passes on a session.
     pub(super) fn fence_holds(&self, setup: &Setup, run: u8, session: usize) -> bool {
-        let asks = self.clients[run as usize].claim.has_session_lock()
-            && setup.flaw != Flaw::NoProofInFence;
+        let asks = self.clients[run as usize].liveness.has_session_lock()
+            && setup.flaw != Flaw::FencesWithoutSessionLock;
         let held = match setup.flaw {
-            Flaw::FencesFirstLock => self.proofs[0] == Some(session),
+            Flaw::FencesFirstSessionLock => self.session_locks[0] == Some(session),
             _ => self.has_lock(session),
         };
         self.row == Some(Id::Run(run)) && (!asks || held)
@@ -42,8 +42,9 @@ impl World {
     pub(super) fn serve(&mut self, setup: &Setup, session: usize) -> Option<()> {
         let job = self.sessions[session].job?;
         let holds = self.fence_holds(setup, job.run, session);
-        let sees_a_snapshot = setup.fence == Fence::Back && setup.flaw == Flaw::PlainFence;
-        if job.kind == Kind::Statement {
+        let sees_a_snapshot =
+            setup.fence == Fence::Back && setup.flaw == Flaw::ReadsSnapshotInFence;
+        if job.kind == ModelJobKind::Statement {
             self.effects[job.version] += 1;
             self.answer(session, Ok(Phase::Recording(job.version)));
         } else if !job.fenced {
@@ -52,17 +53,17 @@ impl World {
                 return None;
             }
             match holds {
-                true => self.sessions[session].job = Some(Job { fenced: true, ..job }),
-                false => self.answer(session, Err(Outcome::LockLost)),
+                true => self.sessions[session].job = Some(ModelJob { fenced: true, ..job }),
+                false => self.answer(session, Err(ModelOutcome::LockLost)),
             }
         } else if !holds && !sees_a_snapshot {
-            self.answer(session, Err(Outcome::LockLost));
+            self.answer(session, Err(ModelOutcome::LockLost));
         } else if setup.index && self.history[job.version] > 0 {
-            self.answer(session, Err(Outcome::Failed));
+            self.answer(session, Err(ModelOutcome::Failed));
         } else {
-            self.marks.trespassed |= self.row != Some(Id::Run(job.run));
+            self.marks.committed_without_row |= self.row != Some(Id::Run(job.run));
             self.history[job.version] += 1;
-            if job.kind == Kind::Transaction {
+            if job.kind == ModelJobKind::Transaction {
                 self.effects[job.version] += 1;
             }
             self.answer(session, Ok(Phase::Working));
@@ -71,7 +72,7 @@ impl World {
     }
 
     /// The message is done. Its sender receives the answer if it is still connected.
-    fn answer(&mut self, session: usize, result: Result<Phase, Outcome>) {
+    fn answer(&mut self, session: usize, result: Result<Phase, ModelOutcome>) {
         let Some(job) = self.sessions[session].job.take() else { return };
         let orphan = self.sessions[session].orphan;
         let client = &mut self.clients[job.run as usize];
@@ -86,7 +87,7 @@ impl World {
 
     /// The server notices that a session has no client, after its work is done.
     pub(super) fn reap(&mut self, session: usize) -> Option<()> {
-        let Session { orphan, job, .. } = self.sessions[session];
+        let ModelSession { orphan, job, .. } = self.sessions[session];
         (orphan && job.is_none()).then(|| self.close(session))
     }
 
@@ -104,12 +105,12 @@ impl World {
     pub(super) fn python(&mut self, setup: &Setup) -> Option<()> {
         self.python = match self.python {
             Python::Idle => match (self.tables, self.pending()) {
-                (Tables::Missing, _) => {
-                    self.tables = Tables::Empty;
+                (ModelTables::Missing, _) => {
+                    self.tables = ModelTables::Empty;
                     Python::Idle
                 }
-                (Tables::Empty, _) => {
-                    self.tables = Tables::Ready;
+                (ModelTables::Empty, _) => {
+                    self.tables = ModelTables::Ready;
                     Python::Idle
                 }
                 (_, 0) => Python::Done,
@@ -160,7 +161,7 @@ impl World {
             Fault::Kill(session) => self.kill(setup, session)?,
             Fault::Restart => {
                 let at_work = self.sessions.iter().any(|it| it.job.is_some() || it.orphan);
-                let locked = self.proofs.iter().any(Option::is_some);
+                let locked = self.session_locks.iter().any(Option::is_some);
                 (at_work || locked || self.row.is_some()).then_some(())?;
                 (0..self.sessions.len()).for_each(|session| self.close(session));
                 for run in 0..2 {
@@ -174,22 +175,22 @@ impl World {
             }
             Fault::Statement(session) => {
                 let job = self.sessions[session].job?;
-                let running = job.fenced && job.kind == Kind::Transaction;
-                (running || job.kind == Kind::Statement).then_some(())?;
-                self.answer(session, Err(Outcome::Failed));
+                let running = job.fenced && job.kind == ModelJobKind::Transaction;
+                (running || job.kind == ModelJobKind::Statement).then_some(())?;
+                self.answer(session, Err(ModelOutcome::Failed));
             }
-            Fault::DropProof(session) => {
+            Fault::DropSessionLock(session) => {
                 let job = self.sessions[session].job?;
-                let inside = job.fenced && job.kind == Kind::Transaction;
+                let inside = job.fenced && job.kind == ModelJobKind::Transaction;
                 (setup.drops && inside && self.has_lock(session))
                     .then(|| self.release_lock(session))?;
                 self.marks.dropped = true;
             }
             Fault::Cancel(run) => match self.clients[run].phase {
-                Phase::Acquire(Action::Hold, _) if setup.flaw != Flaw::ForgetsRow => {
-                    self.clients[run].phase = Phase::Release(Outcome::Cancelled);
+                Phase::Acquire(LockAction::Hold, _) if setup.flaw != Flaw::LeavesRowLocked => {
+                    self.clients[run].phase = Phase::Release(ModelOutcome::Cancelled);
                 }
-                Phase::Acquire(..) => self.finish(setup, run, Outcome::Cancelled),
+                Phase::Acquire(..) => self.finish(setup, run, ModelOutcome::Cancelled),
                 _ => return None,
             },
         }
@@ -205,12 +206,14 @@ impl World {
     /// A run's sessions lose their client. A pooler's session does not belong to a run.
     fn orphan(&mut self, setup: &Setup, run: usize) {
         if !setup.runs[run].pooled {
-            [run, renewed(run), afresh(run)].into_iter().for_each(|session| self.abandon(session));
+            [run, renewed(run), new_session(run)]
+                .into_iter()
+                .for_each(|session| self.abandon(session));
         }
     }
 
     fn kill(&mut self, setup: &Setup, session: usize) -> Option<()> {
-        let Session { open, orphan, job } = self.sessions[session];
+        let ModelSession { open, orphan, job } = self.sessions[session];
         if !open {
             return None;
         }
@@ -237,7 +240,7 @@ impl World {
     pub(super) fn sever(&mut self, setup: &Setup, run: usize) {
         let client = &mut self.clients[run];
         let direct = !setup.runs[run].pooled;
-        let first = client.session != afresh(run);
+        let first = client.session != new_session(run);
         client.phase = match client.phase {
             Phase::Working
             | Phase::Moved
@@ -247,12 +250,12 @@ impl World {
                 if first =>
             {
                 if direct {
-                    client.session = afresh(run);
+                    client.session = new_session(run);
                     self.sessions[client.session].open = true;
                 }
-                Phase::Afresh
+                Phase::InNewSession
             }
-            _ => Phase::Done(Outcome::Severed),
+            _ => Phase::Done(ModelOutcome::Severed),
         };
     }
 }

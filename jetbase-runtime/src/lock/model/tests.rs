@@ -6,7 +6,7 @@ use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::lock::Liveness;
 
-use super::check::{ALONE, CAUSE, LIVING, ONCE, OWNED, RECORDED, SINGLE, TIDY, stuck};
+use super::check::{ALONE, LIVING, ONCE, OWNED, REASON, RECORDED, RELEASED, SINGLE, stuck};
 use super::{Access, DIRECT, FENCED, Fence, File, Flaw, POOLED, Setup};
 
 const WHOLE: [File; 2] = [File::Whole, File::Whole];
@@ -22,7 +22,7 @@ fn holds(setup: &Setup) {
     println!("{states:7} states, {depth} steps deep: {runs:?} {files:?} {fence:?}");
     checker.assert_properties();
     drop(checker);
-    assert_eq!(stuck(setup), None, "a waiter is stuck");
+    assert_eq!(stuck(setup), None, "a waiting run is stuck");
 }
 
 /// Whether some order of steps breaks the property. It prints the shortest one.
@@ -43,13 +43,13 @@ fn finds(setup: &Setup, flaw: Flaw, property: &'static str) {
 }
 
 /// A setup like MySQL, where the row is not locked while a file runs.
-fn fenced_behind(setup: Setup) -> Setup {
+fn fenced_at_the_end(setup: Setup) -> Setup {
     Setup { fence: Fence::Back, drops: false, ..setup }
 }
 
 /// A setup like MySQL, where a run continues in new sessions between its files.
 fn renewing(renewals: u8, setup: Setup) -> Setup {
-    Setup { renewals, ..fenced_behind(setup) }
+    Setup { renewals, ..fenced_at_the_end(setup) }
 }
 
 /// A setup without anything else that makes a second application fail, so that the lock alone must
@@ -66,7 +66,7 @@ fn faultless() -> Setup {
 #[test]
 fn runs_with_a_session_of_their_own_are_safe_and_recover() {
     holds(&Setup::new([DIRECT; 2], MIXED));
-    holds(&fenced_behind(Setup::new([DIRECT; 2], MIXED)));
+    holds(&fenced_at_the_end(Setup::new([DIRECT; 2], MIXED)));
     holds(&bare([DIRECT; 2]));
 }
 
@@ -79,7 +79,7 @@ fn runs_that_renew_their_session_are_safe_and_recover() {
 #[test]
 fn runs_through_a_pooler_are_safe() {
     holds(&Setup::new([POOLED; 2], MIXED));
-    holds(&fenced_behind(Setup::new([POOLED; 2], MIXED)));
+    holds(&fenced_at_the_end(Setup::new([POOLED; 2], MIXED)));
     holds(&bare([POOLED; 2]));
 }
 
@@ -102,13 +102,13 @@ fn an_empty_database_is_safe() {
 
 #[test]
 #[ignore = "explores twelve million states: two minutes with --release"]
-fn everything_is_safe_with_three_faults_and_two_unlocks() {
+fn every_setup_is_safe_with_three_faults_and_two_unlocks() {
     let large =
         |runs, files| Setup { fresh: true, unlocks: 2, faults: 3, ..Setup::new(runs, files) };
     for runs in [[DIRECT; 2], [POOLED; 2], [DIRECT, POOLED]] {
         for files in [WHOLE, MIXED] {
             holds(&large(runs, files));
-            holds(&fenced_behind(large(runs, files)));
+            holds(&fenced_at_the_end(large(runs, files)));
         }
     }
     for runs in [[FENCED; 2], [DIRECT, FENCED]] {
@@ -120,35 +120,35 @@ fn everything_is_safe_with_three_faults_and_two_unlocks() {
 }
 
 #[test]
-fn the_stale_list_of_the_python_tool_is_found_and_the_index_stops_it() {
+fn the_model_finds_the_stale_list_of_the_python_tool_and_the_index_prevents_it() {
     let setup = Setup { faults: 0, unlocks: 0, ..Setup::new([DIRECT; 2], WHOLE) };
     assert!(breaks(&Setup { index: false, ..setup.clone() }, ONCE));
     holds(&setup);
 }
 
 #[test]
-fn a_connection_replaced_inside_a_run_is_found() {
+fn the_model_finds_a_connection_that_is_replaced_inside_a_run() {
     finds(&bare([DIRECT; 2]), Flaw::Reconnects, ONCE);
 }
 
 #[test]
-fn a_session_lock_given_back_before_the_row_is_found() {
-    finds(&bare([DIRECT; 2]), Flaw::ProofFirst, LIVING);
+fn the_model_finds_a_session_lock_that_is_released_before_the_row() {
+    finds(&bare([DIRECT; 2]), Flaw::ReleasesSessionLockFirst, LIVING);
 }
 
 #[test]
-fn a_row_taken_without_the_session_lock_is_found() {
-    finds(&bare([DIRECT; 2]), Flaw::RobsWithoutProof, LIVING);
+fn the_model_finds_a_row_that_is_taken_without_the_session_lock() {
+    finds(&bare([DIRECT; 2]), Flaw::TakesRowWithoutSessionLock, LIVING);
 }
 
 #[test]
-fn a_last_fence_that_reads_a_snapshot_is_found() {
+fn the_model_finds_a_last_fence_that_reads_a_snapshot() {
     let setup = Setup { faults: 0, ..Setup::new([DIRECT; 2], WHOLE) };
-    finds(&fenced_behind(setup), Flaw::PlainFence, OWNED);
+    finds(&fenced_at_the_end(setup), Flaw::ReadsSnapshotInFence, OWNED);
 }
 
 #[test]
-fn a_file_that_gives_its_session_lock_back_is_stopped_by_the_last_fence() {
+fn the_last_fence_stops_a_file_that_releases_its_session_lock() {
     let setup = Setup { fence: Fence::Back, ..bare([DIRECT; 2]) };
     for renewals in [0, 1] {
         for property in [OWNED, ONCE, RECORDED] {
@@ -161,80 +161,88 @@ fn a_file_that_gives_its_session_lock_back_is_stopped_by_the_last_fence() {
 }
 
 #[test]
-fn a_row_freed_afresh_without_the_session_lock_is_found() {
-    finds(&Setup { unlocks: 0, ..Setup::new([DIRECT; 2], MIXED) }, Flaw::FreesWithoutProof, ALONE);
+fn the_model_finds_a_new_session_that_releases_the_row_without_the_session_lock() {
+    finds(
+        &Setup { unlocks: 0, ..Setup::new([DIRECT; 2], MIXED) },
+        Flaw::ReleasesRowWithoutSessionLock,
+        ALONE,
+    );
 }
 
 #[test]
-fn a_fence_that_does_not_ask_for_the_session_lock_is_found() {
-    finds(&bare([DIRECT; 2]), Flaw::NoProofInFence, LIVING);
+fn the_model_finds_a_fence_that_does_not_check_the_session_lock() {
+    finds(&bare([DIRECT; 2]), Flaw::FencesWithoutSessionLock, LIVING);
 }
 
 #[test]
-fn a_session_lock_trusted_through_a_pooler_is_found() {
+fn the_model_finds_a_session_lock_that_is_trusted_through_a_pooler() {
     let trusting = Access { liveness: Liveness::Advisory, pooled: true };
-    for flaw in [Flaw::None, Flaw::NoProofInFence] {
+    for flaw in [Flaw::None, Flaw::FencesWithoutSessionLock] {
         assert!(breaks(&Setup { faults: 0, ..bare([trusting; 2]) }.flawed(flaw), LIVING));
     }
     // Even then, the row's fence protects transactional work.
     for property in [SINGLE, OWNED, ONCE, RECORDED] {
-        assert!(!breaks(&bare([trusting; 2]).flawed(Flaw::NoProofInFence), property));
+        assert!(!breaks(&bare([trusting; 2]).flawed(Flaw::FencesWithoutSessionLock), property));
     }
 }
 
 #[test]
-fn a_plan_from_before_the_lock_is_found() {
+fn the_model_finds_a_plan_that_is_made_before_the_lock_only() {
     finds(&faultless(), Flaw::PlansOnce, ONCE);
 }
 
 #[test]
-fn a_session_lock_kept_by_a_failed_attempt_is_found() {
+fn the_model_finds_a_failed_attempt_that_keeps_its_session_lock() {
     let setup = bare([DIRECT; 2]);
     assert_eq!(stuck(&setup), None);
-    println!("{:?}", stuck(&setup.flawed(Flaw::KeepsProof)).expect("a waiter is stuck"));
+    println!("{:?}", stuck(&setup.flawed(Flaw::KeepsSessionLock)).expect("a waiting run is stuck"));
 }
 
 #[test]
-fn a_row_forgotten_by_a_cancelled_run_is_found() {
-    finds(&bare([POOLED; 2]), Flaw::ForgetsRow, TIDY);
+fn the_model_finds_a_cancelled_run_that_leaves_the_row_locked() {
+    finds(&bare([POOLED; 2]), Flaw::LeavesRowLocked, RELEASED);
 }
 
 #[test]
-fn a_row_freed_under_a_statement_that_commits_by_itself_is_found() {
-    finds(&Setup { unlocks: 0, ..Setup::new([POOLED; 2], MIXED) }, Flaw::FreesOpenWork, ALONE);
+fn the_model_finds_a_row_that_is_released_while_a_statement_commits_by_itself() {
+    finds(
+        &Setup { unlocks: 0, ..Setup::new([POOLED; 2], MIXED) },
+        Flaw::ReleasesUnfencedWork,
+        ALONE,
+    );
 }
 
 #[test]
-fn a_proven_run_that_takes_over_without_its_session_lock_is_found() {
-    finds(&bare([DIRECT, FENCED]), Flaw::TakesOverBare, CAUSE);
+fn the_model_finds_a_takeover_without_the_own_session_lock() {
+    finds(&bare([DIRECT, FENCED]), Flaw::TakesOverWithoutSessionLock, REASON);
 }
 
 #[test]
-fn an_old_session_that_ends_before_the_fresh_one_has_a_session_lock_is_found() {
-    finds(&renewing(1, faultless()), Flaw::MovesLate, LIVING);
+fn the_model_finds_an_old_session_that_ends_before_the_new_one_has_a_session_lock() {
+    finds(&renewing(1, faultless()), Flaw::EndsOldSessionFirst, LIVING);
 }
 
 #[test]
-fn a_renewal_that_does_not_wait_for_the_other_session_lock_is_found() {
-    finds(&renewing(2, faultless()), Flaw::MovesUnchecked, LIVING);
+fn the_model_finds_a_renewal_that_does_not_wait_for_the_other_session_lock() {
+    finds(&renewing(2, faultless()), Flaw::MovesWithoutSessionLock, LIVING);
 }
 
 #[test]
-fn a_renewal_that_does_not_ask_for_the_lock_of_the_old_session_is_found() {
-    finds(&renewing(1, bare([DIRECT; 2])), Flaw::TrustsOldSession, CAUSE);
+fn the_model_finds_a_renewal_that_does_not_check_the_lock_of_the_old_session() {
+    finds(&renewing(1, bare([DIRECT; 2])), Flaw::TrustsOldSession, REASON);
 }
 
 #[test]
-fn a_row_taken_while_the_other_session_lock_is_held_is_found() {
-    finds(&renewing(1, faultless()), Flaw::AsksForOneLock, LIVING);
+fn the_model_finds_a_row_that_is_taken_while_the_other_session_lock_is_held() {
+    finds(&renewing(1, faultless()), Flaw::ChecksOneSessionLock, LIVING);
 }
 
 #[test]
-fn a_fence_that_asks_for_the_session_lock_from_before_a_renewal_is_found() {
-    finds(&renewing(1, faultless()), Flaw::FencesFirstLock, CAUSE);
+fn the_model_finds_a_fence_that_checks_the_session_lock_from_before_a_renewal() {
+    finds(&renewing(1, faultless()), Flaw::FencesFirstSessionLock, REASON);
 }
 
 #[test]
-fn a_run_that_calls_itself_fenced_and_is_not_is_found() {
-    finds(&Setup { unlocks: 0, ..Setup::new([FENCED; 2], MIXED) }, Flaw::FencedInName, ALONE);
+fn the_model_finds_a_run_that_calls_itself_fenced_although_it_is_not() {
+    finds(&Setup { unlocks: 0, ..Setup::new([FENCED; 2], MIXED) }, Flaw::FencedInNameOnly, ALONE);
 }

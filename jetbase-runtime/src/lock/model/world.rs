@@ -3,13 +3,13 @@
 use std::hash::{Hash, Hasher};
 
 use crate::lock::Liveness;
-use crate::lock::protocol::Action;
+use crate::lock::protocol::LockAction;
 
-use super::sessions::{POOL, Session, afresh, renewed};
+use super::sessions::{ModelSession, POOL, new_session, renewed};
 use super::{File, Setup};
 
 // The checker hashes states. The protocol itself does not need this hash.
-impl Hash for Action {
+impl Hash for LockAction {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self).hash(state);
     }
@@ -20,12 +20,12 @@ impl Hash for Action {
 pub(super) enum Id {
     Run(u8),
     /// The new session of a run that has lost its own.
-    Heir(u8),
+    NewSession(u8),
     Python,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Tables {
+pub(super) enum ModelTables {
     Missing,
     /// The table exists, but its row does not.
     Empty,
@@ -34,16 +34,16 @@ pub(super) enum Tables {
 
 /// A message that the server executes, even if its sender is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Job {
+pub(super) struct ModelJob {
     pub(super) run: u8,
     pub(super) version: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: ModelJobKind,
     /// The first fence has passed.
     pub(super) fenced: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum ModelJobKind {
     /// Fence, statements, history, fence, commit.
     Transaction,
     /// One statement that commits by itself.
@@ -53,7 +53,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Outcome {
+pub(super) enum ModelOutcome {
     Applied,
     UpToDate,
     Busy,
@@ -70,12 +70,12 @@ pub(super) enum Outcome {
 pub(super) enum Phase {
     Idle,
     /// In the waiting loop. The protocol has decided, when the row named this owner.
-    Acquire(Action, Option<Id>),
+    Acquire(LockAction, Option<Id>),
     /// Inside an attempt: the run has the session lock, and takes the row next. The owner is the
     /// one whose row it may take over.
-    Proven(Option<Id>),
+    AttemptHasSessionLock(Option<Id>),
     /// The attempt has failed. The run releases the session lock next.
-    Unproven,
+    AttemptFailed,
     /// The run holds the lock, with its list of pending versions.
     Working,
     /// A new session is open, but has no session lock yet.
@@ -88,23 +88,23 @@ pub(super) enum Phase {
     Awaiting,
     /// The statement is done. The record of it is next.
     Recording(usize),
-    Release(Outcome),
+    Release(ModelOutcome),
     /// The row is free, but the session lock is not.
-    ReleaseProof(Outcome),
+    ReleaseSessionLock(ModelOutcome),
     /// The connection was lost inside a file. A new one resolves the row.
-    Afresh,
+    InNewSession,
     /// The new session has the session lock.
-    AfreshProven,
+    NewSessionHasLock,
     /// The new session has the row.
-    AfreshHeld,
+    NewSessionHasRow,
     Dead,
-    Done(Outcome),
+    Done(ModelOutcome),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Client {
     pub(super) phase: Phase,
-    pub(super) claim: Liveness,
+    pub(super) liveness: Liveness,
     /// The pending versions that the run knows of, with one bit for each.
     pub(super) list: u8,
     /// The run's session on the server, if it has one of its own.
@@ -135,22 +135,22 @@ pub(super) struct Marks {
     /// A file has released the session lock.
     pub(super) dropped: bool,
     /// A run has taken a row from an owner whose liveness can be checked.
-    pub(super) inherited: bool,
-    pub(super) robbed_living: bool,
-    pub(super) robbed_unknown: bool,
+    pub(super) recovered: bool,
+    pub(super) took_from_living: bool,
+    pub(super) took_from_unknown: bool,
     /// A transaction has committed although the row did not name its run.
-    pub(super) trespassed: bool,
+    pub(super) committed_without_row: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
-    pub(super) tables: Tables,
+    pub(super) tables: ModelTables,
     pub(super) row: Option<Id>,
     /// The sessions that hold the two session locks.
-    pub(super) proofs: [Option<usize>; 2],
+    pub(super) session_locks: [Option<usize>; 2],
     /// Two sessions of the runs, two for their renewals, two after a lost connection, and two of
     /// the pooler.
-    pub(super) sessions: [Session; 8],
+    pub(super) sessions: [ModelSession; 8],
     pub(super) history: [u8; 2],
     pub(super) effects: [u8; 2],
     pub(super) clients: [Client; 2],
@@ -164,19 +164,19 @@ impl World {
     pub(super) fn new(setup: &Setup) -> Self {
         let client = |session| Client {
             phase: Phase::Idle,
-            claim: Liveness::None,
+            liveness: Liveness::None,
             list: 0,
             session,
             renewals: setup.renewals,
         };
-        let mut sessions = [Session::default(); 8];
+        let mut sessions = [ModelSession::default(); 8];
         for session in POOL {
             sessions[session].open = true;
         }
         World {
-            tables: if setup.fresh { Tables::Missing } else { Tables::Ready },
+            tables: if setup.fresh { ModelTables::Missing } else { ModelTables::Ready },
             row: None,
-            proofs: [None; 2],
+            session_locks: [None; 2],
             sessions,
             history: [0; 2],
             effects: [0; 2],
@@ -199,13 +199,13 @@ impl World {
     }
 
     /// Returns the transactions that have passed their first fence.
-    pub(super) fn past_fence(&self) -> impl Iterator<Item = Job> {
+    pub(super) fn past_fence(&self) -> impl Iterator<Item = ModelJob> {
         self.sessions.iter().filter_map(|session| session.job).filter(|job| job.fenced)
     }
 
-    pub(super) fn claim_of(&self, id: Id) -> Liveness {
+    pub(super) fn liveness_of(&self, id: Id) -> Liveness {
         match id {
-            Id::Run(run) | Id::Heir(run) => self.clients[run as usize].claim,
+            Id::Run(run) | Id::NewSession(run) => self.clients[run as usize].liveness,
             Id::Python => Liveness::None,
         }
     }
@@ -215,20 +215,20 @@ impl World {
     pub(super) fn lives(&self, setup: &Setup, id: Id) -> bool {
         let (run, sessions) = match id {
             Id::Run(run) => (run as usize, [run as usize, renewed(run as usize)]),
-            Id::Heir(run) => (run as usize, [afresh(run as usize); 2]),
+            Id::NewSession(run) => (run as usize, [new_session(run as usize); 2]),
             Id::Python => return true,
         };
         let Client { phase, session: current, .. } = self.clients[run];
         // If a file has released the session lock, the run releases the row at the next fence at
         // the latest.
-        let gives_back = matches!(phase, Phase::Release(_) | Phase::ReleaseProof(_));
+        let gives_back = matches!(phase, Phase::Release(_) | Phase::ReleaseSessionLock(_));
         if self.marks.dropped && gives_back {
             return false;
         }
         let runs = !matches!(phase, Phase::Dead | Phase::Done(_) | Phase::Idle);
         let mut jobs = self.sessions.iter().filter_map(|session| session.job);
         let mut lives = sessions.into_iter().filter(|session| {
-            let Session { open, orphan, .. } = self.sessions[*session];
+            let ModelSession { open, orphan, .. } = self.sessions[*session];
             // Nothing is sent to a new session before it has its session lock.
             let unused = phase == Phase::Moving && *session != current;
             // A session without a client only executes what it has already received.
@@ -240,7 +240,7 @@ impl World {
     }
 
     /// Ends a run in the regular way.
-    pub(super) fn finish(&mut self, setup: &Setup, run: usize, outcome: Outcome) {
+    pub(super) fn finish(&mut self, setup: &Setup, run: usize, outcome: ModelOutcome) {
         if !setup.runs[run].pooled {
             self.close(self.clients[run].session);
         }
@@ -250,12 +250,12 @@ impl World {
     /// Gives the row to a new owner, whoever owned it before.
     pub(super) fn seize(&mut self, setup: &Setup, id: Id) {
         if let Some(old) = self.row.filter(|old| *old != id) {
-            match (self.claim_of(old), old) {
+            match (self.liveness_of(old), old) {
                 (Liveness::Fenced, Id::Run(run)) => self.marks.taken_over[run as usize] = true,
-                (Liveness::None | Liveness::Fenced, _) => self.marks.robbed_unknown = true,
+                (Liveness::None | Liveness::Fenced, _) => self.marks.took_from_unknown = true,
                 _ => {
-                    self.marks.inherited = true;
-                    self.marks.robbed_living |= self.lives(setup, old);
+                    self.marks.recovered = true;
+                    self.marks.took_from_living |= self.lives(setup, old);
                 }
             }
         }
@@ -265,9 +265,10 @@ impl World {
     /// Whether a statement that commits by itself runs while another participant works.
     pub(super) fn overlap(&self) -> bool {
         let jobs = || self.sessions.iter().filter_map(|session| session.job);
-        let open = || jobs().filter(|job| job.kind == Kind::Statement);
-        let others =
-            |run| jobs().any(|job| job.run != run && (job.fenced || job.kind == Kind::Statement));
+        let open = || jobs().filter(|job| job.kind == ModelJobKind::Statement);
+        let others = |run| {
+            jobs().any(|job| job.run != run && (job.fenced || job.kind == ModelJobKind::Statement))
+        };
         open().count() > 1
             || open().any(|job| matches!(self.python, Python::InTransaction(_)) || others(job.run))
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The result of creating the file.
 #[derive(Debug)]
-pub(super) enum Made {
+pub(super) enum Created {
     File(File),
     /// The folder accepts no file.
     Impossible,
@@ -38,16 +38,16 @@ pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>,
 }
 
 /// Creates the file for the same users as the database.
-pub(super) fn new(name: &Path, database: &Metadata) -> Result<Made, String> {
+pub(super) fn new(name: &Path, database: &Metadata) -> Result<Created, String> {
     let mut options = OpenOptions::new();
     careful(options.read(true).write(true).create_new(true), database);
     match options.open(name) {
         Ok(file) => {
             share(&file, database);
-            Ok(Made::File(file))
+            Ok(Created::File(file))
         }
-        Err(error) if is_impossible(&error) => Ok(Made::Impossible),
-        Err(error) => Err(cannot("made", name, &error)),
+        Err(error) if is_impossible(&error) => Ok(Created::Impossible),
+        Err(error) => Err(cannot("created", name, &error)),
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) fn cannot(be: &str, name: &Path, error: &io::Error) -> String {
     let reason = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
     format!(
         "the lock file {} cannot be {be}: {reason}; \
-         mend that, or remove the file while no run is in work, and run again",
+         change that, or remove the file while no run works, and run again",
         name.display()
     )
 }
@@ -85,7 +85,7 @@ fn check(name: &Path, found: &Metadata, database: &Metadata) -> Result<(), Strin
         },
     };
     Err(format!(
-        "the lock file {} {why}; remove it while no run is in work, and run again",
+        "the lock file {} {why}; remove it while no run works, and run again",
         name.display()
     ))
 }
@@ -153,8 +153,8 @@ fn share(file: &File, database: &Metadata) {
 fn own_user() -> Option<u32> {
     use std::os::fd::OwnedFd;
     use std::os::unix::fs::MetadataExt;
-    let (made, _) = io::pipe().ok()?;
-    File::from(OwnedFd::from(made)).metadata().ok().map(|made| made.uid())
+    let (pipe, _) = io::pipe().ok()?;
+    File::from(OwnedFd::from(pipe)).metadata().ok().map(|metadata| metadata.uid())
 }
 
 #[cfg(not(unix))]

@@ -4,52 +4,49 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::*;
 
 /// A folder with a database file. No test reads it with SQLite.
-struct Place {
+struct DatabaseFile {
     folder: TempDir,
     database: String,
     side: PathBuf,
 }
 
-fn place() -> Place {
+fn database_file() -> DatabaseFile {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("x.db").display().to_string();
     fs::write(&database, "").unwrap();
     let side = path(Path::new(&database));
-    Place { folder, database, side }
+    DatabaseFile { folder, database, side }
 }
 
-fn made(place: &Place) -> SideFile {
-    SideFile::find_or_make(&place.database).unwrap().unwrap()
+fn find_or_create(file: &DatabaseFile) -> SideFile {
+    SideFile::find_or_create(&file.database).unwrap().unwrap()
 }
 
-fn refusal(place: &Place) -> String {
-    let began = Instant::now();
-    let making = SideFile::find_or_make(&place.database).unwrap_err();
-    assert_eq!(SideFile::find(&place.database).unwrap_err(), making);
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    making
+fn refusal(file: &DatabaseFile) -> String {
+    let error = SideFile::find_or_create(&file.database).unwrap_err();
+    assert_eq!(SideFile::find(&file.database).unwrap_err(), error);
+    error
 }
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o777
 }
 
-fn are_we_root(place: &Place) -> bool {
-    fs::metadata(&place.database).unwrap().uid() == 0
+fn are_we_root(file: &DatabaseFile) -> bool {
+    fs::metadata(&file.database).unwrap().uid() == 0
 }
 
 #[test]
-fn one_identity_and_one_lock_for_all_who_open_it() {
-    let place = place();
-    assert!(SideFile::find(&place.database).unwrap().is_none());
-    let (mut first, mut second) = (made(&place), made(&place));
+fn all_who_open_the_file_share_one_identity_and_one_lock() {
+    let file = database_file();
+    assert!(SideFile::find(&file.database).unwrap().is_none());
+    let (mut first, mut second) = (find_or_create(&file), find_or_create(&file));
     assert_eq!(first.identity(), second.identity());
     assert!(first.try_lock() && !second.try_lock());
     assert!(second.is_held_by_others() && !first.is_held_by_others());
@@ -58,21 +55,21 @@ fn one_identity_and_one_lock_for_all_who_open_it() {
 }
 
 #[test]
-fn two_who_ask_do_not_take_each_other_for_a_holder() {
-    let place = place();
-    let mut asking = made(&place);
-    let other = made(&place);
+fn two_that_check_the_lock_do_not_take_each_other_for_a_holder() {
+    let file = database_file();
+    let mut asking = find_or_create(&file);
+    let other = find_or_create(&file);
     other.file.try_lock_shared().unwrap();
     assert!(!asking.is_held_by_others());
 }
 
 /// Creates something under the name of the side file.
-type Plant<'a> = &'a dyn Fn(&Path);
+type CreateSideFile<'a> = &'a dyn Fn(&Path);
 
 #[test]
-fn what_is_no_plain_file_is_refused_at_once() {
+fn only_a_plain_file_is_accepted() {
     let target = tempfile::NamedTempFile::new().unwrap();
-    let kinds: [(&str, Plant<'_>); 6] = [
+    let kinds: [(&str, CreateSideFile<'_>); 6] = [
         ("is a symbolic link", &|side| symlink(target.path(), side).unwrap()),
         ("is a symbolic link", &|side| symlink("nowhere", side).unwrap()),
         ("is a directory", &|side| fs::create_dir(side).unwrap()),
@@ -82,133 +79,134 @@ fn what_is_no_plain_file_is_refused_at_once() {
         ("is a socket", &|side| drop(std::os::unix::net::UnixListener::bind(side).unwrap())),
         ("has 2 names (hard links)", &|side| fs::hard_link(target.path(), side).unwrap()),
     ];
-    for (why, plant) in kinds {
-        let place = place();
-        plant(&place.side);
-        let told = refusal(&place);
-        let name = place.side.display();
+    for (why, create) in kinds {
+        let file = database_file();
+        create(&file.side);
+        let error = refusal(&file);
+        let name = file.side.display();
         assert_eq!(
-            told,
-            format!("the lock file {name} {why}; remove it while no run is in work, and run again")
+            error,
+            format!("the lock file {name} {why}; remove it while no run works, and run again")
         );
     }
     assert_eq!(fs::read(target.path()).unwrap(), b"", "a link was followed");
 }
 
 #[test]
-fn nothing_is_made_behind_a_link() {
-    let place = place();
-    let behind = place.side.with_file_name("behind");
-    symlink(&behind, &place.side).unwrap();
-    refusal(&place);
+fn nothing_is_created_behind_a_link() {
+    let file = database_file();
+    let behind = file.side.with_file_name("behind");
+    symlink(&behind, &file.side).unwrap();
+    refusal(&file);
     assert!(!behind.exists());
 }
 
 #[test]
 fn a_stranger_may_own_the_file_only_where_strangers_may_write_to_the_database() {
-    let place = place();
-    if !are_we_root(&place) {
+    let file = database_file();
+    if !are_we_root(&file) {
         return;
     }
-    made(&place);
-    chown(&place.side, Some(4321), Some(4321)).unwrap();
-    assert!(refusal(&place).contains(" belongs to user 4321, who may not write to the database;"));
+    find_or_create(&file);
+    chown(&file.side, Some(4321), Some(4321)).unwrap();
+    assert!(refusal(&file).contains(" belongs to user 4321, who may not write to the database;"));
     for (owner, group, rights) in [(4321, 0, 0o644), (0, 4321, 0o664), (0, 0, 0o666)] {
-        chown(&place.database, Some(owner), Some(group)).unwrap();
-        fs::set_permissions(&place.database, Permissions::from_mode(rights)).unwrap();
-        made(&place);
+        chown(&file.database, Some(owner), Some(group)).unwrap();
+        fs::set_permissions(&file.database, Permissions::from_mode(rights)).unwrap();
+        find_or_create(&file);
     }
-    fs::set_permissions(&place.database, Permissions::from_mode(0o664)).unwrap();
-    assert!(refusal(&place).contains(" belongs to user 4321"));
+    fs::set_permissions(&file.database, Permissions::from_mode(0o664)).unwrap();
+    assert!(refusal(&file).contains(" belongs to user 4321"));
 }
 
 #[test]
 fn a_new_file_has_the_users_of_its_database() {
     for rights in [0o600, 0o640, 0o664, 0o666, 0o777] {
-        let place = place();
-        fs::set_permissions(&place.database, Permissions::from_mode(rights)).unwrap();
-        let root = are_we_root(&place);
+        let file = database_file();
+        fs::set_permissions(&file.database, Permissions::from_mode(rights)).unwrap();
+        let root = are_we_root(&file);
         if root {
-            chown(&place.database, Some(4321), Some(4322)).unwrap();
+            chown(&file.database, Some(4321), Some(4322)).unwrap();
         }
-        made(&place);
-        assert_eq!(mode(&place.side), rights & 0o666);
+        find_or_create(&file);
+        assert_eq!(mode(&file.side), rights & 0o666);
         let (found, database) =
-            (fs::metadata(&place.side).unwrap(), fs::metadata(&place.database).unwrap());
+            (fs::metadata(&file.side).unwrap(), fs::metadata(&file.database).unwrap());
         assert_eq!((found.uid(), found.gid()), (database.uid(), database.gid()), "root: {root}");
     }
 }
 
 #[test]
 fn the_right_to_read_is_enough_for_the_lock() {
-    let place = place();
-    let mut writer = made(&place);
-    fs::set_permissions(&place.side, Permissions::from_mode(0o444)).unwrap();
+    let file = database_file();
+    let mut writer = find_or_create(&file);
+    fs::set_permissions(&file.side, Permissions::from_mode(0o444)).unwrap();
     // Root can open it for writing anyway.
-    let mut other = made(&place);
+    let mut other = find_or_create(&file);
     assert!(other.try_lock() && writer.is_held_by_others());
     other.unlock();
-    let reader = File::open(&place.side).unwrap();
+    let reader = File::open(&file.side).unwrap();
     let mut reader = SideFile { file: reader, identity: writer.identity, locked: false };
     assert!(reader.try_lock() && writer.is_held_by_others());
 }
 
 #[test]
-fn what_may_not_be_read_is_told() {
-    let place = place();
-    made(&place);
-    fs::set_permissions(&place.side, Permissions::from_mode(0o000)).unwrap();
-    if !are_we_root(&place) {
-        assert!(refusal(&place).contains(" cannot be opened: permission denied; mend that, or"));
+fn a_file_that_may_not_be_read_is_an_error() {
+    let file = database_file();
+    find_or_create(&file);
+    fs::set_permissions(&file.side, Permissions::from_mode(0o000)).unwrap();
+    if !are_we_root(&file) {
+        assert!(refusal(&file).contains(" cannot be opened: permission denied; change that, or"));
     }
 }
 
 #[test]
-fn a_folder_that_takes_no_file_gives_no_proof_and_no_error() {
-    let place = place();
-    let folder = place.folder.path();
+fn a_folder_that_accepts_no_file_is_no_error() {
+    let file = database_file();
+    let folder = file.folder.path();
     fs::set_permissions(folder, Permissions::from_mode(0o555)).unwrap();
-    if !are_we_root(&place) {
-        assert!(SideFile::find_or_make(&place.database).unwrap().is_none());
+    if !are_we_root(&file) {
+        assert!(SideFile::find_or_create(&file.database).unwrap().is_none());
     }
     fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
-fn a_broken_start_is_made_good() {
+fn a_file_without_a_whole_identity_gets_one() {
     for left in [&b""[..], b"half", &[0; 16], &[0; 40]] {
-        let place = place();
-        fs::write(&place.side, left).unwrap();
-        let first = made(&place);
-        assert_eq!(fs::read(&place.side).unwrap(), first.identity);
-        assert_eq!(made(&place).identity, first.identity);
+        let file = database_file();
+        fs::write(&file.side, left).unwrap();
+        let first = find_or_create(&file);
+        assert_eq!(fs::read(&file.side).unwrap(), first.identity);
+        assert_eq!(find_or_create(&file).identity, first.identity);
     }
 }
 
 #[test]
-fn an_empty_file_that_somebody_locks_is_told() {
-    let place = place();
-    let locked = File::create(&place.side).unwrap();
+fn an_empty_file_that_another_process_locks_is_an_error() {
+    let file = database_file();
+    let locked = File::create(&file.side).unwrap();
     locked.lock().unwrap();
-    assert!(refusal(&place).ends_with("end that process or remove the file, and run again"));
+    assert!(refusal(&file).ends_with("end that process or remove the file, and run again"));
 }
 
 #[test]
-fn there_is_no_file_where_there_is_no_database_or_no_room_for_its_name() {
-    let place = place();
-    let none = |database: &str| SideFile::find_or_make(database).unwrap().is_none();
+fn no_file_is_created_without_a_database_or_for_a_name_that_is_too_long() {
+    let file = database_file();
+    let none = |database: &str| SideFile::find_or_create(database).unwrap().is_none();
     assert!(none("/x-of-a-database-in-memory"));
     assert!(none(""));
-    let long = PathBuf::from(&place.database).with_file_name("x".repeat(250));
+    let long = PathBuf::from(&file.database).with_file_name("x".repeat(250));
     fs::write(&long, "").unwrap();
     assert!(none(&long.display().to_string()));
 }
 
 #[test]
-fn many_who_start_at_once_agree_on_one_identity() {
-    let place = place();
+fn many_that_start_at_once_agree_on_one_identity() {
+    let file = database_file();
     let identities: Vec<_> = thread::scope(|scope| {
-        let started: Vec<_> = (0..16).map(|_| scope.spawn(|| made(&place).identity)).collect();
+        let started: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| find_or_create(&file).identity)).collect();
         started.into_iter().map(|it| it.join().unwrap()).collect()
     });
     assert!(identities.iter().all(|it| it == &identities[0]), "{identities:?}");
