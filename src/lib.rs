@@ -2,15 +2,15 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::needless_doctest_main, reason = "the build script of the README is a whole file")]
 
+#[cfg(feature = "cli")]
+#[doc(inline)]
+pub use jetbase_cli::{Cli, clap, cli};
 #[doc(no_inline)]
 pub use jetbase_core::{
     Action, Ahead, Checksum, Dialect, Finding, Folder, Kind, Migration, Migrations, Options,
     Position, Problem, Reading, Record, Refusal, Repeat, Severity, SkipReason, Skipped, SourceFile,
     Validation, Version,
 };
-#[cfg(feature = "cli")]
-#[doc(inline)]
-pub use jetbase_runtime::cli::{Cli, clap, cli};
 #[doc(inline)]
 pub use jetbase_runtime::{
     Applied, DatabaseUrl, Error, ErrorKind, Event, History, Kept, LockStatus, Outcome, Pending,

@@ -8,7 +8,8 @@ use tokio::sync::Notify;
 
 /// One run's request to stop, shared by its future and its task.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cancel(Arc<Inner>);
+#[doc(hidden)]
+pub struct Cancel(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -17,7 +18,8 @@ struct Inner {
 }
 
 impl Cancel {
-    pub(crate) fn ask(&self) {
+    #[doc(hidden)]
+    pub fn ask(&self) {
         self.0.asked.store(true, Ordering::Release);
         self.0.wake.notify_waiters();
     }

@@ -109,8 +109,9 @@ impl fmt::Display for Event {
 ///
 /// A panic of that function does not skip the end of the run. The run stops before the next file,
 /// releases the lock, returns its connection, and then resumes the panic.
+#[doc(hidden)]
 #[derive(Default)]
-pub(crate) struct Listener {
+pub struct Listener {
     listen: Option<Listen>,
     /// Stops the run after a panic.
     cancel: Cancel,
@@ -123,7 +124,8 @@ type Listen = Box<dyn FnMut(&Event) + Send>;
 pub(crate) type Panic = Box<dyn Any + Send>;
 
 impl Listener {
-    pub(crate) fn new(listen: impl FnMut(&Event) + Send + 'static, cancel: &Cancel) -> Self {
+    #[doc(hidden)]
+    pub fn new(listen: impl FnMut(&Event) + Send + 'static, cancel: &Cancel) -> Self {
         Listener { listen: Some(Box::new(listen)), cancel: cancel.clone(), panic: None }
     }
 

@@ -9,8 +9,6 @@
 )]
 
 mod cancel;
-#[cfg(feature = "cli")]
-pub mod cli;
 mod connection;
 mod dialect;
 mod environment;
@@ -19,6 +17,7 @@ mod event;
 mod execute;
 mod lock;
 mod query;
+mod repair;
 mod report;
 mod run;
 mod session;
@@ -39,3 +38,14 @@ pub use sqlx;
 #[doc(hidden)]
 pub use stale::compare_with_folder;
 pub use target::{DatabaseUrl, Target};
+
+/// What the command line uses and the public API does not have yet.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::cancel::Cancel;
+    pub use crate::event::Listener;
+    pub use crate::repair::{Repair, RepairRequest, RepairScope, repair};
+    pub use crate::run::{DryRun, Request, start};
+    pub use crate::state::NamespaceOptions;
+    pub use crate::target::{Source, source_of_url};
+}

@@ -26,8 +26,10 @@ use crate::target::{Connect, ConnectionSource, Source, Target};
 pub struct Query<'t, T> {
     source: Source<'t>,
     set: Migrations,
-    pub(crate) options: NamespaceOptions,
-    pub(crate) policy: Policy,
+    #[doc(hidden)]
+    pub options: NamespaceOptions,
+    #[doc(hidden)]
+    pub policy: Policy,
     ask: Ask<T>,
 }
 

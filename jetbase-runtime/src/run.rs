@@ -9,7 +9,8 @@ use std::future::IntoFuture;
 use futures_core::future::BoxFuture;
 use jetbase_core::{Ahead, Goal, Migrations, Policy, Repeat, Until, Validation, Version};
 
-pub(crate) use self::perform::{read_state, start};
+pub(crate) use self::perform::read_state;
+pub use self::perform::start;
 use crate::cancel::Cancel;
 use crate::environment;
 use crate::error::Error;
@@ -20,19 +21,20 @@ use crate::state::NamespaceOptions;
 use crate::target::{Source, Target, source_of_url};
 
 /// A request for one run. The builders below set its fields.
+#[doc(hidden)]
 #[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) set: Migrations,
-    pub(crate) goal: Goal,
-    pub(crate) policy: Policy,
+pub struct Request {
+    pub set: Migrations,
+    pub goal: Goal,
+    pub policy: Policy,
     /// How long to wait for the lock, or what is wrong with the value of `JETBASE_WAIT`.
-    pub(crate) wait: Result<Wait, String>,
-    pub(crate) options: NamespaceOptions,
-    pub(crate) direct: Option<String>,
-    pub(crate) published: Published,
-    pub(crate) dry_run: DryRun,
-    pub(crate) listener: Listener,
-    pub(crate) cancel: Cancel,
+    pub wait: Result<Wait, String>,
+    pub options: NamespaceOptions,
+    pub direct: Option<String>,
+    pub published: Published,
+    pub dry_run: DryRun,
+    pub listener: Listener,
+    pub cancel: Cancel,
 }
 
 /// What to do when a PostgreSQL publication contains jetbase's tables.
@@ -49,14 +51,16 @@ pub enum Published {
 }
 
 /// Whether the run only reports what it would execute.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DryRun {
+pub enum DryRun {
     No,
     Yes,
 }
 
 impl Request {
-    pub(crate) fn new(set: &Migrations, goal: Goal) -> Self {
+    #[doc(hidden)]
+    pub fn new(set: &Migrations, goal: Goal) -> Self {
         let options = NamespaceOptions::of(set);
         Request {
             set: set.clone(),

@@ -25,12 +25,13 @@ pub(crate) struct Namespace {
 }
 
 /// The options with which a caller fixes the namespace.
+#[doc(hidden)]
 #[derive(Clone, Debug, Default)]
-pub(crate) struct NamespaceOptions {
-    pub(crate) schema: Option<String>,
-    pub(crate) role: Option<String>,
+pub struct NamespaceOptions {
+    pub schema: Option<String>,
+    pub role: Option<String>,
     /// The roles whose tables may run code, in addition to those that are always trusted.
-    pub(crate) trusted: Vec<String>,
+    pub trusted: Vec<String>,
 }
 
 /// What the first message to the database returns.

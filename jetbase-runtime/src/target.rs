@@ -56,6 +56,13 @@ impl fmt::Debug for Source<'_> {
     }
 }
 
+// A `Source` is a target too, so that the commands need no type parameter.
+impl<'t> sealed::Sealed<'t> for Source<'t> {
+    fn source(self) -> Source<'t> {
+        self
+    }
+}
+
 /// A connection for a whole run, with its owner.
 pub(crate) struct DedicatedConnection<'c> {
     pub(crate) connection: Box<dyn Connection + 'c>,
@@ -288,7 +295,8 @@ impl<'t> sealed::Sealed<'t> for DatabaseUrl<'_> {
     }
 }
 
-pub(crate) fn source_of_url(url: &str) -> Source<'static> {
+#[doc(hidden)]
+pub fn source_of_url(url: &str) -> Source<'static> {
     let scheme = url.split(':').next().unwrap_or_default();
     let dialect = match scheme {
         "postgres" | "postgresql" => Dialect::Postgres,

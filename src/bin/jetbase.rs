@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    jetbase_runtime::cli::main()
+    jetbase_cli::main()
 }

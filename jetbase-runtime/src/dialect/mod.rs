@@ -113,26 +113,14 @@ pub(crate) struct Sql {
     /// Fails unless the row of a repeatable exists as it was changed.
     pub(crate) updated: &'static str,
     /// Fails unless the row of a version has the checksum.
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "the command line corrects histories")
-    )]
     pub(crate) repaired: &'static str,
     /// Fails unless the row of a version is deleted.
     pub(crate) deleted: &'static str,
     /// Fails unless the row of a repeatable is deleted.
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "the command line corrects histories")
-    )]
     pub(crate) forgotten: &'static str,
     /// Records that a repeatable ran again.
     pub(crate) update: &'static str,
     /// Replaces the checksum of a version, and nothing else.
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "the command line corrects histories")
-    )]
     pub(crate) repair: &'static str,
     /// The texts of `ROC__` files that newer ones have replaced.
     pub(crate) superseded: &'static str,
@@ -143,10 +131,6 @@ pub(crate) struct Sql {
     /// Deletes the row of a version.
     pub(crate) delete: &'static str,
     /// Deletes the row of a repeatable.
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "the command line corrects histories")
-    )]
     pub(crate) forget: &'static str,
     /// Resets the session's settings after a file.
     pub(crate) reset: &'static [&'static str],

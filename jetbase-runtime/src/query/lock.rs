@@ -117,7 +117,8 @@ async fn open_for_reading<'c>(
 #[must_use = "nothing is unlocked until it is awaited"]
 pub struct Unlock<'t> {
     source: Source<'t>,
-    pub(crate) options: NamespaceOptions,
+    #[doc(hidden)]
+    pub options: NamespaceOptions,
     force: Force,
 }
 

@@ -23,10 +23,8 @@ use crate::target::{
 };
 
 /// Starts a run, in a task of its own where that is possible.
-pub(crate) fn start(
-    source: Source<'_>,
-    mut request: Request,
-) -> BoxFuture<'_, Result<Report, Error>> {
+#[doc(hidden)]
+pub fn start(source: Source<'_>, mut request: Request) -> BoxFuture<'_, Result<Report, Error>> {
     let name = match request.goal {
         Goal::Upgrade(_) => "upgrade",
         Goal::Rollback(_) => "rollback",

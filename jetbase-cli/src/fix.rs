@@ -6,10 +6,11 @@ use super::answer::{Answer, Code, Object, sentence};
 use super::context::{CommandContext, Depth, Intent, Origin};
 use super::failure::Failure;
 use super::options::Patience;
-use super::repair::{Repair, RepairRequest, RepairScope, repair};
-use crate::cancel::Cancel;
-use crate::event::{Event, Listener};
-use crate::state::NamespaceOptions;
+use jetbase_runtime::Event;
+use jetbase_runtime::internal::Cancel;
+use jetbase_runtime::internal::Listener;
+use jetbase_runtime::internal::NamespaceOptions;
+use jetbase_runtime::internal::{Repair, RepairRequest, RepairScope, repair};
 
 pub(crate) async fn fix(
     mut context: CommandContext<'_>,

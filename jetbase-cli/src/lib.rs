@@ -14,6 +14,8 @@
 //! migrations::cli().run_main().await
 //! ```
 
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod address;
 mod answer;
 mod args;
@@ -31,7 +33,6 @@ mod options;
 mod output;
 mod record;
 mod renumber;
-mod repair;
 mod run;
 mod secret;
 mod spinner;
@@ -47,8 +48,9 @@ use self::args::{AFTER, Common, FilesCommand, SetCommand, Tool, ToolCommand};
 use self::context::{CommandContext, Origin};
 use self::failure::Failure;
 use self::output::{Format, Output};
-use self::repair::RepairScope;
-use crate::target::{Source, Target};
+use jetbase_runtime::Target;
+use jetbase_runtime::internal::RepairScope;
+use jetbase_runtime::internal::Source;
 
 pub use clap;
 

@@ -7,7 +7,7 @@ use jetbase_core::{Finding, Problem, Refusal};
 
 use super::answer::{Code, Object, sentence};
 use super::record::{finding, problem};
-use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError};
+use jetbase_runtime::{Error, ErrorKind, Kept, Outcome, StatementError};
 
 /// A failed command.
 #[derive(Debug)]
@@ -89,8 +89,9 @@ impl Failure {
             ErrorKind::Refused(refusal) => refused(refusal),
             ErrorKind::Findings(findings) => return Failure::folder(findings, folder, code),
             ErrorKind::Statement(error) if !folder.is_empty() => {
-                let file = format!("{}/{}", folder.trim_end_matches('/'), error.file);
-                sentence(&StatementError { file, ..StatementError::clone(error) }.to_string())
+                let mut error = StatementError::clone(error);
+                error.file = format!("{}/{}", folder.trim_end_matches('/'), error.file);
+                sentence(&error.to_string())
             }
             ErrorKind::Held { .. } => format!(
                 "Migration lock is already held by another process.\n{}",
@@ -127,6 +128,7 @@ fn class(kind: &ErrorKind) -> (&'static str, Code) {
         ErrorKind::Interrupted { .. } => ("connection_lost", Code::Failed),
         ErrorKind::Database { .. } => ("database", Code::Failed),
         ErrorKind::Cancelled => ("interrupted", Code::Interrupted),
+        _ => ("other", Code::Failed),
     }
 }
 
@@ -153,7 +155,7 @@ fn details(kind: &ErrorKind) -> Object {
         ErrorKind::Database { code, kept, .. } => {
             none.field("code", code.as_str()).field("permanent", permanent(*kept))
         }
-        ErrorKind::Findings(_) | ErrorKind::Place(_) | ErrorKind::Cancelled => none,
+        _ => none,
     }
 }
 

@@ -7,9 +7,9 @@ use futures_util::future::{Either, select};
 
 use super::answer::Code;
 use super::output::Output;
-use crate::cancel::Cancel;
-use crate::error::Error;
-use crate::report::Report;
+use jetbase_runtime::Error;
+use jetbase_runtime::Report;
+use jetbase_runtime::internal::Cancel;
 
 /// Why a run has not done everything that was requested.
 pub(crate) enum Stopped {

@@ -8,7 +8,7 @@ use super::options::Unlock;
 pub(crate) async fn lock_status(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
     let set = context.set_unread();
     let database = context.database(Intent::Ask)?;
-    let status = context.ask(crate::query::lock_status(&set, database))?.await?;
+    let status = context.ask(jetbase_runtime::lock_status(&set, database))?.await?;
     let fields = Object::default()
         .field("locked", status.locked)
         .field("locked_at", status.locked_at.clone())
@@ -24,7 +24,7 @@ pub(crate) async fn unlock(
 ) -> Result<Answer, Failure> {
     let set = context.set_unread();
     let database = context.database(Intent::Ask)?;
-    let mut unlock = crate::query::unlock(&set, database);
+    let mut unlock = jetbase_runtime::unlock(&set, database);
     unlock = context.schema()?.into_iter().fold(unlock, |unlock, schema| unlock.schema(schema));
     unlock.options.role.clone_from(&context.common.role);
     unlock.options.trusted.clone_from(&context.common.trust_owner);

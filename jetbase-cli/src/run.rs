@@ -9,9 +9,10 @@ use super::interrupt;
 use super::options::{Reach, Rollback, Upgrade};
 use super::output::Output;
 use super::record::{action, skipped};
-use crate::event::{Event, Listener};
-use crate::report::{Applied, Planned, Report};
-use crate::run::{DryRun, Request, start};
+use jetbase_runtime::Event;
+use jetbase_runtime::internal::Listener;
+use jetbase_runtime::internal::{DryRun, Request, start};
+use jetbase_runtime::{Applied, Planned, Report};
 
 pub(crate) async fn upgrade(
     context: CommandContext<'_>,
@@ -140,8 +141,7 @@ fn tell(output: Output, event: &Event, words: &Words) {
             output.progress(&sentence(&event.to_string()));
         }
         Event::Warning { message } => output.warning(&sentence(message)),
-        // The error reports it.
-        Event::LockLost | Event::Started { .. } | Event::Released => {}
+        _ => {}
     }
 }
 

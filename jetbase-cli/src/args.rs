@@ -184,7 +184,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::cli::options::time;
+    use crate::options::time;
 
     fn parse(line: &str) -> Result<Tool, clap::Error> {
         Tool::try_parse_from(line.split(' '))

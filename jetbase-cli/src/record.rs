@@ -3,7 +3,7 @@
 use jetbase_core::{Action, Finding, Kind, Problem, Record, SkipReason, Skipped};
 
 use super::answer::Object;
-use crate::query::Pending;
+use jetbase_runtime::Pending;
 
 /// Formats a row of the history.
 pub(crate) fn record(record: &Record) -> Object {

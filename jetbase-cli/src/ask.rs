@@ -7,13 +7,13 @@ use super::context::{CommandContext, Depth, Intent, Origin};
 use super::failure::{Failure, sentences};
 use super::output::table;
 use super::record::{pending, problem, record, shown_version, skipped};
-use crate::error::{Error, ErrorKind};
-use crate::query::{Query, Readiness, Validated};
+use jetbase_runtime::{Error, ErrorKind};
+use jetbase_runtime::{Query, Readiness, Validated};
 
 pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
     let set = context.set(Depth::Names)?;
     let database = context.database(Intent::Ask)?;
-    let mut query = context.ask(crate::query::status(&set, database))?;
+    let mut query = context.ask(jetbase_runtime::status(&set, database))?;
     query.policy.repeat = Repeat::Always;
     query.policy.skip.append(&mut context.skipped()?);
     let found = query.await?;
@@ -48,7 +48,7 @@ pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<Answer, Fa
 pub(crate) async fn history(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
     let set = context.set_unread();
     let database = context.database(Intent::Ask)?;
-    let found = context.ask(crate::query::history(&set, database))?.await?;
+    let found = context.ask(jetbase_runtime::history(&set, database))?.await?;
     let fields = Object::default().list("records", found.records.iter().map(record));
     if found.records.is_empty() {
         return Ok(Answer::new(NONE_YET, fields));
@@ -67,7 +67,7 @@ const NONE_YET: &str = "No migrations have been applied yet.";
 pub(crate) async fn current(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
     let set = context.set_unread();
     let database = context.database(Intent::Ask)?;
-    let version = context.ask(crate::query::current(&set, database))?.await?;
+    let version = context.ask(jetbase_runtime::current(&set, database))?.await?;
     let text = match &version {
         Some(version) => format!("Latest migration version: {version}"),
         None => NONE_YET.to_owned(),
@@ -79,7 +79,7 @@ pub(crate) async fn current(mut context: CommandContext<'_>) -> Result<Answer, F
 pub(crate) async fn check(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
     let set = context.set(Depth::Names)?;
     let database = context.database(Intent::Ask)?;
-    let mut query = context.ask(crate::query::check(&set, database))?;
+    let mut query = context.ask(jetbase_runtime::check(&set, database))?;
     query.policy.skip.append(&mut context.skipped()?);
     let readiness = query.await?;
     let (state, pending, code) = match &readiness {
@@ -142,7 +142,7 @@ async fn compare(
 ) -> Result<(Option<Validated>, Vec<Problem>), Failure> {
     let set = context.set(Depth::Names)?;
     let database = context.database(Intent::Ask)?;
-    let mut query = context.ask(crate::query::validate(&set, database))?.skip(without);
+    let mut query = context.ask(jetbase_runtime::validate(&set, database))?.skip(without);
     if matches!(context.origin, Origin::Folder(_)) {
         query = query.ahead(Ahead::Refuse);
     }

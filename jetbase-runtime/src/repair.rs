@@ -14,8 +14,9 @@ use crate::state::NamespaceOptions;
 use crate::target::{Connect, ConnectionSource, Source};
 
 /// What a repair may change.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RepairScope {
+pub enum RepairScope {
     /// Replaces checksums that differ from those of the files.
     Checksums,
     /// Deletes rows whose files are missing.
@@ -23,28 +24,28 @@ pub(crate) enum RepairScope {
 }
 
 /// One repair of the history.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Repair {
+pub enum Repair {
     Checksum { version: String, file: String, from: String, to: String },
     Version { version: String, file: String },
     Repeatable { file: String, kind: Kind },
 }
 
 /// The request for a repair: the set, the options, and how long to wait.
-pub(crate) struct RepairRequest {
-    pub(crate) set: Migrations,
-    pub(crate) options: NamespaceOptions,
-    pub(crate) wait: Wait,
-    pub(crate) scopes: Vec<RepairScope>,
-    pub(crate) ahead: Ahead,
-    pub(crate) listener: Listener,
+#[doc(hidden)]
+pub struct RepairRequest {
+    pub set: Migrations,
+    pub options: NamespaceOptions,
+    pub wait: Wait,
+    pub scopes: Vec<RepairScope>,
+    pub ahead: Ahead,
+    pub listener: Listener,
 }
 
 /// Repairs the history. If there is nothing to repair, it takes no lock.
-pub(crate) async fn repair(
-    request: &mut RepairRequest,
-    source: Source<'_>,
-) -> Result<Vec<Repair>, Error> {
+#[doc(hidden)]
+pub async fn repair(request: &mut RepairRequest, source: Source<'_>) -> Result<Vec<Repair>, Error> {
     match source.0 {
         ConnectionSource::Shared(mut origin) => from(request, origin.as_mut()).await,
         ConnectionSource::Borrowed(mut origin) => from(request, origin.as_mut()).await,

@@ -11,7 +11,7 @@ use super::address::Address;
 use super::failure::Failure;
 use super::options::{TIME, time};
 use super::secret;
-use crate::lock::Wait;
+use jetbase_runtime::Wait;
 
 /// The variables with the database's URL. The first one that is set counts.
 pub(crate) const URLS: [&str; 3] =
@@ -240,7 +240,7 @@ fn no_url() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::answer::Code;
+    use crate::answer::Code;
 
     fn none(_: &str) -> Result<Option<String>, Failure> {
         Ok(None)

@@ -11,10 +11,10 @@ use super::config::{Config, parsed, up_to};
 use super::failure::Failure;
 use super::options::{Locking, Patience};
 use super::output::Output;
-use crate::error::Error;
-use crate::lock::Wait;
-use crate::run::Published;
-use crate::target::{Source, sealed, source_of_url};
+use jetbase_runtime::Error;
+use jetbase_runtime::Published;
+use jetbase_runtime::Wait;
+use jetbase_runtime::internal::{Source, source_of_url};
 
 /// Where the migrations come from.
 #[derive(Clone, Debug)]
@@ -23,13 +23,6 @@ pub(crate) enum Origin {
     Folder(Option<PathBuf>),
     /// A set that is embedded in the program.
     Embedded(Migrations),
-}
-
-// A `Source` is a target too, so that the commands need no type parameter.
-impl<'t> sealed::Sealed<'t> for Source<'t> {
-    fn source(self) -> Source<'t> {
-        self
-    }
 }
 
 /// What a command does with the database.
