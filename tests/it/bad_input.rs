@@ -2,34 +2,51 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use jetbase::{DatabaseUrl, ErrorKind, Kept, Migrations, Problem, Report, Version, Wait};
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
+};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let all = Kind::ALL;
+    let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
-    let sqlite = &[Kind::Sqlite][..];
+    let sqlite = &[DatabaseKind::Sqlite][..];
     suite.once("refuses_a_url_that_it_cannot_read_and_shows_no_password", nothing, broken_urls);
     suite.each(
         "shows_no_password_when_it_is_wrong",
-        Kind::SERVERS,
+        DatabaseKind::SERVERS,
         Needs::OWN_SERVER,
         wrong_password,
     );
-    suite.each("names_an_unknown_user", Kind::SERVERS, nothing, unknown_user);
-    suite.each("names_a_missing_database", Kind::SERVERS, nothing, missing_database);
-    suite.each("names_a_url_without_a_database", &[Kind::Mysql], nothing, no_database);
-    suite.each("gives_up_at_once_when_no_server_listens", Kind::SERVERS, nothing, server_down);
-    suite.each("names_a_missing_right_to_make_tables", Kind::SERVERS, nothing, no_rights);
-    suite.each("a_reader_may_ask_but_not_run", Kind::SERVERS, nothing, reader);
+    suite.each("names_an_unknown_user", DatabaseKind::SERVERS, nothing, unknown_user);
+    suite.each("names_a_missing_database", DatabaseKind::SERVERS, nothing, missing_database);
+    suite.each("names_a_url_without_a_database", &[DatabaseKind::Mysql], nothing, no_database);
+    suite.each(
+        "gives_up_at_once_when_no_server_listens",
+        DatabaseKind::SERVERS,
+        nothing,
+        server_down,
+    );
+    suite.each("names_a_missing_right_to_make_tables", DatabaseKind::SERVERS, nothing, no_rights);
+    suite.each("a_reader_may_ask_but_not_run", DatabaseKind::SERVERS, nothing, reader);
 
     suite.each("a_failed_file_leaves_nothing_half_done", all, nothing, fails_in_the_middle);
     suite.each("a_failed_first_file_frees_the_lock", all, nothing, fails_at_once);
     suite.each("a_failed_rollback_keeps_its_version", all, nothing, fails_to_roll_back);
-    suite.each("names_a_failure_at_the_commit", &[Kind::Postgres], nothing, fails_at_the_commit);
-    suite.each("points_at_the_word_that_failed", &[Kind::Postgres], nothing, points_at_the_word);
+    suite.each(
+        "names_a_failure_at_the_commit",
+        &[DatabaseKind::Postgres],
+        nothing,
+        fails_at_the_commit,
+    );
+    suite.each(
+        "points_at_the_word_that_failed",
+        &[DatabaseKind::Postgres],
+        nothing,
+        points_at_the_word,
+    );
     suite.each("refuses_files_that_end_their_transaction", all, nothing, transaction_control);
     suite.each("refuses_what_contradicts_the_history", all, nothing, contradictions);
     suite.each("keeps_odd_names_and_texts", all, nothing, odd_texts);
@@ -51,7 +68,7 @@ fn one() -> Migrations {
 async fn refused(
     run: impl IntoFuture<Output = Result<Report, jetbase::Error>>,
     within: Duration,
-) -> Result<jetbase::Error, Error> {
+) -> Result<jetbase::Error, TestError> {
     let began = Instant::now();
     let result = run.into_future().await;
     assert!(began.elapsed() < within, "it took {:?}", began.elapsed());
@@ -89,7 +106,7 @@ fn shows_nothing(value: &impl Debug) {
 }
 
 /// What a database said, with its code and our cure.
-fn database(error: &jetbase::Error) -> Result<(&str, &str), Error> {
+fn database(error: &jetbase::Error) -> Result<(&str, &str), TestError> {
     match error.kind() {
         ErrorKind::Database { code, help, .. } => Ok((code, help)),
         _ => Err(format!("another kind of error: {error}").into()),
@@ -97,13 +114,13 @@ fn database(error: &jetbase::Error) -> Result<(&str, &str), Error> {
 }
 
 /// Whether a database has any table, or is not there at all.
-async fn is_empty(db: &Database) -> Result<bool, Error> {
+async fn is_empty(db: &Database) -> Result<bool, TestError> {
     let tables = match db.kind {
-        Kind::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
-        Kind::Mysql => {
+        DatabaseKind::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+        DatabaseKind::Mysql => {
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
         }
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
         }
     };
@@ -178,10 +195,10 @@ async fn ask_for_password(db: &Database, role: &str) -> TestResult {
     Err("the server did not reload its configuration".into())
 }
 
-async fn wrong_password(ctx: Context) -> TestResult {
+async fn wrong_password(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let code = match ctx.kind {
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             db.execute(
                 "CREATE ROLE someone LOGIN PASSWORD 'right'; GRANT ALL ON SCHEMA public TO someone",
             )
@@ -219,7 +236,7 @@ async fn wrong_password(ctx: Context) -> TestResult {
     }
     // A password that is right is not shown either when something else fails.
     let right = match ctx.kind {
-        Kind::Postgres => "ALTER ROLE someone PASSWORD 'hunter2'",
+        DatabaseKind::Postgres => "ALTER ROLE someone PASSWORD 'hunter2'",
         _ => "SET PASSWORD FOR someone@'%' = PASSWORD('hunter2')",
     };
     if db.execute(right).await.is_err() {
@@ -231,7 +248,7 @@ async fn wrong_password(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn unknown_user(ctx: Context) -> TestResult {
+async fn unknown_user(ctx: TestContext) -> TestResult {
     let error =
         refused(jetbase::run_url(&one(), &ctx.db.url_as("no_such_user", SECRET)), 10 * SECOND)
             .await?;
@@ -242,7 +259,7 @@ async fn unknown_user(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn missing_database(ctx: Context) -> TestResult {
+async fn missing_database(ctx: TestContext) -> TestResult {
     let url = ctx.db.url.replace(&ctx.db.name, "no_such_database");
     for error in [
         refused(jetbase::run_url(&one(), &url), 10 * SECOND).await?,
@@ -256,7 +273,7 @@ async fn missing_database(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn no_database(ctx: Context) -> TestResult {
+async fn no_database(ctx: TestContext) -> TestResult {
     let (url, _) =
         ctx.db.url.split_once(&format!("/{}", ctx.db.name)).ok_or("a URL with a database")?;
     for url in [url.to_owned(), format!("{url}/")] {
@@ -266,7 +283,7 @@ async fn no_database(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn server_down(ctx: Context) -> TestResult {
+async fn server_down(ctx: TestContext) -> TestResult {
     let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
     let url = format!("{}://someone:hunter2@127.0.0.1:{port}/x", ctx.kind.name());
     let run = jetbase::run_url(&one(), &url).wait(Wait::Never);
@@ -287,10 +304,10 @@ async fn server_down(ctx: Context) -> TestResult {
 }
 
 /// A user of the server with rights of its own; `GRANT` is completed with a user.
-async fn user(db: &Database, grants: &[&str]) -> Result<(String, String), Error> {
+async fn user(db: &Database, grants: &[&str]) -> Result<(String, String), TestError> {
     let name = format!("{}_u", db.name);
     let (create, user) = match db.kind {
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             (format!("CREATE USER {name}@'%' IDENTIFIED BY '{SECRET}'"), format!("{name}@'%'"))
         }
         _ => (format!("CREATE ROLE {name} LOGIN PASSWORD '{SECRET}'"), name.clone()),
@@ -303,17 +320,17 @@ async fn user(db: &Database, grants: &[&str]) -> Result<(String, String), Error>
 }
 
 async fn forget(db: &Database, user: &str) -> TestResult {
-    if db.kind == Kind::Postgres {
+    if db.kind == DatabaseKind::Postgres {
         db.execute(&format!("DROP OWNED BY {user}")).await?;
     }
     db.admin(&format!("DROP USER {user}")).await?;
     Ok(())
 }
 
-async fn no_rights(ctx: Context) -> TestResult {
+async fn no_rights(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let grants = match ctx.kind {
-        Kind::Mysql => vec!["GRANT SELECT ON * TO"],
+        DatabaseKind::Mysql => vec!["GRANT SELECT ON * TO"],
         // Before PostgreSQL 15 everybody might make tables.
         _ => vec!["REVOKE CREATE ON SCHEMA public FROM PUBLIC,"],
     };
@@ -327,11 +344,11 @@ async fn no_rights(ctx: Context) -> TestResult {
     forget(db, &user).await
 }
 
-async fn reader(ctx: Context) -> TestResult {
+async fn reader(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let set_of_one = one();
     jetbase::run_url(&set_of_one, &db.url).await?;
-    let grant = if ctx.kind == Kind::Mysql {
+    let grant = if ctx.kind == DatabaseKind::Mysql {
         "GRANT SELECT ON * TO"
     } else {
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO"
@@ -352,7 +369,7 @@ async fn reader(ctx: Context) -> TestResult {
     lock_is_free(db).await?;
 
     // Without the right to read, nobody may think that nothing was applied.
-    let revoke = if ctx.kind == Kind::Mysql {
+    let revoke = if ctx.kind == DatabaseKind::Mysql {
         "REVOKE SELECT ON * FROM"
     } else {
         "REVOKE SELECT ON jetbase_migrations FROM"
@@ -365,7 +382,7 @@ async fn reader(ctx: Context) -> TestResult {
 
 const BROKEN: &str = "CREATE TABLE IF NOT EXISTS b (id INTEGER);\nINSERT INTO b (id) VALUES (1);\n\n  INSERT INTO nowhere\n    (id) VALUES (2);\nINSERT INTO b (id) VALUES (3);\n";
 
-async fn fails_in_the_middle(ctx: Context) -> TestResult {
+async fn fails_in_the_middle(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let last = ("V3__c.sql", "CREATE TABLE c (id INTEGER);\n");
     let error = refused(
@@ -382,7 +399,7 @@ async fn fails_in_the_middle(ctx: Context) -> TestResult {
     );
     assert_eq!(failed.position.map(|it| it.line), Some(4), "{text}");
     // Only PostgreSQL points into a statement that it could read.
-    let column = if ctx.kind == Kind::Postgres { 15 } else { 3 };
+    let column = if ctx.kind == DatabaseKind::Postgres { 15 } else { 3 };
     assert!(
         text.starts_with(&format!("deep/V2__b.sql:4:{column}: statement 3 of 4 failed: ")),
         "{text}"
@@ -394,18 +411,18 @@ async fn fails_in_the_middle(ctx: Context) -> TestResult {
         .ok_or(format!("no snippet: {text}"))?;
     let caret =
         lines.get(shown + 1).and_then(|line| line.find('^')).ok_or(format!("no caret: {text}"))?;
-    let word = if ctx.kind == Kind::Postgres { "nowhere" } else { "INSERT" };
+    let word = if ctx.kind == DatabaseKind::Postgres { "nowhere" } else { "INSERT" };
     assert_eq!(lines[shown].find(word), Some(caret), "{text}");
     assert!(text.contains("nowhere") && !text.contains("at line"), "{text}");
     assert!(text.ends_with("done before that, and kept: V1__a.sql"), "{text}");
     let applied: Vec<_> = error.report().applied.iter().map(|it| it.file.as_str()).collect();
     assert_eq!(applied, ["V1__a.sql"]);
-    let kept = if ctx.kind == Kind::Mysql { Kept::Statements(1) } else { Kept::Nothing };
+    let kept = if ctx.kind == DatabaseKind::Mysql { Kept::Statements(1) } else { Kept::Nothing };
     assert_eq!(failed.kept, kept, "{text}");
 
     let recorded = db.rows("SELECT version FROM jetbase_migrations ORDER BY 1").await?;
     assert_eq!(recorded, [[Some("1".to_owned())]]);
-    if ctx.kind == Kind::Mysql {
+    if ctx.kind == DatabaseKind::Mysql {
         // MySQL commits what makes a table at once, and nothing else of the file.
         assert_eq!(db.value("SELECT count(*) FROM b").await?.as_deref(), Some("0"));
     } else {
@@ -422,7 +439,7 @@ async fn fails_in_the_middle(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn fails_at_once(ctx: Context) -> TestResult {
+async fn fails_at_once(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let broken = set(&[("V1__x.sql", "SELEC 1;\n")]);
     for _ in 0..2 {
@@ -439,7 +456,7 @@ async fn fails_at_once(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn fails_to_roll_back(ctx: Context) -> TestResult {
+async fn fails_to_roll_back(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let broken = (
         "V2__b.sql",
@@ -455,7 +472,7 @@ async fn fails_to_roll_back(ctx: Context) -> TestResult {
     lock_is_free(db).await
 }
 
-async fn fails_at_the_commit(ctx: Context) -> TestResult {
+async fn fails_at_the_commit(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let text = "CREATE TABLE child (a INTEGER REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED);\nINSERT INTO child VALUES (7);\n";
     let error =
@@ -472,7 +489,7 @@ async fn fails_at_the_commit(ctx: Context) -> TestResult {
     lock_is_free(db).await
 }
 
-async fn points_at_the_word(ctx: Context) -> TestResult {
+async fn points_at_the_word(ctx: TestContext) -> TestResult {
     let text = "-- größe: ä\nCREATE TABLE t (body TEXT);\nINSERT INTO t VALUES ('日本', 'x;y');\n";
     let error =
         refused(jetbase::run_url(&set(&[("V1__t.sql", text)]), &ctx.db.url), 30 * SECOND).await?;
@@ -499,7 +516,7 @@ async fn points_at_the_word(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn transaction_control(ctx: Context) -> TestResult {
+async fn transaction_control(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     for text in ["BEGIN;\nSELECT 1;\nCOMMIT;\n", "SELECT 1;\nROLLBACK;\n"] {
         let error =
@@ -514,7 +531,7 @@ async fn transaction_control(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn contradictions(ctx: Context) -> TestResult {
+async fn contradictions(ctx: TestContext) -> TestResult {
     let target = DatabaseUrl(&ctx.db.url);
     let (two, three) = (("V2__b.sql", "SELECT 2;\n"), ("V3__c.sql", "SELECT 3;\n"));
     jetbase::run(&set(&[A, three]), target).await?;
@@ -571,7 +588,7 @@ async fn contradictions(ctx: Context) -> TestResult {
     lock_is_free(&ctx.db).await
 }
 
-async fn odd_texts(ctx: Context) -> TestResult {
+async fn odd_texts(ctx: TestContext) -> TestResult {
     let files = [
         ("V1__it's {a} $1 ? %s :name.sql", "CREATE TABLE t (body VARCHAR(100));\n"),
         (
@@ -604,7 +621,7 @@ async fn odd_texts(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn locked_file(ctx: Context) -> TestResult {
+async fn locked_file(ctx: TestContext) -> TestResult {
     let mut other = SqliteConnection::connect(&ctx.db.url).await?;
     sqlx::raw_sql("CREATE TABLE mine (id INTEGER); BEGIN EXCLUSIVE").execute(&mut other).await?;
     let (set, url) = (one(), ctx.db.url.clone());
@@ -630,7 +647,7 @@ async fn locked_file(ctx: Context) -> TestResult {
 const CANNOT_OPEN: &str =
     "check that the file exists (`?mode=rwc` makes a new one), is no folder, and may be written";
 
-async fn broken_files(ctx: Context) -> TestResult {
+async fn broken_files(ctx: TestContext) -> TestResult {
     let folder = std::path::Path::new(&ctx.db.name).parent().ok_or("a folder")?;
     let garbage = folder.join("garbage.db");
     std::fs::write(
@@ -653,7 +670,7 @@ async fn broken_files(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn read_only_file(ctx: Context) -> TestResult {
+async fn read_only_file(ctx: TestContext) -> TestResult {
     jetbase::run_url(&one(), &ctx.db.url).await?;
     let url = format!("sqlite://{}?mode=ro", ctx.db.name);
     let two = set(&[A, ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n")]);

@@ -16,8 +16,6 @@ mod bad_input;
 mod cli;
 /// The examples run, and say what they should.
 mod examples;
-/// Private servers, databases, the Python tool, and the glue to the test runner.
-mod harness;
 /// Roles that mean harm, and tables that do not keep what is written to them.
 mod hostile;
 /// What runs, files, sessions and callers must not notice of each other.
@@ -43,7 +41,7 @@ mod trips;
 
 use std::process::ExitCode;
 
-use harness::Suite;
+use jetbase_test_harness::Suite;
 
 fn main() -> ExitCode {
     let mut suite = Suite::new();

@@ -1,28 +1,45 @@
 use jetbase::{DatabaseUrl, ErrorKind, Kept, Migrations};
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
+};
 use sqlx::mysql::{MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    let postgres = &[Kind::Postgres][..];
-    let mysql = &[Kind::Mysql][..];
-    let sqlite = &[Kind::Sqlite][..];
-    suite.each("refuses_a_transaction_and_leaves_it_usable", Kind::ALL, nothing, transactions);
-    suite.each("works_in_a_named_schema", Kind::SERVERS, nothing, named_schema);
-    suite.each("names_a_missing_schema", Kind::ALL, nothing, missing_schema);
+    let postgres = &[DatabaseKind::Postgres][..];
+    let mysql = &[DatabaseKind::Mysql][..];
+    let sqlite = &[DatabaseKind::Sqlite][..];
+    suite.each(
+        "refuses_a_transaction_and_leaves_it_usable",
+        DatabaseKind::ALL,
+        nothing,
+        transactions,
+    );
+    suite.each("works_in_a_named_schema", DatabaseKind::SERVERS, nothing, named_schema);
+    suite.each("names_a_missing_schema", DatabaseKind::ALL, nothing, missing_schema);
     suite.each(
         "refuses_a_role_where_there_are_none",
-        &[Kind::Sqlite, Kind::Mysql],
+        &[DatabaseKind::Sqlite, DatabaseKind::Mysql],
         nothing,
         no_roles,
     );
-    suite.each("what_a_file_sets_reaches_nobody_else", Kind::SERVERS, nothing, settings_of_a_file);
-    suite.each("the_settings_of_a_caller_survive", Kind::ALL, nothing, settings_of_a_caller);
+    suite.each(
+        "what_a_file_sets_reaches_nobody_else",
+        DatabaseKind::SERVERS,
+        nothing,
+        settings_of_a_file,
+    );
+    suite.each(
+        "the_settings_of_a_caller_survive",
+        DatabaseKind::ALL,
+        nothing,
+        settings_of_a_caller,
+    );
 
     suite.each("refuses_a_schema_that_appeared_in_front", postgres, nothing, schema_in_front);
     suite.each("refuses_an_empty_search_path", postgres, nothing, empty_search_path);
@@ -52,7 +69,7 @@ const A: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY);\
 const B: (&str, &str) = ("V2__b.sql", "CREATE TABLE b (id INTEGER PRIMARY KEY);\n");
 
 /// The sentence of a refusal that is about the place.
-fn place(result: Result<jetbase::Report, jetbase::Error>) -> Result<String, Error> {
+fn place(result: Result<jetbase::Report, jetbase::Error>) -> Result<String, TestError> {
     match result {
         Ok(report) => Err(format!("it was not refused: {report}").into()),
         Err(error) if matches!(error.kind(), ErrorKind::Place(_)) => Ok(error.to_string()),
@@ -61,7 +78,7 @@ fn place(result: Result<jetbase::Report, jetbase::Error>) -> Result<String, Erro
 }
 
 /// The schemas that have a table of ours.
-async fn schemas(db: &Database) -> Result<Vec<String>, Error> {
+async fn schemas(db: &Database) -> Result<Vec<String>, TestError> {
     let rows = db
         .rows(
             "SELECT DISTINCT table_schema FROM information_schema.tables \
@@ -72,7 +89,7 @@ async fn schemas(db: &Database) -> Result<Vec<String>, Error> {
 }
 
 /// Makes a PostgreSQL role whose name no other test uses.
-async fn role(db: &Database, what: &str, options: &str) -> Result<String, Error> {
+async fn role(db: &Database, what: &str, options: &str) -> Result<String, TestError> {
     let name = format!("{}_{what}", db.name);
     db.admin(&format!("CREATE ROLE {name} {options}")).await?;
     Ok(name)
@@ -105,7 +122,7 @@ macro_rules! transactions {
             sqlx::raw_sql("INSERT INTO mine (id) VALUES (2)").execute(&mut connection).await?;
             assert_eq!(place(jetbase::run($set, &mut connection).await)?, INSIDE, "{round}");
             // Where there is no table yet, PostgreSQL aborts the transaction that asked for it.
-            if round == 1 || $kind != Kind::Postgres {
+            if round == 1 || $kind != DatabaseKind::Postgres {
                 let rows = sqlx::raw_sql("SELECT id FROM mine").fetch_all(&mut connection).await?;
                 assert_eq!(rows.len(), 2, "{round}");
             }
@@ -125,22 +142,22 @@ macro_rules! transactions {
     }};
 }
 
-async fn transactions(ctx: Context) -> TestResult {
+async fn transactions(ctx: TestContext) -> TestResult {
     let set_of_two = set(&[A, B]);
     match ctx.kind {
-        Kind::Postgres => transactions!(&set_of_two, ctx.kind, PgConnection, &ctx.db.url),
-        Kind::Mysql => transactions!(&set_of_two, ctx.kind, MySqlConnection, &ctx.db.url),
-        Kind::Sqlite => transactions!(&set_of_two, ctx.kind, SqliteConnection, &ctx.db.url),
+        DatabaseKind::Postgres => transactions!(&set_of_two, ctx.kind, PgConnection, &ctx.db.url),
+        DatabaseKind::Mysql => transactions!(&set_of_two, ctx.kind, MySqlConnection, &ctx.db.url),
+        DatabaseKind::Sqlite => transactions!(&set_of_two, ctx.kind, SqliteConnection, &ctx.db.url),
     }
     Ok(())
 }
 
-async fn named_schema(ctx: Context) -> TestResult {
+async fn named_schema(ctx: TestContext) -> TestResult {
     let other = match ctx.kind {
-        Kind::Mysql => ctx.another().await?.name,
+        DatabaseKind::Mysql => ctx.another().await?.name,
         _ => "Other \"schema\"".to_owned(),
     };
-    if ctx.kind == Kind::Postgres {
+    if ctx.kind == DatabaseKind::Postgres {
         ctx.db.execute("CREATE SCHEMA \"Other \"\"schema\"\"\"").await?;
     }
     let set = set(&[A, B]);
@@ -149,7 +166,7 @@ async fn named_schema(ctx: Context) -> TestResult {
     let places = "SELECT table_schema FROM information_schema.tables \
                   WHERE table_name IN ('a', 'b', 'jetbase_migrations', 'jetbase_lock') AND table_schema IN ";
     let places = match ctx.kind {
-        Kind::Mysql => format!("{places} ('{}', '{other}')", ctx.db.name),
+        DatabaseKind::Mysql => format!("{places} ('{}', '{other}')", ctx.db.name),
         _ => format!("{places} ('public', '{other}')"),
     };
     let found = ctx.db.rows(&places).await?;
@@ -165,14 +182,14 @@ async fn named_schema(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn no_roles(ctx: Context) -> TestResult {
+async fn no_roles(ctx: TestContext) -> TestResult {
     let text = place(jetbase::run(&set(&[A]), DatabaseUrl(&ctx.db.url)).role("somebody").await)?;
     assert!(text.starts_with("`somebody` cannot be taken as a role"), "{text}");
     assert!(ctx.db.rows("SELECT * FROM a").await.is_err(), "the migration ran all the same");
     Ok(())
 }
 
-async fn missing_schema(ctx: Context) -> TestResult {
+async fn missing_schema(ctx: TestContext) -> TestResult {
     let set = set(&[A]);
     let name = format!("no_such_{}", std::process::id());
     let error = jetbase::run(&set, DatabaseUrl(&ctx.db.url))
@@ -182,9 +199,9 @@ async fn missing_schema(ctx: Context) -> TestResult {
     let text = error.to_string();
     assert!(text.contains(&name), "{text}");
     let cure = match ctx.kind {
-        Kind::Postgres => "create the schema first; jetbase makes tables, not schemas",
-        Kind::Mysql => "create the database first; jetbase makes tables, not databases",
-        Kind::Sqlite => "SQLite",
+        DatabaseKind::Postgres => "create the schema first; jetbase makes tables, not schemas",
+        DatabaseKind::Mysql => "create the database first; jetbase makes tables, not databases",
+        DatabaseKind::Sqlite => "SQLite",
     };
     assert!(text.contains(cure), "{text}");
     assert!(ctx.db.rows("SELECT * FROM a").await.is_err(), "the migration ran all the same");
@@ -195,7 +212,7 @@ async fn missing_schema(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn schema_in_front(ctx: Context) -> TestResult {
+async fn schema_in_front(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let user = role(db, "user", "LOGIN PASSWORD 'x'").await?;
     db.execute(&format!("GRANT ALL ON SCHEMA public TO {user}")).await?;
@@ -226,7 +243,7 @@ async fn schema_in_front(ctx: Context) -> TestResult {
     forget(db, &[&user]).await
 }
 
-async fn empty_search_path(ctx: Context) -> TestResult {
+async fn empty_search_path(ctx: TestContext) -> TestResult {
     ctx.db.execute(&format!("ALTER DATABASE {} SET search_path = nowhere", ctx.db.name)).await?;
     let text = place(jetbase::run(&set(&[A]), DatabaseUrl(&ctx.db.url)).await)?;
     assert!(text.starts_with("no schema of the search path (nowhere) exists"), "{text}");
@@ -238,7 +255,7 @@ async fn empty_search_path(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn role_of_the_pool(ctx: Context) -> TestResult {
+async fn role_of_the_pool(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let owner = role(db, "owner", "NOLOGIN").await?;
     db.execute(&format!("CREATE SCHEMA app AUTHORIZATION {owner}")).await?;
@@ -268,7 +285,7 @@ async fn role_of_the_pool(ctx: Context) -> TestResult {
     forget(db, &[&owner]).await
 }
 
-async fn named_role(ctx: Context) -> TestResult {
+async fn named_role(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let owner = role(db, "owner", "NOLOGIN").await?;
     db.execute(&format!("GRANT ALL ON SCHEMA public TO {owner}")).await?;
@@ -280,7 +297,7 @@ async fn named_role(ctx: Context) -> TestResult {
     forget(db, &[&owner]).await
 }
 
-async fn role_refused(ctx: Context) -> TestResult {
+async fn role_refused(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let owner = role(db, "owner", "NOLOGIN").await?;
     let user = role(db, "user", "LOGIN PASSWORD 'x'").await?;
@@ -309,7 +326,7 @@ async fn role_refused(ctx: Context) -> TestResult {
     forget(db, &[&user, &owner]).await
 }
 
-async fn hidden_rows(ctx: Context) -> TestResult {
+async fn hidden_rows(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let owner = role(db, "owner", "LOGIN PASSWORD 'x'").await?;
     let reader = role(db, "reader", "LOGIN PASSWORD 'x'").await?;
@@ -338,7 +355,7 @@ async fn hidden_rows(ctx: Context) -> TestResult {
     forget(db, &[&reader, &owner]).await
 }
 
-async fn settings_of_a_role(ctx: Context) -> TestResult {
+async fn settings_of_a_role(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let user = role(db, "user", "LOGIN PASSWORD 'x'").await?;
     db.execute(&format!("GRANT ALL ON SCHEMA public TO {user}")).await?;
@@ -401,7 +418,7 @@ const SHOWN: &str = "current_user::text || ' ' || session_user || ' ' || current
                      current_setting('check_function_bodies') || ' ' || current_setting('xmloption') || ' ' || \
                      current_setting('default_tablespace') || ' ' || current_setting('client_min_messages')";
 
-async fn dump(ctx: Context) -> TestResult {
+async fn dump(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let other = role(db, "other", "NOLOGIN").await?;
     let mine = role(db, "mine", "NOLOGIN").await?;
@@ -500,7 +517,7 @@ async fn dump(ctx: Context) -> TestResult {
     forget(&ctx.db, &[&other, &mine]).await
 }
 
-async fn conforming(ctx: Context) -> TestResult {
+async fn conforming(ctx: TestContext) -> TestResult {
     ctx.db
         .execute(&format!("ALTER DATABASE {} SET standard_conforming_strings = off", ctx.db.name))
         .await?;
@@ -511,10 +528,10 @@ async fn conforming(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn settings_of_a_file(ctx: Context) -> TestResult {
+async fn settings_of_a_file(ctx: TestContext) -> TestResult {
     let other = ctx.another().await?.name;
     let (sets, shown) = match ctx.kind {
-        Kind::Mysql => (
+        DatabaseKind::Mysql => (
             format!(
                 "USE {other};\nSET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES';\nSET time_zone = '+05:00';\n\
                  SET foreign_key_checks = 0;\nSET unique_checks = 0;\nSET SESSION sql_safe_updates = 1;\n\
@@ -557,9 +574,9 @@ async fn settings_of_a_file(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn settings_of_a_caller(ctx: Context) -> TestResult {
+async fn settings_of_a_caller(ctx: TestContext) -> TestResult {
     match ctx.kind {
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             let other = ctx.another().await?.name;
             let text = format!(
                 "CREATE TABLE t (id INTEGER);\nUSE {other};\nSET sql_mode = '', time_zone = '+07:00', foreign_key_checks = 0;\nSET NAMES latin1;\n"
@@ -583,7 +600,7 @@ async fn settings_of_a_caller(ctx: Context) -> TestResult {
             let after: String = sqlx::query_scalar(look).fetch_one(&mut connection).await?;
             assert_eq!(after, before);
         }
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             let mut connection = PgConnection::connect(&ctx.db.url).await?;
             sqlx::raw_sql("SET statement_timeout = '77s'; SET lock_timeout = '33s'; SET idle_session_timeout = '44min'; SET application_name = 'mine'")
                 .execute(&mut connection)
@@ -606,7 +623,7 @@ async fn settings_of_a_caller(ctx: Context) -> TestResult {
                 sqlx::query_scalar::<_, String>(look).fetch_one(&mut connection).await?
             );
         }
-        Kind::Sqlite => {
+        DatabaseKind::Sqlite => {
             for on in [true, false] {
                 let options: SqliteConnectOptions = ctx.db.url.parse()?;
                 let options =
@@ -634,7 +651,7 @@ async fn settings_of_a_caller(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn sql_mode(ctx: Context) -> TestResult {
+async fn sql_mode(ctx: TestContext) -> TestResult {
     let mode = "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES";
     ctx.db.admin(&format!("SET GLOBAL sql_mode = '{mode}'")).await?;
     let server = ctx.db.value("SELECT @@GLOBAL.sql_mode").await?.ok_or("no mode")?;
@@ -658,7 +675,7 @@ async fn sql_mode(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn sql_mode_of_the_caller(ctx: Context) -> TestResult {
+async fn sql_mode_of_the_caller(ctx: TestContext) -> TestResult {
     // The caller reads `"` as quotes of names, the server's default does not: files run under the latter.
     let text = "CREATE TABLE t (body VARCHAR(100));\nINSERT INTO t VALUES (\"it\\\"s; one\");\nINSERT INTO t VALUES ('C:\\\\');\n";
     let mut connection = MySqlConnection::connect(&ctx.db.url).await?;
@@ -693,7 +710,7 @@ const REBUILD: (&str, &str) = (
      DROP TABLE parent;\nALTER TABLE parent_new RENAME TO parent;\n",
 );
 
-async fn rebuild(ctx: Context) -> TestResult {
+async fn rebuild(ctx: TestContext) -> TestResult {
     let set = set(&[FAMILY, REBUILD]);
     let count = "SELECT count(*) FROM child JOIN parent ON parent.id = child.parent";
     // sqlx turns foreign keys on; they are on again behind the run.
@@ -724,7 +741,7 @@ async fn rebuild(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn orphans(ctx: Context) -> TestResult {
+async fn orphans(ctx: TestContext) -> TestResult {
     let bad =
         ("V2__bad.sql", "INSERT INTO parent (id) VALUES (3);\nDELETE FROM parent WHERE id = 2;\n");
     let pool = SqlitePool::connect(&ctx.db.url).await?;
@@ -754,7 +771,7 @@ async fn orphans(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn old_orphans(ctx: Context) -> TestResult {
+async fn old_orphans(ctx: TestContext) -> TestResult {
     jetbase::run(&set(&[FAMILY]), DatabaseUrl(&ctx.db.url)).await?;
     ctx.db.execute("PRAGMA foreign_keys = OFF; DELETE FROM parent WHERE id = 1").await?;
     let harmless = ("V2__harmless.sql", "INSERT INTO parent (id) VALUES (7);\n");
@@ -770,7 +787,7 @@ async fn old_orphans(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn memory(_ctx: Context) -> TestResult {
+async fn memory(_ctx: TestContext) -> TestResult {
     let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await?;
     let first: Migrations = set(&[FAMILY]);
     assert_eq!(jetbase::run(&first, &pool).await?.applied.len(), 1);

@@ -6,13 +6,15 @@ use jetbase::{
     Action, DatabaseUrl, ErrorKind, Event, Folder, Migrations, Options, Readiness, Reading, Repeat,
     Report, Wait,
 };
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, PythonProject, Suite, TestContext, TestError, TestResult,
+    TextRows,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection, MySqlConnection, PgConnection};
 
-use crate::harness::{Context, Database, Error, Kind, Needs, Project, Rows, Suite, TestResult};
-
 pub(crate) fn register(suite: &mut Suite) {
-    let all = Kind::ALL;
+    let all = DatabaseKind::ALL;
     let python = Needs::PYTHON;
     suite.each("python_finds_our_work_up_to_date", all, python, python_has_nothing_to_do);
     suite.each("python_answers_from_what_we_wrote", all, python, python_answers);
@@ -35,7 +37,12 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("both_tools_make_equal_tables_and_rows", all, python, equal_places);
     suite.each("python_sees_the_latest_of_fast_migrations", all, python, fast_migrations);
     suite.each("stamps_go_on_behind_one_from_the_future", all, python, future_stamp);
-    suite.each("both_tools_stamp_in_the_zone_of_the_database", &[Kind::Postgres], python, zones);
+    suite.each(
+        "both_tools_stamp_in_the_zone_of_the_database",
+        &[DatabaseKind::Postgres],
+        python,
+        zones,
+    );
     suite.each("texts_that_both_execute_differently_share_a_checksum", all, python, multi_line);
     suite.each("python_cannot_record_a_version_twice_in_our_tables", all, python, recorded_once);
 }
@@ -52,19 +59,19 @@ const V3: (&str, &str) =
     ("V3__make_c.sql", "CREATE TABLE c (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE c;\n");
 
 /// What a folder holds now, as a set.
-fn set_of(project: &Project) -> Result<Migrations, Error> {
+fn set_of(project: &PythonProject) -> Result<Migrations, TestError> {
     let folder = Folder::read(&project.migrations());
     assert_eq!(folder.findings, [], "the folder has findings");
     Ok(Migrations::load(folder.files, Options::default()))
 }
 
 /// Applies what a folder holds now, with our tool.
-async fn ours(project: &Project, db: &Database) -> Result<Report, Error> {
+async fn ours(project: &PythonProject, db: &Database) -> Result<Report, TestError> {
     Ok(jetbase::run(&set_of(project)?, DatabaseUrl(&db.url)).await?)
 }
 
 /// Applies what a folder holds now, with the Python tool; returns the files it names.
-async fn theirs(project: &Project, db: &Database) -> Result<Vec<String>, Error> {
+async fn theirs(project: &PythonProject, db: &Database) -> Result<Vec<String>, TestError> {
     let output = project.python(db, &["upgrade"]).await?.succeeded()?;
     let named =
         |line: &str| line.strip_prefix("Migration applied successfully: ").map(str::to_owned);
@@ -77,21 +84,21 @@ fn files(report: &Report) -> Vec<&str> {
     report.applied.iter().map(|it| it.file.as_str()).collect()
 }
 
-/// Rows with `NULL` as such, for short comparisons.
-fn texts(rows: &Rows) -> Vec<Vec<&str>> {
+/// TextRows with `NULL` as such, for short comparisons.
+fn texts(rows: &TextRows) -> Vec<Vec<&str>> {
     rows.iter().map(|row| row.iter().map(|it| it.as_deref().unwrap_or("NULL")).collect()).collect()
 }
 
-async fn count(db: &Database, from: &str) -> Result<String, Error> {
+async fn count(db: &Database, from: &str) -> Result<String, TestError> {
     Ok(db.value(&format!("SELECT count(*) FROM {from}")).await?.unwrap_or_default())
 }
 
-async fn history(db: &Database) -> Result<Rows, Error> {
+async fn history(db: &Database) -> Result<TextRows, TestError> {
     db.rows("SELECT * FROM jetbase_migrations ORDER BY order_executed").await
 }
 
-async fn python_has_nothing_to_do(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V1_1, V2])?;
+async fn python_has_nothing_to_do(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V1_1, V2])?;
     let report = ours(&project, &ctx.db).await?;
     assert_eq!(files(&report), ["V1__make_a.sql", "V1_1__fill_a.sql", "V2__make_b.sql"]);
     let before = history(&ctx.db).await?;
@@ -105,8 +112,8 @@ async fn python_has_nothing_to_do(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn python_answers(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V1_1, V2, ("ROC__none.sql", "SELECT 1;\n")])?;
+async fn python_answers(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V1_1, V2, ("ROC__none.sql", "SELECT 1;\n")])?;
     ours(&project, &ctx.db).await?;
     for (words, answer) in [
         (
@@ -141,8 +148,8 @@ async fn python_answers(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn we_have_nothing_to_do(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V1_1, V2])?;
+async fn we_have_nothing_to_do(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V1_1, V2])?;
     assert_eq!(theirs(&project, &ctx.db).await?.len(), 3);
     let before = history(&ctx.db).await?;
     let set = set_of(&project)?;
@@ -173,8 +180,8 @@ async fn we_have_nothing_to_do(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn python_rolls_back(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V1_1, V2])?;
+async fn python_rolls_back(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V1_1, V2])?;
     ours(&project, &ctx.db).await?;
     let output = project.python(&ctx.db, &["rollback", "-c", "2"]).await?.succeeded()?;
     for file in ["V2__make_b.sql", "V1_1__fill_a.sql"] {
@@ -190,8 +197,8 @@ async fn python_rolls_back(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn we_roll_back(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V1_1, V2])?;
+async fn we_roll_back(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V1_1, V2])?;
     theirs(&project, &ctx.db).await?;
     let set = set_of(&project)?;
     let report = jetbase::rollback(&set, DatabaseUrl(&ctx.db.url)).count(2).await?;
@@ -210,7 +217,7 @@ async fn we_roll_back(ctx: Context) -> TestResult {
 }
 
 /// How often each repeatable ran.
-async fn ran(db: &Database) -> Result<BTreeMap<String, String>, Error> {
+async fn ran(db: &Database) -> Result<BTreeMap<String, String>, TestError> {
     let rows = db.rows("SELECT what, count(*) FROM log GROUP BY what").await?;
     Ok(rows
         .into_iter()
@@ -222,9 +229,9 @@ fn times(counts: &[(&str, &str)]) -> BTreeMap<String, String> {
     counts.iter().map(|(what, times)| ((*what).to_owned(), (*times).to_owned())).collect()
 }
 
-async fn repeatables(ctx: Context) -> TestResult {
+async fn repeatables(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
-    let project = Project::with(&[
+    let project = PythonProject::with(&[
         ("V1__log.sql", "CREATE TABLE log (what VARCHAR(20) NOT NULL);\n"),
         ("views/RA__always.sql", "INSERT INTO log (what) VALUES ('ra');\n"),
         ("ROC__change.sql", "INSERT INTO log (what) VALUES ('one');\n"),
@@ -264,8 +271,8 @@ async fn repeatables(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn drift(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V2])?;
+async fn drift(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V2])?;
     ours(&project, &ctx.db).await?;
     project.write(V1.0, "CREATE TABLE a (id BIGINT NOT NULL);\n")?;
     let error = ours(&project, &ctx.db).await.expect_err("V1 was edited").to_string();
@@ -289,16 +296,16 @@ async fn drift(ctx: Context) -> TestResult {
 }
 
 /// A listener that stops a run when an event comes, until the test lets it go on.
-struct Halt {
+struct EventPause {
     reached: tokio::sync::mpsc::UnboundedReceiver<()>,
     go_on: mpsc::Sender<()>,
 }
 
-impl Halt {
+impl EventPause {
     /// The halt, and the listener for `on_event`.
     fn at(
         matches: impl Fn(&Event) -> bool + Send + 'static,
-    ) -> (Halt, impl FnMut(&Event) + Send + 'static) {
+    ) -> (EventPause, impl FnMut(&Event) + Send + 'static) {
         let (tell, reached) = tokio::sync::mpsc::unbounded_channel();
         let (go_on, wait) = mpsc::channel();
         let listen = move |event: &Event| {
@@ -308,7 +315,7 @@ impl Halt {
                 let _ = tokio::task::block_in_place(|| wait.recv());
             }
         };
-        (Halt { reached, go_on }, listen)
+        (EventPause { reached, go_on }, listen)
     }
 
     async fn reached(&mut self) -> TestResult {
@@ -322,10 +329,11 @@ impl Halt {
 
 const HELD: &str = "Migration lock is already held by another process.";
 
-async fn lock_between_files(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V1_1, V2])?;
+async fn lock_between_files(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V1_1, V2])?;
     let set = set_of(&project)?;
-    let (mut halt, listen) = Halt::at(|event| matches!(event, Event::Started { number: 2, .. }));
+    let (mut halt, listen) =
+        EventPause::at(|event| matches!(event, Event::Started { number: 2, .. }));
     let (url, inner) = (ctx.db.url.clone(), set.clone());
     let run = tokio::spawn(async move { jetbase::run_url(&inner, &url).on_event(listen).await });
     halt.reached().await?;
@@ -370,21 +378,21 @@ enum Hold {
 }
 
 impl Endless {
-    async fn new(db: &Database) -> Result<Endless, Error> {
+    async fn new(db: &Database) -> Result<Endless, TestError> {
         let (sql, hold) = match db.kind {
-            Kind::Postgres => {
+            DatabaseKind::Postgres => {
                 let mut connection = PgConnection::connect(&db.url).await?;
                 sqlx::raw_sql("SELECT pg_advisory_lock(4711)").execute(&mut connection).await?;
                 ("SELECT pg_advisory_xact_lock(4711)", Hold::Postgres(connection))
             }
-            Kind::Mysql => {
+            DatabaseKind::Mysql => {
                 // The server's locks are for all databases: the name has to be the test's own.
                 let mut connection = MySqlConnection::connect(&db.url).await?;
                 let sql = "SELECT GET_LOCK(CONCAT('endless ', DATABASE()), 60)";
                 sqlx::raw_sql(sql).execute(&mut connection).await?;
                 (sql, Hold::Mysql(connection))
             }
-            Kind::Sqlite => {
+            DatabaseKind::Sqlite => {
                 let (go_on, wait) = mpsc::channel::<()>();
                 let wait = Arc::new(std::sync::Mutex::new(wait));
                 let options: SqliteConnectOptions = db.url.parse()?;
@@ -443,11 +451,11 @@ async fn until(db: &Database, sql: &str) -> TestResult {
     }
 }
 
-async fn lock_inside_a_file(ctx: Context) -> TestResult {
+async fn lock_inside_a_file(ctx: TestContext) -> TestResult {
     let endless = Endless::new(&ctx.db).await?;
     let text =
         format!("-- jetbase: lock_timeout=60s\nINSERT INTO a (id) VALUES (7);\n{};\n", endless.sql);
-    let project = Project::with(&[V1, ("V2__long.sql", &text)])?;
+    let project = PythonProject::with(&[V1, ("V2__long.sql", &text)])?;
     let set = set_of(&project)?;
     let run = endless.start(&set, &ctx.db);
     until(&ctx.db, "SELECT count(*) FROM jetbase_migrations").await?;
@@ -457,8 +465,8 @@ async fn lock_inside_a_file(ctx: Context) -> TestResult {
     let output = project.python(&ctx.db, &["upgrade"]).await?.failed()?;
     match ctx.kind {
         // A file's transaction has the database for itself: the Python tool gives up after 5 s.
-        Kind::Sqlite => assert!(output.contains("database is locked"), "{output:?}"),
-        Kind::Postgres | Kind::Mysql => {
+        DatabaseKind::Sqlite => assert!(output.contains("database is locked"), "{output:?}"),
+        DatabaseKind::Postgres | DatabaseKind::Mysql => {
             assert!(output.contains(HELD), "{output:?}");
             assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
         }
@@ -478,8 +486,8 @@ async fn lock_inside_a_file(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn never_robbed(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1])?;
+async fn never_robbed(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1])?;
     theirs(&project, &ctx.db).await?;
     project.write(V2.0, V2.1)?;
     let set = set_of(&project)?;
@@ -520,22 +528,22 @@ async fn never_robbed(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn waits_for_python(ctx: Context) -> TestResult {
+async fn waits_for_python(ctx: TestContext) -> TestResult {
     let slow = match ctx.kind {
-        Kind::Postgres => "SELECT pg_sleep(3);\n",
-        Kind::Mysql => "SELECT SLEEP(3);\n",
-        Kind::Sqlite => {
+        DatabaseKind::Postgres => "SELECT pg_sleep(3);\n",
+        DatabaseKind::Mysql => "SELECT SLEEP(3);\n",
+        DatabaseKind::Sqlite => {
             "SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000000) SELECT i FROM n);\n"
         }
     };
     let text = format!("{slow}INSERT INTO a (id) VALUES (5);\n");
-    let project = Project::with(&[V1])?;
+    let project = PythonProject::with(&[V1])?;
     ours(&project, &ctx.db).await?;
     project.write("V2__slow.sql", &text)?;
     let set = set_of(&project)?;
     let (python, ours) = tokio::join!(theirs(&project, &ctx.db), async {
         until(&ctx.db, "SELECT CASE WHEN is_locked THEN 1 ELSE 0 END FROM jetbase_lock").await?;
-        Ok::<_, Error>(jetbase::run(&set, DatabaseUrl(&ctx.db.url)).await?)
+        Ok::<_, TestError>(jetbase::run(&set, DatabaseUrl(&ctx.db.url)).await?)
     });
     assert_eq!(python?, ["V2__slow.sql"]);
     let ours = ours?;
@@ -546,10 +554,10 @@ async fn waits_for_python(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn python_takes_over(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V1_1, V2, V3])?;
+async fn python_takes_over(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V1_1, V2, V3])?;
     let set = set_of(&project)?;
-    let (mut halt, listen) = Halt::at(
+    let (mut halt, listen) = EventPause::at(
         |event| matches!(event, Event::Finished { file, .. } if file == "V1_1__fill_a.sql"),
     );
     let (url, inner) = (ctx.db.url.clone(), set.clone());
@@ -579,9 +587,9 @@ async fn python_takes_over(ctx: Context) -> TestResult {
 }
 
 /// What a database says about the two tables, apart from our index.
-async fn definitions(db: &Database) -> Result<Rows, Error> {
+async fn definitions(db: &Database) -> Result<TextRows, TestError> {
     match db.kind {
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             db.rows(
                 "SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length, \
                  datetime_precision, is_nullable, column_default, is_identity, identity_generation \
@@ -595,7 +603,7 @@ async fn definitions(db: &Database) -> Result<Rows, Error> {
             )
             .await
         }
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             // `DATABASE()` differs between the two, so it is not among the columns.
             db.rows(
                 "SELECT table_name, column_name, ordinal_position, column_type, is_nullable, column_default, extra, \
@@ -610,7 +618,7 @@ async fn definitions(db: &Database) -> Result<Rows, Error> {
             )
             .await
         }
-        Kind::Sqlite => {
+        DatabaseKind::Sqlite => {
             let mut rows = db.rows("PRAGMA table_info(jetbase_migrations)").await?;
             rows.append(&mut db.rows("PRAGMA table_info(jetbase_lock)").await?);
             rows.append(
@@ -627,8 +635,8 @@ async fn definitions(db: &Database) -> Result<Rows, Error> {
     }
 }
 
-async fn equal_places(ctx: Context) -> TestResult {
-    let project = Project::with(&[
+async fn equal_places(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[
         (
             "V01__zero_one.sql",
             "CREATE TABLE a (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE a;\n",
@@ -659,13 +667,13 @@ async fn equal_places(ctx: Context) -> TestResult {
     let stamps = (ctx.db.value(stamp).await?, other.value(stamp).await?);
     let (Some(ours), Some(theirs)) = (&stamps.0, &stamps.1) else { return Err("no stamps".into()) };
     assert_eq!(ours.get(..10), theirs.get(..10));
-    let length = if ctx.kind == Kind::Sqlite { 23 } else { 20 };
+    let length = if ctx.kind == DatabaseKind::Sqlite { 23 } else { 20 };
     assert!(ours.len() >= length && theirs.len() >= length, "{stamps:?}");
     Ok(())
 }
 
-async fn fast_migrations(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1])?;
+async fn fast_migrations(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1])?;
     for number in 2..=40 {
         project.write(
             &format!("V{number}__fast.sql"),
@@ -691,8 +699,8 @@ async fn fast_migrations(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn future_stamp(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V1_1])?;
+async fn future_stamp(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V1_1])?;
     ours(&project, &ctx.db).await?;
     // A clock that went wrong, or a row of another zone.
     ctx.db.execute("UPDATE jetbase_migrations SET applied_at = '2037-06-01 12:00:00.000' WHERE version = '1.1'").await?;
@@ -705,12 +713,12 @@ async fn future_stamp(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn zones(ctx: Context) -> TestResult {
+async fn zones(ctx: TestContext) -> TestResult {
     for zone in ["Asia/Tokyo", "America/New_York"] {
         for ours_first in [true, false] {
             let db = ctx.another().await?;
             db.execute(&format!("ALTER DATABASE {} SET timezone = '{zone}'", db.name)).await?;
-            let project = Project::new()?;
+            let project = PythonProject::new()?;
             let mut turn = ours_first;
             for (number, (name, text)) in [V1, V2, V3].into_iter().enumerate() {
                 project.write(name, text)?;
@@ -738,8 +746,8 @@ async fn zones(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn multi_line(ctx: Context) -> TestResult {
-    let project = Project::with(&[(
+async fn multi_line(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[(
         "V1__text.sql",
         "CREATE TABLE t (body VARCHAR(100));\nINSERT INTO t (body) VALUES ('one\n   two\n\n-- three\nfour');\n",
     )])?;
@@ -758,8 +766,8 @@ async fn multi_line(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn recorded_once(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1])?;
+async fn recorded_once(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1])?;
     ours(&project, &ctx.db).await?;
     let again = "INSERT INTO jetbase_migrations (version, description, filename, migration_type, checksum) \
                  SELECT version, description, filename, migration_type, checksum FROM jetbase_migrations";
@@ -774,9 +782,9 @@ async fn recorded_once(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn colon(ctx: Context) -> TestResult {
+async fn colon(ctx: TestContext) -> TestResult {
     let text = "CREATE TABLE t (body VARCHAR(40));\nINSERT INTO t (body) VALUES ('{\"a\"\\:1} \\:name');\n";
-    let project = Project::with(&[("V1__t.sql", text)])?;
+    let project = PythonProject::with(&[("V1__t.sql", text)])?;
     let folder = Folder::read(&project.migrations());
     let options = Options { reading: Reading::Python, ..Options::default() };
     jetbase::run(&Migrations::load(folder.files, options), DatabaseUrl(&ctx.db.url)).await?;
