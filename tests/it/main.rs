@@ -23,7 +23,7 @@ mod isolation;
 /// Who holds the lock, and what happens to those who do not.
 mod lock;
 /// Roles, schemas, settings: where a run works, and what it leaves behind.
-mod place;
+mod namespace;
 /// The real Python tool on the same database.
 mod python;
 /// Servers that are starting, or full.
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     tool_hostile::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);
-    place::register(&mut suite);
+    namespace::register(&mut suite);
     bad_input::register(&mut suite);
     isolation::register(&mut suite);
     hostile::register(&mut suite);
