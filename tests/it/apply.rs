@@ -2,11 +2,10 @@ use jetbase::{
     Action, Ahead, DatabaseUrl, ErrorKind, Folder, Kept, Migrations, Options, Problem, Repeat,
     Report, SkipReason, Validation, Version,
 };
-
-use crate::harness::{Context, Kind, Needs, Project, Suite, TestResult};
+use jetbase_test_harness::{DatabaseKind, Needs, PythonProject, Suite, TestContext, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let all = Kind::ALL;
+    let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
     suite.each("applies_what_is_pending_once", all, nothing, applies_once);
     suite.each("stops_at_a_version_or_a_count", all, nothing, stops_early);
@@ -18,8 +17,8 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("cuts_routines_and_triggers", all, nothing, routines);
     suite.each("starts_on_a_newer_database_and_executes_nothing", all, nothing, ahead);
     suite.each("leaves_a_newer_view_alone", all, nothing, superseded);
-    suite.each("refuses_to_publish_its_tables", &[Kind::Postgres], nothing, published);
-    suite.each("names_a_sequence_that_is_behind", &[Kind::Postgres], nothing, sequence);
+    suite.each("refuses_to_publish_its_tables", &[DatabaseKind::Postgres], nothing, published);
+    suite.each("names_a_sequence_that_is_behind", &[DatabaseKind::Postgres], nothing, sequence);
     suite.each("tells_two_sets_apart", all, nothing, two_sets);
     suite.each("notices_edits_holes_and_late_files", all, nothing, drift);
     suite.each("runs_statements_outside_a_transaction", all, nothing, transaction_off);
@@ -29,7 +28,7 @@ pub(crate) fn register(suite: &mut Suite) {
 
 /// A set made of these files.
 pub(crate) fn set(files: &[(&str, &str)]) -> Migrations {
-    let project = Project::with(files).expect("a project");
+    let project = PythonProject::with(files).expect("a project");
     let folder = Folder::read(&project.migrations());
     assert_eq!(folder.findings, [], "the folder has findings");
     Migrations::load(folder.files, Options::default())
@@ -50,7 +49,7 @@ fn version(text: &str) -> Version {
     Version::parse(text).expect("a version")
 }
 
-async fn applies_once(ctx: Context) -> TestResult {
+async fn applies_once(ctx: TestContext) -> TestResult {
     let set = set(&[V1, V2, V3]);
     let report = jetbase::run(&set, DatabaseUrl(&ctx.db.url)).await?;
     assert_eq!(files(&report), ["V1__a.sql", "V2__b.sql", "V3__c.sql"]);
@@ -68,7 +67,7 @@ async fn applies_once(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn stops_early(ctx: Context) -> TestResult {
+async fn stops_early(ctx: TestContext) -> TestResult {
     let set = set(&[V1, V2, V3]);
     let target = DatabaseUrl(&ctx.db.url);
     assert_eq!(files(&jetbase::run(&set, target).count(1).await?), ["V1__a.sql"]);
@@ -80,7 +79,7 @@ async fn stops_early(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn rolls_back(ctx: Context) -> TestResult {
+async fn rolls_back(ctx: TestContext) -> TestResult {
     let set = set(&[V1, V2, V3]);
     let target = DatabaseUrl(&ctx.db.url);
     jetbase::run(&set, target).await?;
@@ -110,7 +109,7 @@ async fn rolls_back(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn refuses_rollback(ctx: Context) -> TestResult {
+async fn refuses_rollback(ctx: TestContext) -> TestResult {
     let set = set(&[
         V1,
         ("V2__x.sql", "INSERT INTO a (id) VALUES (2);\n"),
@@ -130,7 +129,7 @@ async fn refuses_rollback(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn repeatables(ctx: Context) -> TestResult {
+async fn repeatables(ctx: TestContext) -> TestResult {
     let insert = |text: &str| format!("INSERT INTO log (what) VALUES ('{text}');\n");
     let log = ("V1__log.sql", "CREATE TABLE log (what VARCHAR(20));\n");
     let (always, change) = (insert("always"), insert("change"));
@@ -161,7 +160,7 @@ async fn repeatables(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn dry_run(ctx: Context) -> TestResult {
+async fn dry_run(ctx: TestContext) -> TestResult {
     let set = set(&[V1, V2]);
     let report = jetbase::run(&set, DatabaseUrl(&ctx.db.url)).dry_run().await?;
     assert_eq!(report.planned.len(), 2);
@@ -173,7 +172,7 @@ async fn dry_run(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn own_text(ctx: Context) -> TestResult {
+async fn own_text(ctx: TestContext) -> TestResult {
     let text = "CREATE TABLE t (id INTEGER PRIMARY KEY, body VARCHAR(200));\nINSERT INTO t (id, body) VALUES (1, 'one;\n  -- two\n\n:three {\"a\":1} it''s');  -- and ;\nINSERT INTO t (id, body) VALUES (2, 'x'); INSERT INTO t (id, body) VALUES (3, '/* y */');\n";
     jetbase::run(&set(&[("V1__t.sql", text)]), DatabaseUrl(&ctx.db.url)).await?;
     let body = ctx.db.value("SELECT body FROM t WHERE id = 1").await?;
@@ -182,17 +181,17 @@ async fn own_text(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn routines(ctx: Context) -> TestResult {
+async fn routines(ctx: TestContext) -> TestResult {
     let base =
         "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER);\nCREATE TABLE seen (n INTEGER);\n";
     let body = match ctx.kind {
-        Kind::Sqlite => {
+        DatabaseKind::Sqlite => {
             "CREATE TRIGGER tr AFTER INSERT ON t BEGIN\n  INSERT INTO seen VALUES (CASE WHEN new.n > 0 THEN new.n ELSE 0 END);\n  SELECT 1;\nEND;\n"
         }
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             "CREATE FUNCTION f() RETURNS trigger AS $fn$\nBEGIN\n  INSERT INTO seen VALUES (NEW.n); -- it's\n  RETURN NEW;\nEND;\n$fn$ LANGUAGE plpgsql;\nCREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();\nCREATE FUNCTION g(x INT) RETURNS INT LANGUAGE sql BEGIN ATOMIC\n  SELECT 1;\n  SELECT CASE WHEN x > 0 THEN x ELSE 0 END;\nEND;\n"
         }
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             "DELIMITER //\nCREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW\nBEGIN\n  IF NEW.n > 0 THEN\n    INSERT INTO seen VALUES (NEW.n);\n  END IF;\nEND//\nDELIMITER ;\nCREATE PROCEDURE p()\nBEGIN\n  SELECT 1;\n  SELECT 2;\nEND;\n"
         }
     };
@@ -202,7 +201,7 @@ async fn routines(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn ahead(ctx: Context) -> TestResult {
+async fn ahead(ctx: TestContext) -> TestResult {
     let target = DatabaseUrl(&ctx.db.url);
     let always = (
         "RA__log.sql",
@@ -228,7 +227,7 @@ async fn ahead(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn two_sets(ctx: Context) -> TestResult {
+async fn two_sets(ctx: TestContext) -> TestResult {
     let target = DatabaseUrl(&ctx.db.url);
     jetbase::run(&set(&[V1]), target).await?;
     let other = set(&[("V1__orders.sql", "CREATE TABLE orders (id INTEGER);\n")]);
@@ -242,7 +241,7 @@ async fn two_sets(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn drift(ctx: Context) -> TestResult {
+async fn drift(ctx: TestContext) -> TestResult {
     let target = DatabaseUrl(&ctx.db.url);
     jetbase::run(&set(&[V1, V3]), target).await?;
     let edited = ("V1__a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY, x INTEGER);\n");
@@ -268,11 +267,11 @@ async fn drift(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn transaction_off(ctx: Context) -> TestResult {
+async fn transaction_off(ctx: TestContext) -> TestResult {
     let statement = match ctx.kind {
-        Kind::Sqlite => "VACUUM;\n",
-        Kind::Postgres => "CREATE INDEX CONCURRENTLY a_id ON a (id);\nVACUUM a;\n",
-        Kind::Mysql => "OPTIMIZE TABLE a;\n",
+        DatabaseKind::Sqlite => "VACUUM;\n",
+        DatabaseKind::Postgres => "CREATE INDEX CONCURRENTLY a_id ON a (id);\nVACUUM a;\n",
+        DatabaseKind::Mysql => "OPTIMIZE TABLE a;\n",
     };
     let text = format!(
         "-- jetbase: transaction=off\nINSERT INTO a (id) VALUES (5);\n{statement}INSERT INTO a (id) VALUES (6);\n"
@@ -291,7 +290,7 @@ async fn transaction_off(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn questions(ctx: Context) -> TestResult {
+async fn questions(ctx: TestContext) -> TestResult {
     let set = set(&[V1, V2]);
     let target = DatabaseUrl(&ctx.db.url);
     let status = jetbase::status(&set, target).await?;
@@ -310,7 +309,7 @@ async fn questions(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn stamps(ctx: Context) -> TestResult {
+async fn stamps(ctx: TestContext) -> TestResult {
     let many: Vec<_> = (1..=20).map(|n| (format!("V{n}__x.sql"), "SELECT 1;\n")).collect();
     let many: Vec<_> = many.iter().map(|(name, text)| (name.as_str(), *text)).collect();
     jetbase::run(&set(&many), DatabaseUrl(&ctx.db.url)).await?;
@@ -325,7 +324,7 @@ async fn stamps(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn superseded(ctx: Context) -> TestResult {
+async fn superseded(ctx: TestContext) -> TestResult {
     let target = DatabaseUrl(&ctx.db.url);
     let base = ("V1__t.sql", "CREATE TABLE t (id INTEGER, old INTEGER);\n");
     let view = |column: &str| {
@@ -348,7 +347,7 @@ async fn superseded(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn published(ctx: Context) -> TestResult {
+async fn published(ctx: TestContext) -> TestResult {
     let set = set(&[V1]);
     ctx.db.execute("CREATE PUBLICATION everything FOR ALL TABLES").await?;
     let error = jetbase::run_url(&set, &ctx.db.url).await.expect_err("published");
@@ -361,7 +360,7 @@ async fn published(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn sequence(ctx: Context) -> TestResult {
+async fn sequence(ctx: TestContext) -> TestResult {
     jetbase::run_url(&set(&[V1, V2]), &ctx.db.url).await?;
     ctx.db
         .execute("ALTER TABLE jetbase_migrations ALTER COLUMN order_executed RESTART WITH 1")

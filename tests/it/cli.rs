@@ -1,11 +1,10 @@
 use jetbase::DatabaseUrl;
-
-use crate::harness::{Context, Kind, Needs, Suite, TestResult};
+use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.each(
         "commands_work_inside_the_programs_own_binary",
-        Kind::ALL,
+        DatabaseKind::ALL,
         Needs::NOTHING,
         own_binary,
     );
@@ -15,7 +14,7 @@ jetbase::embed! {
     mod sample = "migrations"
 }
 
-async fn own_binary(ctx: Context) -> TestResult {
+async fn own_binary(ctx: TestContext) -> TestResult {
     let cli = sample::cli();
     let program = || jetbase::clap::Command::new("app").subcommand(cli.command());
     let done = format!("{:?}", std::process::ExitCode::SUCCESS);

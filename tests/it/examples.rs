@@ -1,23 +1,23 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::harness::{Context, Error, Kind, Needs, Suite, TestResult};
+use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestError, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.once("quickstart_runs_twice", Needs::NOTHING, quickstart);
     suite.once("rollback_runs", Needs::NOTHING, rollback);
     suite.once("a_wrong_variable_is_an_error", Needs::NOTHING, wrong_variables);
-    suite.each("servers_example_runs", Kind::SERVERS, Needs::NOTHING, server);
+    suite.each("servers_example_runs", DatabaseKind::SERVERS, Needs::NOTHING, server);
 }
 
 /// The example's program, which cargo builds beside this one.
-fn example(name: &str) -> Result<PathBuf, Error> {
+fn example(name: &str) -> Result<PathBuf, TestError> {
     let tests = std::env::current_exe()?;
     let folder = tests.ancestors().nth(2).ok_or("a folder of build results")?;
     Ok(folder.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION))
 }
 
-fn run(name: &str, folder: &Path, url: &str) -> Result<String, Error> {
+fn run(name: &str, folder: &Path, url: &str) -> Result<String, TestError> {
     let Output { status, stdout, stderr } =
         Command::new(example(name)?).current_dir(folder).env("DATABASE_URL", url).output()?;
     let (stdout, stderr) = (String::from_utf8(stdout)?, String::from_utf8(stderr)?);
@@ -58,8 +58,8 @@ async fn rollback() -> TestResult {
     Ok(())
 }
 
-async fn server(ctx: Context) -> TestResult {
-    let name = if ctx.kind == Kind::Postgres { "postgres" } else { "mysql" };
+async fn server(ctx: TestContext) -> TestResult {
+    let name = if ctx.kind == DatabaseKind::Postgres { "postgres" } else { "mysql" };
     let folder = tempfile::tempdir()?;
     let first = run(name, folder.path(), &ctx.db.url)?;
     assert!(first.starts_with("applied 4 migrations in "), "{first}");

@@ -3,19 +3,31 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use jetbase::{DatabaseUrl, ErrorKind, Event, Kept, Migrations, Report, Wait};
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
+};
 use tokio::task::JoinHandle;
 
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let all = Kind::ALL;
+    let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
     suite.each("waits_no_longer_than_allowed", all, nothing, gives_up);
     suite.each("goes_on_when_the_lock_comes_free", all, nothing, waits);
     suite.each("stops_when_the_lock_is_taken_away", all, nothing, loses);
-    suite.each("refuses_a_file_that_gives_the_lock_away", Kind::SERVERS, nothing, gives_away);
-    suite.each("a_statement_that_stays_is_recorded_in_the_end", &[Kind::Mysql], nothing, insists);
+    suite.each(
+        "refuses_a_file_that_gives_the_lock_away",
+        DatabaseKind::SERVERS,
+        nothing,
+        gives_away,
+    );
+    suite.each(
+        "a_statement_that_stays_is_recorded_in_the_end",
+        &[DatabaseKind::Mysql],
+        nothing,
+        insists,
+    );
     suite.each("takes_over_from_the_dead", all, nothing, recovers);
     suite.each("frees_what_the_dead_left_with_nothing_to_do", all, nothing, tidies);
     suite.each("sees_a_living_holder", all, nothing, sees_the_living);
@@ -55,7 +67,7 @@ const PYTHON: &str = "UPDATE jetbase_lock SET is_locked = TRUE, locked_at = CURR
 const FREE: &str =
     "UPDATE jetbase_lock SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1";
 
-async fn gives_up(ctx: Context) -> TestResult {
+async fn gives_up(ctx: TestContext) -> TestResult {
     let target = DatabaseUrl(&ctx.db.url);
     jetbase::run(&set(&[("V0__first.sql", "SELECT 1;\n")]), target).await?;
     ctx.db.execute(PYTHON).await?;
@@ -84,7 +96,7 @@ async fn gives_up(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn waits(ctx: Context) -> TestResult {
+async fn waits(ctx: TestContext) -> TestResult {
     let target = DatabaseUrl(&ctx.db.url);
     jetbase::run(&set(&[]), target).await?;
     jetbase::run(&set(&[("V0__first.sql", "SELECT 1;\n")]), target).await?;
@@ -102,11 +114,11 @@ async fn waits(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn loses(ctx: Context) -> TestResult {
+async fn loses(ctx: TestContext) -> TestResult {
     let sleep = match ctx.kind {
-        Kind::Sqlite => "SELECT 1;\n",
-        Kind::Postgres => "SELECT pg_sleep(0.5);\n",
-        Kind::Mysql => "DO SLEEP(0.5);\n",
+        DatabaseKind::Sqlite => "SELECT 1;\n",
+        DatabaseKind::Postgres => "SELECT pg_sleep(0.5);\n",
+        DatabaseKind::Mysql => "DO SLEEP(0.5);\n",
     };
     let insert = "CREATE TABLE b (id INTEGER);\n";
     let set = set(&[
@@ -137,7 +149,7 @@ async fn loses(ctx: Context) -> TestResult {
 }
 
 /// Leaves a row behind as a run of ours that was killed: its id is taken from a real run.
-async fn leave_behind(ctx: &Context) -> Result<String, crate::harness::Error> {
+async fn leave_behind(ctx: &TestContext) -> Result<String, jetbase_test_harness::TestError> {
     let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
     let (db, note) = (ctx.db.clone(), std::sync::Arc::clone(&seen));
     let run = jetbase::run_url(&one(), &ctx.db.url).on_event(move |event| {
@@ -153,7 +165,7 @@ async fn leave_behind(ctx: &Context) -> Result<String, crate::harness::Error> {
 }
 
 /// What commits by itself is done; its row is tried again when somebody stands in the way.
-async fn insists(ctx: Context) -> TestResult {
+async fn insists(ctx: TestContext) -> TestResult {
     let text = "-- jetbase: lock_timeout=1s\nCREATE TABLE a (id INTEGER);\nINSERT INTO a VALUES (1);\n\
                 CREATE TABLE b (id INTEGER);\nINSERT INTO b VALUES (2);\n";
     let set = set(&[("V1__a.sql", text)]);
@@ -185,9 +197,9 @@ async fn insists(ctx: Context) -> TestResult {
 }
 
 /// A file that gives back all locks of its session is not recorded, and told what it does.
-async fn gives_away(ctx: Context) -> TestResult {
+async fn gives_away(ctx: TestContext) -> TestResult {
     let gives = match ctx.kind {
-        Kind::Postgres => "SELECT 1 FROM (SELECT pg_advisory_unlock_all()) AS gone;\n",
+        DatabaseKind::Postgres => "SELECT 1 FROM (SELECT pg_advisory_unlock_all()) AS gone;\n",
         _ => "DO RELEASE_ALL_LOCKS();\n",
     };
     let files = [("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"), ("V2__gives.sql", gives)];
@@ -205,7 +217,7 @@ async fn gives_away(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn recovers(ctx: Context) -> TestResult {
+async fn recovers(ctx: TestContext) -> TestResult {
     let id = leave_behind(&ctx).await?;
     let more = set(&[
         ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
@@ -219,7 +231,7 @@ async fn recovers(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn tidies(ctx: Context) -> TestResult {
+async fn tidies(ctx: TestContext) -> TestResult {
     let id = leave_behind(&ctx).await?;
     let report = jetbase::run_url(&one(), &ctx.db.url).wait(Wait::Never).await?;
     assert!(report.is_up_to_date());
@@ -236,15 +248,15 @@ async fn tidies(ctx: Context) -> TestResult {
 async fn in_the_middle(
     db: &Database,
     seconds: u32,
-) -> Result<(Migrations, JoinHandle<Result<Report, jetbase::Error>>), Error> {
+) -> Result<(Migrations, JoinHandle<Result<Report, jetbase::Error>>), TestError> {
     let slow = match db.kind {
-        Kind::Sqlite => format!(
+        DatabaseKind::Sqlite => format!(
             "CREATE TABLE slow AS WITH RECURSIVE n(i) AS \
              (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT max(i) AS i FROM n;\n",
             seconds * 2_000_000
         ),
-        Kind::Postgres => format!("SELECT pg_sleep({seconds});\n"),
-        Kind::Mysql => format!("DO SLEEP({seconds});\n"),
+        DatabaseKind::Postgres => format!("SELECT pg_sleep({seconds});\n"),
+        DatabaseKind::Mysql => format!("DO SLEEP({seconds});\n"),
     };
     let set = set(&[("V1__slow.sql", &slow)]);
     let (tell, told) = tokio::sync::oneshot::channel();
@@ -261,13 +273,13 @@ async fn in_the_middle(
 }
 
 /// A file in work holds the row, but on MySQL, where the fence behind it stops the run.
-async fn forces(ctx: Context) -> TestResult {
+async fn forces(ctx: TestContext) -> TestResult {
     let (set, run) = in_the_middle(&ctx.db, 6).await?;
     let began = Instant::now();
     let unlocked = jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).force().await;
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     let end = run.await?;
-    if ctx.kind == Kind::Mysql {
+    if ctx.kind == DatabaseKind::Mysql {
         assert!(unlocked?.holder.is_some());
         let error = end.expect_err("lost");
         assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error}");
@@ -280,11 +292,11 @@ async fn forces(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn sees_the_living(ctx: Context) -> TestResult {
+async fn sees_the_living(ctx: TestContext) -> TestResult {
     let (set, run) = in_the_middle(&ctx.db, 2).await?;
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).await?;
     assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
-    if ctx.kind == Kind::Postgres {
+    if ctx.kind == DatabaseKind::Postgres {
         let holder = status.holder.as_deref().unwrap_or_default();
         assert!(holder.contains(", jetbase V1__slow.sql 1/1, active"), "{status}");
     }
@@ -297,7 +309,7 @@ async fn sees_the_living(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn storm(ctx: Context) -> TestResult {
+async fn storm(ctx: TestContext) -> TestResult {
     let set = set(&[
         ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
         ("V2__b.sql", "INSERT INTO a (id) VALUES (1);\n"),
@@ -318,7 +330,7 @@ async fn storm(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn frees(ctx: Context) -> TestResult {
+async fn frees(ctx: TestContext) -> TestResult {
     let broken = set(&[
         ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
         (
@@ -339,7 +351,7 @@ async fn frees(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn missing_row(ctx: Context) -> TestResult {
+async fn missing_row(ctx: TestContext) -> TestResult {
     jetbase::run_url(&one(), &ctx.db.url).await?;
     ctx.db.execute("DELETE FROM jetbase_lock").await?;
     let more = set(&[

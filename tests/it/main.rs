@@ -16,8 +16,6 @@ mod bad_input;
 mod cli;
 /// The examples run, and say what they should.
 mod examples;
-/// Private servers, databases, the Python tool, and the glue to the test runner.
-mod harness;
 /// Roles that mean harm, and tables that do not keep what is written to them.
 mod hostile;
 /// What runs, files, sessions and callers must not notice of each other.
@@ -25,7 +23,7 @@ mod isolation;
 /// Who holds the lock, and what happens to those who do not.
 mod lock;
 /// Roles, schemas, settings: where a run works, and what it leaves behind.
-mod place;
+mod namespace;
 /// The real Python tool on the same database.
 mod python;
 /// Servers that are starting, or full.
@@ -43,7 +41,7 @@ mod trips;
 
 use std::process::ExitCode;
 
-use harness::Suite;
+use jetbase_test_harness::Suite;
 
 fn main() -> ExitCode {
     let mut suite = Suite::new();
@@ -58,7 +56,7 @@ fn main() -> ExitCode {
     tool_hostile::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);
-    place::register(&mut suite);
+    namespace::register(&mut suite);
     bad_input::register(&mut suite);
     isolation::register(&mut suite);
     hostile::register(&mut suite);

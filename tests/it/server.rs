@@ -2,17 +2,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jetbase::{ErrorKind, Event, Migrations, Run, Wait};
+use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestError, TestResult};
 use sqlx::Connection;
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use tokio::task::JoinHandle;
 
 use crate::apply::set;
-use crate::harness::{Context, Error, Kind, Needs, Suite, TestResult};
-use crate::trips::Relay;
+use crate::trips::RoundTripCounter;
 
 pub(crate) fn register(suite: &mut Suite) {
-    let servers = Kind::SERVERS;
+    let servers = DatabaseKind::SERVERS;
     suite.each("waits_for_a_server_that_starts", servers, Needs::NOTHING, starting);
     suite.each("waits_for_a_connection_to_come_free", servers, Needs::NOTHING, full);
 }
@@ -33,7 +33,7 @@ fn listened(run: Run<'_>) -> (Run<'_>, Arc<Mutex<Vec<String>>>) {
     (run, heard)
 }
 
-async fn starting(ctx: Context) -> TestResult {
+async fn starting(ctx: TestContext) -> TestResult {
     let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
     let (before, rest) = ctx.db.url.split_once("127.0.0.1:").ok_or("a server on loopback")?;
     let (_, path) = rest.split_once('/').ok_or("a URL with a path")?;
@@ -41,7 +41,7 @@ async fn starting(ctx: Context) -> TestResult {
     let (run, heard) = listened(jetbase::run_url(&one(), &format!("{before}{address}/{path}")));
     let starts = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        Relay::at(&address, &ctx.db.url).await
+        RoundTripCounter::at(&address, &ctx.db.url).await
     };
     let (report, relay) = tokio::join!(run.into_future(), starts);
     relay?;
@@ -53,11 +53,11 @@ async fn starting(ctx: Context) -> TestResult {
 }
 
 /// A user with one connection, which somebody else has for a while: pools that have none wait for it.
-async fn full(ctx: Context) -> TestResult {
+async fn full(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let name = format!("{}_few", db.name);
     match ctx.kind {
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             db.admin(&format!("CREATE ROLE {name} LOGIN CONNECTION LIMIT 1")).await?;
             db.execute(&format!("GRANT ALL ON SCHEMA public TO {name}")).await?;
         }
@@ -82,7 +82,7 @@ async fn full(ctx: Context) -> TestResult {
     let taken = take(ctx.kind, &url, tight).await?;
     // A pool that connects when it is asked to.
     let (postgres, mysql);
-    let run = if ctx.kind == Kind::Postgres {
+    let run = if ctx.kind == DatabaseKind::Postgres {
         postgres = PgPoolOptions::new().connect_lazy(&url)?;
         jetbase::rollback(&set, &postgres)
     } else {
@@ -96,10 +96,14 @@ async fn full(ctx: Context) -> TestResult {
 
 /// Takes the user's only connection, for a while; the server may need a moment to see that the
 /// connection before has ended.
-async fn take(kind: Kind, url: &str, length: Duration) -> Result<JoinHandle<()>, Error> {
+async fn take(
+    kind: DatabaseKind,
+    url: &str,
+    length: Duration,
+) -> Result<JoinHandle<()>, TestError> {
     for _ in 0..50 {
         let taken = match kind {
-            Kind::Postgres => sqlx::PgConnection::connect(url)
+            DatabaseKind::Postgres => sqlx::PgConnection::connect(url)
                 .await
                 .map(|taken| tokio::spawn(hold(taken, length))),
             _ => sqlx::MySqlConnection::connect(url)

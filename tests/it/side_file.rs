@@ -1,9 +1,9 @@
 use std::path::{Path, PathBuf};
 
-use crate::harness::{Kind, Needs, Suite};
+use jetbase_test_harness::{DatabaseKind, Needs, Suite};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let (sqlite, nothing) = (&[Kind::Sqlite], Needs::NOTHING);
+    let (sqlite, nothing) = (&[DatabaseKind::Sqlite], Needs::NOTHING);
     #[cfg(unix)]
     {
         suite.each("a_symbolic_link_names_the_same_side_file", sqlite, nothing, unix::linked);
@@ -31,7 +31,7 @@ mod unix {
 
     use super::*;
     use crate::apply::set;
-    use crate::harness::{Context, Error, TestResult};
+    use jetbase_test_harness::{TestContext, TestError, TestResult};
 
     fn two() -> Migrations {
         set(&[
@@ -44,7 +44,7 @@ mod unix {
         format!("sqlite://{}?mode=rwc", database.display())
     }
 
-    pub(super) async fn linked(ctx: Context) -> TestResult {
+    pub(super) async fn linked(ctx: TestContext) -> TestResult {
         jetbase::run(&set(&[]), DatabaseUrl(&ctx.db.url)).await?;
         let link = Path::new(&ctx.db.name).with_file_name("link.db");
         symlink(&ctx.db.name, &link)?;
@@ -67,7 +67,7 @@ mod unix {
     }
 
     /// Between two files nothing but the row and the proof of life keeps others out.
-    pub(super) async fn second_name(ctx: Context) -> TestResult {
+    pub(super) async fn second_name(ctx: TestContext) -> TestResult {
         jetbase::run(&set(&[]), DatabaseUrl(&ctx.db.url)).await?;
         let link = Path::new(&ctx.db.name).with_file_name("second.db");
         let answer = Arc::new(Mutex::new(None));
@@ -88,10 +88,10 @@ mod unix {
         Ok(())
     }
 
-    type Plant = fn(&Path) -> Result<(), Error>;
+    type PlantedFile = fn(&Path) -> Result<(), TestError>;
 
     /// What a stranger can leave under the name of the side file.
-    fn plants() -> Vec<(&'static str, Plant)> {
+    fn plants() -> Vec<(&'static str, PlantedFile)> {
         vec![
             ("is a symbolic link", |side| Ok(symlink("/dev/zero", side)?)),
             ("is a named pipe", |side| {
@@ -105,7 +105,7 @@ mod unix {
         ]
     }
 
-    pub(super) async fn planted(ctx: Context) -> TestResult {
+    pub(super) async fn planted(ctx: TestContext) -> TestResult {
         jetbase::run(&set(&[("V0__first.sql", "SELECT 1;\n")]), DatabaseUrl(&ctx.db.url)).await?;
         let side = beside(&ctx.db.name);
         let root = fs::metadata(&ctx.db.name)?.uid() == 0;

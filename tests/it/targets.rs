@@ -2,18 +2,23 @@ use std::sync::{Arc, Mutex};
 
 use jetbase::sqlx::{self, Connection};
 use jetbase::{Event, Migrations};
+use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 use crate::apply::set;
-use crate::harness::{Context, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    suite.each("works_on_a_pool_in_a_task", Kind::ALL, Needs::NOTHING, pool_in_a_task);
-    suite.each("works_on_a_connection", Kind::ALL, Needs::NOTHING, connection);
-    suite.each("hears_what_happens", Kind::ALL, Needs::NOTHING, events);
-    suite.each("finishes_the_file_in_work_when_dropped", Kind::ALL, Needs::NOTHING, dropped);
+    suite.each("works_on_a_pool_in_a_task", DatabaseKind::ALL, Needs::NOTHING, pool_in_a_task);
+    suite.each("works_on_a_connection", DatabaseKind::ALL, Needs::NOTHING, connection);
+    suite.each("hears_what_happens", DatabaseKind::ALL, Needs::NOTHING, events);
+    suite.each(
+        "finishes_the_file_in_work_when_dropped",
+        DatabaseKind::ALL,
+        Needs::NOTHING,
+        dropped,
+    );
     suite.each(
         "dropped_at_any_moment_runs_nothing_twice",
-        Kind::ALL,
+        DatabaseKind::ALL,
         Needs::NOTHING,
         dropped_anywhere,
     );
@@ -27,19 +32,19 @@ fn two() -> Migrations {
     ])
 }
 
-async fn pool_in_a_task(ctx: Context) -> TestResult {
+async fn pool_in_a_task(ctx: TestContext) -> TestResult {
     let set = two();
     let url = ctx.db.url.clone();
     let report = match ctx.kind {
-        Kind::Sqlite => {
+        DatabaseKind::Sqlite => {
             let pool = sqlx::SqlitePool::connect(&url).await?;
             tokio::spawn(async move { jetbase::run(&set, &pool).await }).await??
         }
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             let pool = sqlx::PgPool::connect(&url).await?;
             tokio::spawn(async move { jetbase::run(&set, &pool).await }).await??
         }
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             let pool = sqlx::MySqlPool::connect(&url).await?;
             tokio::spawn(async move { jetbase::run(&set, &pool).await }).await??
         }
@@ -48,17 +53,17 @@ async fn pool_in_a_task(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn connection(ctx: Context) -> TestResult {
+async fn connection(ctx: TestContext) -> TestResult {
     let set = two();
     match ctx.kind {
-        Kind::Sqlite => {
+        DatabaseKind::Sqlite => {
             let mut connection = sqlx::SqliteConnection::connect(&ctx.db.url).await?;
             assert_eq!(jetbase::run(&set, &mut connection).await?.applied.len(), 2);
             let on: i64 =
                 sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(&mut connection).await?;
             assert_eq!(on, 1, "foreign keys stayed off");
         }
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             let mut connection = sqlx::PgConnection::connect(&ctx.db.url).await?;
             sqlx::raw_sql("SET statement_timeout = '123s'").execute(&mut connection).await?;
             assert_eq!(jetbase::run(&set, &mut connection).await?.applied.len(), 2);
@@ -66,7 +71,7 @@ async fn connection(ctx: Context) -> TestResult {
                 sqlx::query_scalar("SHOW statement_timeout").fetch_one(&mut connection).await?;
             assert_eq!(timeout, "123s", "the caller's setting is gone");
         }
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             let mut connection = sqlx::MySqlConnection::connect(&ctx.db.url).await?;
             assert_eq!(jetbase::run(&set, &mut connection).await?.applied.len(), 2);
             let zone: String =
@@ -77,7 +82,7 @@ async fn connection(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn events(ctx: Context) -> TestResult {
+async fn events(ctx: TestContext) -> TestResult {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ear = Arc::clone(&heard);
     let run = jetbase::run_url(&two(), &ctx.db.url).on_event(move |event| {
@@ -106,13 +111,13 @@ async fn events(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn dropped(ctx: Context) -> TestResult {
+async fn dropped(ctx: TestContext) -> TestResult {
     let slow = match ctx.kind {
-        Kind::Sqlite => {
+        DatabaseKind::Sqlite => {
             "CREATE TABLE slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) AS i FROM n;\n"
         }
-        Kind::Postgres => "SELECT pg_sleep(1);\n",
-        Kind::Mysql => "DO SLEEP(1);\n",
+        DatabaseKind::Postgres => "SELECT pg_sleep(1);\n",
+        DatabaseKind::Mysql => "DO SLEEP(1);\n",
     };
     let set = set(&[("V1__slow.sql", slow), ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n")]);
     let started = Arc::new(tokio::sync::Notify::new());
@@ -158,7 +163,7 @@ async fn drop_after<F: Future>(polls: usize, future: F) -> bool {
     .await
 }
 
-async fn dropped_anywhere(ctx: Context) -> TestResult {
+async fn dropped_anywhere(ctx: TestContext) -> TestResult {
     let set = set(&[
         // On MySQL a table stays when the program dies before it is recorded: that is the honest limit.
         ("V1__a.sql", "CREATE TABLE IF NOT EXISTS a (id INTEGER);\n-- rollback\nDROP TABLE a;\n"),
@@ -192,26 +197,26 @@ async fn dropped_anywhere(ctx: Context) -> TestResult {
 }
 
 async fn once_dropped(
-    ctx: &Context,
+    ctx: &TestContext,
     set: &Migrations,
     polls: usize,
     borrowed: bool,
-) -> Result<bool, crate::harness::Error> {
+) -> Result<bool, jetbase_test_harness::TestError> {
     let url = ctx.db.url.as_str();
     if !borrowed {
         return Ok(drop_after(polls, jetbase::run_url(set, url).into_future()).await);
     }
     // The connection goes with the future: nobody may use what was left in the middle of a message.
     Ok(match ctx.kind {
-        Kind::Sqlite => {
+        DatabaseKind::Sqlite => {
             let mut connection = sqlx::SqliteConnection::connect(url).await?;
             drop_after(polls, jetbase::run(set, &mut connection).into_future()).await
         }
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             let mut connection = sqlx::PgConnection::connect(url).await?;
             drop_after(polls, jetbase::run(set, &mut connection).into_future()).await
         }
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             let mut connection = sqlx::MySqlConnection::connect(url).await?;
             drop_after(polls, jetbase::run(set, &mut connection).into_future()).await
         }

@@ -1,15 +1,16 @@
 use std::process::Stdio;
 
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, PythonProject, Suite, TestContext, TestError, TestResult,
+};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::harness::{Context, Database, Error, Kind, Needs, Project, Suite, TestResult};
-
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("tool_migrates_and_answers", Kind::ALL, nothing, migrates);
-    suite.each("tool_ends_with_the_documented_codes", Kind::ALL, nothing, codes);
-    suite.each("tool_speaks_like_the_python_tool", Kind::ALL, Needs::PYTHON, speaks);
+    suite.each("tool_migrates_and_answers", DatabaseKind::ALL, nothing, migrates);
+    suite.each("tool_ends_with_the_documented_codes", DatabaseKind::ALL, nothing, codes);
+    suite.each("tool_speaks_like_the_python_tool", DatabaseKind::ALL, Needs::PYTHON, speaks);
     suite.once("tool_inspects_files_without_a_database", nothing, inspects);
     suite.once("tool_prints_findings_like_a_compiler", nothing, findings);
 }
@@ -22,7 +23,7 @@ struct Said {
 }
 
 impl Said {
-    fn json(&self) -> Result<Value, Error> {
+    fn json(&self) -> Result<Value, TestError> {
         Ok(serde_json::from_str(&self.stdout)
             .map_err(|error| format!("{error}: {}{}", self.stdout, self.stderr))?)
     }
@@ -38,7 +39,7 @@ impl Said {
     }
 }
 
-async fn tool(project: &Project, url: &str, words: &[&str]) -> Result<Said, Error> {
+async fn tool(project: &PythonProject, url: &str, words: &[&str]) -> Result<Said, TestError> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jetbase"));
     for name in std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("JETBASE_")) {
         command.env_remove(name);
@@ -63,8 +64,8 @@ const V1: (&str, &str) =
 const V2: (&str, &str) =
     ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n\n-- rollback\nDROP TABLE b;\n");
 
-async fn migrates(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V2])?;
+async fn migrates(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V2])?;
     let url = ctx.db.url.as_str();
     let status = tool(&project, url, &["status", "--json"]).await?.json()?;
     assert_eq!(status["pending"].as_array().map(Vec::len), Some(2), "{status}");
@@ -98,8 +99,8 @@ async fn migrates(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn codes(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1])?;
+async fn codes(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1])?;
     let url = ctx.db.url.as_str();
     assert_eq!(tool(&project, url, &["check"]).await?.code, Some(10));
     assert_eq!(tool(&project, url, &["upgrade", "-c", "0"]).await?.code, Some(2));
@@ -149,8 +150,8 @@ async fn lock_as_python(db: &Database) -> TestResult {
     db.execute(sql).await
 }
 
-async fn speaks(ctx: Context) -> TestResult {
-    let project = Project::with(&[V1, V2])?;
+async fn speaks(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V2])?;
     let other = ctx.another().await?;
     // Left out: what the Python tool does on SQLite before there is a lock table, which is to crash.
     for words in [
@@ -176,7 +177,7 @@ async fn speaks(ctx: Context) -> TestResult {
 }
 
 async fn inspects() -> TestResult {
-    let project = Project::with(&[V1, ("broken.sql", "SELECT 1\n")])?;
+    let project = PythonProject::with(&[V1, ("broken.sql", "SELECT 1\n")])?;
     let said =
         tool(&project, "", &["inspect", "--json", "migrations/V1__a.sql", "migrations/broken.sql"])
             .await?;
@@ -202,7 +203,7 @@ async fn inspects() -> TestResult {
 
 async fn findings() -> TestResult {
     let project =
-        Project::with(&[("V1__a.sql", "CREATE TABLE a (id INTEGER)\n"), ("v2_b.sql", "")])?;
+        PythonProject::with(&[("V1__a.sql", "CREATE TABLE a (id INTEGER)\n"), ("v2_b.sql", "")])?;
     let said = tool(&project, "sqlite://never-made.db", &["upgrade"]).await?;
     assert_eq!(said.code, Some(1), "{}", said.stderr);
     assert!(said.stderr.contains("rename it, for example to `V2__b.sql`"), "{}", said.stderr);

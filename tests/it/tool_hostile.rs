@@ -1,10 +1,9 @@
 use std::fs::File;
 use std::process::Stdio;
 
+use jetbase_test_harness::{Needs, PythonProject, Suite, TestError, TestResult};
 use serde_json::Value;
 use tokio::process::Command;
-
-use crate::harness::{Error, Needs, Project, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
@@ -24,7 +23,7 @@ const V1: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
 const HERE: &str = "sqlite://here.db";
 
 /// The tool in a project, with nothing of ours in its environment.
-fn tool(project: &Project, words: &[&str]) -> Command {
+fn tool(project: &PythonProject, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jetbase"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("JETBASE_") || name == "DATABASE_URL" {
@@ -37,14 +36,14 @@ fn tool(project: &Project, words: &[&str]) -> Command {
 }
 
 /// The exit code and all that was printed.
-async fn said(mut command: Command) -> Result<(Option<i32>, String, String), Error> {
+async fn said(mut command: Command) -> Result<(Option<i32>, String, String), TestError> {
     let output = command.spawn()?.wait_with_output().await?;
     let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
     Ok((output.status.code(), stdout, stderr))
 }
 
 async fn hides() -> TestResult {
-    let project = Project::with(&[V1])?;
+    let project = PythonProject::with(&[V1])?;
     for password in [
         "my secret",
         "se'cret",
@@ -91,7 +90,7 @@ async fn hides() -> TestResult {
 }
 
 async fn hides_parts() -> TestResult {
-    let project = Project::with(&[V1])?;
+    let project = PythonProject::with(&[V1])?;
     for words in [
         ["status", "postgres://u:hidden", "hidden@h/db"],
         ["--dir=postgres://u:my", "status", "hidden@h/db"],
@@ -107,7 +106,7 @@ async fn hides_parts() -> TestResult {
 }
 
 async fn hides_variables() -> TestResult {
-    let project = Project::with(&[V1])?;
+    let project = PythonProject::with(&[V1])?;
     let url = "postgres://u:se cret@h/db";
     let mut command = tool(&project, &["inspect", url]);
     command.env("DATABASE_URL", url);
@@ -120,7 +119,7 @@ async fn hides_variables() -> TestResult {
 /// Every command whose result goes to standard output.
 #[cfg(target_os = "linux")]
 async fn full() -> TestResult {
-    let project = Project::with(&[V1])?;
+    let project = PythonProject::with(&[V1])?;
     for words in [
         &["status", "--database-url", HERE][..],
         &["status", "--database-url", HERE, "--json"],
@@ -153,7 +152,7 @@ async fn full() -> TestResult {
 
 /// What a command has done stays its answer, whoever listens.
 async fn gone() -> TestResult {
-    let project = Project::with(&[V1])?;
+    let project = PythonProject::with(&[V1])?;
     for (words, code) in [
         (&["status", "--database-url", HERE][..], 0),
         (&["check", "--database-url", HERE], 10),
@@ -170,7 +169,7 @@ async fn gone() -> TestResult {
 }
 
 async fn inspects_all() -> TestResult {
-    let project = Project::with(&[V1])?;
+    let project = PythonProject::with(&[V1])?;
     let words = ["inspect", "--json", "none.sql", "migrations/V1__a.sql", "migrations"];
     let (code, stdout, stderr) = said(tool(&project, &words)).await?;
     assert_eq!((code, stderr.as_str()), (Some(1), ""));
@@ -194,7 +193,7 @@ async fn inspects_all() -> TestResult {
 }
 
 async fn refuses() -> TestResult {
-    let project = Project::with(&[V1])?;
+    let project = PythonProject::with(&[V1])?;
     for command in ["status", "upgrade", "rollback", "check", "fix", "unlock", "lock-status"] {
         for (name, value, told) in [
             ("JETBASE_WAIT", "5x", "JETBASE_WAIT: write a number and a unit: `500ms`"),
@@ -234,7 +233,7 @@ async fn refuses() -> TestResult {
 async fn refuses_bytes() -> TestResult {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
-    let project = Project::with(&[V1])?;
+    let project = PythonProject::with(&[V1])?;
     for name in ["JETBASE_WAIT", "JETBASE_POSTGRES_SCHEMA", "JETBASE_DATABASE_URL"] {
         let mut command = tool(&project, &["status", "--database-url", HERE]);
         command.env(name, OsStr::from_bytes(b"\xff5s"));

@@ -2,29 +2,46 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jetbase::sqlx::{self, Connection};
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    suite.each("asks_once_when_nothing_is_pending", Kind::SERVERS, Needs::NOTHING, nothing_pending);
-    suite.each("sends_one_message_a_migration", &[Kind::Postgres], Needs::NOTHING, one_message);
+    suite.each(
+        "asks_once_when_nothing_is_pending",
+        DatabaseKind::SERVERS,
+        Needs::NOTHING,
+        nothing_pending,
+    );
+    suite.each(
+        "sends_one_message_a_migration",
+        &[DatabaseKind::Postgres],
+        Needs::NOTHING,
+        one_message,
+    );
 }
 
 /// A relay that counts how often the server answers: one count is one round trip.
-pub(crate) struct Relay {
+pub(crate) struct RoundTripCounter {
     pub(crate) url: String,
     trips: Arc<AtomicUsize>,
 }
 
-impl Relay {
-    pub(crate) async fn start(url: &str) -> Result<Relay, crate::harness::Error> {
-        Relay::at("127.0.0.1:0", url).await
+impl RoundTripCounter {
+    pub(crate) async fn start(
+        url: &str,
+    ) -> Result<RoundTripCounter, jetbase_test_harness::TestError> {
+        RoundTripCounter::at("127.0.0.1:0", url).await
     }
 
-    pub(crate) async fn at(address: &str, url: &str) -> Result<Relay, crate::harness::Error> {
+    pub(crate) async fn at(
+        address: &str,
+        url: &str,
+    ) -> Result<RoundTripCounter, jetbase_test_harness::TestError> {
         let listener = TcpListener::bind(address).await?;
         let (before, rest) = url.split_once("127.0.0.1:").ok_or("a server on loopback")?;
         let (port, path) = rest.split_once('/').ok_or("a URL with a path")?;
@@ -38,7 +55,7 @@ impl Relay {
                 tokio::spawn(relay(client, server, Arc::clone(&count)));
             }
         });
-        Ok(Relay { url, trips })
+        Ok(RoundTripCounter { url, trips })
     }
 
     fn take(&self) -> usize {
@@ -72,11 +89,11 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, trips: Arc<AtomicUs
     }
 }
 
-async fn nothing_pending(ctx: Context) -> TestResult {
+async fn nothing_pending(ctx: TestContext) -> TestResult {
     let set = set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]);
     jetbase::run_url(&set, &ctx.db.url).await?;
-    let relay = Relay::start(&ctx.db.url).await?;
-    if ctx.kind == Kind::Postgres {
+    let relay = RoundTripCounter::start(&ctx.db.url).await?;
+    if ctx.kind == DatabaseKind::Postgres {
         let mut connection = sqlx::PgConnection::connect(&relay.url).await?;
         relay.take();
         assert!(jetbase::run(&set, &mut connection).await?.is_up_to_date());
@@ -89,18 +106,18 @@ async fn nothing_pending(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn one_message(ctx: Context) -> TestResult {
+async fn one_message(ctx: TestContext) -> TestResult {
     let [first, ten, twenty] = counted(&ctx.db).await?;
     assert!(ten == twenty && first <= ten + 2, "besides one a migration: {first} {ten} {twenty}");
     Ok(())
 }
 
 /// What three runs cost besides one round trip a migration: of ten with the tables, of one, of nineteen.
-async fn counted(db: &Database) -> Result<[usize; 3], Error> {
+async fn counted(db: &Database) -> Result<[usize; 3], TestError> {
     let text = |n| format!("CREATE TABLE t{n} (id INTEGER);\nINSERT INTO t{n} VALUES (1);\n");
     let files: Vec<_> = (1..=30).map(|n| (format!("V{n}__t.sql"), text(n))).collect();
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let relay = Relay::start(&db.url).await?;
+    let relay = RoundTripCounter::start(&db.url).await?;
     let mut done = 0;
     let mut besides = [0; 3];
     for (count, upto) in besides.iter_mut().zip([10, 11, 30]) {

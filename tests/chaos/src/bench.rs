@@ -5,7 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::harness::{self, Database, Error, Kind, Server, Unavailable};
+use jetbase_test_harness::{
+    Database, DatabaseKind, DatabaseServer, TestError, Unavailable, block_on, find_python_tool,
+    is_required,
+};
 
 /// How large a case is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,58 +27,58 @@ impl Size {
 }
 
 /// What a case is given.
-pub(crate) struct Context {
+pub(crate) struct CaseContext {
     pub(crate) size: Size,
     /// The server that cases share, if the case asked for one.
-    pub(crate) server: Option<Arc<Server>>,
+    pub(crate) server: Option<Arc<DatabaseServer>>,
 }
 
-impl Context {
+impl CaseContext {
     /// A fresh database on the server, or an SQLite file.
-    pub(crate) async fn fresh(&self) -> Result<Database, Error> {
-        harness::fresh(self.server.as_ref()).await
+    pub(crate) async fn fresh(&self) -> Result<Database, TestError> {
+        Database::fresh(self.server.as_ref()).await
     }
 }
 
 /// What a case returns: its figures in one line.
-pub(crate) type Outcome = Result<String, Error>;
+pub(crate) type CaseResult = Result<String, TestError>;
 
-type Body = fn(Context) -> Pin<Box<dyn Future<Output = Outcome>>>;
+type CaseBody = fn(CaseContext) -> Pin<Box<dyn Future<Output = CaseResult>>>;
 
 /// One thing to be shown.
-pub(crate) struct Case {
+pub(crate) struct ChaosCase {
     pub(crate) name: &'static str,
     /// The server it shares with others.
-    server: Option<Kind>,
+    server: Option<DatabaseKind>,
     /// Whether it needs the Python tool.
     python: bool,
     /// Whether it belongs to the short run.
     short: bool,
-    body: Body,
+    body: CaseBody,
 }
 
-impl Case {
+impl ChaosCase {
     /// A case of both runs.
-    pub(crate) const fn new(name: &'static str, kind: Kind, body: Body) -> Case {
+    pub(crate) const fn new(name: &'static str, kind: DatabaseKind, body: CaseBody) -> ChaosCase {
         let server = match kind {
-            Kind::Sqlite => None,
+            DatabaseKind::Sqlite => None,
             kind => Some(kind),
         };
-        Case { name, server, python: false, short: true, body }
+        ChaosCase { name, server, python: false, short: true, body }
     }
 
     /// A case that brings its own servers.
-    pub(crate) const fn alone(name: &'static str, body: Body) -> Case {
-        Case { name, server: None, python: false, short: true, body }
+    pub(crate) const fn alone(name: &'static str, body: CaseBody) -> ChaosCase {
+        ChaosCase { name, server: None, python: false, short: true, body }
     }
 
-    pub(crate) const fn with_python(mut self) -> Case {
+    pub(crate) const fn with_python(mut self) -> ChaosCase {
         self.python = true;
         self
     }
 
     /// Not in the short run.
-    pub(crate) const fn long(mut self) -> Case {
+    pub(crate) const fn long(mut self) -> ChaosCase {
         self.short = false;
         self
     }
@@ -92,9 +95,9 @@ enum Verdict {
 }
 
 /// Runs the cases whose names begin with one of the words; returns whether all is well.
-pub(crate) fn run(cases: &[Case], size: Size, words: &[String]) -> bool {
+pub(crate) fn run(cases: &[ChaosCase], size: Size, words: &[String]) -> bool {
     let begun = Instant::now();
-    let asked = |case: &&Case| {
+    let asked = |case: &&ChaosCase| {
         let named = words.iter().any(|word| case.name.starts_with(word.as_str()));
         named || (words.is_empty() && (size == Size::Full || case.short))
     };
@@ -132,39 +135,38 @@ pub(crate) fn run(cases: &[Case], size: Size, words: &[String]) -> bool {
     failed == 0 && !rows.is_empty()
 }
 
-fn one(case: &Case, size: Size) -> Verdict {
-    let context = || -> Result<Context, Unavailable> {
+fn one(case: &ChaosCase, size: Size) -> Verdict {
+    let context = || -> Result<CaseContext, Unavailable> {
         if case.python {
-            harness::look_for_python()?;
+            find_python_tool()?;
         }
-        let server = case.server.map(harness::shared).transpose()?;
-        Ok(Context { size, server })
+        let server = case.server.map(DatabaseServer::shared).transpose()?;
+        Ok(CaseContext { size, server })
     };
     let context = match context() {
         Ok(context) => context,
         Err(missing) => return unavailable(&missing),
     };
-    let body = || {
-        harness::block_on(async { tokio::time::timeout(CASE_WITHIN, (case.body)(context)).await })
-    };
+    let body =
+        || match block_on(async { tokio::time::timeout(CASE_WITHIN, (case.body)(context)).await })?
+        {
+            Ok(result) => result,
+            Err(_) => Err(format!("it did not end within {CASE_WITHIN:?}").into()),
+        };
     match panic::catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(Ok(figures))) => Verdict::Passed(figures),
-        Ok(Ok(Err(error))) => match error.downcast_ref::<Unavailable>() {
+        Ok(Ok(figures)) => Verdict::Passed(figures),
+        Ok(Err(error)) => match error.downcast_ref::<Unavailable>() {
             Some(missing) => unavailable(missing),
             None => Verdict::Failed(error.to_string()),
         },
-        Ok(Err(_)) => Verdict::Failed(format!("it did not end within {CASE_WITHIN:?}")),
         Err(_) => Verdict::Failed("it panicked".to_owned()),
     }
 }
 
 /// What is missing is a failure where it is required.
 fn unavailable(reason: &Unavailable) -> Verdict {
-    let required = std::env::var("JETBASE_TEST_REQUIRE").unwrap_or_default();
     match reason {
-        Unavailable::Missing { what, .. }
-            if !required.split(',').any(|name| name == "all" || name == *what) =>
-        {
+        Unavailable::Missing { what, .. } if !is_required(what) => {
             Verdict::Ignored(reason.to_string())
         }
         _ => Verdict::Failed(reason.to_string()),

@@ -4,23 +4,22 @@ use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use jetbase_test_harness::process::{self, Account, Process};
+use jetbase_test_harness::{Database, TestError, Unavailable, scratch};
 use tempfile::TempDir;
-
-use crate::harness::process::{self, Account, Process};
-use crate::harness::{Database, Error, Unavailable, scratch};
 
 /// How connections are shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum PoolMode {
     Session,
     Transaction,
 }
 
-impl Mode {
+impl PoolMode {
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Mode::Session => "session",
-            Mode::Transaction => "transaction",
+            PoolMode::Session => "session",
+            PoolMode::Transaction => "transaction",
         }
     }
 }
@@ -36,10 +35,10 @@ impl Bouncer {
     /// Starts one before a database's server, with `size` connections to it.
     pub(crate) async fn start(
         db: &Database,
-        mode: Mode,
+        mode: PoolMode,
         ignored: &str,
         size: usize,
-    ) -> Result<Bouncer, Error> {
+    ) -> Result<Bouncer, TestError> {
         let missing = || Unavailable::Missing {
             what: "pgbouncer",
             reason: "PgBouncer is not installed (no `pgbouncer` in PATH or /usr/sbin)".to_owned(),
@@ -86,7 +85,7 @@ impl Bouncer {
     }
 
     /// A database, seen through it.
-    pub(crate) fn before(&self, db: &Database) -> Result<Database, Error> {
+    pub(crate) fn before(&self, db: &Database) -> Result<Database, TestError> {
         let mut seen = db.clone();
         seen.url = replace_port(&db.url, self.port)?;
         Ok(seen)
@@ -94,13 +93,13 @@ impl Bouncer {
 }
 
 /// The port in a URL.
-pub(crate) fn port_of(url: &str) -> Result<u16, Error> {
+pub(crate) fn port_of(url: &str) -> Result<u16, TestError> {
     let rest = url.rsplit('@').next().unwrap_or_default();
     let digits = rest.split(':').nth(1).and_then(|it| it.split('/').next());
     Ok(digits.ok_or("the URL has no port")?.parse()?)
 }
 
 /// A URL with another port.
-pub(crate) fn replace_port(url: &str, port: u16) -> Result<String, Error> {
+pub(crate) fn replace_port(url: &str, port: u16) -> Result<String, TestError> {
     Ok(url.replace(&format!(":{}/", port_of(url)?), &format!(":{port}/")))
 }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::mariadb::Mariadb;
-use super::private::{Engine, Private};
-use super::process::Account;
-use super::{Database, Error, Kind, Unavailable, at};
+use jetbase_test_harness::process::Account;
+use jetbase_test_harness::{
+    Database, DatabaseKind, Engine, Mariadb, PrivateServer, TestError, Unavailable, process,
+};
 
 /// Where systems keep the library that replicates.
 const PROVIDERS: &[&str] = &[
@@ -41,16 +41,16 @@ impl Engine for Node {
         self.base.user()
     }
 
-    fn prepare(&self, folder: &Path) -> Command {
-        self.base.prepare(folder)
+    fn prepare_command(&self, folder: &Path) -> Command {
+        self.base.prepare_command(folder)
     }
 
-    fn settle(&self, folder: &Path) -> std::io::Result<()> {
-        self.base.settle(folder)
+    fn write_settings(&self, folder: &Path) -> std::io::Result<()> {
+        self.base.write_settings(folder)
     }
 
-    fn serve(&self, folder: &Path, port: u16) -> Command {
-        let mut command = self.base.serve(folder, port);
+    fn server_command(&self, folder: &Path, port: u16) -> Command {
+        let mut command = self.base.server_command(folder, port);
         let own = self.ports[self.number];
         let others: Vec<_> =
             self.ports.iter().map(|it| format!("127.0.0.1:{}", it.group)).collect();
@@ -88,18 +88,18 @@ impl Engine for Node {
 
 /// A running cluster; dropping it ends it.
 pub(crate) struct Cluster {
-    nodes: Vec<Private>,
+    nodes: Vec<PrivateServer>,
 }
 
 impl Cluster {
     /// Starts three nodes.
-    pub(crate) async fn start() -> Result<Cluster, Error> {
+    pub(crate) async fn start() -> Result<Cluster, TestError> {
         let provider = PROVIDERS.iter().map(PathBuf::from).find(|file| file.is_file());
         let provider = provider.ok_or_else(|| Unavailable::Missing {
             what: "galera",
             reason: "Galera is not installed (no `libgalera_smm.so`)".to_owned(),
         })?;
-        if super::process::find(&["rsync"]).is_none() {
+        if process::find(&["rsync"]).is_none() {
             let reason = "rsync is not installed, which nodes of Galera are copied with".to_owned();
             return Err(Unavailable::Missing { what: "galera", reason }.into());
         }
@@ -117,7 +117,7 @@ impl Cluster {
             let account = Account::choose("mysql", base.user())?;
             let (provider, cluster, ports) = (provider.clone(), cluster.clone(), ports.clone());
             let node = Node { base, provider, number, cluster, ports };
-            nodes.push(Private::start(Box::new(node), account).await?);
+            nodes.push(PrivateServer::start(Box::new(node), account).await?);
         }
         let cluster = Cluster { nodes };
         cluster.whole(3).await?;
@@ -125,7 +125,7 @@ impl Cluster {
     }
 
     /// Waits until the first node sees so many, itself among them, and all of those are ready.
-    pub(crate) async fn whole(&self, size: usize) -> Result<(), Error> {
+    pub(crate) async fn whole(&self, size: usize) -> Result<(), TestError> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let size = size.to_string();
         let seen = "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'wsrep_cluster_size'";
@@ -141,14 +141,14 @@ impl Cluster {
     }
 
     /// A database, seen from a node.
-    pub(crate) fn node(&self, number: usize, database: &str) -> Result<Database, Error> {
+    pub(crate) fn node(&self, number: usize, database: &str) -> Result<Database, TestError> {
         let url = self.nodes[number].url();
         let (server, _) = url.rsplit_once('/').ok_or("a URL has slashes")?;
-        at(Kind::Mysql, &format!("{server}/{database}"))
+        Database::at(DatabaseKind::Mysql, &format!("{server}/{database}"))
     }
 
     /// A fresh database, once all nodes have it.
-    pub(crate) async fn fresh(&self, name: &str) -> Result<Vec<Database>, Error> {
+    pub(crate) async fn fresh(&self, name: &str) -> Result<Vec<Database>, TestError> {
         let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
         self.node(0, "mysql")?.execute(&create).await?;
         let nodes: Result<Vec<_>, _> = (0..3).map(|number| self.node(number, name)).collect();
@@ -166,18 +166,18 @@ impl Cluster {
     }
 
     /// Ends a node at once.
-    pub(crate) fn crash(&self, number: usize) -> Result<(), Error> {
+    pub(crate) fn crash(&self, number: usize) -> Result<(), TestError> {
         self.nodes[number].crash()
     }
 
     /// Starts a node again, which joins the others.
-    pub(crate) async fn start_again(&self, number: usize) -> Result<(), Error> {
+    pub(crate) async fn start_again(&self, number: usize) -> Result<(), TestError> {
         self.nodes[number].start_again().await
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.nodes.iter().for_each(Private::stop);
+        self.nodes.iter().for_each(PrivateServer::stop);
     }
 }

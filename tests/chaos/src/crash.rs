@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::bench::{Context, Outcome};
+use jetbase_test_harness::TestError;
+
+use crate::bench::{CaseContext, CaseResult};
 use crate::crew::{Crew, Gate};
 use crate::files;
-use crate::harness::{self, Error};
 use crate::journal::spread;
 
 /// How many workers there are at any time.
@@ -16,7 +17,7 @@ const VERSIONS: usize = 60;
 
 /// What is added up over all databases.
 #[derive(Default)]
-struct Sum {
+struct CrashTotals {
     kills: usize,
     databases: usize,
     periods: usize,
@@ -26,9 +27,9 @@ struct Sum {
     times: Vec<Duration>,
 }
 
-pub(crate) async fn crash(ctx: Context) -> Outcome {
+pub(crate) async fn crash(ctx: CaseContext) -> CaseResult {
     let wanted = ctx.size.pick(200, 15);
-    let mut sum = Sum::default();
+    let mut sum = CrashTotals::default();
     while sum.kills < wanted {
         sum.databases += 1;
         let number = sum.databases;
@@ -36,7 +37,7 @@ pub(crate) async fn crash(ctx: Context) -> Outcome {
             .await
             .map_err(|error| format!("database {number}: {error}"))?;
     }
-    let Sum { kills, databases, periods, recovered, left, times } = sum;
+    let CrashTotals { kills, databases, periods, recovered, left, times } = sum;
     let of_holders = times.len();
     let (median, last) = spread(times);
     Ok(format!(
@@ -47,7 +48,7 @@ pub(crate) async fn crash(ctx: Context) -> Outcome {
 }
 
 /// One database, from empty to the last version.
-async fn epoch(ctx: &Context, sum: &mut Sum, wanted: usize) -> Result<(), Error> {
+async fn epoch(ctx: &CaseContext, sum: &mut CrashTotals, wanted: usize) -> Result<(), TestError> {
     let workers = ctx.size.pick(WORKERS, 8);
     let db = ctx.fresh().await?;
     let mut crew = Crew::new(&db, &files::effects(db.kind, VERSIONS, 20))?;
@@ -90,6 +91,6 @@ async fn epoch(ctx: &Context, sum: &mut Sum, wanted: usize) -> Result<(), Error>
     sum.recovered += crew.journal.count("recovered");
     sum.times.extend(crew.journal.recoveries());
     files::verify(&db, VERSIONS + 1).await?;
-    harness::remove(db).await;
+    db.remove().await;
     Ok(())
 }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use jetbase_test_harness::{Database, TestError, process, scratch};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::{Child, ChildStdin};
 
-use crate::harness::{Database, Error, process, scratch};
 use crate::journal::{Journal, Pen};
 
 /// One worker.
@@ -30,7 +30,7 @@ pub(crate) struct Crew {
 
 impl Crew {
     /// A crew without workers, for these migrations.
-    pub(crate) fn new(db: &Database, files: &[(String, String)]) -> Result<Crew, Error> {
+    pub(crate) fn new(db: &Database, files: &[(String, String)]) -> Result<Crew, TestError> {
         let folder = scratch::folder("crew")?;
         std::fs::create_dir(folder.path().join("migrations"))?;
         let path = folder.path().join("journal");
@@ -42,7 +42,7 @@ impl Crew {
     }
 
     /// Adds migrations to the folder.
-    pub(crate) fn write(&self, files: &[(String, String)]) -> Result<(), Error> {
+    pub(crate) fn write(&self, files: &[(String, String)]) -> Result<(), TestError> {
         for (name, text) in files {
             std::fs::write(self.migrations().join(name), text)?;
         }
@@ -54,7 +54,7 @@ impl Crew {
     }
 
     /// Starts one worker; it waits at the gate until `open` if it is told to.
-    pub(crate) fn start(&mut self, words: &[&str], gate: Gate) -> Result<u32, Error> {
+    pub(crate) fn start(&mut self, words: &[&str], gate: Gate) -> Result<u32, TestError> {
         let mut command = process::command(std::env::current_exe()?);
         if let Some(lease) = std::env::var_os("JETBASE_LEASE") {
             command.env("JETBASE_LEASE", lease);
@@ -76,7 +76,7 @@ impl Crew {
     }
 
     /// Starts many workers that wait at the gate.
-    pub(crate) async fn gather(&mut self, count: usize, words: &[&str]) -> Result<(), Error> {
+    pub(crate) async fn gather(&mut self, count: usize, words: &[&str]) -> Result<(), TestError> {
         for _ in 0..count {
             self.start(words, Gate::Closed)?;
         }
@@ -84,7 +84,7 @@ impl Crew {
     }
 
     /// Waits until so many workers are at the gate.
-    pub(crate) async fn ready(&mut self, count: usize) -> Result<(), Error> {
+    pub(crate) async fn ready(&mut self, count: usize) -> Result<(), TestError> {
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.journal.count("ready") < count {
             if Instant::now() > deadline {
@@ -107,7 +107,7 @@ impl Crew {
     }
 
     /// Kills a worker at once; returns whether it lived.
-    pub(crate) async fn kill(&mut self, pid: u32) -> Result<bool, Error> {
+    pub(crate) async fn kill(&mut self, pid: u32) -> Result<bool, TestError> {
         let Some(at) = self.workers.iter().position(|worker| worker.pid == pid) else {
             return Ok(false);
         };
@@ -123,7 +123,7 @@ impl Crew {
     }
 
     /// Forgets workers that ended; fails when one did not end well.
-    pub(crate) fn reap(&mut self) -> Result<(), Error> {
+    pub(crate) fn reap(&mut self) -> Result<(), TestError> {
         let mut bad = None;
         self.workers.retain_mut(|worker| match worker.child.try_wait() {
             Ok(Some(status)) => {
@@ -144,7 +144,7 @@ impl Crew {
     }
 
     /// Waits until all workers ended well.
-    pub(crate) async fn finish(&mut self, within: Duration) -> Result<(), Error> {
+    pub(crate) async fn finish(&mut self, within: Duration) -> Result<(), TestError> {
         let deadline = Instant::now() + within;
         while !self.workers.is_empty() {
             self.reap()?;
@@ -160,7 +160,7 @@ impl Crew {
     }
 
     /// Waits for one worker, however it ends, and returns its code.
-    pub(crate) async fn code(&mut self, pid: u32, within: Duration) -> Result<i32, Error> {
+    pub(crate) async fn code(&mut self, pid: u32, within: Duration) -> Result<i32, TestError> {
         let at = self.workers.iter().position(|worker| worker.pid == pid);
         let mut worker = self.workers.swap_remove(at.ok_or("there is no such worker")?);
         let ended = tokio::time::timeout(within, worker.child.wait()).await;
@@ -181,8 +181,8 @@ impl Crew {
     pub(crate) async fn until(
         &mut self,
         within: Duration,
-        mut is_it: impl FnMut(&crate::journal::Entry) -> bool,
-    ) -> Result<crate::journal::Entry, Error> {
+        mut is_it: impl FnMut(&crate::journal::JournalEntry) -> bool,
+    ) -> Result<crate::journal::JournalEntry, TestError> {
         let deadline = Instant::now() + within;
         loop {
             self.journal.refresh()?;
@@ -213,7 +213,7 @@ pub(crate) enum Gate {
 }
 
 /// Sends a signal to a process that we started.
-pub(crate) fn signal(pid: u32, signal: Signal) -> Result<(), Error> {
+pub(crate) fn signal(pid: u32, signal: Signal) -> Result<(), TestError> {
     let pid = Pid::from_raw(pid as i32).ok_or("no process has the number 0")?;
     Ok(kill_process(pid, signal)?)
 }

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use jetbase_test_harness::{Database, DatabaseKind, DatabaseServer, TestError, block_on};
+
 use crate::crew::Crew;
 use crate::files;
-use crate::harness::{self, Database, Error, Kind};
 
 const PROCESSES: usize = 5;
 const VERSIONS: usize = 6;
@@ -12,10 +13,10 @@ const VERSIONS: usize = 6;
 /// Shows it on SQLite, and on PostgreSQL where that is installed; returns whether all is well.
 pub(crate) fn run() -> bool {
     let mut well = true;
-    for kind in [Kind::Sqlite, Kind::Postgres] {
+    for kind in [DatabaseKind::Sqlite, DatabaseKind::Postgres] {
         let server = match kind {
-            Kind::Sqlite => None,
-            kind => match harness::shared(kind) {
+            DatabaseKind::Sqlite => None,
+            kind => match DatabaseServer::shared(kind) {
                 Ok(server) => Some(server),
                 Err(missing) => {
                     println!("\n{}: left out: {missing}", kind.name());
@@ -23,11 +24,11 @@ pub(crate) fn run() -> bool {
                 }
             },
         };
-        let shown = harness::block_on(async {
-            let db = harness::fresh(server.as_ref()).await?;
+        let shown = block_on(async {
+            let db = Database::fresh(server.as_ref()).await?;
             show(&db).await
         });
-        if let Err(error) = shown {
+        if let Err(error) = shown.map_err(TestError::from).flatten() {
             println!("FAILED: {error}");
             well = false;
         }
@@ -35,7 +36,7 @@ pub(crate) fn run() -> bool {
     well
 }
 
-async fn show(db: &Database) -> Result<(), Error> {
+async fn show(db: &Database) -> Result<(), TestError> {
     println!("\n{}: {PROCESSES} processes apply {VERSIONS} migrations", db.kind.name());
     let mut crew = Crew::new(db, &files::effects(db.kind, VERSIONS, 300))?;
     crew.gather(PROCESSES, &[]).await?;
@@ -43,7 +44,8 @@ async fn show(db: &Database) -> Result<(), Error> {
     let begun = Instant::now();
     crew.open();
     // In the middle of the third file.
-    let third = |it: &crate::journal::Entry| it.what == "started" && it.rest == "V3__effect.sql";
+    let third =
+        |it: &crate::journal::JournalEntry| it.what == "started" && it.rest == "V3__effect.sql";
     let victim = crew.until(Duration::from_secs(30), third).await?.pid;
     tokio::time::sleep(Duration::from_millis(100)).await;
     crew.kill(victim).await?;

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::bench::{Context, Outcome, Size};
-use crate::bouncer::{Bouncer, Mode, port_of};
+use jetbase_test_harness::{Database, DatabaseKind, DatabaseServer, TestError};
+
+use crate::bench::{CaseContext, CaseResult, Size};
+use crate::bouncer::{Bouncer, PoolMode, port_of};
 use crate::crew::{Crew, Gate};
 use crate::files;
-use crate::harness::{self, Database, Error, Kind, Server, Twin};
-use crate::journal::Entry;
+use crate::journal::JournalEntry;
 use crate::relay::Relay;
+use crate::second_server::SecondServer;
 use crate::worker::INTERRUPTED;
 
 const VERSIONS: usize = 5;
@@ -23,10 +25,10 @@ async fn scene(
     seen: &Database,
     db: &Database,
     waiters: usize,
-) -> Result<(Crew, u32), Error> {
+) -> Result<(Crew, u32), TestError> {
     let mut crew = Crew::new(db, &files::effects(db.kind, VERSIONS, size.pick(1500, 700)))?;
     let holder = crew.start(&[&format!("url={}", seen.url), LIMIT], Gate::Open)?;
-    let third = |it: &Entry| it.what == "started" && it.rest.starts_with("V3__");
+    let third = |it: &JournalEntry| it.what == "started" && it.rest.starts_with("V3__");
     crew.until(Duration::from_secs(60), third).await?;
     for _ in 0..waiters {
         crew.start(&[LIMIT], Gate::Open)?;
@@ -36,14 +38,14 @@ async fn scene(
 }
 
 /// Waits for somebody else's turn.
-async fn next(crew: &mut Crew, holder: u32, within: Duration) -> Result<Duration, Error> {
+async fn next(crew: &mut Crew, holder: u32, within: Duration) -> Result<Duration, TestError> {
     let begun = Instant::now();
     crew.until(within, |it| it.what == "acquired" && it.pid != holder).await?;
     Ok(begun.elapsed())
 }
 
 /// How the holder ended: only with `interrupted`, and with a sentence.
-async fn interrupted(crew: &mut Crew, holder: u32) -> Result<String, Error> {
+async fn interrupted(crew: &mut Crew, holder: u32) -> Result<String, TestError> {
     let code = crew.code(holder, Duration::from_secs(60)).await?;
     let told = crew.said(holder, "error");
     if code != i32::from(INTERRUPTED) {
@@ -53,14 +55,14 @@ async fn interrupted(crew: &mut Crew, holder: u32) -> Result<String, Error> {
 }
 
 /// The end of every scene: all waiters did well, and each version ran once.
-async fn settled(mut crew: Crew, db: &Database) -> Result<(), Error> {
+async fn settled(mut crew: Crew, db: &Database) -> Result<(), TestError> {
     crew.finish(Duration::from_secs(90)).await?;
     crew.journal.no_overlap()?;
     files::verify(db, VERSIONS).await
 }
 
 /// The end of a scene in which the holder's session is over at once.
-async fn taken_over(mut crew: Crew, holder: u32, db: &Database) -> Outcome {
+async fn taken_over(mut crew: Crew, holder: u32, db: &Database) -> CaseResult {
     let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
     let told = interrupted(&mut crew, holder).await?;
     settled(crew, db).await?;
@@ -68,11 +70,11 @@ async fn taken_over(mut crew: Crew, holder: u32, db: &Database) -> Outcome {
 }
 
 /// The server's operator ends the holder's session.
-pub(crate) async fn terminated(ctx: Context) -> Outcome {
+pub(crate) async fn terminated(ctx: CaseContext) -> CaseResult {
     let db = ctx.fresh().await?;
     let (crew, holder) = scene(ctx.size, &db, &db, 4).await?;
     let end = match db.kind {
-        Kind::Postgres => "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        DatabaseKind::Postgres => "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE application_name LIKE 'jetbase V3%' AND datname = current_database()"
             .to_owned(),
         _ => {
@@ -86,38 +88,39 @@ pub(crate) async fn terminated(ctx: Context) -> Outcome {
     };
     db.execute(&end).await?;
     let told = taken_over(crew, holder, &db).await?;
-    harness::remove(db).await;
+    db.remove().await;
     Ok(told)
 }
 
 /// The connections of the holder are cut, and both sides are told.
-pub(crate) async fn cut(ctx: Context) -> Outcome {
+pub(crate) async fn cut(ctx: CaseContext) -> CaseResult {
     let db = ctx.fresh().await?;
     let relay = Relay::start(&db).await?;
     let (crew, holder) = scene(ctx.size, &relay.before(&db)?, &db, 4).await?;
     relay.cut();
     let told = taken_over(crew, holder, &db).await?;
-    harness::remove(db).await;
+    db.remove().await;
     Ok(told)
 }
 
 /// The same between the holder and a pooler: it frees the lock over a new connection, because the
 /// fence would stop the old one, and nobody has to wait until it counts as dead.
-pub(crate) async fn cut_pooler(ctx: Context) -> Outcome {
+pub(crate) async fn cut_pooler(ctx: CaseContext) -> CaseResult {
     let db = ctx.fresh().await?;
-    let bouncer = Bouncer::start(&db, Mode::Transaction, "extra_float_digits,options", 10).await?;
+    let bouncer =
+        Bouncer::start(&db, PoolMode::Transaction, "extra_float_digits,options", 10).await?;
     let pooled = bouncer.before(&db)?;
     let relay = Relay::start(&pooled).await?;
     let (crew, holder) = scene(ctx.size, &relay.before(&pooled)?, &pooled, 4).await?;
     relay.cut();
     let told = taken_over(crew, holder, &db).await?;
     drop(bouncer);
-    harness::remove(db).await;
+    db.remove().await;
     Ok(told)
 }
 
 /// The network falls silent: the server ends the session when its lease is over.
-pub(crate) async fn silent(ctx: Context) -> Outcome {
+pub(crate) async fn silent(ctx: CaseContext) -> CaseResult {
     let db = ctx.fresh().await?;
     let relay = Relay::start(&db).await?;
     let (mut crew, holder) = scene(ctx.size, &relay.before(&db)?, &db, 4).await?;
@@ -128,16 +131,16 @@ pub(crate) async fn silent(ctx: Context) -> Outcome {
     relay.resume();
     let told = interrupted(&mut crew, holder).await?;
     settled(crew, &db).await?;
-    harness::remove(db).await;
+    db.remove().await;
     Ok(format!(
         "{time:.1?} to the next holder (the lease is 5 min, or JETBASE_LEASE); the first one: \"{told}\""
     ))
 }
 
 /// The server crashes under a holder and starts again.
-pub(crate) async fn restarted(kind: Kind, ctx: Context) -> Outcome {
-    let server = std::sync::Arc::new(Server::start(kind).await?);
-    let db = harness::fresh(Some(&server)).await?;
+pub(crate) async fn restarted(kind: DatabaseKind, ctx: CaseContext) -> CaseResult {
+    let server = std::sync::Arc::new(DatabaseServer::start(kind).await?);
+    let db = Database::fresh(Some(&server)).await?;
     let (mut crew, holder) = scene(ctx.size, &db, &db, 4).await?;
     let begun = Instant::now();
     server.restart().await?;
@@ -152,10 +155,10 @@ pub(crate) async fn restarted(kind: Kind, ctx: Context) -> Outcome {
 }
 
 /// A synchronous standby is promoted under a holder on the old primary.
-pub(crate) async fn promoted(ctx: Context) -> Outcome {
-    let server = std::sync::Arc::new(Server::start(Kind::Postgres).await?);
-    let db = harness::fresh(Some(&server)).await?;
-    let standby = Twin::standby(port_of(&db.url)?).await?;
+pub(crate) async fn promoted(ctx: CaseContext) -> CaseResult {
+    let server = std::sync::Arc::new(DatabaseServer::start(DatabaseKind::Postgres).await?);
+    let db = Database::fresh(Some(&server)).await?;
+    let standby = SecondServer::standby(port_of(&db.url)?).await?;
     db.execute("ALTER SYSTEM SET synchronous_standby_names = '*'").await?;
     db.execute("SELECT pg_reload_conf()").await?;
     let relay = Relay::start(&db).await?;
@@ -185,23 +188,23 @@ pub(crate) async fn promoted(ctx: Context) -> Outcome {
 }
 
 /// A MariaDB is made anew, on a host of another name, of the data of one that died with a holder.
-pub(crate) async fn recreated(ctx: Context) -> Outcome {
-    let server = std::sync::Arc::new(Server::start(Kind::Mysql).await?);
-    let db = harness::fresh(Some(&server)).await?;
+pub(crate) async fn recreated(ctx: CaseContext) -> CaseResult {
+    let server = std::sync::Arc::new(DatabaseServer::start(DatabaseKind::Mysql).await?);
+    let db = Database::fresh(Some(&server)).await?;
     let (mut crew, holder) = scene(ctx.size, &db, &db, 0).await?;
     let data = db.value("SELECT @@datadir").await?.map(PathBuf::from).ok_or("no data folder")?;
     server.crash()?;
-    let twin = Twin::copy(&data).await?;
+    let twin = SecondServer::copy(&data).await?;
     let new = twin.database(&db.name)?;
-    if new.value("SELECT @@hostname").await?.as_deref() != Some(Twin::HOST) {
+    if new.value("SELECT @@hostname").await?.as_deref() != Some(SecondServer::HOST) {
         return Err("the copy has the host name of the first one".into());
     }
     second(crew_on(&mut crew, &new)?, &mut crew, holder, &new).await
 }
 
 /// A replica is promoted when its primary died with a holder.
-pub(crate) async fn replica(ctx: Context) -> Outcome {
-    let (primary, twin) = (Twin::replicated(1).await?, Twin::replicated(2).await?);
+pub(crate) async fn replica(ctx: CaseContext) -> CaseResult {
+    let (primary, twin) = (SecondServer::replicated(1).await?, SecondServer::replicated(2).await?);
     let (root, copy) = (primary.database("mysql")?, twin.database("mysql")?);
     let port = port_of(&root.url)?;
     let source = format!(
@@ -230,7 +233,7 @@ pub(crate) async fn replica(ctx: Context) -> Outcome {
 }
 
 /// Four processes on the server that took the place of the first.
-fn crew_on(crew: &mut Crew, db: &Database) -> Result<Instant, Error> {
+fn crew_on(crew: &mut Crew, db: &Database) -> Result<Instant, TestError> {
     let begun = Instant::now();
     for _ in 0..4 {
         crew.start(&[&format!("url={}", db.url)], Gate::Open)?;
@@ -238,7 +241,7 @@ fn crew_on(crew: &mut Crew, db: &Database) -> Result<Instant, Error> {
     Ok(begun)
 }
 
-async fn second(begun: Instant, crew: &mut Crew, holder: u32, db: &Database) -> Outcome {
+async fn second(begun: Instant, crew: &mut Crew, holder: u32, db: &Database) -> CaseResult {
     next(crew, holder, Duration::from_secs(20)).await?;
     let time = begun.elapsed();
     let told = interrupted(crew, holder).await?;

@@ -1,13 +1,13 @@
 //! The migrations of the chaos, and what must be true of a database behind them.
 
-use crate::harness::{Database, Error, Kind};
+use jetbase_test_harness::{Database, DatabaseKind, TestError};
 
 /// The first file: it makes the table that shows what was executed.
-pub(crate) fn first(kind: Kind) -> (String, String) {
+pub(crate) fn first(kind: DatabaseKind) -> (String, String) {
     let moment = match kind {
-        Kind::Postgres => "TIMESTAMP",
-        Kind::Mysql => "DATETIME(6)",
-        Kind::Sqlite => "TEXT",
+        DatabaseKind::Postgres => "TIMESTAMP",
+        DatabaseKind::Mysql => "DATETIME(6)",
+        DatabaseKind::Sqlite => "TEXT",
     };
     // A crash between a MySQL statement and its record must not stop the chaos.
     let text = format!(
@@ -17,7 +17,7 @@ pub(crate) fn first(kind: Kind) -> (String, String) {
 }
 
 /// A file that works for some milliseconds in a transaction, and shows from when to when.
-pub(crate) fn effect(kind: Kind, version: usize, millis: u32) -> (String, String) {
+pub(crate) fn effect(kind: DatabaseKind, version: usize, millis: u32) -> (String, String) {
     let now = moment(kind);
     let sleep = sleep(kind, millis);
     let text = format!(
@@ -28,27 +28,27 @@ pub(crate) fn effect(kind: Kind, version: usize, millis: u32) -> (String, String
 }
 
 /// `first` and `effect`s up to a version.
-pub(crate) fn effects(kind: Kind, versions: usize, millis: u32) -> Vec<(String, String)> {
+pub(crate) fn effects(kind: DatabaseKind, versions: usize, millis: u32) -> Vec<(String, String)> {
     let rest = (2..=versions).map(|version| effect(kind, version, millis));
     std::iter::once(first(kind)).chain(rest).collect()
 }
 
-fn moment(kind: Kind) -> &'static str {
+fn moment(kind: DatabaseKind) -> &'static str {
     match kind {
-        Kind::Postgres => "clock_timestamp()",
-        Kind::Mysql => "SYSDATE(6)",
-        Kind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+        DatabaseKind::Postgres => "clock_timestamp()",
+        DatabaseKind::Mysql => "SYSDATE(6)",
+        DatabaseKind::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', 'now')",
     }
 }
 
 /// A statement that takes its time.
-pub(crate) fn sleep(kind: Kind, millis: u32) -> String {
+pub(crate) fn sleep(kind: DatabaseKind, millis: u32) -> String {
     let seconds = f64::from(millis) / 1000.0;
     match kind {
-        Kind::Postgres => format!("SELECT pg_sleep({seconds})"),
-        Kind::Mysql => format!("DO SLEEP({seconds})"),
+        DatabaseKind::Postgres => format!("SELECT pg_sleep({seconds})"),
+        DatabaseKind::Mysql => format!("DO SLEEP({seconds})"),
         // SQLite cannot sleep: it counts, some thousand numbers a millisecond.
-        Kind::Sqlite => format!(
+        DatabaseKind::Sqlite => format!(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT count(*) FROM n",
             millis * 2000
         ),
@@ -57,7 +57,7 @@ pub(crate) fn sleep(kind: Kind, millis: u32) -> String {
 
 /// Fails unless every version up to this one was executed once, recorded once, one after the
 /// other, and the lock is free.
-pub(crate) async fn verify(db: &Database, versions: usize) -> Result<(), Error> {
+pub(crate) async fn verify(db: &Database, versions: usize) -> Result<(), TestError> {
     let wrong = "SELECT version, count(*) FROM effects GROUP BY version HAVING count(*) <> 1";
     let wrong = db.rows(wrong).await?;
     if !wrong.is_empty() {
@@ -78,14 +78,14 @@ pub(crate) async fn verify(db: &Database, versions: usize) -> Result<(), Error> 
 }
 
 /// Fails unless the lock is free: its row, and what proves a holder's life.
-pub(crate) async fn free(db: &Database) -> Result<(), Error> {
+pub(crate) async fn free(db: &Database) -> Result<(), TestError> {
     let row = "SELECT is_locked, process_id FROM jetbase_lock";
     let row = db.rows(row).await?;
     let is_free = row.len() == 1 && row[0][0].as_deref() == Some("0") && row[0][1].is_none();
     if !is_free {
         return Err(format!("the lock is stuck: {row:?}").into());
     }
-    if db.kind == Kind::Postgres {
+    if db.kind == DatabaseKind::Postgres {
         let held =
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1784835700
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -100,7 +100,7 @@ pub(crate) async fn expect(
     sql: &str,
     count: usize,
     what: &str,
-) -> Result<(), Error> {
+) -> Result<(), TestError> {
     let found = db.value(sql).await?.unwrap_or_default();
     if found != count.to_string() {
         return Err(format!("{found} instead of {count} {what}").into());

@@ -4,27 +4,28 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jetbase::{DatabaseUrl, Folder, Migrations, Options};
+use jetbase_test_harness::{Database, DatabaseKind, TestError};
 use rustix::process::Signal;
 
-use crate::bench::{Context, Outcome};
+use crate::bench::{CaseContext, CaseResult};
+use crate::cluster::Cluster;
 use crate::crew::{Crew, Gate, signal};
 use crate::files;
-use crate::harness::{Cluster, Database, Error, Kind};
 use crate::journal::spread;
 use crate::worker::{FAILED, HELD};
 
 const VERSIONS: usize = 6;
 
 /// Processes over all nodes, from an empty database.
-pub(crate) async fn storms(ctx: Context) -> Outcome {
+pub(crate) async fn storms(ctx: CaseContext) -> CaseResult {
     let (processes, rounds) = (ctx.size.pick(30, 9), ctx.size.pick(20, 2));
     let cluster = Cluster::start().await?;
     let mut times = Vec::new();
     let mut winners = [0; 3];
     for round in 0..rounds {
-        let wrong = |error: Error| format!("round {round}: {error}");
+        let wrong = |error: TestError| format!("round {round}: {error}");
         let nodes = cluster.fresh(&format!("storm_{round}")).await.map_err(wrong)?;
-        let mut crew = Crew::new(&nodes[0], &files::effects(Kind::Mysql, VERSIONS, 1))?;
+        let mut crew = Crew::new(&nodes[0], &files::effects(DatabaseKind::Mysql, VERSIONS, 1))?;
         let urls: Vec<_> = nodes.iter().map(|node| format!("url={}", node.url)).collect();
         for number in 0..processes {
             crew.start(&[&urls[number % 3]], Gate::Closed)?;
@@ -53,7 +54,7 @@ pub(crate) async fn storms(ctx: Context) -> Outcome {
 }
 
 /// All nodes must say the same, once they have caught up.
-async fn verify(nodes: &[Database], versions: usize) -> Result<(), Error> {
+async fn verify(nodes: &[Database], versions: usize) -> Result<(), TestError> {
     for node in nodes {
         let deadline = Instant::now() + Duration::from_secs(10);
         while let Err(error) = files::verify(node, versions).await {
@@ -73,20 +74,21 @@ enum Fate {
     Frozen,
 }
 
-pub(crate) async fn killed(_: Context) -> Outcome {
+pub(crate) async fn killed(_: CaseContext) -> CaseResult {
     lose_node(Fate::Killed).await
 }
 
-pub(crate) async fn frozen(_: Context) -> Outcome {
+pub(crate) async fn frozen(_: CaseContext) -> CaseResult {
     lose_node(Fate::Frozen).await
 }
 
-async fn lose_node(fate: Fate) -> Outcome {
+async fn lose_node(fate: Fate) -> CaseResult {
     let cluster = Cluster::start().await?;
     let nodes = cluster.fresh("lost").await?;
-    let mut crew = Crew::new(&nodes[2], &files::effects(Kind::Mysql, VERSIONS, 1500))?;
+    let mut crew = Crew::new(&nodes[2], &files::effects(DatabaseKind::Mysql, VERSIONS, 1500))?;
     let holder = crew.start(&[], Gate::Open)?;
-    let third = |it: &crate::journal::Entry| it.what == "started" && it.rest.starts_with("V3__");
+    let third =
+        |it: &crate::journal::JournalEntry| it.what == "started" && it.rest.starts_with("V3__");
     crew.until(Duration::from_secs(30), third).await?;
     let places = nodes[2].rows("SELECT @@datadir, @@pid_file").await?;
     let place = |at: usize| places[0][at].clone().unwrap_or_default();
@@ -147,10 +149,10 @@ async fn lose_node(fate: Fate) -> Outcome {
 }
 
 /// A node that has lost the others answers every statement with a refusal: it is waited for.
-pub(crate) async fn minority(_: Context) -> Outcome {
+pub(crate) async fn minority(_: CaseContext) -> CaseResult {
     let cluster = Cluster::start().await?;
     let nodes = cluster.fresh("minority").await?;
-    let mut crew = Crew::new(&nodes[0], &files::effects(Kind::Mysql, VERSIONS, 1))?;
+    let mut crew = Crew::new(&nodes[0], &files::effects(DatabaseKind::Mysql, VERSIONS, 1))?;
     cluster.crash(1)?;
     cluster.crash(2)?;
     let refused = Instant::now() + Duration::from_secs(30);

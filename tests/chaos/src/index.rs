@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::bench::{Context, Outcome};
+use crate::bench::{CaseContext, CaseResult};
 use crate::crew::Crew;
 use crate::files::{expect, free};
-use crate::harness;
 
-pub(crate) async fn concurrently(ctx: Context) -> Outcome {
+pub(crate) async fn concurrently(ctx: CaseContext) -> CaseResult {
     let (rounds, count) = (ctx.size.pick(5, 1), ctx.size.pick(500_000, 100_000));
     let mut longest = 0.0_f64;
     for _ in 0..rounds {
@@ -23,21 +22,22 @@ pub(crate) async fn concurrently(ctx: Context) -> Outcome {
         let mut crew = Crew::new(&db, &files)?;
         crew.gather(17, &[]).await?;
         crew.open_some(9);
-        let begun = |it: &crate::journal::Entry| it.what == "started" && it.rest == "V2__index.sql";
+        let begun =
+            |it: &crate::journal::JournalEntry| it.what == "started" && it.rest == "V2__index.sql";
         let began = crew.until(Duration::from_secs(60), begun).await?;
         // Some have waited for a while, some come while the index is built.
         crew.open();
         crew.finish(Duration::from_secs(120)).await?;
         crew.journal.no_errors()?;
         crew.journal.no_overlap()?;
-        let done = |it: &&crate::journal::Entry| it.rest == "V2__index.sql";
+        let done = |it: &&crate::journal::JournalEntry| it.rest == "V2__index.sql";
         let done = crew.journal.all("finished").find(done).ok_or("no index was built")?;
         longest = longest.max((done.at - began.at) as f64 / 1e9);
         let valid = "SELECT count(*) FROM pg_index WHERE indrelid = 'big'::regclass AND indisvalid AND indisready";
         expect(&db, valid, 2, "valid indexes").await?;
         expect(&db, "SELECT count(*) FROM jetbase_migrations", 2, "versions recorded").await?;
         free(&db).await?;
-        harness::remove(db).await;
+        db.remove().await;
     }
     Ok(format!(
         "{rounds} rounds, {count} rows, 16 waiters: no deadlock, every index valid; a build at most {longest:.1} s"

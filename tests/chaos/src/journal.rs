@@ -6,9 +6,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jetbase_test_harness::TestError;
 use rustix::time::{ClockId, clock_gettime};
-
-use crate::harness::Error;
 
 /// Nanoseconds of the clock that all processes of this machine share.
 pub(crate) fn now() -> u64 {
@@ -35,7 +34,7 @@ impl Pen {
 
 /// One line.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct JournalEntry {
     pub(crate) at: u64,
     pub(crate) pid: u32,
     pub(crate) what: String,
@@ -45,13 +44,13 @@ pub(crate) struct Entry {
 /// The whole journal, as far as it was read.
 pub(crate) struct Journal {
     pub(crate) path: PathBuf,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<JournalEntry>,
     offset: u64,
 }
 
 /// A time during which one process held the lock for certain; the true one is a little longer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Held {
+pub(crate) struct HoldingPeriod {
     pub(crate) pid: u32,
     pub(crate) from: u64,
     pub(crate) to: u64,
@@ -65,7 +64,7 @@ impl Journal {
     }
 
     /// Reads what is new.
-    pub(crate) fn refresh(&mut self) -> Result<(), Error> {
+    pub(crate) fn refresh(&mut self) -> Result<(), TestError> {
         let Ok(mut file) = File::open(&self.path) else { return Ok(()) };
         file.seek(SeekFrom::Start(self.offset))?;
         let mut bytes = Vec::new();
@@ -76,7 +75,7 @@ impl Journal {
             let mut words = line.splitn(4, ' ');
             let mut word = || words.next().unwrap_or_default().to_owned();
             let (at, pid, what, rest) = (word(), word(), word(), word());
-            self.entries.push(Entry { at: at.parse()?, pid: pid.parse()?, what, rest });
+            self.entries.push(JournalEntry { at: at.parse()?, pid: pid.parse()?, what, rest });
         }
         // Lines are stamped before they are written.
         self.entries.sort_by_key(|entry| entry.at);
@@ -87,7 +86,7 @@ impl Journal {
         self.entries.iter().filter(|entry| entry.what == what).count()
     }
 
-    pub(crate) fn all<'a>(&'a self, what: &'a str) -> impl Iterator<Item = &'a Entry> {
+    pub(crate) fn all<'a>(&'a self, what: &'a str) -> impl Iterator<Item = &'a JournalEntry> {
         self.entries.iter().filter(move |entry| entry.what == what)
     }
 
@@ -105,7 +104,7 @@ impl Journal {
     }
 
     /// All times during which the lock was held.
-    pub(crate) fn periods(&self) -> Vec<Held> {
+    pub(crate) fn periods(&self) -> Vec<HoldingPeriod> {
         let mut open: HashMap<u32, (u64, u64, bool)> = HashMap::new();
         let mut periods = Vec::new();
         for entry in &self.entries {
@@ -124,7 +123,7 @@ impl Journal {
                     let Some((from, last, sure)) = open.remove(&entry.pid) else { continue };
                     let killed = entry.what == "killed" && sure;
                     let to = if killed { entry.at } else { last };
-                    periods.push(Held { pid: entry.pid, from, to, killed });
+                    periods.push(HoldingPeriod { pid: entry.pid, from, to, killed });
                 }
                 _ => {}
             }
@@ -134,9 +133,9 @@ impl Journal {
     }
 
     /// Fails if two processes held the lock at the same time.
-    pub(crate) fn no_overlap(&self) -> Result<usize, Error> {
+    pub(crate) fn no_overlap(&self) -> Result<usize, TestError> {
         let periods = self.periods();
-        let mut last: Option<Held> = None;
+        let mut last: Option<HoldingPeriod> = None;
         for held in &periods {
             if let Some(before) = last
                 && held.from < before.to
@@ -155,7 +154,7 @@ impl Journal {
     pub(crate) fn recoveries(&self) -> Vec<Duration> {
         let periods = self.periods();
         let killed = periods.iter().filter(|held| held.killed);
-        let next = |held: &Held| {
+        let next = |held: &HoldingPeriod| {
             let next = periods.iter().find(|it| it.from >= held.to && it.pid != held.pid)?;
             Some(Duration::from_nanos(next.from - held.to))
         };
@@ -163,7 +162,7 @@ impl Journal {
     }
 
     /// Fails if any worker noted an error, or lost the lock.
-    pub(crate) fn no_errors(&self) -> Result<(), Error> {
+    pub(crate) fn no_errors(&self) -> Result<(), TestError> {
         for what in ["error", "lost", "warning", "panic"] {
             if let Some(entry) = self.all(what).next() {
                 return Err(format!("worker {}: {what}: {}", entry.pid, entry.rest).into());
@@ -175,7 +174,7 @@ impl Journal {
     /// The last lines, for a message.
     pub(crate) fn text(&self) -> String {
         let last = self.entries.len().saturating_sub(60);
-        let line = |it: &Entry| format!("{} {} {} {}", it.at, it.pid, it.what, it.rest);
+        let line = |it: &JournalEntry| format!("{} {} {} {}", it.at, it.pid, it.what, it.rest);
         self.entries[last..].iter().map(line).collect::<Vec<_>>().join("\n")
     }
 }

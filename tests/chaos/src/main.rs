@@ -2,74 +2,85 @@
 
 mod bench;
 mod bouncer;
+mod cluster;
 mod crash;
 mod crew;
 mod demo;
 mod faults;
 mod files;
 mod galera;
-mod harness;
 mod index;
 mod journal;
 mod pooler;
 mod python;
 mod relay;
+mod second_server;
 mod storm;
 mod worker;
 
 use std::process::ExitCode;
 
-use bench::{Case, Size};
-use harness::Kind::{Mysql, Postgres, Sqlite};
+use jetbase_test_harness::DatabaseKind::{Mysql, Postgres, Sqlite};
+
+use bench::{ChaosCase, Size};
 
 /// Everything that can be shown.
-const CASES: &[Case] = &[
-    Case::new("storm/sqlite", Sqlite, |ctx| Box::pin(storm::plain(ctx))),
-    Case::new("storm/postgres", Postgres, |ctx| Box::pin(storm::plain(ctx))),
-    Case::new("storm/mysql", Mysql, |ctx| Box::pin(storm::plain(ctx))),
-    Case::new("limit/sqlite", Sqlite, |ctx| Box::pin(storm::limited(ctx))),
-    Case::new("limit/postgres", Postgres, |ctx| Box::pin(storm::limited(ctx))),
-    Case::new("limit/mysql", Mysql, |ctx| Box::pin(storm::limited(ctx))),
-    Case::new("limit-url/postgres", Postgres, |ctx| Box::pin(storm::limited_urls(ctx))),
-    Case::new("limit-url/mysql", Mysql, |ctx| Box::pin(storm::limited_urls(ctx))),
-    Case::new("crash/sqlite", Sqlite, |ctx| Box::pin(crash::crash(ctx))),
-    Case::new("crash/postgres", Postgres, |ctx| Box::pin(crash::crash(ctx))),
-    Case::new("crash/mysql", Mysql, |ctx| Box::pin(crash::crash(ctx))),
-    Case::new("python/among/sqlite", Sqlite, |ctx| Box::pin(python::among(ctx))).with_python(),
-    Case::new("python/among/postgres", Postgres, |ctx| Box::pin(python::among(ctx))).with_python(),
-    Case::new("python/among/mysql", Mysql, |ctx| Box::pin(python::among(ctx))).with_python().long(),
-    Case::new("python/dead/sqlite", Sqlite, |ctx| Box::pin(python::dead(ctx))).with_python().long(),
-    Case::new("python/dead/postgres", Postgres, |ctx| Box::pin(python::dead(ctx))).with_python(),
-    Case::new("python/dead/mysql", Mysql, |ctx| Box::pin(python::dead(ctx))).with_python().long(),
-    Case::new("python/unlock/sqlite", Sqlite, |ctx| Box::pin(python::unlock(ctx))).with_python(),
-    Case::new("python/unlock/postgres", Postgres, |ctx| Box::pin(python::unlock(ctx)))
+const CASES: &[ChaosCase] = &[
+    ChaosCase::new("storm/sqlite", Sqlite, |ctx| Box::pin(storm::plain(ctx))),
+    ChaosCase::new("storm/postgres", Postgres, |ctx| Box::pin(storm::plain(ctx))),
+    ChaosCase::new("storm/mysql", Mysql, |ctx| Box::pin(storm::plain(ctx))),
+    ChaosCase::new("limit/sqlite", Sqlite, |ctx| Box::pin(storm::limited(ctx))),
+    ChaosCase::new("limit/postgres", Postgres, |ctx| Box::pin(storm::limited(ctx))),
+    ChaosCase::new("limit/mysql", Mysql, |ctx| Box::pin(storm::limited(ctx))),
+    ChaosCase::new("limit-url/postgres", Postgres, |ctx| Box::pin(storm::limited_urls(ctx))),
+    ChaosCase::new("limit-url/mysql", Mysql, |ctx| Box::pin(storm::limited_urls(ctx))),
+    ChaosCase::new("crash/sqlite", Sqlite, |ctx| Box::pin(crash::crash(ctx))),
+    ChaosCase::new("crash/postgres", Postgres, |ctx| Box::pin(crash::crash(ctx))),
+    ChaosCase::new("crash/mysql", Mysql, |ctx| Box::pin(crash::crash(ctx))),
+    ChaosCase::new("python/among/sqlite", Sqlite, |ctx| Box::pin(python::among(ctx))).with_python(),
+    ChaosCase::new("python/among/postgres", Postgres, |ctx| Box::pin(python::among(ctx)))
         .with_python(),
-    Case::new("python/unlock/mysql", Mysql, |ctx| Box::pin(python::unlock(ctx)))
+    ChaosCase::new("python/among/mysql", Mysql, |ctx| Box::pin(python::among(ctx)))
         .with_python()
         .long(),
-    Case::new("concurrently/postgres", Postgres, |ctx| Box::pin(index::concurrently(ctx))),
-    Case::alone("galera/storm", |ctx| Box::pin(galera::storms(ctx))).long(),
-    Case::alone("galera/killed", |ctx| Box::pin(galera::killed(ctx))).long(),
-    Case::alone("galera/frozen", |ctx| Box::pin(galera::frozen(ctx))).long(),
-    Case::alone("galera/minority", |ctx| Box::pin(galera::minority(ctx))).long(),
-    Case::new("pooler/storm", Postgres, |ctx| Box::pin(pooler::storms(ctx))),
-    Case::new("pooler/direct", Postgres, |ctx| Box::pin(pooler::direct(ctx))),
-    Case::new("pooler/timed", Postgres, |ctx| Box::pin(pooler::timed(ctx))).long(),
-    Case::new("pooler/cut", Postgres, |ctx| Box::pin(faults::cut_pooler(ctx))),
-    Case::new("pooler/left", Postgres, |ctx| Box::pin(pooler::left(ctx))),
-    Case::new("pooler/dump", Postgres, |ctx| Box::pin(pooler::dump(ctx))),
-    Case::new("pooler/off", Postgres, |ctx| Box::pin(pooler::off(ctx))),
-    Case::new("faults/terminated/postgres", Postgres, |ctx| Box::pin(faults::terminated(ctx))),
-    Case::new("faults/terminated/mysql", Mysql, |ctx| Box::pin(faults::terminated(ctx))),
-    Case::new("faults/cut/postgres", Postgres, |ctx| Box::pin(faults::cut(ctx))).long(),
-    Case::new("faults/cut/mysql", Mysql, |ctx| Box::pin(faults::cut(ctx))).long(),
-    Case::alone("faults/restarted/postgres", |ctx| Box::pin(faults::restarted(Postgres, ctx))),
-    Case::alone("faults/restarted/mysql", |ctx| Box::pin(faults::restarted(Mysql, ctx))),
-    Case::alone("faults/promoted/postgres", |ctx| Box::pin(faults::promoted(ctx))).long(),
-    Case::alone("faults/recreated/mysql", |ctx| Box::pin(faults::recreated(ctx))).long(),
-    Case::alone("faults/replica/mysql", |ctx| Box::pin(faults::replica(ctx))).long(),
-    Case::new("faults/silent/postgres", Postgres, |ctx| Box::pin(faults::silent(ctx))).long(),
-    Case::new("faults/silent/mysql", Mysql, |ctx| Box::pin(faults::silent(ctx))).long(),
+    ChaosCase::new("python/dead/sqlite", Sqlite, |ctx| Box::pin(python::dead(ctx)))
+        .with_python()
+        .long(),
+    ChaosCase::new("python/dead/postgres", Postgres, |ctx| Box::pin(python::dead(ctx)))
+        .with_python(),
+    ChaosCase::new("python/dead/mysql", Mysql, |ctx| Box::pin(python::dead(ctx)))
+        .with_python()
+        .long(),
+    ChaosCase::new("python/unlock/sqlite", Sqlite, |ctx| Box::pin(python::unlock(ctx)))
+        .with_python(),
+    ChaosCase::new("python/unlock/postgres", Postgres, |ctx| Box::pin(python::unlock(ctx)))
+        .with_python(),
+    ChaosCase::new("python/unlock/mysql", Mysql, |ctx| Box::pin(python::unlock(ctx)))
+        .with_python()
+        .long(),
+    ChaosCase::new("concurrently/postgres", Postgres, |ctx| Box::pin(index::concurrently(ctx))),
+    ChaosCase::alone("galera/storm", |ctx| Box::pin(galera::storms(ctx))).long(),
+    ChaosCase::alone("galera/killed", |ctx| Box::pin(galera::killed(ctx))).long(),
+    ChaosCase::alone("galera/frozen", |ctx| Box::pin(galera::frozen(ctx))).long(),
+    ChaosCase::alone("galera/minority", |ctx| Box::pin(galera::minority(ctx))).long(),
+    ChaosCase::new("pooler/storm", Postgres, |ctx| Box::pin(pooler::storms(ctx))),
+    ChaosCase::new("pooler/direct", Postgres, |ctx| Box::pin(pooler::direct(ctx))),
+    ChaosCase::new("pooler/timed", Postgres, |ctx| Box::pin(pooler::timed(ctx))).long(),
+    ChaosCase::new("pooler/cut", Postgres, |ctx| Box::pin(faults::cut_pooler(ctx))),
+    ChaosCase::new("pooler/left", Postgres, |ctx| Box::pin(pooler::left(ctx))),
+    ChaosCase::new("pooler/dump", Postgres, |ctx| Box::pin(pooler::dump(ctx))),
+    ChaosCase::new("pooler/off", Postgres, |ctx| Box::pin(pooler::off(ctx))),
+    ChaosCase::new("faults/terminated/postgres", Postgres, |ctx| Box::pin(faults::terminated(ctx))),
+    ChaosCase::new("faults/terminated/mysql", Mysql, |ctx| Box::pin(faults::terminated(ctx))),
+    ChaosCase::new("faults/cut/postgres", Postgres, |ctx| Box::pin(faults::cut(ctx))).long(),
+    ChaosCase::new("faults/cut/mysql", Mysql, |ctx| Box::pin(faults::cut(ctx))).long(),
+    ChaosCase::alone("faults/restarted/postgres", |ctx| Box::pin(faults::restarted(Postgres, ctx))),
+    ChaosCase::alone("faults/restarted/mysql", |ctx| Box::pin(faults::restarted(Mysql, ctx))),
+    ChaosCase::alone("faults/promoted/postgres", |ctx| Box::pin(faults::promoted(ctx))).long(),
+    ChaosCase::alone("faults/recreated/mysql", |ctx| Box::pin(faults::recreated(ctx))).long(),
+    ChaosCase::alone("faults/replica/mysql", |ctx| Box::pin(faults::replica(ctx))).long(),
+    ChaosCase::new("faults/silent/postgres", Postgres, |ctx| Box::pin(faults::silent(ctx))).long(),
+    ChaosCase::new("faults/silent/mysql", Mysql, |ctx| Box::pin(faults::silent(ctx))).long(),
 ];
 
 const USAGE: &str = "usage: tests/chaos/run [--short | --demo | --list] [CASE…]
@@ -101,6 +112,6 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let well = if show { demo::run() } else { bench::run(CASES, size, &words) };
-    harness::clean_up();
+    jetbase_test_harness::clean_up();
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

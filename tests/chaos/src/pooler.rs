@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use jetbase::{DatabaseUrl, Folder, Migrations, Options};
+use jetbase_test_harness::{Database, TestError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
-use crate::bench::{Context, Outcome};
-use crate::bouncer::{Bouncer, Mode};
+use crate::bench::{CaseContext, CaseResult};
+use crate::bouncer::{Bouncer, PoolMode};
 use crate::crew::{Crew, Gate};
 use crate::files;
-use crate::harness::{self, Database, Error};
 use crate::storm::storm;
 use crate::worker::HELD;
 
@@ -19,28 +19,28 @@ use crate::worker::HELD;
 const IGNORED: [&str; 3] = ["extra_float_digits,options", "extra_float_digits", ""];
 
 /// All settings: how connections are shared, and what is ignored.
-fn settings() -> impl Iterator<Item = (Mode, &'static str)> {
-    let modes = [Mode::Transaction, Mode::Session];
+fn settings() -> impl Iterator<Item = (PoolMode, &'static str)> {
+    let modes = [PoolMode::Transaction, PoolMode::Session];
     modes.into_iter().flat_map(|mode| IGNORED.into_iter().map(move |ignored| (mode, ignored)))
 }
 
 /// A setting in words.
-fn shown((mode, ignored): (Mode, &str)) -> String {
+fn shown((mode, ignored): (PoolMode, &str)) -> String {
     let ignored = if ignored.is_empty() { "nothing" } else { ignored };
     format!("{} pooling, {ignored} ignored", mode.name())
 }
 
 /// 20 processes from an empty database, half of them with pools.
-pub(crate) async fn storms(ctx: Context) -> Outcome {
+pub(crate) async fn storms(ctx: CaseContext) -> CaseResult {
     let (processes, rounds) = (ctx.size.pick(20, 8), ctx.size.pick(5, 1));
     let mut slowest = Duration::ZERO;
     for setting in settings() {
-        let wrong = |error: Error| format!("{}: {error}", shown(setting));
+        let wrong = |error: TestError| format!("{}: {error}", shown(setting));
         for round in 0..rounds {
             let db = ctx.fresh().await?;
             let (mode, ignored) = setting;
             // In session pooling a client keeps its connection, and each process may have two.
-            let size = if mode == Mode::Session { 2 * processes } else { 6 };
+            let size = if mode == PoolMode::Session { 2 * processes } else { 6 };
             let bouncer = Bouncer::start(&db, mode, ignored, size).await?;
             // A pool of sqlx cannot connect at all where its own parameter is refused.
             let words: &[&str] =
@@ -49,7 +49,7 @@ pub(crate) async fn storms(ctx: Context) -> Outcome {
             slowest = slowest.max(all);
             drop(bouncer);
             files::verify(&db, 8).await.map_err(wrong)?;
-            harness::remove(db).await;
+            db.remove().await;
         }
     }
     Ok(format!(
@@ -69,11 +69,11 @@ enum Recovery {
 }
 
 /// The holder is killed; with a direct URL the next one goes on at once.
-pub(crate) async fn direct(ctx: Context) -> Outcome {
+pub(crate) async fn direct(ctx: CaseContext) -> CaseResult {
     let mut told = Vec::new();
     let few = settings().step_by(ctx.size.pick(1, 5));
     for setting in few {
-        let wrong = |error: Error| format!("{}: {error}", shown(setting));
+        let wrong = |error: TestError| format!("{}: {error}", shown(setting));
         let (time, class) = killed(&ctx, setting, Recovery::Direct).await.map_err(wrong)?;
         if class != "01" || time > Duration::from_secs(5) {
             return Err(
@@ -89,11 +89,11 @@ pub(crate) async fn direct(ctx: Context) -> Outcome {
 }
 
 /// The holder is killed; without a direct URL the others wait for thirty seconds of silence.
-pub(crate) async fn timed(ctx: Context) -> Outcome {
+pub(crate) async fn timed(ctx: CaseContext) -> CaseResult {
     let mut told = Vec::new();
     let few = settings().filter(|(_, ignored)| *ignored != "extra_float_digits");
     for setting in few {
-        let wrong = |error: Error| format!("{}: {error}", shown(setting));
+        let wrong = |error: TestError| format!("{}: {error}", shown(setting));
         let (time, class) = killed(&ctx, setting, Recovery::Timed).await.map_err(wrong)?;
         if class != "04" || !(29..45).contains(&time.as_secs()) {
             return Err(
@@ -107,10 +107,10 @@ pub(crate) async fn timed(ctx: Context) -> Outcome {
 
 /// Kills the holder in the second file; returns the time to the next holder, and the first one's class.
 async fn killed(
-    ctx: &Context,
-    setting: (Mode, &str),
+    ctx: &CaseContext,
+    setting: (PoolMode, &str),
     recovery: Recovery,
-) -> Result<(Duration, String), Error> {
+) -> Result<(Duration, String), TestError> {
     let db = ctx.fresh().await?;
     let bouncer = Bouncer::start(&db, setting.0, setting.1, 10).await?;
     let mut crew =
@@ -120,13 +120,14 @@ async fn killed(
     for _ in 0..4 {
         crew.start(&words, Gate::Open)?;
     }
-    let second = |it: &crate::journal::Entry| it.what == "started" && it.rest.starts_with("V2__");
+    let second =
+        |it: &crate::journal::JournalEntry| it.what == "started" && it.rest.starts_with("V2__");
     let holder = crew.until(Duration::from_secs(30), second).await?.pid;
     let id = db.value("SELECT process_id FROM jetbase_lock").await?.unwrap_or_default();
     tokio::time::sleep(Duration::from_millis(300)).await;
     crew.kill(holder).await?;
     let begun = Instant::now();
-    let next = |it: &crate::journal::Entry| it.what == "acquired" && it.pid != holder;
+    let next = |it: &crate::journal::JournalEntry| it.what == "acquired" && it.pid != holder;
     crew.until(Duration::from_secs(60), next).await?;
     let time = begun.elapsed();
     crew.finish(Duration::from_secs(60)).await?;
@@ -134,18 +135,18 @@ async fn killed(
     crew.journal.no_overlap()?;
     drop(bouncer);
     files::verify(&db, 5).await?;
-    harness::remove(db).await;
+    db.remove().await;
     Ok((time, id.get(6..8).unwrap_or_default().to_owned()))
 }
 
 /// The holder is killed behind its last file. Over a way past the pooler, the next process frees the
 /// row, with nothing else to do. Without one, and with a file outside transactions, nobody can know:
 /// the others say so, until somebody unlocks.
-pub(crate) async fn left(ctx: Context) -> Outcome {
+pub(crate) async fn left(ctx: CaseContext) -> CaseResult {
     let mut told = String::new();
     for recovery in [Recovery::Direct, Recovery::Nobody] {
         let db = ctx.fresh().await?;
-        let bouncer = Bouncer::start(&db, Mode::Transaction, IGNORED[0], 10).await?;
+        let bouncer = Bouncer::start(&db, PoolMode::Transaction, IGNORED[0], 10).await?;
         let seen = bouncer.before(&db)?;
         let index =
             "-- jetbase: transaction=off\nCREATE INDEX CONCURRENTLY i ON effects (version);\n";
@@ -156,7 +157,7 @@ pub(crate) async fn left(ctx: Context) -> Outcome {
         let words: &[&str] = if recovery == Recovery::Direct { &[&direct] } else { &[] };
         // A slow listener keeps the lock behind each file: behind the first it is killed.
         let holder = crew.start(&[words, &["pause=20"]].concat(), Gate::Open)?;
-        let done = |it: &crate::journal::Entry| it.what == "finished";
+        let done = |it: &crate::journal::JournalEntry| it.what == "finished";
         crew.until(Duration::from_secs(60), done).await?;
         crew.kill(holder).await?;
         let next = crew.start(&[words, &["wait=3"]].concat(), Gate::Open)?;
@@ -176,7 +177,7 @@ pub(crate) async fn left(ctx: Context) -> Outcome {
         files::expect(&db, "SELECT count(*) FROM jetbase_migrations", 1, "versions recorded")
             .await?;
         files::free(&db).await?;
-        harness::remove(db).await;
+        db.remove().await;
     }
     Ok(format!(
         "freed by the next process over a direct URL; without one, and outside transactions: \"{told}\", then unlocked"
@@ -206,7 +207,7 @@ WHERE name IN ('statement_timeout', 'lock_timeout', 'search_path', 'check_functi
   'idle_session_timeout', 'idle_in_transaction_session_timeout')";
 
 /// A file like a dump changes its session; nothing of it reaches the pooler's other clients.
-pub(crate) async fn dump(ctx: Context) -> Outcome {
+pub(crate) async fn dump(ctx: CaseContext) -> CaseResult {
     for setting in settings() {
         let db = ctx.fresh().await?;
         // All clients share one connection to the server.
@@ -235,7 +236,7 @@ pub(crate) async fn dump(ctx: Context) -> Outcome {
         files::expect(&db, "SELECT count(*) FROM jetbase_migrations", 1, "versions recorded")
             .await?;
         files::free(&db).await?;
-        harness::remove(db).await;
+        db.remove().await;
     }
     Ok("6 settings, one shared connection: a file that sets 9 things for its session, and one that fails behind \
         them, leave other clients as they were"
@@ -251,12 +252,12 @@ CREATE INDEX CONCURRENTLY dumped_id ON public.dumped (id);
 
 /// The same with a file outside transactions, while other clients are at work: the pooler may send
 /// each of its statements to another session, so it is refused, unless there is a way past the pooler.
-pub(crate) async fn off(ctx: Context) -> Outcome {
+pub(crate) async fn off(ctx: CaseContext) -> CaseResult {
     let rounds = ctx.size.pick(5, 1);
     let mut told = String::new();
     for _ in 0..rounds {
         let db = ctx.fresh().await?;
-        let bouncer = Bouncer::start(&db, Mode::Transaction, IGNORED[0], 3).await?;
+        let bouncer = Bouncer::start(&db, PoolMode::Transaction, IGNORED[0], 3).await?;
         let seen = bouncer.before(&db)?;
         let mut sessions = Vec::new();
         for _ in 0..3 {
@@ -295,7 +296,7 @@ pub(crate) async fn off(ctx: Context) -> Outcome {
         files::expect(&db, "SELECT count(*) FROM jetbase_migrations", 3, "versions recorded")
             .await?;
         drop((sessions, bouncer));
-        harness::remove(db).await;
+        db.remove().await;
     }
     Ok(format!(
         "{rounds} rounds, 3 sessions, other clients unharmed: \"{told}\"; with a direct URL it runs"
@@ -303,7 +304,7 @@ pub(crate) async fn off(ctx: Context) -> Outcome {
 }
 
 /// What all sessions of the pooler show, each held for a moment.
-async fn pinned(clients: &mut [PgConnection]) -> Result<Vec<String>, Error> {
+async fn pinned(clients: &mut [PgConnection]) -> Result<Vec<String>, TestError> {
     for client in &mut *clients {
         sqlx::raw_sql("BEGIN").execute(client).await?;
     }
@@ -318,13 +319,13 @@ async fn pinned(clients: &mut [PgConnection]) -> Result<Vec<String>, Error> {
     Ok(told)
 }
 
-async fn connect(seen: &Database) -> Result<PgConnection, Error> {
+async fn connect(seen: &Database) -> Result<PgConnection, TestError> {
     let options: PgConnectOptions = seen.url.parse()?;
     Ok(options.extra_float_digits(None).connect().await?)
 }
 
 /// What another client sees, one that sends no parameter of sqlx's own.
-async fn look(seen: &Database) -> Result<String, Error> {
+async fn look(seen: &Database) -> Result<String, TestError> {
     let mut connection = connect(seen).await?;
     let row = sqlx::raw_sql(SEEN).fetch_one(&mut connection).await?;
     let text = row.try_get_unchecked::<String, _>(0)?;

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::bench::{Context, Outcome};
+use jetbase_test_harness::{Database, DatabaseKind, PythonProject, TestError};
+
+use crate::bench::{CaseContext, CaseResult};
 use crate::crew::{Crew, Gate};
 use crate::files::{self, expect};
-use crate::harness::{self, Database, Error, Kind, Project};
 use crate::worker::{HELD, LOST};
 
 /// So many files leave time for both tools.
@@ -15,32 +16,32 @@ const VERSIONS: usize = 30;
 const MORE: usize = 5;
 
 /// A Python project with the same files as a crew.
-fn project(files: &[(String, String)]) -> Result<Project, Error> {
+fn project(files: &[(String, String)]) -> Result<PythonProject, TestError> {
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    Project::with(&files)
+    PythonProject::with(&files)
 }
 
 /// Notes every change of the lock's owner, whoever makes it.
-async fn watch_owners(db: &Database) -> Result<(), Error> {
+async fn watch_owners(db: &Database) -> Result<(), TestError> {
     let table = "CREATE TABLE owners (old_id VARCHAR(36), new_id VARCHAR(36))";
     // The trigger runs with the search path of whoever takes the lock.
-    let schema = if db.kind == Kind::Postgres { "public." } else { "" };
+    let schema = if db.kind == DatabaseKind::Postgres { "public." } else { "" };
     let insert = format!("INSERT INTO {schema}owners VALUES (OLD.process_id, NEW.process_id)");
     let event = "AFTER UPDATE ON jetbase_lock FOR EACH ROW";
     let trigger = match db.kind {
-        Kind::Postgres => format!(
+        DatabaseKind::Postgres => format!(
             "CREATE FUNCTION note_owner() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert}; RETURN NULL; END $$;
              CREATE TRIGGER note_owner {event} EXECUTE FUNCTION note_owner()"
         ),
-        Kind::Mysql => format!("CREATE TRIGGER note_owner {event} {insert}"),
-        Kind::Sqlite => format!("CREATE TRIGGER note_owner {event} BEGIN {insert}; END"),
+        DatabaseKind::Mysql => format!("CREATE TRIGGER note_owner {event} {insert}"),
+        DatabaseKind::Sqlite => format!("CREATE TRIGGER note_owner {event} BEGIN {insert}; END"),
     };
     db.execute(table).await?;
     db.execute(&trigger).await
 }
 
 /// How often each tool held the lock; fails if the Python tool was robbed once.
-async fn owners(db: &Database) -> Result<(usize, usize), Error> {
+async fn owners(db: &Database) -> Result<(usize, usize), TestError> {
     let (mut python, mut ours) = (0, 0);
     for row in db.rows("SELECT old_id, new_id FROM owners").await? {
         let is_ours = |id: &str| id.starts_with("6a6250");
@@ -57,7 +58,7 @@ async fn owners(db: &Database) -> Result<(usize, usize), Error> {
 }
 
 /// Both tools work at the same time, until all is done.
-pub(crate) async fn among(ctx: Context) -> Outcome {
+pub(crate) async fn among(ctx: CaseContext) -> CaseResult {
     let rounds = ctx.size.pick(5, 1);
     let (mut python, mut ours, mut refused) = (0, 0, 0);
     let mut round = 0;
@@ -82,7 +83,7 @@ pub(crate) async fn among(ctx: Context) -> Outcome {
                         return Err("the Python tool did not get through in a minute".into());
                     }
                 }
-                Ok::<usize, Error>(refused)
+                Ok::<usize, TestError>(refused)
             };
             tokio::try_join!(tool(), tool())
         };
@@ -102,7 +103,7 @@ pub(crate) async fn among(ctx: Context) -> Outcome {
         };
         let held = check.await.map_err(|error| format!("round {round}: {error}"))?;
         (python, ours, refused) = (python + held.0, ours + held.1, refused + left + right);
-        harness::remove(db).await;
+        db.remove().await;
     }
     if python == 0 {
         return Err("the Python tool never got the lock: nothing is shown".into());
@@ -114,7 +115,7 @@ pub(crate) async fn among(ctx: Context) -> Outcome {
 }
 
 /// The Python tool is killed while it holds the lock: nobody takes it away.
-pub(crate) async fn dead(ctx: Context) -> Outcome {
+pub(crate) async fn dead(ctx: CaseContext) -> CaseResult {
     let db = ctx.fresh().await?;
     let all = [files::first(db.kind), files::effect(db.kind, 2, ctx.size.pick(3000, 1500))];
     let mut crew = Crew::new(&db, &all[..1])?;
@@ -144,7 +145,7 @@ pub(crate) async fn dead(ctx: Context) -> Outcome {
     let last = crew.start(&[], Gate::Open)?;
     let code = crew.code(last, Duration::from_secs(30)).await?;
     files::verify(&db, 2).await?;
-    harness::remove(db).await;
+    db.remove().await;
     match code {
         0 => Ok(format!(
             "4 waiters gave up after {waited:.1?}: \"{told}\"; behind `unlock` the next one went on"
@@ -154,7 +155,7 @@ pub(crate) async fn dead(ctx: Context) -> Outcome {
 }
 
 /// Waits until the Python tool holds the lock; returns its id.
-async fn held_by_python(db: &Database) -> Result<String, Error> {
+async fn held_by_python(db: &Database) -> Result<String, TestError> {
     loop {
         if let Some(id) = db.value("SELECT process_id FROM jetbase_lock").await? {
             return Ok(id);
@@ -164,7 +165,7 @@ async fn held_by_python(db: &Database) -> Result<String, Error> {
 }
 
 /// The Python tool's `unlock` in the middle of our run, while others wait.
-pub(crate) async fn unlock(ctx: Context) -> Outcome {
+pub(crate) async fn unlock(ctx: CaseContext) -> CaseResult {
     let rounds = ctx.size.pick(10, 1);
     let (mut lost, mut refused) = (0, 0);
     for round in 1..=rounds {
@@ -194,13 +195,13 @@ pub(crate) async fn unlock(ctx: Context) -> Outcome {
         match (unlocked, u8::try_from(code)) {
             (true, Ok(LOST)) => lost += 1,
             // SQLite has one writer: `unlock` does not get in while a file runs, perhaps behind the last.
-            (_, Ok(0)) if db.kind == Kind::Sqlite && done == versions => refused += 1,
+            (_, Ok(0)) if db.kind == DatabaseKind::Sqlite && done == versions => refused += 1,
             (true, _) => return Err(wrong("unlocked").into()),
             (false, _) => return Err(wrong("`unlock` failed").into()),
         }
         files::verify(&db, versions).await.map_err(|error| wrong(&error.to_string()))?;
         expect(&db, "SELECT count(*) FROM effects WHERE ended IS NULL", 0, "unfinished").await?;
-        harness::remove(db).await;
+        db.remove().await;
     }
     if lost == 0 {
         return Err("`unlock` never got in: nothing is shown".into());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use jetbase_test_harness::{Database, TestError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -10,7 +11,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::bouncer::{port_of, replace_port};
-use crate::harness::{Database, Error};
 
 /// What the relay does with bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// Starts one before a database's server.
-    pub(crate) async fn start(db: &Database) -> Result<Relay, Error> {
+    pub(crate) async fn start(db: &Database) -> Result<Relay, TestError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let target = Arc::new(AtomicU16::new(port_of(&db.url)?));
@@ -62,7 +62,7 @@ impl Relay {
     }
 
     /// The database, seen through the relay.
-    pub(crate) fn before(&self, db: &Database) -> Result<Database, Error> {
+    pub(crate) fn before(&self, db: &Database) -> Result<Database, TestError> {
         let mut seen = db.clone();
         seen.url = replace_port(&db.url, self.port)?;
         Ok(seen)
@@ -84,7 +84,7 @@ impl Relay {
     }
 
     /// Leads new connections to another server.
-    pub(crate) fn lead_to(&self, db: &Database) -> Result<(), Error> {
+    pub(crate) fn lead_to(&self, db: &Database) -> Result<(), TestError> {
         self.target.store(port_of(&db.url)?, Ordering::SeqCst);
         Ok(())
     }

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::bench::{Context, Outcome};
+use jetbase_test_harness::{Database, DatabaseKind, TestError};
+
+use crate::bench::{CaseContext, CaseResult};
 use crate::crew::Crew;
 use crate::files;
-use crate::harness::{self, Database, Error, Kind};
 use crate::journal::spread;
 
 /// How many files a storm applies.
@@ -15,23 +16,23 @@ const VERSIONS: usize = 8;
 const LIMIT: usize = 20;
 
 /// Processes with nothing but a URL.
-pub(crate) async fn plain(ctx: Context) -> Outcome {
+pub(crate) async fn plain(ctx: CaseContext) -> CaseResult {
     rounds(&ctx, &[], None).await
 }
 
 /// Processes whose pools hold a connection each, as a role that may have fewer than there are processes.
-pub(crate) async fn limited(ctx: Context) -> Outcome {
+pub(crate) async fn limited(ctx: CaseContext) -> CaseResult {
     let limit = ctx.size.pick(LIMIT, 6);
     rounds(&ctx, &["pool=yes"], Some(limit)).await
 }
 
 /// The same with a URL: there is no pool that would wait for a connection.
-pub(crate) async fn limited_urls(ctx: Context) -> Outcome {
+pub(crate) async fn limited_urls(ctx: CaseContext) -> CaseResult {
     let limit = ctx.size.pick(LIMIT, 6);
     rounds(&ctx, &[], Some(limit)).await
 }
 
-async fn rounds(ctx: &Context, words: &[&str], limit: Option<usize>) -> Outcome {
+async fn rounds(ctx: &CaseContext, words: &[&str], limit: Option<usize>) -> CaseResult {
     let (processes, rounds) = (ctx.size.pick(50, 12), ctx.size.pick(20, 2));
     let mut times = Vec::new();
     let mut slowest = Duration::ZERO;
@@ -47,7 +48,7 @@ async fn rounds(ctx: &Context, words: &[&str], limit: Option<usize>) -> Outcome 
         files::verify(&db, VERSIONS).await.map_err(|error| format!("round {round}: {error}"))?;
         times.push(all);
         slowest = slowest.max(last);
-        harness::remove(db).await;
+        db.remove().await;
     }
     let (median, last) = spread(times);
     Ok(format!(
@@ -61,7 +62,7 @@ pub(crate) async fn storm(
     db: &Database,
     processes: usize,
     words: &[&str],
-) -> Result<(Duration, Duration), Error> {
+) -> Result<(Duration, Duration), TestError> {
     let mut crew = Crew::new(db, &files::effects(db.kind, VERSIONS, 1))?;
     crew.gather(processes, words).await?;
     let begun = Instant::now();
@@ -84,19 +85,19 @@ pub(crate) async fn storm(
 }
 
 /// The database for a role that may have only so many connections.
-async fn limited_role(db: &Database, limit: usize) -> Result<Database, Error> {
+async fn limited_role(db: &Database, limit: usize) -> Result<Database, TestError> {
     let user = format!("{}_few", db.name);
     let sql = match db.kind {
-        Kind::Postgres => format!(
+        DatabaseKind::Postgres => format!(
             "CREATE ROLE {user} LOGIN PASSWORD 'few' CONNECTION LIMIT {limit}; ALTER DATABASE {} OWNER TO {user}",
             db.name
         ),
-        Kind::Mysql => format!(
+        DatabaseKind::Mysql => format!(
             "CREATE USER {user}@'127.0.0.1' IDENTIFIED BY 'few' WITH MAX_USER_CONNECTIONS {limit}; \
              GRANT ALL ON {}.* TO {user}@'127.0.0.1'",
             db.name
         ),
-        Kind::Sqlite => return Ok(db.clone()),
+        DatabaseKind::Sqlite => return Ok(db.clone()),
     };
     db.admin(&sql).await?;
     let mut limited = db.clone();

@@ -40,7 +40,7 @@ impl Task {
 }
 
 /// Where to: a pool that holds an idle connection, or a URL.
-enum Way {
+enum WorkerTarget {
     Url(String),
     Postgres(sqlx::PgPool),
     Mysql(sqlx::MySqlPool),
@@ -94,10 +94,10 @@ async fn work(task: &Task, note: impl Fn(&str, &str) + Clone + Send + 'static) -
     let begun = Instant::now();
     loop {
         let mut run = match &way {
-            Way::Url(url) => jetbase::run(&set, DatabaseUrl(url)),
-            Way::Postgres(pool) => jetbase::run(&set, pool),
-            Way::Mysql(pool) => jetbase::run(&set, pool),
-            Way::Sqlite(pool) => jetbase::run(&set, pool),
+            WorkerTarget::Url(url) => jetbase::run(&set, DatabaseUrl(url)),
+            WorkerTarget::Postgres(pool) => jetbase::run(&set, pool),
+            WorkerTarget::Mysql(pool) => jetbase::run(&set, pool),
+            WorkerTarget::Sqlite(pool) => jetbase::run(&set, pool),
         };
         if let Some(step) = step {
             run = run.count(step);
@@ -153,10 +153,10 @@ async fn once(
     .await
 }
 
-async fn way(task: &Task) -> Result<Way, sqlx::Error> {
+async fn way(task: &Task) -> Result<WorkerTarget, sqlx::Error> {
     let url = task.word("url").to_owned();
     if task.word("pool").is_empty() {
-        return Ok(Way::Url(url));
+        return Ok(WorkerTarget::Url(url));
     }
     // As a service would: its pool connects at the start, and keeps that connection.
     let begun = Instant::now();
@@ -168,14 +168,18 @@ async fn way(task: &Task) -> Result<Way, sqlx::Error> {
                 .acquire_timeout(patience)
                 .connect(&url)
                 .await
-                .map(Way::Postgres),
+                .map(WorkerTarget::Postgres),
             "mysql" => MySqlPoolOptions::new()
                 .max_connections(3)
                 .acquire_timeout(patience)
                 .connect(&url)
                 .await
-                .map(Way::Mysql),
-            _ => SqlitePoolOptions::new().max_connections(3).connect(&url).await.map(Way::Sqlite),
+                .map(WorkerTarget::Mysql),
+            _ => SqlitePoolOptions::new()
+                .max_connections(3)
+                .connect(&url)
+                .await
+                .map(WorkerTarget::Sqlite),
         };
         match made {
             Err(error) if begun.elapsed() > patience => return Err(error),

@@ -1,10 +1,10 @@
 use jetbase::DatabaseUrl;
+use jetbase_test_harness::{Database, Needs, Suite, TestContext, TestError, TestResult};
 
 use super::POSTGRES;
 use super::mallory::{Mallory, aside, value};
 use super::victim::{V1, V3, Victim};
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
@@ -32,7 +32,7 @@ async fn audit(db: &Database) -> TestResult {
 }
 
 /// How often the audit has noted an insert into the history.
-async fn noted(db: &Database) -> Result<Option<String>, Error> {
+async fn noted(db: &Database) -> Result<Option<String>, TestError> {
     value(db, "SELECT count(*) FROM public.audit WHERE what = 'INSERT jetbase_migrations'").await
 }
 
@@ -44,7 +44,7 @@ fn seen_by(db: &Database, role: &str) -> Database {
 }
 
 /// Makes a role that may log in and create tables.
-async fn role(db: &Database, what: &str) -> Result<String, Error> {
+async fn role(db: &Database, what: &str) -> Result<String, TestError> {
     let name = format!("{}_{what}", db.name);
     db.admin(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x'")).await?;
     aside(db, &format!("GRANT ALL ON SCHEMA public TO {name}")).await?;
@@ -61,7 +61,7 @@ async fn forget(db: &Database, roles: &[&str]) -> TestResult {
 }
 
 /// A role for deployments made the tables by a run of its own; an administrator goes on.
-async fn plain_tables(ctx: Context) -> TestResult {
+async fn plain_tables(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::arrive(db).await?;
     // Made by running, with nothing in it: afterwards every command finds what it expects.
@@ -72,7 +72,7 @@ async fn plain_tables(ctx: Context) -> TestResult {
     mallory.leave(db).await
 }
 
-async fn databases_owner(ctx: Context) -> TestResult {
+async fn databases_owner(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let owner = role(db, "owner").await?;
     db.admin(&format!("ALTER DATABASE {} OWNER TO {owner}", db.name)).await?;
@@ -85,7 +85,7 @@ async fn databases_owner(ctx: Context) -> TestResult {
     forget(db, &[&owner]).await
 }
 
-async fn superusers(ctx: Context) -> TestResult {
+async fn superusers(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let user = role(db, "user").await?;
     jetbase::run(&set(&[V1]), DatabaseUrl(&db.url)).await?;
@@ -100,7 +100,7 @@ async fn superusers(ctx: Context) -> TestResult {
     forget(db, &[&user]).await
 }
 
-async fn own_triggers(ctx: Context) -> TestResult {
+async fn own_triggers(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let user = role(db, "user").await?;
     let own = seen_by(db, &user);
@@ -115,7 +115,7 @@ async fn own_triggers(ctx: Context) -> TestResult {
 }
 
 /// Who migrates as the tables' owner trusts that owner.
-async fn taken_role(ctx: Context) -> TestResult {
+async fn taken_role(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let user = role(db, "user").await?;
     let target = DatabaseUrl(&db.url);
@@ -128,7 +128,7 @@ async fn taken_role(ctx: Context) -> TestResult {
 }
 
 /// The triggers of a role that the caller names are accepted; otherwise the error says how to name it.
-async fn named_role(ctx: Context) -> TestResult {
+async fn named_role(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let user = role(db, "user").await?;
     let own = seen_by(db, &user);

@@ -1,15 +1,17 @@
 use jetbase::{DatabaseUrl, Migrations};
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, PythonProject, Suite, TestContext, TestError, TestResult,
+};
 
 use super::POSTGRES;
 use super::lost::{lost_deletes, lost_inserts, lost_updates};
 use super::victim::{PYTHON, tool};
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Project, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let all = Kind::ALL;
+    let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
-    let not_mysql = &[Kind::Sqlite, Kind::Postgres];
+    let not_mysql = &[DatabaseKind::Sqlite, DatabaseKind::Postgres];
     suite.each("a_file_whose_row_is_not_kept_is_an_error", all, nothing, inserts);
     suite.each("a_row_that_vanishes_at_the_commit_is_an_error", POSTGRES, nothing, at_the_commit);
     suite.each("a_file_outside_a_transaction_must_be_recorded_too", all, nothing, inserts_off);
@@ -34,13 +36,13 @@ const ROC: (&str, &str) = ("ROC__again.sql", "INSERT INTO kept (id) VALUES (7);\
 const ROC_2: (&str, &str) = ("ROC__again.sql", "INSERT INTO kept (id) VALUES (8);\n");
 
 /// The numbers in the table that the files write to.
-async fn kept(db: &Database) -> Result<Vec<String>, Error> {
+async fn kept(db: &Database) -> Result<Vec<String>, TestError> {
     let rows = db.rows("SELECT id FROM kept ORDER BY id").await?;
     Ok(rows.into_iter().flatten().flatten().collect())
 }
 
 /// A fresh database on which a set has run and a way is in force.
-async fn forged(ctx: &Context, before: &Migrations, sql: &str) -> Result<Database, Error> {
+async fn forged(ctx: &TestContext, before: &Migrations, sql: &str) -> Result<Database, TestError> {
     let db = ctx.another().await?;
     jetbase::run(before, DatabaseUrl(&db.url)).await?;
     db.execute(sql).await?;
@@ -78,7 +80,7 @@ impl Faults {
     }
 }
 
-async fn inserts(ctx: Context) -> TestResult {
+async fn inserts(ctx: TestContext) -> TestResult {
     let mut faults = Faults::default();
     for (way, sql) in lost_inserts(ctx.kind) {
         let db = forged(&ctx, &set(&[V0]), sql).await?;
@@ -94,7 +96,7 @@ async fn inserts(ctx: Context) -> TestResult {
 }
 
 /// A deferred trigger acts behind everything that a statement could look at.
-async fn at_the_commit(ctx: Context) -> TestResult {
+async fn at_the_commit(ctx: TestContext) -> TestResult {
     let mut faults = Faults::default();
     for (way, what) in [
         ("deleted", "DELETE FROM jetbase_migrations WHERE version = NEW.version"),
@@ -113,7 +115,7 @@ async fn at_the_commit(ctx: Context) -> TestResult {
     faults.result()
 }
 
-async fn inserts_off(ctx: Context) -> TestResult {
+async fn inserts_off(ctx: TestContext) -> TestResult {
     let mut faults = Faults::default();
     for (way, sql) in lost_inserts(ctx.kind) {
         let db = forged(&ctx, &set(&[V0]), sql).await?;
@@ -125,7 +127,7 @@ async fn inserts_off(ctx: Context) -> TestResult {
     faults.result()
 }
 
-async fn updates(ctx: Context) -> TestResult {
+async fn updates(ctx: TestContext) -> TestResult {
     let mut faults = Faults::default();
     for (way, sql) in lost_updates(ctx.kind, "jetbase_migrations", "checksum") {
         for (before, after) in [(RA, RA_2), (ROC, ROC_2)] {
@@ -138,7 +140,7 @@ async fn updates(ctx: Context) -> TestResult {
     faults.result()
 }
 
-async fn deletes(ctx: Context) -> TestResult {
+async fn deletes(ctx: TestContext) -> TestResult {
     let mut faults = Faults::default();
     for (way, sql) in lost_deletes(ctx.kind) {
         let both = set(&[V0, V1]);
@@ -152,7 +154,7 @@ async fn deletes(ctx: Context) -> TestResult {
     faults.result()
 }
 
-async fn unlocks(ctx: Context) -> TestResult {
+async fn unlocks(ctx: TestContext) -> TestResult {
     let mut faults = Faults::default();
     for (way, sql) in lost_updates(ctx.kind, "jetbase_lock", "is_locked") {
         let db = ctx.another().await?;
@@ -173,18 +175,18 @@ async fn unlocks(ctx: Context) -> TestResult {
                 },
             );
         }
-        let (succeeded, said) = tool(&db, &Project::with(&[V0])?, &["unlock"]).await?;
+        let (succeeded, said) = tool(&db, &PythonProject::with(&[V0])?, &["unlock"]).await?;
         faults.note(way, succeeded.then_some(said));
     }
     faults.result()
 }
 
-async fn checksums(ctx: Context) -> TestResult {
+async fn checksums(ctx: TestContext) -> TestResult {
     let mut faults = Faults::default();
     for (way, sql) in lost_updates(ctx.kind, "jetbase_migrations", "checksum") {
         let db = forged(&ctx, &set(&[V0, V1]), &sql).await?;
         let changed = (V1.0, "INSERT INTO kept (id) VALUES (11);\n");
-        let project = Project::with(&[V0, changed])?;
+        let project = PythonProject::with(&[V0, changed])?;
         for command in ["fix-checksums", "fix"] {
             let (succeeded, said) = tool(&db, &project, &[command]).await?;
             let wrong = succeeded || said.contains("epaired checksum");
@@ -196,12 +198,12 @@ async fn checksums(ctx: Context) -> TestResult {
     faults.result()
 }
 
-async fn files(ctx: Context) -> TestResult {
+async fn files(ctx: TestContext) -> TestResult {
     let mut faults = Faults::default();
     for (way, sql) in lost_deletes(ctx.kind) {
         for gone in [V1, RA] {
             let db = forged(&ctx, &set(&[V0, gone]), sql).await?;
-            let (succeeded, said) = tool(&db, &Project::with(&[V0])?, &["fix-files"]).await?;
+            let (succeeded, said) = tool(&db, &PythonProject::with(&[V0])?, &["fix-files"]).await?;
             let wrong = succeeded || said.contains("Stopped tracking") || said.contains("Removed");
             faults.note(way, wrong.then_some(format!("{}: {said}", gone.0)));
         }

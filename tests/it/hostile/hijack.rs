@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use jetbase::{DatabaseUrl, ErrorKind, Event};
+use jetbase_test_harness::{Database, Needs, Suite, TestContext, TestError, TestResult};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
@@ -8,7 +9,6 @@ use super::POSTGRES;
 use super::mallory::{Mallory, aside, value};
 use super::victim::{PYTHON, V1, V3, Victim};
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
@@ -23,7 +23,7 @@ pub(crate) fn register(suite: &mut Suite) {
 }
 
 /// The yardstick: the same commands where nobody has planted anything.
-async fn without_traps(ctx: Context) -> TestResult {
+async fn without_traps(ctx: TestContext) -> TestResult {
     Victim::new(&ctx.db, None, "public").does_everything().await
 }
 
@@ -51,18 +51,18 @@ async fn scene(db: &Database, planted: &[&str], victim: Victim) -> TestResult {
     nothing_is_caught(mallory, victim).await
 }
 
-async fn in_public(ctx: Context) -> TestResult {
+async fn in_public(ctx: TestContext) -> TestResult {
     let victim = Victim::new(&ctx.db, None, "public");
     scene(&ctx.db, &["public"], victim).await
 }
 
-async fn in_named_schema(ctx: Context) -> TestResult {
+async fn in_named_schema(ctx: TestContext) -> TestResult {
     let victim = Victim::new(&ctx.db, Some("app"), "app");
     scene(&ctx.db, &["app", "public"], victim).await
 }
 
 /// The path begins with the user's own name: who may make schemas can make one of that name.
-async fn under_own_name(ctx: Context) -> TestResult {
+async fn under_own_name(ctx: TestContext) -> TestResult {
     let own = value(&ctx.db, "SELECT quote_ident(current_user)").await?.ok_or("no user")?;
     let mallory = Mallory::arrive(&ctx.db).await?;
     mallory.execute(&format!("CREATE SCHEMA {own}")).await?;
@@ -72,7 +72,7 @@ async fn under_own_name(ctx: Context) -> TestResult {
 }
 
 /// Where a path names pg_catalog behind other schemas, even its own signatures are not found first.
-async fn before_pg_catalog(ctx: Context) -> TestResult {
+async fn before_pg_catalog(ctx: TestContext) -> TestResult {
     let path = format!("ALTER DATABASE {} SET search_path = public, pg_catalog", ctx.db.name);
     ctx.db.admin(&path).await?;
     let victim = Victim::new(&ctx.db, None, "public");
@@ -93,7 +93,7 @@ fn take_away(db: &Database) {
 }
 
 /// Runs a set from whose run the row is taken away during its first file.
-async fn robbed(db: &Database, first: &str, when: fn(&Event) -> bool) -> Result<(), Error> {
+async fn robbed(db: &Database, first: &str, when: fn(&Event) -> bool) -> Result<(), TestError> {
     let set = set(&[
         ("V1__first.sql", first),
         ("V2__second.sql", "CREATE TABLE second (id INTEGER);\n"),
@@ -118,7 +118,7 @@ async fn robbed(db: &Database, first: &str, when: fn(&Event) -> bool) -> Result<
     Ok(())
 }
 
-async fn always_true(ctx: Context) -> TestResult {
+async fn always_true(ctx: TestContext) -> TestResult {
     let finished: fn(&Event) -> bool =
         |event| matches!(event, Event::Finished { file, .. } if file == "V1__first.sql");
     let started: fn(&Event) -> bool =
@@ -144,7 +144,7 @@ async fn always_true(ctx: Context) -> TestResult {
 }
 
 /// The session is ended in the middle of a file: a fresh one frees the lock and reads the history.
-async fn after_a_loss(ctx: Context) -> TestResult {
+async fn after_a_loss(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::arrive(db).await?;
     mallory.plant(&["public"]).await?;
@@ -165,7 +165,7 @@ async fn after_a_loss(ctx: Context) -> TestResult {
                        WHERE datname = current_database() AND query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()";
             aside(db, end).await?;
         }
-        Ok::<_, Error>(())
+        Ok::<_, TestError>(())
     };
     let (result, ended) = tokio::join!(run, end);
     ended?;
@@ -178,7 +178,7 @@ async fn after_a_loss(ctx: Context) -> TestResult {
 }
 
 /// A run without a session of its own takes over from one that has been silent for half a minute.
-async fn takes_over(ctx: Context) -> TestResult {
+async fn takes_over(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::arrive(db).await?;
     // The tables are there before anything is planted: this is about the takeover alone.

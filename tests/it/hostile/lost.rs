@@ -1,7 +1,7 @@
-use crate::harness::Kind;
+use jetbase_test_harness::DatabaseKind;
 
 /// A way in which a table does not keep what is written: its name and its statements.
-pub(super) type Way = (&'static str, &'static str);
+pub(super) type LostWrite = (&'static str, &'static str);
 
 /// A trigger function of PostgreSQL; its body goes between.
 macro_rules! trigger {
@@ -22,9 +22,9 @@ macro_rules! trigger {
 }
 
 /// How an INSERT into the history can be lost or changed.
-pub(super) fn lost_inserts(kind: Kind) -> &'static [Way] {
+pub(super) fn lost_inserts(kind: DatabaseKind) -> &'static [LostWrite] {
     match kind {
-        Kind::Postgres => &[
+        DatabaseKind::Postgres => &[
             ("a rule", "CREATE RULE forge AS ON INSERT TO jetbase_migrations DO INSTEAD NOTHING"),
             trigger!(
                 "a trigger that drops the row",
@@ -75,7 +75,7 @@ pub(super) fn lost_inserts(kind: Kind) -> &'static [Way] {
                 "UPDATE jetbase_migrations SET filename = 'x' WHERE version = NEW.version; RETURN NULL;"
             ),
         ],
-        Kind::Sqlite => &[
+        DatabaseKind::Sqlite => &[
             (
                 "ignored",
                 "CREATE TRIGGER forge BEFORE INSERT ON jetbase_migrations BEGIN SELECT RAISE(IGNORE); END",
@@ -97,7 +97,7 @@ pub(super) fn lost_inserts(kind: Kind) -> &'static [Way] {
                 "CREATE TRIGGER forge AFTER INSERT ON jetbase_migrations BEGIN UPDATE jetbase_migrations SET checksum = 'x' WHERE version = NEW.version; END",
             ),
         ],
-        Kind::Mysql => &[
+        DatabaseKind::Mysql => &[
             (
                 "another file",
                 "CREATE TRIGGER forge BEFORE INSERT ON jetbase_migrations FOR EACH ROW SET NEW.filename = 'x'",
@@ -123,9 +123,13 @@ pub(super) fn lost_inserts(kind: Kind) -> &'static [Way] {
 }
 
 /// How an UPDATE of a table can be lost, for the column that matters.
-pub(super) fn lost_updates(kind: Kind, table: &str, column: &str) -> Vec<(&'static str, String)> {
+pub(super) fn lost_updates(
+    kind: DatabaseKind,
+    table: &str,
+    column: &str,
+) -> Vec<(&'static str, String)> {
     match kind {
-        Kind::Postgres => vec![
+        DatabaseKind::Postgres => vec![
             ("a rule", format!("CREATE RULE forge AS ON UPDATE TO {table} DO INSTEAD NOTHING")),
             (
                 "a trigger that drops the row",
@@ -142,7 +146,7 @@ pub(super) fn lost_updates(kind: Kind, table: &str, column: &str) -> Vec<(&'stat
                 ),
             ),
         ],
-        Kind::Sqlite => vec![
+        DatabaseKind::Sqlite => vec![
             (
                 "ignored",
                 format!("CREATE TRIGGER forge BEFORE UPDATE ON {table} BEGIN SELECT RAISE(IGNORE); END"),
@@ -155,7 +159,7 @@ pub(super) fn lost_updates(kind: Kind, table: &str, column: &str) -> Vec<(&'stat
                 ),
             ),
         ],
-        Kind::Mysql => vec![(
+        DatabaseKind::Mysql => vec![(
             "the old value",
             format!("CREATE TRIGGER forge BEFORE UPDATE ON {table} FOR EACH ROW SET NEW.{column} = OLD.{column}"),
         )],
@@ -163,9 +167,9 @@ pub(super) fn lost_updates(kind: Kind, table: &str, column: &str) -> Vec<(&'stat
 }
 
 /// How a DELETE from the history can be lost.
-pub(super) fn lost_deletes(kind: Kind) -> &'static [Way] {
+pub(super) fn lost_deletes(kind: DatabaseKind) -> &'static [LostWrite] {
     match kind {
-        Kind::Postgres => &[
+        DatabaseKind::Postgres => &[
             ("a rule", "CREATE RULE forge AS ON DELETE TO jetbase_migrations DO INSTEAD NOTHING"),
             trigger!(
                 "a trigger that keeps the row",

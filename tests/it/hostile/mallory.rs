@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{Database, Error, TestResult};
+use jetbase_test_harness::{Database, TestError, TestResult};
 
 /// A role that is no superuser, and may create objects in a test's database.
 pub(super) struct Mallory {
@@ -13,7 +13,7 @@ pub(super) struct Mallory {
 
 impl Mallory {
     /// Makes the role, and its functions that report who calls them.
-    pub(super) async fn arrive(db: &Database) -> Result<Mallory, Error> {
+    pub(super) async fn arrive(db: &Database) -> Result<Mallory, TestError> {
         let name = format!("{}_mallory", db.name);
         db.admin(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x'")).await?;
         db.execute(&format!(
@@ -55,7 +55,7 @@ impl Mallory {
     }
 
     /// What of this role's code others have executed.
-    pub(super) async fn caught(&self, victim: &Database) -> Result<Vec<String>, Error> {
+    pub(super) async fn caught(&self, victim: &Database) -> Result<Vec<String>, TestError> {
         let rows =
             aside(victim, "SELECT what, count(*) FROM trap.seen GROUP BY what ORDER BY what")
                 .await?;
@@ -92,12 +92,15 @@ impl Mallory {
 }
 
 /// Asks as the administrator, where nothing that others have planted is in the path.
-pub(super) async fn aside(db: &Database, sql: &str) -> Result<crate::harness::Rows, Error> {
+pub(super) async fn aside(
+    db: &Database,
+    sql: &str,
+) -> Result<jetbase_test_harness::TextRows, TestError> {
     db.rows(&format!("SET search_path = pg_catalog;\n{sql}")).await
 }
 
 /// The same, for one value.
-pub(super) async fn value(db: &Database, sql: &str) -> Result<Option<String>, Error> {
+pub(super) async fn value(db: &Database, sql: &str) -> Result<Option<String>, TestError> {
     Ok(aside(db, sql).await?.into_iter().flatten().next().flatten())
 }
 
@@ -108,7 +111,7 @@ fn array(words: &BTreeSet<String>) -> String {
 }
 
 /// The words before a parenthesis, and all words, of the sources that our SQL stands in.
-fn words_of_our_sources() -> Result<(BTreeSet<String>, BTreeSet<String>), Error> {
+fn words_of_our_sources() -> Result<(BTreeSet<String>, BTreeSet<String>), TestError> {
     let (mut calls, mut words) = (BTreeSet::new(), BTreeSet::new());
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("jetbase-runtime/src")];
     while let Some(folder) = folders.pop() {

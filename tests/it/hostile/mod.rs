@@ -17,9 +17,9 @@ mod untakable;
 /// All commands of an administrator, one after the other.
 mod victim;
 
-use crate::harness::{Kind, Suite};
+use jetbase_test_harness::{DatabaseKind, Suite};
 
-const POSTGRES: &[Kind] = &[Kind::Postgres];
+const POSTGRES: &[DatabaseKind] = &[DatabaseKind::Postgres];
 
 pub(crate) fn register(suite: &mut Suite) {
     hijack::register(suite);

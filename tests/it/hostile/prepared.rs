@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jetbase::{DatabaseUrl, Wait};
+use jetbase_test_harness::{
+    Database, Needs, PythonProject, Suite, TestContext, TestError, TestResult,
+};
 
 use super::POSTGRES;
 use super::mallory::{Mallory, aside};
 use super::victim::{V1, V3, set_for, tool};
-use crate::harness::{Context, Database, Error, Needs, Project, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
@@ -115,7 +117,7 @@ fn unlike_refusal<T, E: std::fmt::Display>(result: Result<T, E>, words: &[&str])
 }
 
 /// Tries every command in a schema; returns the sentences of those that did not refuse as they should.
-async fn unrefused(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<String>, Error> {
+async fn unrefused(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<String>, TestError> {
     let set = set_for(Some(schema), &[V1, V3, ROC_2])?;
     let target = DatabaseUrl(&db.url);
     let wait = Wait::UpTo(Duration::from_secs(1));
@@ -137,9 +139,9 @@ async fn unrefused(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<St
     Ok(wrong)
 }
 
-async fn unrepaired(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<String>, Error> {
+async fn unrepaired(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<String>, TestError> {
     let changed = (V1.0, "CREATE TABLE a (id BIGINT);\n-- rollback\nDROP TABLE a;\n");
-    let project = Project::with(&[changed])?;
+    let project = PythonProject::with(&[changed])?;
     let mut wrong = Vec::new();
     for command in ["fix-checksums", "fix-files"] {
         let (succeeded, said) =
@@ -150,7 +152,7 @@ async fn unrepaired(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<S
     Ok(wrong)
 }
 
-async fn with_code(ctx: Context, table: &'static str) -> TestResult {
+async fn with_code(ctx: TestContext, table: &'static str) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::arrive(db).await?;
     let words = [mallory.name.as_str(), table];
@@ -224,7 +226,7 @@ const VIEWS: &[&str] = &[
 ];
 
 /// Upgrades again and again while the role changes its tables; then once more in peace.
-async fn meanwhile(ctx: Context, statements: &'static [&'static str]) -> TestResult {
+async fn meanwhile(ctx: TestContext, statements: &'static [&'static str]) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::arrive(db).await?;
     let files: Vec<_> = (2..=21)
@@ -260,16 +262,16 @@ async fn meanwhile(ctx: Context, statements: &'static [&'static str]) -> TestRes
     mallory.leave(db).await
 }
 
-async fn triggers_meanwhile(ctx: Context) -> TestResult {
+async fn triggers_meanwhile(ctx: TestContext) -> TestResult {
     meanwhile(ctx, TRIGGERS).await
 }
 
-async fn views_meanwhile(ctx: Context) -> TestResult {
+async fn views_meanwhile(ctx: TestContext) -> TestResult {
     meanwhile(ctx, VIEWS).await
 }
 
 /// While a file is in work, and between two files, the role adds a trigger.
-async fn in_mid_run(ctx: Context) -> TestResult {
+async fn in_mid_run(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::arrive(db).await?;
     jetbase::run(&set_for(None, &[V1])?, DatabaseUrl(&mallory.db.url)).await?;

@@ -1,6 +1,9 @@
 use std::time::{Duration, Instant};
 
 use jetbase::{DatabaseUrl, ErrorKind, Migrations, Report, Wait};
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
+};
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
@@ -8,16 +11,15 @@ use sqlx::{AssertSqlSafe, Connection};
 use super::POSTGRES;
 use super::victim::PYTHON;
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let all = Kind::ALL;
+    let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
     suite.each("a_row_that_cannot_be_changed_ends_the_wait", all, Needs::OWN_SERVER, unchanged);
     suite.each("a_policy_for_reading_only_ends_the_wait", POSTGRES, nothing, reading_only);
-    let loose = &[Kind::Sqlite, Kind::Mysql];
+    let loose = &[DatabaseKind::Sqlite, DatabaseKind::Mysql];
     suite.each("a_strange_truth_counts_as_locked", loose, Needs::OWN_SERVER, strange_truth);
-    suite.each("a_session_with_our_key_is_named", Kind::SERVERS, nothing, squatted);
+    suite.each("a_session_with_our_key_is_named", DatabaseKind::SERVERS, nothing, squatted);
 }
 
 const V0: (&str, &str) = ("V0__first.sql", "CREATE TABLE first (id INTEGER);\n");
@@ -27,7 +29,7 @@ const V1: (&str, &str) = ("V1__second.sql", "CREATE TABLE second (id INTEGER);\n
 const TURNS: u64 = 50;
 
 /// Runs with a wait of two seconds, which must end in time with an error.
-async fn ends_in_time(set: &Migrations, url: &str) -> Result<jetbase::Error, Error> {
+async fn ends_in_time(set: &Migrations, url: &str) -> Result<jetbase::Error, TestError> {
     let began = Instant::now();
     let run = jetbase::run(set, DatabaseUrl(url)).wait(Wait::UpTo(Duration::from_secs(2)));
     let result: Result<Report, _> =
@@ -43,36 +45,36 @@ async fn ends_in_time(set: &Migrations, url: &str) -> Result<jetbase::Error, Err
 }
 
 /// How many transactions, or updates, the server has counted.
-async fn counted(db: &Database) -> Result<u64, Error> {
+async fn counted(db: &Database) -> Result<u64, TestError> {
     let count = match db.kind {
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             // Sessions report what they counted when they end, a moment later.
             tokio::time::sleep(Duration::from_millis(500)).await;
             let sql = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
             db.value(sql).await?
         }
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             let sql = "SELECT SUM(variable_value) FROM information_schema.global_status
                        WHERE variable_name IN ('COM_UPDATE', 'COM_UPDATE_MULTI')";
             db.value(sql).await?
         }
-        Kind::Sqlite => db.value("SELECT count(*) FROM calls").await?,
+        DatabaseKind::Sqlite => db.value("SELECT count(*) FROM calls").await?,
     };
     let count = count.ok_or("no count")?;
     Ok(count.trim_end_matches(".0").parse::<f64>()? as u64)
 }
 
 /// The row looks free, and the UPDATE that takes it changes nothing.
-async fn unchanged(ctx: Context) -> TestResult {
+async fn unchanged(ctx: TestContext) -> TestResult {
     let ways: &[&str] = match ctx.kind {
-        Kind::Postgres => &[
+        DatabaseKind::Postgres => &[
             "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
              CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock FOR EACH ROW EXECUTE FUNCTION forge()",
             "CREATE RULE forge AS ON UPDATE TO jetbase_lock DO INSTEAD NOTHING",
             "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
              CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock FOR EACH ROW EXECUTE FUNCTION forge()",
         ],
-        Kind::Sqlite => &[
+        DatabaseKind::Sqlite => &[
             "CREATE TABLE calls (id INTEGER);
              CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock BEGIN
                INSERT INTO calls VALUES (1); SELECT RAISE(IGNORE); END",
@@ -80,7 +82,7 @@ async fn unchanged(ctx: Context) -> TestResult {
              CREATE TRIGGER forge AFTER UPDATE ON jetbase_lock WHEN NEW.is_locked BEGIN
                INSERT INTO calls VALUES (1); UPDATE jetbase_lock SET is_locked = 0, process_id = NULL; END",
         ],
-        Kind::Mysql => &[
+        DatabaseKind::Mysql => &[
             "CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock FOR EACH ROW
              SET NEW.is_locked = OLD.is_locked, NEW.process_id = OLD.process_id, NEW.locked_at = OLD.locked_at",
         ],
@@ -108,7 +110,7 @@ async fn unchanged(ctx: Context) -> TestResult {
     Ok(())
 }
 
-async fn reading_only(ctx: Context) -> TestResult {
+async fn reading_only(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let user = format!("{}_owner", db.name);
     db.admin(&format!("CREATE ROLE {user} LOGIN PASSWORD 'x'")).await?;
@@ -132,9 +134,9 @@ async fn reading_only(ctx: Context) -> TestResult {
 }
 
 /// What is neither 0 nor 1 is no free lock.
-async fn strange_truth(ctx: Context) -> TestResult {
+async fn strange_truth(ctx: TestContext) -> TestResult {
     let values: &[&str] = match ctx.kind {
-        Kind::Sqlite => &["'yes'", "2", "-1", "'true'", "0.5"],
+        DatabaseKind::Sqlite => &["'yes'", "2", "-1", "'true'", "0.5"],
         _ => &["2", "-1"],
     };
     for value in values {
@@ -144,7 +146,7 @@ async fn strange_truth(ctx: Context) -> TestResult {
             "UPDATE jetbase_lock SET is_locked = {value}, process_id = '{PYTHON}'"
         ))
         .await?;
-        if ctx.kind == Kind::Sqlite {
+        if ctx.kind == DatabaseKind::Sqlite {
             db.execute("CREATE TABLE calls (id INTEGER)").await?;
         }
         let status = jetbase::lock_status(&set(&[V0]), DatabaseUrl(&db.url)).await?;
@@ -162,11 +164,11 @@ async fn strange_truth(ctx: Context) -> TestResult {
 }
 
 /// Another session has the session lock that goes with the row, and the row is free.
-async fn squatted(ctx: Context) -> TestResult {
+async fn squatted(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     jetbase::run(&set(&[V0]), DatabaseUrl(&db.url)).await?;
     let (take, id) = match ctx.kind {
-        Kind::Postgres => (
+        DatabaseKind::Postgres => (
             "SELECT pg_advisory_lock(1784835700, ('jetbase_lock'::regclass::oid::bigint & 2147483647)::int)".to_owned(),
             "SELECT pg_backend_pid()::text",
         ),
@@ -176,7 +178,7 @@ async fn squatted(ctx: Context) -> TestResult {
         ),
     };
     match ctx.kind {
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             let mut other = PgConnection::connect(&db.url).await?;
             sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut other).await?;
             let id: String = sqlx::query_scalar(id).fetch_one(&mut other).await?;

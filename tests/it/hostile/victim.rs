@@ -2,12 +2,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use jetbase::{DatabaseUrl, ErrorKind, Event, Folder, Migrations, Options, Readiness, Wait};
+use jetbase_test_harness::{Database, PythonProject, TestError, TestResult};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPool};
 use tokio::process::Command;
 
 use super::mallory::{aside, value};
-use crate::harness::{Database, Error, Project, TestResult};
 
 pub(super) const V1: (&str, &str) =
     ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n-- rollback\nDROP TABLE a;\n");
@@ -25,8 +25,11 @@ const ROC_2: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'two';\n")
 pub(super) const PYTHON: &str = "0b8f4a62-5d3e-4c1b-9a77-2f60d1c3e84a";
 
 /// A set for one schema, or for the first of the path.
-pub(super) fn set_for(schema: Option<&str>, files: &[(&str, &str)]) -> Result<Migrations, Error> {
-    let project = Project::with(files)?;
+pub(super) fn set_for(
+    schema: Option<&str>,
+    files: &[(&str, &str)],
+) -> Result<Migrations, TestError> {
+    let project = PythonProject::with(files)?;
     let folder = Folder::read(&project.migrations());
     // The macro's schemas are constants.
     let schema = schema.map(|name| &*Box::leak(name.to_owned().into_boxed_str()));
@@ -36,9 +39,9 @@ pub(super) fn set_for(schema: Option<&str>, files: &[(&str, &str)]) -> Result<Mi
 /// Runs the program, and returns whether it succeeded, with all it said.
 pub(super) async fn tool(
     db: &Database,
-    project: &Project,
+    project: &PythonProject,
     words: &[&str],
-) -> Result<(bool, String), Error> {
+) -> Result<(bool, String), TestError> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jetbase"));
     for name in std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("JETBASE_")) {
         command.env_remove(name);
@@ -59,7 +62,7 @@ pub(super) struct Victim {
 }
 
 impl Victim {
-    fn set(&self, files: &[(&str, &str)]) -> Result<Migrations, Error> {
+    fn set(&self, files: &[(&str, &str)]) -> Result<Migrations, TestError> {
         set_for(self.named, files)
     }
 
@@ -202,7 +205,7 @@ impl Victim {
     }
 
     async fn repairs(&self) -> TestResult {
-        let project = Project::with(&[V1, OFF, V3, V5, RA_2])?;
+        let project = PythonProject::with(&[V1, OFF, V3, V5, RA_2])?;
         project.write(V1.0, "CREATE TABLE a (id BIGINT);\n-- rollback\nDROP TABLE a;\n")?;
         let schema: Vec<_> = self.named.into_iter().flat_map(|name| ["--schema", name]).collect();
         let (before, rows) = (self.sum("1").await?, self.count("jetbase_migrations").await?);
@@ -221,7 +224,7 @@ impl Victim {
         Ok(())
     }
 
-    async fn sum(&self, version: &str) -> Result<Option<String>, Error> {
+    async fn sum(&self, version: &str) -> Result<Option<String>, TestError> {
         let sql = format!(
             "SELECT checksum FROM {}.jetbase_migrations WHERE version::text = '{version}'",
             self.schema
@@ -229,7 +232,7 @@ impl Victim {
         value(&self.db, &sql).await
     }
 
-    async fn count(&self, table: &str) -> Result<String, Error> {
+    async fn count(&self, table: &str) -> Result<String, TestError> {
         let sql = format!("SELECT count(*) FROM {}.{table}", self.schema);
         value(&self.db, &sql).await?.ok_or_else(|| "no count".into())
     }

@@ -4,6 +4,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use jetbase::{Event, Migrations, Wait};
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
+};
 use sqlx::Connection;
 use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
 use sqlx::postgres::{PgConnection, PgPoolOptions};
@@ -11,19 +14,18 @@ use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
 
 use super::{column, is_tidy, same_lines};
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     suite.each(
         "a_panic_of_a_listener_leaves_a_pool_as_it_was",
-        Kind::ALL,
+        DatabaseKind::ALL,
         nothing,
         panics_with_pool,
     );
     suite.each(
         "a_panic_leaves_a_callers_connection_as_it_was",
-        Kind::ALL,
+        DatabaseKind::ALL,
         nothing,
         panics_with_caller,
     );
@@ -33,14 +35,14 @@ pub(super) const SOON: Wait = Wait::UpTo(Duration::from_secs(20));
 const NAMES: [&str; 3] = ["V1__a.sql", "V2__b.sql", "V3__c.sql"];
 
 /// On MySQL a table stays when its row cannot be written any more.
-fn first(kind: Kind) -> (&'static str, &'static str) {
+fn first(kind: DatabaseKind) -> (&'static str, &'static str) {
     match kind {
-        Kind::Mysql => ("V1__a.sql", "CREATE TABLE IF NOT EXISTS a (id INTEGER);\n"),
+        DatabaseKind::Mysql => ("V1__a.sql", "CREATE TABLE IF NOT EXISTS a (id INTEGER);\n"),
         _ => ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
     }
 }
 
-pub(super) fn files(kind: Kind) -> Migrations {
+pub(super) fn files(kind: DatabaseKind) -> Migrations {
     set(&[
         first(kind),
         ("V2__b.sql", "INSERT INTO a (id) VALUES (1);\n"),
@@ -100,7 +102,7 @@ fn panicking(db: &Database, moment: Moment) -> impl FnMut(&Event) + Send + use<>
 }
 
 /// Asks the database from inside a listener, which may not wait on the runtime that it runs on.
-fn aside(db: &Database, sql: &'static str) -> Result<Option<String>, Error> {
+fn aside(db: &Database, sql: &'static str) -> Result<Option<String>, TestError> {
     let db = db.clone();
     let asking = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -110,21 +112,21 @@ fn aside(db: &Database, sql: &'static str) -> Result<Option<String>, Error> {
 }
 
 /// What a connection shows of its settings and of an open transaction.
-pub(super) const fn state(kind: Kind) -> &'static [&'static str] {
+pub(super) const fn state(kind: DatabaseKind) -> &'static [&'static str] {
     match kind {
-        Kind::Sqlite => &[
+        DatabaseKind::Sqlite => &[
             "SELECT 'foreign_keys ' || foreign_keys FROM pragma_foreign_keys",
             "SELECT 'busy_timeout ' || timeout FROM pragma_busy_timeout",
             // These two fail inside a transaction.
             "BEGIN",
             "ROLLBACK",
         ],
-        Kind::Postgres => &[
+        DatabaseKind::Postgres => &[
             "SELECT name || ' ' || setting FROM pg_catalog.pg_settings \
              WHERE source = 'session' AND name NOT LIKE 'transaction%'",
             "SELECT 'in a transaction ' || (now() <> statement_timestamp())::text",
         ],
-        Kind::Mysql => &[
+        DatabaseKind::Mysql => &[
             "SELECT CONCAT('in a transaction ', @@in_transaction)",
             "SELECT CONCAT_WS(' ', @@sql_mode, @@autocommit, @@foreign_key_checks, @@time_zone, \
              @@lock_wait_timeout, @@innodb_lock_wait_timeout, @@wait_timeout)",
@@ -163,7 +165,7 @@ async fn hold(db: &Database, moment: Moment) -> TestResult {
 }
 
 /// The id of a real run, which ends.
-async fn left_id(db: &Database) -> Result<String, Error> {
+async fn left_id(db: &Database) -> Result<String, TestError> {
     let (tell, told) = std::sync::mpsc::channel();
     let db_of_listener = db.clone();
     let run = jetbase::run_url(&set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]), &db.url);
@@ -191,7 +193,7 @@ pub(super) async fn is_complete(db: &Database) -> TestResult {
     Ok(())
 }
 
-async fn panics_with_pool(ctx: Context) -> TestResult {
+async fn panics_with_pool(ctx: TestContext) -> TestResult {
     let mut wrong = Vec::new();
     for moment in MOMENTS {
         if let Err(error) = panics_once(&ctx, moment).await {
@@ -201,7 +203,7 @@ async fn panics_with_pool(ctx: Context) -> TestResult {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
 
-async fn panics_once(ctx: &Context, moment: Moment) -> TestResult {
+async fn panics_once(ctx: &TestContext, moment: Moment) -> TestResult {
     let db = ctx.another().await?;
     // Only a database with tables has a lock to wait for.
     if moment == Moment::Waiting {
@@ -210,7 +212,7 @@ async fn panics_once(ctx: &Context, moment: Moment) -> TestResult {
     hold(&db, moment).await?;
     let kind = ctx.kind;
     let all = if matches!(moment, Moment::Waiting | Moment::Recovered) {
-        files(Kind::Sqlite)
+        files(DatabaseKind::Sqlite)
     } else {
         files(kind)
     };
@@ -236,9 +238,9 @@ async fn panics_once(ctx: &Context, moment: Moment) -> TestResult {
         }};
     }
     match kind {
-        Kind::Postgres => with!(PgPoolOptions),
-        Kind::Mysql => with!(MySqlPoolOptions),
-        Kind::Sqlite => with!(SqlitePoolOptions),
+        DatabaseKind::Postgres => with!(PgPoolOptions),
+        DatabaseKind::Mysql => with!(MySqlPoolOptions),
+        DatabaseKind::Sqlite => with!(SqlitePoolOptions),
     }
     let done = tokio::spawn(async move { is_complete(&db).await });
     done.await?
@@ -271,11 +273,12 @@ macro_rules! panics {
     }};
 }
 
-async fn panics_with_caller(ctx: Context) -> TestResult {
+async fn panics_with_caller(ctx: TestContext) -> TestResult {
     let mut wrong = Vec::new();
     // A borrowed connection to a server has no session lock, and so recovers no lock of the dead.
     let moments = MOMENTS.into_iter();
-    for moment in moments.filter(|it| ctx.kind == Kind::Sqlite || *it != Moment::Recovered) {
+    for moment in moments.filter(|it| ctx.kind == DatabaseKind::Sqlite || *it != Moment::Recovered)
+    {
         let db = ctx.another().await?;
         if moment == Moment::Waiting {
             jetbase::run_url(&set(&[first(ctx.kind)]), &db.url).await?;
@@ -283,9 +286,9 @@ async fn panics_with_caller(ctx: Context) -> TestResult {
         hold(&db, moment).await?;
         let all = files(ctx.kind);
         let checked = match ctx.kind {
-            Kind::Sqlite => panics!(SqliteConnection, db, all, moment),
-            Kind::Postgres => panics!(PgConnection, db, all, moment),
-            Kind::Mysql => panics!(MySqlConnection, db, all, moment),
+            DatabaseKind::Sqlite => panics!(SqliteConnection, db, all, moment),
+            DatabaseKind::Postgres => panics!(PgConnection, db, all, moment),
+            DatabaseKind::Mysql => panics!(MySqlConnection, db, all, moment),
         };
         if moment != Moment::Waiting {
             let locked = db.value("SELECT is_locked FROM jetbase_lock").await?;
@@ -301,7 +304,7 @@ async fn panics_with_caller(ctx: Context) -> TestResult {
 
 /// The connection is as it was.
 pub(super) async fn checked(caller: &mut SqliteConnection, before: &[String]) -> TestResult {
-    let look = async { Ok::<_, Error>(shown!(&mut *caller, Kind::Sqlite)) };
+    let look = async { Ok::<_, TestError>(shown!(&mut *caller, DatabaseKind::Sqlite)) };
     let after = look.await.map_err(|error| format!("the caller's connection: {error}"))?;
     same_lines("the caller's connection", before, &after)
 }

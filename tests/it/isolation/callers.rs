@@ -1,32 +1,40 @@
-use super::leaks::{Case, HIDES, query};
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
+};
+
+use super::leaks::{HIDES, LeakCase, query};
 use super::somebody::Somebody;
 use super::{column, leaks_mysql, leaks_postgres, leaks_sqlite, same_lines};
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     let name = "what_a_caller_had_before_is_there_afterwards";
-    suite.each(name, Kind::ALL, Needs::NOTHING, keeps);
-    suite.each("statements_prepared_by_the_driver_still_work", Kind::ALL, Needs::NOTHING, driver);
+    suite.each(name, DatabaseKind::ALL, Needs::NOTHING, keeps);
+    suite.each(
+        "statements_prepared_by_the_driver_still_work",
+        DatabaseKind::ALL,
+        Needs::NOTHING,
+        driver,
+    );
 }
 
 /// What the caller's connection holds before.
-const fn owns(kind: Kind) -> &'static str {
+const fn owns(kind: DatabaseKind) -> &'static str {
     match kind {
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             "CREATE TEMPORARY TABLE mine AS SELECT 41 AS id; CREATE TEMPORARY VIEW my_view AS SELECT 42 AS id; \
              CREATE FUNCTION pg_temp.own() RETURNS integer LANGUAGE sql AS 'SELECT 43'; PREPARE own AS SELECT 44; \
              DECLARE own SCROLL CURSOR WITH HOLD FOR SELECT 45; LISTEN own; SELECT pg_advisory_lock(77); \
              SET my.setting = 'mine'; SET work_mem = '5MB'; SET TIME ZONE 'Europe/Berlin'; \
              SET statement_timeout = '66s'; SET search_path TO public, pg_catalog; SELECT setval('owned', 46)"
         }
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             "CREATE TEMPORARY TABLE mine (id INTEGER); INSERT INTO mine VALUES (41); SET @own = 42; \
              PREPARE own FROM 'SELECT 44'; SET SESSION group_concat_max_len = 77, sql_mode = 'ANSI_QUOTES', \
              time_zone = '+03:00', sql_safe_updates = 1, foreign_key_checks = 0, max_sort_length = 99; \
              SET NAMES latin2; DO GET_LOCK('own', 0)"
         }
-        Kind::Sqlite => {
+        DatabaseKind::Sqlite => {
             "CREATE TEMP TABLE mine (id INTEGER); INSERT INTO mine VALUES (41); ATTACH ':memory:' AS own; \
              CREATE TABLE own.more (id INTEGER); PRAGMA recursive_triggers = ON; PRAGMA busy_timeout = 1234; \
              PRAGMA foreign_keys = ON; PRAGMA legacy_alter_table = ON"
@@ -35,9 +43,9 @@ const fn owns(kind: Kind) -> &'static str {
 }
 
 /// What still has to answer, besides the settings.
-const fn questions(kind: Kind) -> &'static [&'static str] {
+const fn questions(kind: DatabaseKind) -> &'static [&'static str] {
     match kind {
-        Kind::Postgres => &[
+        DatabaseKind::Postgres => &[
             "SELECT id::text FROM mine",
             "SELECT id::text FROM my_view",
             "SELECT pg_temp.own()",
@@ -46,14 +54,14 @@ const fn questions(kind: Kind) -> &'static [&'static str] {
             "MOVE BACKWARD ALL FROM own",
             "SELECT currval('owned')::text",
         ],
-        Kind::Mysql => &[
+        DatabaseKind::Mysql => &[
             "SELECT CAST(id AS CHAR) FROM mine",
             "SELECT CAST(@own AS CHAR)",
             "EXECUTE own",
             "SELECT CAST(IS_USED_LOCK('own') = CONNECTION_ID() AS CHAR)",
             "SELECT CAST(@@in_transaction AS CHAR)",
         ],
-        Kind::Sqlite => &[
+        DatabaseKind::Sqlite => &[
             "SELECT CAST(id AS TEXT) FROM mine",
             "SELECT CAST(count(*) AS TEXT) FROM own.more",
             "SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys",
@@ -61,7 +69,7 @@ const fn questions(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-async fn answers(caller: &mut Somebody, db: &Database) -> Result<Vec<String>, Error> {
+async fn answers(caller: &mut Somebody, db: &Database) -> Result<Vec<String>, TestError> {
     let mut lines = caller.column(&query(db).await?).await?;
     lines.sort();
     for question in questions(db.kind) {
@@ -72,11 +80,11 @@ async fn answers(caller: &mut Somebody, db: &Database) -> Result<Vec<String>, Er
 }
 
 /// Every file that leaves something, on a connection of a caller who has much.
-async fn keeps(ctx: Context) -> TestResult {
+async fn keeps(ctx: TestContext) -> TestResult {
     let cases = match ctx.kind {
-        Kind::Postgres => leaks_postgres::CASES,
-        Kind::Mysql => leaks_mysql::CASES,
-        Kind::Sqlite => leaks_sqlite::CASES,
+        DatabaseKind::Postgres => leaks_postgres::CASES,
+        DatabaseKind::Mysql => leaks_mysql::CASES,
+        DatabaseKind::Sqlite => leaks_sqlite::CASES,
     };
     let mut wrong = Vec::new();
     // Those that need a second database or role do not have one here.
@@ -88,10 +96,10 @@ async fn keeps(ctx: Context) -> TestResult {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
 
-async fn beside(ctx: &Context, case: &Case) -> TestResult {
+async fn beside(ctx: &TestContext, case: &LeakCase) -> TestResult {
     let db = ctx.another().await?;
     db.execute("CREATE TABLE users (id INTEGER); INSERT INTO users (id) VALUES (1)").await?;
-    if ctx.kind == Kind::Postgres {
+    if ctx.kind == DatabaseKind::Postgres {
         db.execute("CREATE SEQUENCE owned").await?;
     }
     if !case.before.is_empty() {
@@ -128,11 +136,13 @@ async fn beside(ctx: &Context, case: &Case) -> TestResult {
 }
 
 /// The driver keeps statements by name: they are there behind a run, too.
-async fn driver(ctx: Context) -> TestResult {
+async fn driver(ctx: TestContext) -> TestResult {
     let text = match ctx.kind {
-        Kind::Postgres => "PREPARE q AS SELECT 1;\nSET my.setting = 'leaked';\nRESET ALL;\n",
-        Kind::Mysql => "SET @x = 5;\nPREPARE q FROM 'SELECT 1';\n",
-        Kind::Sqlite => "CREATE TEMP TABLE left_behind (id INTEGER);\n",
+        DatabaseKind::Postgres => {
+            "PREPARE q AS SELECT 1;\nSET my.setting = 'leaked';\nRESET ALL;\n"
+        }
+        DatabaseKind::Mysql => "SET @x = 5;\nPREPARE q FROM 'SELECT 1';\n",
+        DatabaseKind::Sqlite => "CREATE TEMP TABLE left_behind (id INTEGER);\n",
     };
     ctx.db.execute("CREATE TABLE users (id INTEGER)").await?;
     let all =
@@ -150,9 +160,9 @@ async fn driver(ctx: Context) -> TestResult {
         }};
     }
     match ctx.kind {
-        Kind::Postgres => asks!(sqlx::PgConnection, "SELECT $1::bigint + 1"),
-        Kind::Mysql => asks!(sqlx::MySqlConnection, "SELECT CAST(? + 1 AS SIGNED)"),
-        Kind::Sqlite => asks!(sqlx::SqliteConnection, "SELECT ? + 1"),
+        DatabaseKind::Postgres => asks!(sqlx::PgConnection, "SELECT $1::bigint + 1"),
+        DatabaseKind::Mysql => asks!(sqlx::MySqlConnection, "SELECT CAST(? + 1 AS SIGNED)"),
+        DatabaseKind::Sqlite => asks!(sqlx::SqliteConnection, "SELECT ? + 1"),
     }
     Ok(())
 }

@@ -1,17 +1,17 @@
 use jetbase::DatabaseUrl;
+use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestError, TestResult};
 use sqlx::{Connection, MySqlConnection};
 
 use crate::apply::set;
-use crate::harness::{Context, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let (mysql, own) = (&[Kind::Mysql], Needs::OWN_SERVER);
+    let (mysql, own) = (&[DatabaseKind::Mysql], Needs::OWN_SERVER);
     suite.each("a_file_that_leaves_nothing_keeps_its_session", mysql, own, keeps_session);
     suite.each("a_run_begins_again_where_no_further_connection_is", mysql, own, begins_again);
 }
 
 /// How many connections a server has seen, that of the question included.
-async fn connections(ctx: &Context) -> Result<u64, Error> {
+async fn connections(ctx: &TestContext) -> Result<u64, TestError> {
     let mut connection = MySqlConnection::connect(&ctx.db.url).await?;
     let question = "SHOW GLOBAL STATUS LIKE 'Connections'";
     let (_, count): (String, String) = sqlx::query_as(question).fetch_one(&mut connection).await?;
@@ -20,13 +20,13 @@ async fn connections(ctx: &Context) -> Result<u64, Error> {
 }
 
 /// What a run of these files needs, besides the question.
-async fn needed(ctx: &Context, files: &[(&str, &str)]) -> Result<u64, Error> {
+async fn needed(ctx: &TestContext, files: &[(&str, &str)]) -> Result<u64, TestError> {
     let before = connections(ctx).await?;
     jetbase::run(&set(files), DatabaseUrl(&ctx.db.url)).await?;
     Ok(connections(ctx).await? - before - 1)
 }
 
-async fn keeps_session(ctx: Context) -> TestResult {
+async fn keeps_session(ctx: TestContext) -> TestResult {
     let a = ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
     let plain = [
         a,
@@ -46,7 +46,7 @@ async fn keeps_session(ctx: Context) -> TestResult {
 }
 
 /// A user with a single connection cannot have a second one: the run gives its own back first.
-async fn begins_again(ctx: Context) -> TestResult {
+async fn begins_again(ctx: TestContext) -> TestResult {
     let user = format!("{}_one", ctx.db.name);
     ctx.db.admin(&format!("CREATE USER {user}@'%' WITH MAX_USER_CONNECTIONS 1")).await?;
     ctx.db.admin(&format!("GRANT ALL ON {}.* TO {user}@'%'", ctx.db.name)).await?;

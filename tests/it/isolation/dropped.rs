@@ -1,14 +1,14 @@
 use std::task::Poll;
 
+use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
 
 use super::abandoned::{SOON, checked, files, goes_on, is_complete, shown};
 use super::same_lines;
-use crate::harness::{Context, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let (nothing, sqlite) = (Needs::NOTHING, &[Kind::Sqlite][..]);
+    let (nothing, sqlite) = (Needs::NOTHING, &[DatabaseKind::Sqlite][..]);
     suite.each("a_dropped_run_leaves_a_callers_connection_as_it_was", sqlite, nothing, dropped);
     suite.each("a_dropped_run_leaves_a_pool_as_it_was", sqlite, nothing, dropped_with_pool);
 }
@@ -28,7 +28,7 @@ async fn drop_after<F: Future>(polls: usize, future: F) -> bool {
     .await
 }
 
-async fn dropped(ctx: Context) -> TestResult {
+async fn dropped(ctx: TestContext) -> TestResult {
     let all = files(ctx.kind);
     let mut wrong = Vec::new();
     let (mut polls, mut finished) = (1, false);
@@ -51,7 +51,7 @@ async fn dropped(ctx: Context) -> TestResult {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
 
-async fn dropped_with_pool(ctx: Context) -> TestResult {
+async fn dropped_with_pool(ctx: TestContext) -> TestResult {
     let all = files(ctx.kind);
     let (mut polls, mut finished) = (1, false);
     while !finished {

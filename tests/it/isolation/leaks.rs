@@ -1,17 +1,19 @@
 use jetbase::DatabaseUrl;
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
+};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 
 use super::{column, is_tidy, leaks_mysql, leaks_postgres, leaks_sqlite, same_lines};
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 /// What a first file leaves in its session, and what a second one could notice of it.
 ///
 /// `{other}` is a second database on MySQL, and a role on PostgreSQL.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Case {
+pub(super) struct LeakCase {
     pub(super) name: &'static str,
     /// What is in the database before.
     pub(super) before: &'static str,
@@ -20,12 +22,12 @@ pub(super) struct Case {
     /// What the second file does before it writes down what it sees.
     pub(super) second: &'static str,
     pub(super) variants: &'static [&'static str],
-    pub(super) answer: Answer,
+    pub(super) answer: AllowedResult,
 }
 
 /// What jetbase may do with the first file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum AllowedResult {
     /// It has to run.
     Runs,
     /// It runs, or it is refused by its name before anything of it is executed.
@@ -37,32 +39,39 @@ pub(super) const BOTH: &[&str] = &["", OFF];
 pub(super) const ALONE: &[&str] = &[OFF];
 const OFF: &str = "-- jetbase: transaction=off\n";
 
-impl Case {
+impl LeakCase {
     /// A first file that has to run both in a transaction and without.
-    pub(super) const fn new(name: &'static str, first: &'static str) -> Case {
-        Case { name, before: "", first, second: "", variants: BOTH, answer: Answer::Runs }
+    pub(super) const fn new(name: &'static str, first: &'static str) -> LeakCase {
+        LeakCase {
+            name,
+            before: "",
+            first,
+            second: "",
+            variants: BOTH,
+            answer: AllowedResult::Runs,
+        }
     }
 
-    pub(super) const fn before(self, before: &'static str) -> Case {
-        Case { before, ..self }
+    pub(super) const fn before(self, before: &'static str) -> LeakCase {
+        LeakCase { before, ..self }
     }
 
-    pub(super) const fn second(self, second: &'static str) -> Case {
-        Case { second, ..self }
+    pub(super) const fn second(self, second: &'static str) -> LeakCase {
+        LeakCase { second, ..self }
     }
 
-    pub(super) const fn only(self, variants: &'static [&'static str]) -> Case {
-        Case { variants, ..self }
+    pub(super) const fn only(self, variants: &'static [&'static str]) -> LeakCase {
+        LeakCase { variants, ..self }
     }
 
-    pub(super) const fn may_be_refused(self) -> Case {
-        Case { answer: Answer::RunsOrRefuses, ..self }
+    pub(super) const fn may_be_refused(self) -> LeakCase {
+        LeakCase { answer: AllowedResult::RunsOrRefuses, ..self }
     }
 }
 
 /// A temporary table that hides one of the same name.
-pub(super) const HIDES: Case =
-    Case::new("a_temporary_table", "CREATE TEMPORARY TABLE users AS SELECT * FROM users;\n")
+pub(super) const HIDES: LeakCase =
+    LeakCase::new("a_temporary_table", "CREATE TEMPORARY TABLE users AS SELECT * FROM users;\n")
         .second("INSERT INTO users (id) VALUES (7);\n");
 
 /// The names of both files, with letters that are no ASCII.
@@ -70,17 +79,22 @@ const FIRST: &str = "V1__läßt.sql";
 const SECOND: &str = "V2__sieht_größe.sql";
 
 pub(super) fn register(suite: &mut Suite) {
-    let each = |kinds: &'static [Kind], cases: &'static [Case], suite: &mut Suite| {
+    let each = |kinds: &'static [DatabaseKind], cases: &'static [LeakCase], suite: &mut Suite| {
         for case in cases {
             let name = format!("the_next_file_does_not_see_{}", case.name);
             suite.each(&name, kinds, Needs::NOTHING, move |ctx| leaves_nothing(ctx, *case));
         }
     };
-    each(Kind::ALL, const { &[HIDES] }, suite);
-    each(&[Kind::Postgres], leaks_postgres::CASES, suite);
-    each(&[Kind::Mysql], leaks_mysql::CASES, suite);
-    each(&[Kind::Sqlite], leaks_sqlite::CASES, suite);
-    suite.each("a_seed_does_not_reach_the_next_file", &[Kind::Postgres], Needs::NOTHING, seed);
+    each(DatabaseKind::ALL, const { &[HIDES] }, suite);
+    each(&[DatabaseKind::Postgres], leaks_postgres::CASES, suite);
+    each(&[DatabaseKind::Mysql], leaks_mysql::CASES, suite);
+    each(&[DatabaseKind::Sqlite], leaks_sqlite::CASES, suite);
+    suite.each(
+        "a_seed_does_not_reach_the_next_file",
+        &[DatabaseKind::Postgres],
+        Needs::NOTHING,
+        seed,
+    );
 }
 
 /// How a run gets its connection.
@@ -92,11 +106,11 @@ enum Route {
 }
 
 /// The second file sees behind the first one what it sees in a run of its own.
-async fn leaves_nothing(ctx: Context, case: Case) -> TestResult {
+async fn leaves_nothing(ctx: TestContext, case: LeakCase) -> TestResult {
     let other = format!("{}_other", ctx.db.name);
     let needs_other = [case.before, case.first].iter().any(|text| text.contains("{other}"));
     let (make, forget) = match ctx.kind {
-        Kind::Postgres => (format!("CREATE ROLE {other}"), format!("DROP ROLE {other}")),
+        DatabaseKind::Postgres => (format!("CREATE ROLE {other}"), format!("DROP ROLE {other}")),
         _ if case.first.contains("SET ROLE") => {
             (format!("CREATE ROLE {other}"), format!("DROP ROLE {other}"))
         }
@@ -119,7 +133,7 @@ async fn leaves_nothing(ctx: Context, case: Case) -> TestResult {
         // Each file in a run of its own: that is what has to be seen.
         let mut expected = Vec::new();
         let alone = jetbase::run_url(&set(&[(FIRST, &first)]), &fresh.url).await;
-        if alone.is_ok() || case.answer == Answer::Runs {
+        if alone.is_ok() || case.answer == AllowedResult::Runs {
             alone.map_err(|error| format!("{variant}the first file by itself: {error}"))?;
             let both = set(&[(FIRST, &first), (SECOND, &case.second)]);
             let later = jetbase::run_url(&both, &fresh.url).await;
@@ -143,12 +157,12 @@ struct Filled {
     before: String,
     first: String,
     second: String,
-    answer: Answer,
+    answer: AllowedResult,
     variants: &'static [&'static str],
 }
 
 /// A database with the table `users` and what the case needs.
-async fn fresh(ctx: &Context, case: &Filled) -> Result<Database, Error> {
+async fn fresh(ctx: &TestContext, case: &Filled) -> Result<Database, TestError> {
     let db = ctx.another().await?;
     db.execute("CREATE TABLE users (id INTEGER); INSERT INTO users (id) VALUES (1)").await?;
     if !case.before.is_empty() {
@@ -159,7 +173,7 @@ async fn fresh(ctx: &Context, case: &Filled) -> Result<Database, Error> {
 
 /// Both files in one run: the second sees the same, and everything is recorded and tidy.
 async fn one_run(
-    ctx: &Context,
+    ctx: &TestContext,
     case: &Filled,
     first: &str,
     route: Route,
@@ -169,21 +183,23 @@ async fn one_run(
     let both = set(&[(FIRST, first), (SECOND, &case.second)]);
     let report = match (route, ctx.kind) {
         (Route::Url, _) => jetbase::run_url(&both, &db.url).await,
-        (Route::Pool, Kind::Postgres) => {
+        (Route::Pool, DatabaseKind::Postgres) => {
             let pool = PgPoolOptions::new().max_connections(1).connect(&db.url).await?;
             jetbase::run(&both, &pool).await
         }
-        (Route::Pool, Kind::Mysql) => {
+        (Route::Pool, DatabaseKind::Mysql) => {
             let pool = MySqlPoolOptions::new().max_connections(1).connect(&db.url).await?;
             jetbase::run(&both, &pool).await
         }
-        (Route::Pool, Kind::Sqlite) => {
+        (Route::Pool, DatabaseKind::Sqlite) => {
             let pool = SqlitePoolOptions::new().max_connections(1).connect(&db.url).await?;
             jetbase::run(&both, &pool).await
         }
     };
     match report {
-        Err(error) if case.answer == Answer::RunsOrRefuses => return refused(&db, &error).await,
+        Err(error) if case.answer == AllowedResult::RunsOrRefuses => {
+            return refused(&db, &error).await;
+        }
         report => drop(report?),
     }
     let seen = seen(&db).await?;
@@ -220,7 +236,7 @@ async fn refused(db: &Database, error: &jetbase::Error) -> TestResult {
 }
 
 /// What the second file did and saw, without the names of databases.
-pub(super) async fn seen(db: &Database) -> Result<Vec<String>, Error> {
+pub(super) async fn seen(db: &Database) -> Result<Vec<String>, TestError> {
     let mut lines = column(db, "SELECT line FROM shown ORDER BY line").await?;
     let ids = column(db, "SELECT id FROM users ORDER BY id").await?;
     lines.push(format!("users {}", ids.join(", ")));
@@ -228,23 +244,23 @@ pub(super) async fn seen(db: &Database) -> Result<Vec<String>, Error> {
 }
 
 /// Writes down, in the table `shown`, what a session looks like from inside.
-pub(super) async fn sees(db: &Database) -> Result<String, Error> {
+pub(super) async fn sees(db: &Database) -> Result<String, TestError> {
     let query = query(db).await?;
-    let table = if db.kind == Kind::Postgres { "public.shown" } else { "shown" };
+    let table = if db.kind == DatabaseKind::Postgres { "public.shown" } else { "shown" };
     Ok(format!("CREATE TABLE {table} AS {query};\n"))
 }
 
 /// A query of all that a session shows of itself.
-pub(super) async fn query(db: &Database) -> Result<String, Error> {
+pub(super) async fn query(db: &Database) -> Result<String, TestError> {
     Ok(match db.kind {
-        Kind::Postgres => leaks_postgres::SEES.to_owned(),
-        Kind::Mysql => leaks_mysql::sees(db).await?,
-        Kind::Sqlite => leaks_sqlite::SEES.to_owned(),
+        DatabaseKind::Postgres => leaks_postgres::SEES.to_owned(),
+        DatabaseKind::Mysql => leaks_mysql::sees(db).await?,
+        DatabaseKind::Sqlite => leaks_sqlite::SEES.to_owned(),
     })
 }
 
 /// The random numbers of the second file do not follow from the seed of the first one.
-async fn seed(ctx: Context) -> TestResult {
+async fn seed(ctx: TestContext) -> TestResult {
     let draws = "SELECT setseed(0.25); SELECT random() FROM generate_series(1, 20)";
     let seeded = column(&ctx.db, draws).await?;
     let draw = "CREATE TABLE drawn AS SELECT random() AS number;\n";

@@ -1,8 +1,9 @@
-use super::leaks::{ALONE, Case};
-use crate::harness::{Database, Error};
+use jetbase_test_harness::{Database, TestError};
+
+use super::leaks::{ALONE, LeakCase};
 
 /// Everything of a session that a statement can read.
-pub(super) async fn sees(db: &Database) -> Result<String, Error> {
+pub(super) async fn sees(db: &Database) -> Result<String, TestError> {
     let version = db.value("SELECT VERSION()").await?.unwrap_or_default();
     let (variables, own) = if version.contains("MariaDB") {
         let own = "SELECT CONCAT('@', variable_name, ' ', variable_value) FROM information_schema.user_variables";
@@ -49,70 +50,70 @@ UNLOCK TABLES;
 /*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;
 ";
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("a_variable", "SET @x = 5;\n"),
-    Case::new("a_variable_of_a_select", "SELECT id FROM users INTO @x;\n"),
-    Case::new("a_variable_of_an_expression", "SELECT @x := 1;\n"),
-    Case::new("a_variable_of_an_update", "UPDATE users SET id = (@x := id + 1);\n"),
-    Case::new("an_empty_temporary_table", "CREATE TEMPORARY TABLE users (id INTEGER);\n")
+pub(super) const CASES: &[LeakCase] = &[
+    LeakCase::new("a_variable", "SET @x = 5;\n"),
+    LeakCase::new("a_variable_of_a_select", "SELECT id FROM users INTO @x;\n"),
+    LeakCase::new("a_variable_of_an_expression", "SELECT @x := 1;\n"),
+    LeakCase::new("a_variable_of_an_update", "UPDATE users SET id = (@x := id + 1);\n"),
+    LeakCase::new("an_empty_temporary_table", "CREATE TEMPORARY TABLE users (id INTEGER);\n")
         .second(INSERT),
-    Case::new("a_prepared_statement", "PREPARE q FROM 'SELECT 1';\n").second(
+    LeakCase::new("a_prepared_statement", "PREPARE q FROM 'SELECT 1';\n").second(
         "CREATE PROCEDURE asks() BEGIN DECLARE EXIT HANDLER FOR 1243 INSERT INTO users (id) VALUES (-1); \
          EXECUTE q; INSERT INTO users (id) VALUES (99); END;\nCALL asks();\n",
     ),
-    Case::new(
+    LeakCase::new(
         "locked_tables",
         "LOCK TABLES users WRITE;\nINSERT INTO users (id) VALUES (2);\n",
     )
     .second(INSERT),
-    Case::new(
+    LeakCase::new(
         "tables_that_were_unlocked",
         "LOCK TABLES users WRITE;\nINSERT INTO users (id) VALUES (2);\nUNLOCK TABLES;\n",
     )
     .second(INSERT),
-    Case::new("tables_locked_for_reading", "LOCK TABLES users READ;\n").second(INSERT),
-    Case::new("a_flushed_table", "FLUSH TABLES users WITH READ LOCK;\n").second(INSERT),
-    Case::new("the_next_transaction", "SET TRANSACTION READ ONLY;\n").only(ALONE).second(INSERT),
-    Case::new("a_dump", DUMP),
-    Case::new("names_in_latin1", "SET NAMES latin1;\n"),
-    Case::new("a_character_set", "SET CHARACTER SET latin1;\n"),
-    Case::new("a_client_character_set", "SET character_set_client = latin1;\n"),
-    Case::new("results_in_latin1", "SET character_set_results = latin1;\n"),
-    Case::new("a_log_that_is_off", "SET sql_log_bin = 0;\n").only(ALONE),
-    Case::new("a_default_engine", "SET default_storage_engine = MyISAM;\n"),
-    Case::new("a_mode", "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES';\n"),
-    Case::new("foreign_keys_that_are_off", "SET foreign_key_checks = 0;\nSET unique_checks = 0;\n"),
-    Case::new("a_chain_of_transactions", "SET completion_type = 1;\n").second(INSERT),
-    Case::new("a_release_of_the_session", "SET completion_type = 2;\n").second(INSERT),
-    Case::new("read_only_transactions", "SET SESSION TRANSACTION READ ONLY;\n").second(INSERT),
-    Case::new("an_isolation_level", "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n"),
-    Case::new("no_automatic_commit", "SET autocommit = 0;\n").second(INSERT).may_be_refused(),
-    Case::new("safe_updates", "SET sql_safe_updates = 1;\n"),
-    Case::new("a_limit_of_rows", "SET sql_select_limit = 1;\n")
+    LeakCase::new("tables_locked_for_reading", "LOCK TABLES users READ;\n").second(INSERT),
+    LeakCase::new("a_flushed_table", "FLUSH TABLES users WITH READ LOCK;\n").second(INSERT),
+    LeakCase::new("the_next_transaction", "SET TRANSACTION READ ONLY;\n").only(ALONE).second(INSERT),
+    LeakCase::new("a_dump", DUMP),
+    LeakCase::new("names_in_latin1", "SET NAMES latin1;\n"),
+    LeakCase::new("a_character_set", "SET CHARACTER SET latin1;\n"),
+    LeakCase::new("a_client_character_set", "SET character_set_client = latin1;\n"),
+    LeakCase::new("results_in_latin1", "SET character_set_results = latin1;\n"),
+    LeakCase::new("a_log_that_is_off", "SET sql_log_bin = 0;\n").only(ALONE),
+    LeakCase::new("a_default_engine", "SET default_storage_engine = MyISAM;\n"),
+    LeakCase::new("a_mode", "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES';\n"),
+    LeakCase::new("foreign_keys_that_are_off", "SET foreign_key_checks = 0;\nSET unique_checks = 0;\n"),
+    LeakCase::new("a_chain_of_transactions", "SET completion_type = 1;\n").second(INSERT),
+    LeakCase::new("a_release_of_the_session", "SET completion_type = 2;\n").second(INSERT),
+    LeakCase::new("read_only_transactions", "SET SESSION TRANSACTION READ ONLY;\n").second(INSERT),
+    LeakCase::new("an_isolation_level", "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n"),
+    LeakCase::new("no_automatic_commit", "SET autocommit = 0;\n").second(INSERT).may_be_refused(),
+    LeakCase::new("safe_updates", "SET sql_safe_updates = 1;\n"),
+    LeakCase::new("a_limit_of_rows", "SET sql_select_limit = 1;\n")
         .before("INSERT INTO users (id) VALUES (2), (3)")
         .second("CREATE TABLE copied AS SELECT * FROM users;\n"),
-    Case::new("a_limit_of_joins", "SET max_join_size = 1, sql_big_selects = 0;\n"),
-    Case::new("a_clock", "SET timestamp = 86400;\n")
+    LeakCase::new("a_limit_of_joins", "SET max_join_size = 1, sql_big_selects = 0;\n"),
+    LeakCase::new("a_clock", "SET timestamp = 86400;\n")
         .second("INSERT INTO users (id) SELECT YEAR(NOW()) < 2000;\n"),
-    Case::new("a_next_number", "SET insert_id = 500;\n")
+    LeakCase::new("a_next_number", "SET insert_id = 500;\n")
         .before("CREATE TABLE numbered (id INTEGER AUTO_INCREMENT PRIMARY KEY)")
         .second("INSERT INTO numbered VALUES ();\nINSERT INTO users (id) SELECT max(id) FROM numbered;\n"),
-    Case::new("a_step_of_numbers", "SET auto_increment_increment = 10, auto_increment_offset = 7;\n"),
-    Case::new("warnings_that_are_off", "SET sql_notes = 0, max_error_count = 0;\n"),
-    Case::new("a_short_wait", "SET SESSION wait_timeout = 1;\nSET SESSION net_read_timeout = 1;\n"),
-    Case::new("a_lock_by_name", "DO GET_LOCK('theirs', 0);\n").may_be_refused(),
-    Case::new("an_open_handler", "HANDLER users OPEN;\n")
+    LeakCase::new("a_step_of_numbers", "SET auto_increment_increment = 10, auto_increment_offset = 7;\n"),
+    LeakCase::new("warnings_that_are_off", "SET sql_notes = 0, max_error_count = 0;\n"),
+    LeakCase::new("a_short_wait", "SET SESSION wait_timeout = 1;\nSET SESSION net_read_timeout = 1;\n"),
+    LeakCase::new("a_lock_by_name", "DO GET_LOCK('theirs', 0);\n").may_be_refused(),
+    LeakCase::new("an_open_handler", "HANDLER users OPEN;\n")
         .second("HANDLER users OPEN;\nHANDLER users CLOSE;\n")
         .may_be_refused(),
-    Case::new("another_database", "USE {other};\n").second(INSERT),
-    Case::new("a_role", "SET ROLE {other};\n"),
-    Case::new("what_a_procedure_leaves", "CALL leaves();\n").before(LEAVES).second(INSERT),
-    Case::new("what_a_trigger_leaves", "INSERT INTO guarded (id) VALUES (1);\n").before(LEAVES),
-    Case::new("a_last_number", "INSERT INTO numbered VALUES ();\n")
+    LeakCase::new("another_database", "USE {other};\n").second(INSERT),
+    LeakCase::new("a_role", "SET ROLE {other};\n"),
+    LeakCase::new("what_a_procedure_leaves", "CALL leaves();\n").before(LEAVES).second(INSERT),
+    LeakCase::new("what_a_trigger_leaves", "INSERT INTO guarded (id) VALUES (1);\n").before(LEAVES),
+    LeakCase::new("a_last_number", "INSERT INTO numbered VALUES ();\n")
         .before("CREATE TABLE numbered (id INTEGER AUTO_INCREMENT PRIMARY KEY); INSERT INTO numbered VALUES (900)")
         .second("INSERT INTO users (id) SELECT LAST_INSERT_ID();\n"),
-    Case::new("a_given_last_number", "DO LAST_INSERT_ID(77);\n")
+    LeakCase::new("a_given_last_number", "DO LAST_INSERT_ID(77);\n")
         .second("INSERT INTO users (id) SELECT LAST_INSERT_ID();\n"),
-    Case::new("user_variables_of_a_comment", "/*!40101 SET @x = 5, @@sql_mode = '' */;\n"),
-    Case::new("an_executed_text", "EXECUTE IMMEDIATE 'SET @x = 5';\n"),
+    LeakCase::new("user_variables_of_a_comment", "/*!40101 SET @x = 5, @@sql_mode = '' */;\n"),
+    LeakCase::new("an_executed_text", "EXECUTE IMMEDIATE 'SET @x = 5';\n"),
 ];

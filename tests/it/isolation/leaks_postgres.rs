@@ -1,4 +1,4 @@
-use super::leaks::Case;
+use super::leaks::LeakCase;
 
 /// Everything of a session that a statement can read.
 pub(super) const SEES: &str = "SELECT 'prepared ' || name::text AS line FROM pg_catalog.pg_prepared_statements
@@ -24,74 +24,82 @@ CREATE TRIGGER fires BEFORE INSERT ON guarded FOR EACH ROW EXECUTE FUNCTION fire
 
 const INSERT: &str = "INSERT INTO users (id) VALUES (7);\n";
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("a_prepared_statement", "PREPARE q AS SELECT 1;\n")
+pub(super) const CASES: &[LeakCase] = &[
+    LeakCase::new("a_prepared_statement", "PREPARE q AS SELECT 1;\n")
         .second("PREPARE q AS SELECT 2;\nDEALLOCATE q;\n"),
-    Case::new("a_temporary_view", "CREATE TEMPORARY VIEW users AS SELECT 5 AS id;\n").second(
+    LeakCase::new("a_temporary_view", "CREATE TEMPORARY VIEW users AS SELECT 5 AS id;\n").second(
         "CREATE TABLE counted AS SELECT count(*) FROM users;\nINSERT INTO users (id) VALUES (7);\n",
     ),
-    Case::new("a_temporary_sequence", "CREATE TEMPORARY SEQUENCE numbers;\n")
+    LeakCase::new("a_temporary_sequence", "CREATE TEMPORARY SEQUENCE numbers;\n")
         .before("CREATE SEQUENCE numbers START 100")
         .second("INSERT INTO users (id) SELECT nextval('numbers');\n"),
-    Case::new(
+    LeakCase::new(
         "a_temporary_function",
         "CREATE FUNCTION pg_temp.five() RETURNS integer LANGUAGE sql AS 'SELECT 5';\n",
     ),
-    Case::new("a_temporary_type", "CREATE TYPE pg_temp.mood AS ENUM ('a');\n")
+    LeakCase::new("a_temporary_type", "CREATE TYPE pg_temp.mood AS ENUM ('a');\n")
         .before("CREATE TYPE mood AS ENUM ('b')")
         .second("CREATE TABLE moods AS SELECT 'b'::mood AS m;\n"),
-    Case::new("a_cursor", "DECLARE c CURSOR WITH HOLD FOR SELECT id FROM users;\n")
+    LeakCase::new("a_cursor", "DECLARE c CURSOR WITH HOLD FOR SELECT id FROM users;\n")
         .second("DECLARE c CURSOR WITH HOLD FOR SELECT 1;\nCLOSE c;\n"),
-    Case::new("a_channel", "LISTEN news;\n"),
-    Case::new("a_search_path", "SET search_path TO pg_catalog;\n").second(INSERT),
-    Case::new("a_role", "SET ROLE {other};\n").second(INSERT),
-    Case::new("a_session_user", "SET SESSION AUTHORIZATION {other};\n").second(INSERT),
-    Case::new("a_client_encoding", "SET client_encoding = 'LATIN1';\n"),
-    Case::new("names_in_latin1", "SET NAMES 'latin1';\n"),
-    Case::new(
+    LeakCase::new("a_channel", "LISTEN news;\n"),
+    LeakCase::new("a_search_path", "SET search_path TO pg_catalog;\n").second(INSERT),
+    LeakCase::new("a_role", "SET ROLE {other};\n").second(INSERT),
+    LeakCase::new("a_session_user", "SET SESSION AUTHORIZATION {other};\n").second(INSERT),
+    LeakCase::new("a_client_encoding", "SET client_encoding = 'LATIN1';\n"),
+    LeakCase::new("names_in_latin1", "SET NAMES 'latin1';\n"),
+    LeakCase::new(
         "an_encoding_by_function",
         "SELECT set_config('client_encoding', 'LATIN1', false);\n",
     ),
-    Case::new("a_time_zone", "SET TIME ZONE 'Asia/Tokyo';\n"),
-    Case::new("settings_by_function", "SELECT set_config('work_mem', '7MB', false);\n"),
-    Case::new("a_setting_of_its_own", "SET my.setting = 'leaked';\n"),
-    Case::new("read_only_transactions", "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;\n")
-        .second(INSERT),
-    Case::new("an_isolation_level", "SET default_transaction_isolation = 'serializable';\n"),
-    Case::new("replication_role", "SET session_replication_role = 'replica';\n"),
-    Case::new("a_short_transaction", "SET idle_in_transaction_session_timeout = '1ms';\n"),
-    Case::new("a_number_of_a_sequence", "INSERT INTO numbered DEFAULT VALUES;\n")
+    LeakCase::new("a_time_zone", "SET TIME ZONE 'Asia/Tokyo';\n"),
+    LeakCase::new("settings_by_function", "SELECT set_config('work_mem', '7MB', false);\n"),
+    LeakCase::new("a_setting_of_its_own", "SET my.setting = 'leaked';\n"),
+    LeakCase::new(
+        "read_only_transactions",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;\n",
+    )
+    .second(INSERT),
+    LeakCase::new("an_isolation_level", "SET default_transaction_isolation = 'serializable';\n"),
+    LeakCase::new("replication_role", "SET session_replication_role = 'replica';\n"),
+    LeakCase::new("a_short_transaction", "SET idle_in_transaction_session_timeout = '1ms';\n"),
+    LeakCase::new("a_number_of_a_sequence", "INSERT INTO numbered DEFAULT VALUES;\n")
         .before("CREATE TABLE numbered (id SERIAL)")
         .second(
             "DO $$ BEGIN INSERT INTO users (id) VALUES (lastval() + 1000);
 EXCEPTION WHEN object_not_in_prerequisite_state THEN INSERT INTO users (id) VALUES (-1); END $$;\n",
         ),
-    Case::new("a_current_number", "SELECT nextval('numbers');\n")
+    LeakCase::new("a_current_number", "SELECT nextval('numbers');\n")
         .before("CREATE SEQUENCE numbers START 100")
         .second(
             "DO $$ BEGIN INSERT INTO users (id) VALUES (currval('numbers'));
 EXCEPTION WHEN object_not_in_prerequisite_state THEN INSERT INTO users (id) VALUES (-1); END $$;\n",
         ),
-    Case::new("a_session_lock", "SELECT pg_advisory_lock(42);\n").may_be_refused(),
-    Case::new("a_shared_session_lock", "SELECT pg_advisory_lock_shared(1, 42);\n").may_be_refused(),
-    Case::new(
+    LeakCase::new("a_session_lock", "SELECT pg_advisory_lock(42);\n").may_be_refused(),
+    LeakCase::new("a_shared_session_lock", "SELECT pg_advisory_lock_shared(1, 42);\n")
+        .may_be_refused(),
+    LeakCase::new(
         "what_a_block_leaves",
         "DO $$ BEGIN SET TIME ZONE 'Asia/Tokyo'; SET my.setting = 'leaked';
 CREATE TEMP TABLE users AS SELECT * FROM users; EXECUTE 'PREPARE q AS SELECT 1'; END $$;\n",
     )
     .second(INSERT),
-    Case::new("what_a_function_leaves", "SELECT leaves();\n").before(LEAVES).second(INSERT),
-    Case::new("what_a_trigger_leaves", "INSERT INTO guarded (id) VALUES (1);\n")
+    LeakCase::new("what_a_function_leaves", "SELECT leaves();\n").before(LEAVES).second(INSERT),
+    LeakCase::new("what_a_trigger_leaves", "INSERT INTO guarded (id) VALUES (1);\n")
         .before(LEAVES)
         .second(INSERT),
-    Case::new(
+    LeakCase::new(
         "what_a_reset_takes_back",
         "SET TIME ZONE 'Asia/Tokyo';\nRESET ALL;\nINSERT INTO users (id) VALUES (3);\n",
     )
     .second(INSERT),
-    Case::new("a_reset_of_its_first_statement", "RESET ALL;\nINSERT INTO users (id) VALUES (3);\n"),
-    Case::new("a_reset_of_the_role", "RESET ROLE;\nRESET SESSION AUTHORIZATION;\n").second(INSERT),
-    Case::new(
+    LeakCase::new(
+        "a_reset_of_its_first_statement",
+        "RESET ALL;\nINSERT INTO users (id) VALUES (3);\n",
+    ),
+    LeakCase::new("a_reset_of_the_role", "RESET ROLE;\nRESET SESSION AUTHORIZATION;\n")
+        .second(INSERT),
+    LeakCase::new(
         "discarded_parts",
         "CREATE TEMP TABLE x (id INTEGER);\nDISCARD TEMP;\nDISCARD PLANS;\nDISCARD SEQUENCES;\n",
     ),

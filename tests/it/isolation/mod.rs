@@ -29,7 +29,7 @@ mod waits;
 /// The same: servers that say nothing, and pools without a free connection.
 mod waits_network;
 
-use crate::harness::{Database, Error, Suite, TestResult};
+use jetbase_test_harness::{Database, Suite, TestError, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     leaks::register(suite);
@@ -45,7 +45,7 @@ pub(crate) fn register(suite: &mut Suite) {
 }
 
 /// The first column of all rows.
-async fn column(db: &Database, sql: &str) -> Result<Vec<String>, Error> {
+async fn column(db: &Database, sql: &str) -> Result<Vec<String>, TestError> {
     let rows = db.rows(sql).await?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
 }

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jetbase::Event;
+use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePoolOptions;
 
@@ -10,28 +11,37 @@ use super::leaks::{query, seen, sees};
 use super::somebody::Somebody;
 use super::{column, is_tidy, same_lines};
 use crate::apply::set;
-use crate::harness::{Context, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("the_next_try_begins_in_a_fresh_session", Kind::SERVERS, nothing, next_try);
-    suite.each("a_failed_file_leaves_nothing_to_the_next_run", Kind::ALL, nothing, next_run);
-    suite.each("a_failed_file_leaves_nothing_in_a_pool", &[Kind::Sqlite], nothing, in_a_pool);
+    suite.each("the_next_try_begins_in_a_fresh_session", DatabaseKind::SERVERS, nothing, next_try);
+    suite.each(
+        "a_failed_file_leaves_nothing_to_the_next_run",
+        DatabaseKind::ALL,
+        nothing,
+        next_run,
+    );
+    suite.each(
+        "a_failed_file_leaves_nothing_in_a_pool",
+        &[DatabaseKind::Sqlite],
+        nothing,
+        in_a_pool,
+    );
 }
 
 const USERS: &str = "CREATE TABLE users (id INTEGER); INSERT INTO users (id) VALUES (1)";
 
 /// What a file leaves behind although it is rolled back.
-const fn left_behind(kind: Kind) -> &'static str {
+const fn left_behind(kind: DatabaseKind) -> &'static str {
     match kind {
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             "PREPARE q AS SELECT 1;\nSET my.setting = 'leaked';\nSELECT nextval('numbers');\n"
         }
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             "SET @x = COALESCE(@x, 0) + 1;\nPREPARE q FROM 'SELECT 1';\n\
              CREATE TEMPORARY TABLE mine (id INTEGER);\nSET SESSION group_concat_max_len = 10;\n"
         }
-        Kind::Sqlite => {
+        DatabaseKind::Sqlite => {
             "PRAGMA recursive_triggers = ON;\nPRAGMA case_sensitive_like = ON;\n\
              CREATE TEMP TABLE users (id INTEGER);\n"
         }
@@ -39,13 +49,13 @@ const fn left_behind(kind: Kind) -> &'static str {
 }
 
 /// A file waits in vain for a row, and the second try sees what the first one saw.
-async fn next_try(ctx: Context) -> TestResult {
+async fn next_try(ctx: TestContext) -> TestResult {
     ctx.db.execute(USERS).await?;
     ctx.db
         .execute("CREATE TABLE busy (id INTEGER PRIMARY KEY); INSERT INTO busy VALUES (1)")
         .await?;
     let count = match ctx.kind {
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             ctx.db.execute("CREATE SEQUENCE numbers").await?;
             "INSERT INTO users (id) SELECT 1000 + count(*) FROM pg_prepared_statements WHERE name = 'q';\n"
         }
@@ -76,14 +86,14 @@ async fn next_try(ctx: Context) -> TestResult {
 }
 
 /// A file fails on a connection of the caller; the mended one sees what it would have seen at first.
-async fn next_run(ctx: Context) -> TestResult {
+async fn next_run(ctx: TestContext) -> TestResult {
     ctx.db.execute(USERS).await?;
-    if ctx.kind == Kind::Postgres {
+    if ctx.kind == DatabaseKind::Postgres {
         ctx.db.execute("CREATE SEQUENCE numbers").await?;
     }
     let fails = format!("{}INSERT INTO nowhere (id) VALUES (1);\n", left_behind(ctx.kind));
     // A borrowed connection of MySQL takes no file that makes a table of what its session holds.
-    let sees = if ctx.kind == Kind::Mysql { String::new() } else { sees(&ctx.db).await? };
+    let sees = if ctx.kind == DatabaseKind::Mysql { String::new() } else { sees(&ctx.db).await? };
     let mended = format!("INSERT INTO users (id) VALUES (7);\n{sees}");
     let look = query(&ctx.db).await?;
     let mut caller = Somebody::at(&ctx.db).await?;
@@ -100,7 +110,7 @@ async fn next_run(ctx: Context) -> TestResult {
 }
 
 /// The same on the only connection of a pool.
-async fn in_a_pool(ctx: Context) -> TestResult {
+async fn in_a_pool(ctx: TestContext) -> TestResult {
     let fresh = ctx.another().await?;
     let mended = sees(&ctx.db).await?;
     for db in [&ctx.db, &fresh] {

@@ -1,24 +1,26 @@
 use std::time::Duration;
 
 use jetbase::DatabaseUrl;
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
+};
 
 use super::column;
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let (nothing, mysql) = (Needs::NOTHING, &[Kind::Mysql][..]);
+    let (nothing, mysql) = (Needs::NOTHING, &[DatabaseKind::Mysql][..]);
     for between in [Between::Unlocked, Between::LockHidden, Between::HistoryHidden] {
         let name = format!("says_what_is_permanent_when_{}", between.name());
-        suite.each(&name, Kind::ALL, nothing, move |ctx| half_done(ctx, between, ALONE));
+        suite.each(&name, DatabaseKind::ALL, nothing, move |ctx| half_done(ctx, between, ALONE));
         let name = format!("says_what_committed_by_itself_when_{}", between.name());
         suite.each(&name, mysql, nothing, move |ctx| half_done(ctx, between, ""));
     }
     let name = "begins_no_statement_behind_a_lost_lock";
-    suite.each(name, Kind::ALL, nothing, |ctx| begins_no_other(ctx, ALONE));
+    suite.each(name, DatabaseKind::ALL, nothing, |ctx| begins_no_other(ctx, ALONE));
     let name = "begins_no_statement_behind_a_lost_lock_and_a_transaction";
     suite.each(name, mysql, nothing, |ctx| begins_no_other(ctx, ""));
-    let kinds = &[Kind::Mysql, Kind::Sqlite];
+    let kinds = &[DatabaseKind::Mysql, DatabaseKind::Sqlite];
     suite.each("does_not_deny_what_a_hidden_commit_kept", kinds, nothing, hidden_commit);
     let own = Needs::OWN_SERVER;
     suite.each("a_file_larger_than_a_packet_runs", mysql, own, larger_than_a_packet);
@@ -58,11 +60,11 @@ impl Between {
 }
 
 /// Five statements, of which the fourth takes some seconds.
-fn five(kind: Kind, mode: &str) -> String {
+fn five(kind: DatabaseKind, mode: &str) -> String {
     let slow = match kind {
-        Kind::Postgres => "SELECT pg_sleep(3);\n",
-        Kind::Mysql => "DO SLEEP(3);\n",
-        Kind::Sqlite => {
+        DatabaseKind::Postgres => "SELECT pg_sleep(3);\n",
+        DatabaseKind::Mysql => "DO SLEEP(3);\n",
+        DatabaseKind::Sqlite => {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000000) \
              SELECT max(i) FROM n;\n"
         }
@@ -74,7 +76,7 @@ fn five(kind: Kind, mode: &str) -> String {
 }
 
 /// Runs them, lets that happen beside the fourth one, and returns the error.
-async fn interrupted(db: &Database, between: Between, mode: &str) -> Result<String, Error> {
+async fn interrupted(db: &Database, between: Between, mode: &str) -> Result<String, TestError> {
     let first = ("V0__first.sql", "SELECT 1;\n");
     jetbase::run_url(&set(&[first]), &db.url).await?;
     let all = set(&[first, ("V7__half.sql", &five(db.kind, mode))]);
@@ -100,7 +102,7 @@ async fn interrupted(db: &Database, between: Between, mode: &str) -> Result<Stri
 }
 
 /// So many statements stand, and the sentence says so.
-async fn half_done(ctx: Context, between: Between, mode: &'static str) -> TestResult {
+async fn half_done(ctx: TestContext, between: Between, mode: &'static str) -> TestResult {
     let db = &ctx.db;
     let text = interrupted(db, between, mode).await?;
     assert_eq!(column(db, "SELECT id FROM a").await?, ["77"], "{text}");
@@ -118,16 +120,16 @@ async fn half_done(ctx: Context, between: Between, mode: &'static str) -> TestRe
 }
 
 /// The statement in work ends; no other one begins.
-async fn begins_no_other(ctx: Context, mode: &'static str) -> TestResult {
+async fn begins_no_other(ctx: TestContext, mode: &'static str) -> TestResult {
     let text = interrupted(&ctx.db, Between::Unlocked, mode).await?;
     let began = ctx.db.rows("SELECT id FROM b").await.is_ok();
     assert!(!began, "a statement was executed behind the lost lock: {text}");
     Ok(())
 }
 
-async fn hidden_commit(ctx: Context) -> TestResult {
+async fn hidden_commit(ctx: TestContext) -> TestResult {
     let hides: &[&str] = match ctx.kind {
-        Kind::Sqlite => &[
+        DatabaseKind::Sqlite => &[
             "SELECT $a('); COMMIT; SELECT $b(');\n",
             "SELECT @a('); COMMIT; SELECT @b(');\n",
             "SELECT $a::b('); COMMIT; SELECT $b(');\n",
@@ -168,7 +170,7 @@ async fn hidden_commit(ctx: Context) -> TestResult {
 }
 
 /// What a server takes in one packet limits a statement, and no file.
-async fn larger_than_a_packet(ctx: Context) -> TestResult {
+async fn larger_than_a_packet(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     db.admin("SET GLOBAL max_allowed_packet = 1048576").await?;
     let first = ("V1__t.sql", "CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT);\n");

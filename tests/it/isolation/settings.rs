@@ -1,11 +1,13 @@
 use jetbase::{DatabaseUrl, Migrations};
+use jetbase_test_harness::{
+    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
+};
 
 use super::column;
 use crate::apply::set;
-use crate::harness::{Context, Database, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let (postgres, mysql) = (&[Kind::Postgres][..], &[Kind::Mysql][..]);
+    let (postgres, mysql) = (&[DatabaseKind::Postgres][..], &[DatabaseKind::Mysql][..]);
     let own = Needs::OWN_SERVER;
     suite.each("settings_of_the_server_do_not_decide", mysql, own, server);
     suite.each("what_a_server_does_at_a_connect_does_not_decide", mysql, own, at_connect);
@@ -71,7 +73,7 @@ async fn works(db: &Database, url: &str, on: &str, off: &str) -> TestResult {
     same("whether it is locked afterwards", free?.locked, false)?;
     looks(db, &NAMES[..3], &["1", "2"]).await?;
 
-    if db.kind == Kind::Mysql {
+    if db.kind == DatabaseKind::Mysql {
         let engines = format!(
             "SELECT DISTINCT engine FROM information_schema.tables \
              WHERE table_schema = '{}' AND table_name LIKE 'jetbase%'",
@@ -146,13 +148,13 @@ const VARIABLES: &[(&str, &str)] = &[
 ];
 
 /// A user without special rights, to whom `init_connect` applies, too.
-async fn user(db: &Database, name: &str) -> Result<String, Error> {
+async fn user(db: &Database, name: &str) -> Result<String, TestError> {
     db.admin(&format!("CREATE USER IF NOT EXISTS {name}@'%' IDENTIFIED BY 'x'")).await?;
     db.admin(&format!("GRANT ALL ON {}.* TO {name}@'%'", db.name)).await?;
     Ok(db.url_as(name, "x"))
 }
 
-async fn server(ctx: Context) -> TestResult {
+async fn server(ctx: TestContext) -> TestResult {
     let mut wrong = Vec::new();
     for (name, value) in VARIABLES {
         let known = ctx.db.rows(&format!("SHOW GLOBAL VARIABLES LIKE '{name}'")).await?;
@@ -175,7 +177,7 @@ async fn server(ctx: Context) -> TestResult {
     all_well(&wrong)
 }
 
-async fn at_connect(ctx: Context) -> TestResult {
+async fn at_connect(ctx: TestContext) -> TestResult {
     let mut wrong = Vec::new();
     for text in [
         "SET autocommit = 0",
@@ -236,7 +238,7 @@ const SETTINGS: &[&str] = &[
     "application_name = 'somebody'",
 ];
 
-async fn role(ctx: Context) -> TestResult {
+async fn role(ctx: TestContext) -> TestResult {
     let name = format!("{}_plain", ctx.db.name);
     ctx.db.admin(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x'")).await?;
     let mut wrong = Vec::new();
@@ -260,7 +262,7 @@ fn listed(setting: &str) -> String {
     if setting.starts_with("search_path") { setting.replace('\'', "") } else { setting.to_owned() }
 }
 
-async fn database(ctx: Context) -> TestResult {
+async fn database(ctx: TestContext) -> TestResult {
     let mut wrong = Vec::new();
     for setting in SETTINGS {
         let db = ctx.another().await?;

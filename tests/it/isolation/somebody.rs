@@ -1,12 +1,11 @@
 use std::time::Duration;
 
 use jetbase::{Migrations, Report};
+use jetbase_test_harness::{Database, DatabaseKind, TestError, TestResult};
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
-
-use crate::harness::{Database, Error, Kind, TestResult};
 
 /// A connection that stays open.
 pub(super) enum Somebody {
@@ -16,12 +15,12 @@ pub(super) enum Somebody {
 }
 
 impl Somebody {
-    pub(super) async fn at(db: &Database) -> Result<Somebody, Error> {
+    pub(super) async fn at(db: &Database) -> Result<Somebody, TestError> {
         let url = db.url.as_str();
         Ok(match db.kind {
-            Kind::Postgres => Somebody::Postgres(PgConnection::connect(url).await?),
-            Kind::Mysql => Somebody::Mysql(MySqlConnection::connect(url).await?),
-            Kind::Sqlite => Somebody::Sqlite(SqliteConnection::connect(url).await?),
+            DatabaseKind::Postgres => Somebody::Postgres(PgConnection::connect(url).await?),
+            DatabaseKind::Mysql => Somebody::Mysql(MySqlConnection::connect(url).await?),
+            DatabaseKind::Sqlite => Somebody::Sqlite(SqliteConnection::connect(url).await?),
         })
     }
 
@@ -37,7 +36,7 @@ impl Somebody {
     }
 
     /// The first column of all rows, as text.
-    pub(super) async fn column(&mut self, sql: &str) -> Result<Vec<String>, Error> {
+    pub(super) async fn column(&mut self, sql: &str) -> Result<Vec<String>, TestError> {
         macro_rules! column {
             ($connection:expr) => {{
                 let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all($connection).await?;

@@ -1,11 +1,11 @@
 use std::time::{Duration, Instant};
 
 use jetbase::{DatabaseUrl, Error as Refusal, Migrations, Report, Wait};
+use jetbase_test_harness::{Database, DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 use super::column;
 use super::somebody::Somebody;
 use crate::apply::set;
-use crate::harness::{Context, Database, Kind, Needs, Suite, TestResult};
 
 /// The limit of a run, and how long it may take with everything around it.
 pub(super) const LIMIT: Duration = Duration::from_secs(2);
@@ -17,7 +17,7 @@ const QUESTION: Duration = Duration::from_secs(70);
 #[derive(Clone, Copy, Debug)]
 struct Obstacle {
     name: &'static str,
-    kinds: &'static [Kind],
+    kinds: &'static [DatabaseKind],
     before: Before,
     /// Takes it.
     take: &'static str,
@@ -37,16 +37,16 @@ enum Before {
     WriteAhead,
 }
 
-const POSTGRES: &[Kind] = &[Kind::Postgres];
-const MYSQL: &[Kind] = &[Kind::Mysql];
-const SQLITE: &[Kind] = &[Kind::Sqlite];
+const POSTGRES: &[DatabaseKind] = &[DatabaseKind::Postgres];
+const MYSQL: &[DatabaseKind] = &[DatabaseKind::Mysql];
+const SQLITE: &[DatabaseKind] = &[DatabaseKind::Sqlite];
 const ROW: &[&str] = &["jetbase_lock", " row"];
 const TABLE: &[&str] = &["jetbase_lock", "jetbase_migrations", " table"];
 const FILE: &[&str] = &["write", "busy", "locked", "lock"];
 
 const fn obstacle(
     name: &'static str,
-    kinds: &'static [Kind],
+    kinds: &'static [DatabaseKind],
     take: &'static str,
     words: &'static [&'static str],
 ) -> Obstacle {
@@ -56,19 +56,19 @@ const fn obstacle(
 const OBSTACLES: &[Obstacle] = &[
     obstacle(
         "a_locked_row",
-        Kind::SERVERS,
+        DatabaseKind::SERVERS,
         "BEGIN; SELECT id FROM jetbase_lock WHERE id = 1 FOR UPDATE",
         ROW,
     ),
     obstacle(
         "a_row_that_is_changed",
-        Kind::SERVERS,
+        DatabaseKind::SERVERS,
         "BEGIN; UPDATE jetbase_lock SET locked_at = CURRENT_TIMESTAMP WHERE id = 1",
         ROW,
     ),
     obstacle(
         "a_row_that_is_deleted",
-        Kind::SERVERS,
+        DatabaseKind::SERVERS,
         "BEGIN; DELETE FROM jetbase_lock WHERE id = 1",
         ROW,
     ),
@@ -153,7 +153,7 @@ pub(crate) fn register(suite: &mut Suite) {
         suite.each(&goes_on, it.kinds, needs, move |ctx| goes_on_later(ctx, *it));
     }
     let name = "questions_end_although_the_tables_are_locked";
-    suite.each(name, Kind::ALL, Needs::NOTHING, questions);
+    suite.each(name, DatabaseKind::ALL, Needs::NOTHING, questions);
 }
 
 const FIRST: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
@@ -200,7 +200,7 @@ pub(super) fn none_wrong(results: Vec<Result<(), String>>) -> TestResult {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
 
-async fn gives_up(ctx: Context, it: Obstacle) -> TestResult {
+async fn gives_up(ctx: TestContext, it: Obstacle) -> TestResult {
     prepare(&ctx.db, it.before).await?;
     let mut holder = Somebody::at(&ctx.db).await?;
     holder.execute(it.take).await?;
@@ -218,7 +218,7 @@ async fn gives_up(ctx: Context, it: Obstacle) -> TestResult {
     Ok(())
 }
 
-async fn goes_on_later(ctx: Context, it: Obstacle) -> TestResult {
+async fn goes_on_later(ctx: TestContext, it: Obstacle) -> TestResult {
     prepare(&ctx.db, it.before).await?;
     let mut holder = Somebody::at(&ctx.db).await?;
     holder.execute(it.take).await?;
@@ -234,14 +234,14 @@ async fn goes_on_later(ctx: Context, it: Obstacle) -> TestResult {
 }
 
 /// Questions have no limit of their own; they end with an answer or an error all the same.
-async fn questions(ctx: Context) -> TestResult {
+async fn questions(ctx: TestContext) -> TestResult {
     prepare(&ctx.db, Before::Tables).await?;
     let take = match ctx.kind {
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             "BEGIN; LOCK TABLE jetbase_lock, jetbase_migrations IN ACCESS EXCLUSIVE MODE"
         }
-        Kind::Mysql => "LOCK TABLES jetbase_lock WRITE, jetbase_migrations WRITE",
-        Kind::Sqlite => "BEGIN EXCLUSIVE",
+        DatabaseKind::Mysql => "LOCK TABLES jetbase_lock WRITE, jetbase_migrations WRITE",
+        DatabaseKind::Sqlite => "BEGIN EXCLUSIVE",
     };
     let mut holder = Somebody::at(&ctx.db).await?;
     holder.execute(take).await?;

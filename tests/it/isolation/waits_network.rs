@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jetbase::{DatabaseUrl, Wait};
+use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestError, TestResult};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
@@ -11,15 +12,24 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::waits::{GENEROUS, LIMIT, ends, none_wrong, two};
-use crate::harness::{Context, Error, Kind, Needs, Suite, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    let (servers, nothing) = (Kind::SERVERS, Needs::NOTHING);
+    let (servers, nothing) = (DatabaseKind::SERVERS, Needs::NOTHING);
     suite.each("no_run_waits_beyond_its_limit_for_a_silent_server", servers, nothing, silent);
     suite.each("no_run_waits_beyond_its_limit_behind_a_silence", servers, nothing, falls_silent);
     suite.each("no_question_waits_for_ever_for_a_silent_server", servers, nothing, questions);
-    suite.each("no_run_waits_beyond_its_limit_for_a_full_pool", Kind::ALL, nothing, full_pool);
-    suite.each("a_run_goes_on_when_a_pool_has_a_connection_again", Kind::ALL, nothing, free_again);
+    suite.each(
+        "no_run_waits_beyond_its_limit_for_a_full_pool",
+        DatabaseKind::ALL,
+        nothing,
+        full_pool,
+    );
+    suite.each(
+        "a_run_goes_on_when_a_pool_has_a_connection_again",
+        DatabaseKind::ALL,
+        nothing,
+        free_again,
+    );
 }
 
 /// One of these words says what a run waited for.
@@ -29,7 +39,7 @@ const SERVER: &[&str] =
 const WAITS: [Wait; 2] = [Wait::Never, Wait::UpTo(LIMIT)];
 
 /// A server that accepts every connection, reads, and says nothing.
-async fn silence() -> Result<(u16, JoinHandle<()>), Error> {
+async fn silence() -> Result<(u16, JoinHandle<()>), TestError> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = listener.local_addr()?.port();
     let task = tokio::spawn(async move {
@@ -41,7 +51,7 @@ async fn silence() -> Result<(u16, JoinHandle<()>), Error> {
     Ok((port, task))
 }
 
-async fn silent(ctx: Context) -> TestResult {
+async fn silent(ctx: TestContext) -> TestResult {
     let (port, task) = silence().await?;
     let mut results = Vec::new();
     for wait in WAITS {
@@ -51,7 +61,7 @@ async fn silent(ctx: Context) -> TestResult {
         let what = format!("a pool, {wait:?}");
         let all = two();
         results.push(match ctx.kind {
-            Kind::Postgres => {
+            DatabaseKind::Postgres => {
                 let pool = PgPoolOptions::new().connect_lazy(&url)?;
                 ends(&what, jetbase::run(&all, &pool).wait(wait).into_future(), SERVER).await
             }
@@ -65,7 +75,7 @@ async fn silent(ctx: Context) -> TestResult {
     none_wrong(results)
 }
 
-async fn questions(ctx: Context) -> TestResult {
+async fn questions(ctx: TestContext) -> TestResult {
     let (port, task) = silence().await?;
     let url = format!("{}://somebody@127.0.0.1:{port}/db", ctx.kind.name());
     let (all, target, limit) = (two(), DatabaseUrl(&url), Duration::from_secs(70));
@@ -89,7 +99,7 @@ struct Muffler {
 }
 
 impl Muffler {
-    async fn before(url: &str) -> Result<Muffler, Error> {
+    async fn before(url: &str) -> Result<Muffler, TestError> {
         let (front, rest) = url.split_once("127.0.0.1:").ok_or("a server on loopback")?;
         let (port, path) = rest.split_once('/').ok_or("a URL with a path")?;
         let server = format!("127.0.0.1:{port}");
@@ -131,7 +141,7 @@ async fn pass(
 }
 
 /// A server that has answered the connect, and then says nothing to a pool or to a connection.
-async fn falls_silent(ctx: Context) -> TestResult {
+async fn falls_silent(ctx: TestContext) -> TestResult {
     let all = two();
     let mut results = Vec::new();
     for wait in WAITS {
@@ -139,7 +149,7 @@ async fn falls_silent(ctx: Context) -> TestResult {
         let silence = || relay.is_silent.store(true, Ordering::SeqCst);
         let what = format!("a pool, {wait:?}");
         match ctx.kind {
-            Kind::Postgres => {
+            DatabaseKind::Postgres => {
                 let pool = PgPoolOptions::new().connect(&relay.url).await?;
                 let mut own = pool.acquire().await?;
                 silence();
@@ -167,15 +177,15 @@ async fn falls_silent(ctx: Context) -> TestResult {
 macro_rules! with_pool {
     ($kind:expr, $url:expr, $pool:ident => $body:expr) => {
         match $kind {
-            Kind::Postgres => {
+            DatabaseKind::Postgres => {
                 let $pool = PgPoolOptions::new().max_connections(1).connect($url).await?;
                 $body
             }
-            Kind::Mysql => {
+            DatabaseKind::Mysql => {
                 let $pool = MySqlPoolOptions::new().max_connections(1).connect($url).await?;
                 $body
             }
-            Kind::Sqlite => {
+            DatabaseKind::Sqlite => {
                 let $pool = SqlitePoolOptions::new().max_connections(1).connect($url).await?;
                 $body
             }
@@ -183,7 +193,7 @@ macro_rules! with_pool {
     };
 }
 
-async fn full_pool(ctx: Context) -> TestResult {
+async fn full_pool(ctx: TestContext) -> TestResult {
     let all = two();
     let mut results = Vec::new();
     for wait in WAITS {
@@ -197,7 +207,7 @@ async fn full_pool(ctx: Context) -> TestResult {
     none_wrong(results)
 }
 
-async fn free_again(ctx: Context) -> TestResult {
+async fn free_again(ctx: TestContext) -> TestResult {
     let all = two();
     let limit = GENEROUS * 2;
     let report = with_pool!(ctx.kind, &ctx.db.url, pool => {

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::database::{self, Address};
-use super::process::{self, Account, Process};
-use super::{Error, scratch};
+use crate::process::{self, Account, Process};
+use crate::server_url::ServerUrl;
+use crate::{TestError, database, scratch};
 
 /// How long a server may take to be prepared.
 const PREPARE_WITHIN: Duration = Duration::from_secs(120);
@@ -27,15 +27,15 @@ const ATTEMPTS: usize = 3;
 const LOG_TAIL: usize = 4000;
 
 /// What differs between the servers.
-pub(super) trait Engine: std::fmt::Debug + Send + Sync {
+pub trait Engine: std::fmt::Debug + Send + Sync {
     /// The user to run as when we are root.
     fn user(&self) -> &'static str;
     /// The command that makes the data in `folder/data`.
-    fn prepare(&self, folder: &Path) -> Command;
+    fn prepare_command(&self, folder: &Path) -> Command;
     /// Writes settings once the data is made.
-    fn settle(&self, folder: &Path) -> io::Result<()>;
+    fn write_settings(&self, folder: &Path) -> io::Result<()>;
     /// The command that is the server.
-    fn serve(&self, folder: &Path, port: u16) -> Command;
+    fn server_command(&self, folder: &Path, port: u16) -> Command;
     /// The signal that ends the server at once, without tidying up its data.
     fn kill_signal(&self) -> &'static str;
     /// The address of the maintenance database.
@@ -44,7 +44,7 @@ pub(super) trait Engine: std::fmt::Debug + Send + Sync {
 
 /// What a private server consists of.
 #[derive(Debug)]
-pub(super) struct Private {
+pub struct PrivateServer {
     engine: Box<dyn Engine>,
     account: Account,
     port: u16,
@@ -53,12 +53,15 @@ pub(super) struct Private {
     folder: Mutex<Option<TempDir>>,
 }
 
-impl Private {
+impl PrivateServer {
     /// Prepares and starts a server, and waits until it is ready.
-    pub(super) async fn start(engine: Box<dyn Engine>, account: Account) -> Result<Private, Error> {
+    pub async fn start(
+        engine: Box<dyn Engine>,
+        account: Account,
+    ) -> Result<PrivateServer, TestError> {
         let folder = scratch::folder(engine.user())?;
         account.own(folder.path())?;
-        let mut command = engine.prepare(folder.path());
+        let mut command = engine.prepare_command(folder.path());
         command.current_dir(folder.path());
         account.apply(&mut command);
         let shown = process::shown(&command);
@@ -68,7 +71,7 @@ impl Private {
             let printed = String::from_utf8_lossy(&printed);
             return Err(format!("`{shown}` failed ({}):\n{printed}", output.status).into());
         }
-        engine.settle(folder.path())?;
+        engine.write_settings(folder.path())?;
         let began = Instant::now();
         let mut attempt = 1;
         loop {
@@ -76,7 +79,7 @@ impl Private {
             match run(engine.as_ref(), account, folder.path(), port).await {
                 Ok(process) => {
                     let (process, folder) = (Mutex::new(Some(process)), Mutex::new(Some(folder)));
-                    return Ok(Private { engine, account, port, process, folder });
+                    return Ok(PrivateServer { engine, account, port, process, folder });
                 }
                 Err(_) if attempt < ATTEMPTS && began.elapsed() < READY_WITHIN => attempt += 1,
                 Err(error) => return Err(error),
@@ -85,19 +88,19 @@ impl Private {
     }
 
     /// The address of its maintenance database.
-    pub(super) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         self.engine.url(self.port)
     }
 
     /// Ends the process at once; the folder stays.
-    pub(super) fn crash(&self) -> Result<(), Error> {
+    pub fn crash(&self) -> Result<(), TestError> {
         let process = lock(&self.process).take();
         process.ok_or("this server does not run")?.stop(self.engine.kill_signal());
         Ok(())
     }
 
     /// Starts the process again after `crash`, and waits until it is ready.
-    pub(super) async fn start_again(&self) -> Result<(), Error> {
+    pub async fn start_again(&self) -> Result<(), TestError> {
         if lock(&self.process).is_some() {
             return Err("this server runs already".into());
         }
@@ -109,7 +112,7 @@ impl Private {
     }
 
     /// Ends the process, if it runs, and removes the folder.
-    pub(super) fn stop(&self) {
+    pub fn stop(&self) {
         // An error says that it does not run.
         let _ = self.crash();
         lock(&self.folder).take();
@@ -122,15 +125,15 @@ async fn run(
     account: Account,
     folder: &Path,
     port: u16,
-) -> Result<Process, Error> {
+) -> Result<Process, TestError> {
     let log = folder.join("server.log");
     let file = File::options().create(true).append(true).open(&log)?;
-    let mut command = engine.serve(folder, port);
+    let mut command = engine.server_command(folder, port);
     command.current_dir(folder).stdout(file.try_clone()?).stderr(file);
     account.apply(&mut command);
     let shown = process::shown(&command);
     let mut process = Process::start(command)?;
-    let url = Address::parse(&engine.url(port))?;
+    let url = ServerUrl::parse(&engine.url(port))?;
     let deadline = Instant::now() + READY_WITHIN;
     loop {
         let last = match tokio::time::timeout(Duration::from_secs(5), database::ping(&url)).await {

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::private::Engine;
-use super::{Unavailable, process};
+use crate::private_server::Engine;
+use crate::{Unavailable, process};
 
 /// What MySQL runs at each start: it makes a root user for the host name of loopback only.
 const MYSQL_ROOT: &str = "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
@@ -14,7 +14,7 @@ const MYSQL_ROOT: &str = "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
 
 /// An installed MariaDB or MySQL.
 #[derive(Debug)]
-pub(super) struct Mariadb {
+pub struct Mariadb {
     server: PathBuf,
     /// MariaDB's program that makes the system tables; MySQL's server does it by itself.
     install: Option<PathBuf>,
@@ -22,7 +22,7 @@ pub(super) struct Mariadb {
 
 impl Mariadb {
     /// Finds the programs: those of MariaDB, else those of MySQL.
-    pub(super) fn find() -> Result<Mariadb, Unavailable> {
+    pub fn find() -> Result<Mariadb, Unavailable> {
         let missing = |what: &str| Unavailable::Missing {
             what: "mysql",
             reason: format!("{what}; JETBASE_TEST_MYSQL_URL can name a running server"),
@@ -51,7 +51,7 @@ impl Engine for Mariadb {
         "mysql"
     }
 
-    fn prepare(&self, folder: &Path) -> Command {
+    fn prepare_command(&self, folder: &Path) -> Command {
         let mut command = process::command(self.install.as_ref().unwrap_or(&self.server));
         command.arg("--no-defaults").arg(with_path("--datadir=", &folder.join("data")));
         if self.install.is_some() {
@@ -63,11 +63,11 @@ impl Engine for Mariadb {
         command
     }
 
-    fn settle(&self, folder: &Path) -> io::Result<()> {
+    fn write_settings(&self, folder: &Path) -> io::Result<()> {
         fs::write(folder.join("root.sql"), MYSQL_ROOT)
     }
 
-    fn serve(&self, folder: &Path, port: u16) -> Command {
+    fn server_command(&self, folder: &Path, port: u16) -> Command {
         let mut words = process::die_with_parent("KILL");
         words.push(self.server.clone().into());
         let program = words.remove(0);

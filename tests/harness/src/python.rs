@@ -7,27 +7,28 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Database, Error, Unavailable, process, scratch, suite};
+use crate::runtime::runtime;
+use crate::{Database, TestError, Unavailable, process, scratch};
 
-/// The release that our tables and texts are shared with.
+/// The release that shares its tables and files with us.
 const RELEASE: &str = "0.18.1";
 
-/// How to get it.
+/// How to install the tool.
 const MISSING: &str = "the Python tool jetbase 0.18.1 is not installed (python3 -m venv target/python \
     && target/python/bin/pip install jetbase==0.18.1 psycopg2-binary pymysql cryptography)";
 
-/// How long one run may take.
+/// The limit of time for one run.
 const RUN_WITHIN: Duration = Duration::from_secs(60);
 
-/// What it prints about itself, so that a wrong or partial installation is told apart.
+/// Prints the release of the tool. It fails if the installation is not complete.
 const PROBE: &str =
     "import importlib.metadata as m, psycopg2, pymysql; print(m.version('jetbase'))";
 
-/// The tool's program, looked for once.
+/// The path of the tool, once it has been looked for.
 static TOOL: OnceLock<Result<PathBuf, Unavailable>> = OnceLock::new();
 
-/// Looks for the tool, once. Not to be called from asynchronous code.
-pub(super) fn look_for_tool() -> Result<(), Unavailable> {
+/// Looks for the Python tool, once. Do not call it from asynchronous code.
+pub fn find_python_tool() -> Result<(), Unavailable> {
     TOOL.get_or_init(find).as_ref().map(drop).map_err(Clone::clone)
 }
 
@@ -43,7 +44,7 @@ fn find() -> Result<PathBuf, Unavailable> {
     if python.is_file() {
         let mut probe = process::command(&python);
         probe.args(["-c", PROBE]);
-        let probed = suite::runtime()?.block_on(process::finish(probe, RUN_WITHIN));
+        let probed = runtime()?.block_on(process::finish(probe, RUN_WITHIN));
         let probed = probed.map_err(Unavailable::broken)?;
         let release = String::from_utf8_lossy(&probed.stdout);
         if release.trim() != RELEASE {
@@ -56,39 +57,39 @@ fn find() -> Result<PathBuf, Unavailable> {
     Ok(tool)
 }
 
-/// Where the tool may be: where the environment says, else in the folder for build results.
+/// The paths where the tool may be: the one in the environment, else the usual ones in the folder
+/// for build results. The test program is in that folder too.
 fn candidates() -> Vec<PathBuf> {
-    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
     if let Some(named) = std::env::var_os("JETBASE_TEST_PYTHON") {
-        return vec![absolute(named.into())];
+        let named = PathBuf::from(named);
+        return vec![std::path::absolute(&named).unwrap_or(named)];
     }
-    let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let built = option_env!("CARGO_TARGET_TMPDIR").and_then(|tmp| Path::new(tmp).parent());
-    let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
-    let program = if cfg!(windows) { "python/Scripts/jetbase.exe" } else { "python/bin/jetbase" };
-    let targets = [named, built.map(Path::to_owned), Some(usual)];
-    targets.into_iter().flatten().map(|target| absolute(target.join(program))).collect()
+    let tool = if cfg!(windows) { "python/Scripts/jetbase.exe" } else { "python/bin/jetbase" };
+    let program = std::env::current_exe().unwrap_or_default();
+    let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    let folders = program.ancestors().skip(1).take(4).map(Path::to_owned);
+    folders.chain([usual]).map(|folder| folder.join(tool)).collect()
 }
 
 /// A project folder as the Python tool wants it: named `jetbase`, with `migrations` in it.
 #[derive(Debug)]
-pub(crate) struct Project {
+pub struct PythonProject {
     path: PathBuf,
     _folder: TempDir,
 }
 
-impl Project {
+impl PythonProject {
     /// Makes an empty project.
-    pub(crate) fn new() -> Result<Project, Error> {
+    pub fn new() -> Result<PythonProject, TestError> {
         let folder = scratch::folder("project")?;
         let path = folder.path().join("jetbase");
         fs::create_dir_all(path.join("migrations"))?;
-        Ok(Project { path, _folder: folder })
+        Ok(PythonProject { path, _folder: folder })
     }
 
     /// Makes a project with these migrations: names below `migrations` and texts.
-    pub(crate) fn with(migrations: &[(&str, &str)]) -> Result<Project, Error> {
-        let project = Project::new()?;
+    pub fn with(migrations: &[(&str, &str)]) -> Result<PythonProject, TestError> {
+        let project = PythonProject::new()?;
         for (name, text) in migrations {
             project.write(name, text)?;
         }
@@ -96,17 +97,17 @@ impl Project {
     }
 
     /// The folder `jetbase`.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The folder `jetbase/migrations`.
-    pub(crate) fn migrations(&self) -> PathBuf {
+    pub fn migrations(&self) -> PathBuf {
         self.path.join("migrations")
     }
 
     /// Writes a file below `migrations`, and the folders it needs.
-    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+    pub fn write(&self, name: &str, text: &str) -> Result<(), TestError> {
         let file = self.migrations().join(name);
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
@@ -115,28 +116,28 @@ impl Project {
     }
 
     /// Removes a file below `migrations`.
-    pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
+    pub fn remove(&self, name: &str) -> Result<(), TestError> {
         Ok(fs::remove_file(self.migrations().join(name))?)
     }
 
     /// Copies all files of a folder, also of folders in it, into `migrations`.
-    pub(crate) fn copy(&self, from: &Path) -> Result<(), Error> {
+    pub fn copy(&self, from: &Path) -> Result<(), TestError> {
         copy_into(from, &self.migrations())
     }
 
-    /// Runs the Python tool on a database; a trial that does this needs `Needs::PYTHON`.
-    pub(crate) async fn python(&self, db: &Database, words: &[&str]) -> Result<Output, Error> {
+    /// Runs the Python tool on a database; a test that does this needs `Needs::PYTHON`.
+    pub async fn python(&self, db: &Database, words: &[&str]) -> Result<ToolOutput, TestError> {
         self.python_with(db, words, &[]).await
     }
 
     /// Runs the Python tool with more variables in its environment, such as `PGTZ`.
-    pub(crate) async fn python_with(
+    pub async fn python_with(
         &self,
         db: &Database,
         words: &[&str],
         variables: &[(&str, &str)],
-    ) -> Result<Output, Error> {
-        let tool = TOOL.get().ok_or("a trial that runs the Python tool needs Needs::PYTHON")?;
+    ) -> Result<ToolOutput, TestError> {
+        let tool = TOOL.get().ok_or("a test that runs the Python tool needs Needs::PYTHON")?;
         let mut command = process::command(tool.as_ref().map_err(Clone::clone)?);
         command.args(words).current_dir(&self.path);
         command.env("JETBASE_SQLALCHEMY_URL", &db.python_url);
@@ -146,7 +147,7 @@ impl Project {
         command.envs(variables.iter().copied());
         let shown = format!("jetbase {}", words.join(" "));
         let output = process::finish(command, RUN_WITHIN).await?;
-        Ok(Output {
+        Ok(ToolOutput {
             command: shown,
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -157,41 +158,45 @@ impl Project {
 
 /// What the Python tool printed, and how it ended.
 #[derive(Clone, Debug)]
-pub(crate) struct Output {
+pub struct ToolOutput {
     /// The command, for messages.
-    pub(crate) command: String,
+    pub command: String,
     /// The exit code; `None` after a signal.
-    pub(crate) code: Option<i32>,
+    pub code: Option<i32>,
     /// The standard output: tables and dry runs.
-    pub(crate) stdout: String,
+    pub stdout: String,
     /// The standard error: messages and errors.
-    pub(crate) stderr: String,
+    pub stderr: String,
 }
 
-impl Output {
-    /// Itself if the exit code was 0, else an error that shows everything.
-    pub(crate) fn succeeded(self) -> Result<Output, Error> {
-        if self.code == Some(0) { Ok(self) } else { Err(self.unlike("succeed")) }
+impl ToolOutput {
+    /// Returns the output if the exit code was 0, else an error that shows everything.
+    pub fn succeeded(self) -> Result<ToolOutput, TestError> {
+        if self.code == Some(0) { Ok(self) } else { Err(self.unexpected("succeed")) }
     }
 
-    /// Itself if the exit code was neither 0 nor missing, else an error that shows everything.
-    pub(crate) fn failed(self) -> Result<Output, Error> {
-        if self.code.is_some_and(|code| code != 0) { Ok(self) } else { Err(self.unlike("fail")) }
+    /// Returns the output if the exit code was neither 0 nor missing, else an error that shows everything.
+    pub fn failed(self) -> Result<ToolOutput, TestError> {
+        if self.code.is_some_and(|code| code != 0) {
+            Ok(self)
+        } else {
+            Err(self.unexpected("fail"))
+        }
     }
 
     /// All lines that are not empty, those of the standard output first.
-    pub(crate) fn lines(&self) -> Vec<&str> {
+    pub fn lines(&self) -> Vec<&str> {
         let lines = self.stdout.lines().chain(self.stderr.lines());
         lines.map(str::trim_end).filter(|line| !line.is_empty()).collect()
     }
 
     /// Whether a text was printed, on either of the two.
-    pub(crate) fn contains(&self, text: &str) -> bool {
+    pub fn contains(&self, text: &str) -> bool {
         self.stdout.contains(text) || self.stderr.contains(text)
     }
 
-    fn unlike(&self, wanted: &str) -> Error {
-        let Output { command, code, stdout, stderr } = self;
+    fn unexpected(&self, wanted: &str) -> TestError {
+        let ToolOutput { command, code, stdout, stderr } = self;
         let code = code.map_or("none, a signal ended it".to_owned(), |code| code.to_string());
         format!(
             "`{command}` of the Python tool did not {wanted}; exit code: {code}\n\
@@ -201,7 +206,7 @@ impl Output {
     }
 }
 
-fn copy_into(from: &Path, to: &Path) -> Result<(), Error> {
+fn copy_into(from: &Path, to: &Path) -> Result<(), TestError> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

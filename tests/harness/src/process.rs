@@ -8,7 +8,7 @@ use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Error, Unavailable, scratch};
+use crate::{TestError, Unavailable, scratch};
 
 /// How long a process may take to end after it was asked to.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 const MORE_FOLDERS: &[&str] = &["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/bin"];
 
 /// The program of the first of these names that is installed.
-pub(crate) fn find(names: &[&str]) -> Option<PathBuf> {
+pub fn find(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> =
         std::env::split_paths(&path).chain(MORE_FOLDERS.iter().map(PathBuf::from)).collect();
@@ -26,7 +26,7 @@ pub(crate) fn find(names: &[&str]) -> Option<PathBuf> {
 }
 
 /// A command without the settings of this process that would change what databases do.
-pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -41,10 +41,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Runs a command to its end and returns what it printed; it is killed when that takes too long.
-pub(crate) async fn finish(
-    command: Command,
-    within: Duration,
-) -> Result<std::process::Output, Error> {
+pub async fn finish(command: Command, within: Duration) -> Result<std::process::Output, TestError> {
     let shown = shown(&command);
     let mut command = tokio::process::Command::from(command);
     command.kill_on_drop(true);
@@ -56,18 +53,18 @@ pub(crate) async fn finish(
 }
 
 /// A command as one line.
-pub(crate) fn shown(command: &Command) -> String {
+pub fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// Whom a server runs as: as ourselves, or, because servers refuse root, as another user.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Account(Option<(u32, u32)>);
+pub struct Account(Option<(u32, u32)>);
 
 impl Account {
     /// Ourselves, or the user of this name when we are root.
-    pub(crate) fn choose(what: &'static str, user: &str) -> Result<Account, Unavailable> {
+    pub fn choose(what: &'static str, user: &str) -> Result<Account, Unavailable> {
         if !is_root().map_err(Unavailable::broken)? {
             return Ok(Account(None));
         }
@@ -82,7 +79,7 @@ impl Account {
 
     /// Makes a command run as this user.
     #[cfg(unix)]
-    pub(crate) fn apply(self, command: &mut Command) {
+    pub fn apply(self, command: &mut Command) {
         use std::os::unix::process::CommandExt;
         if let Account(Some((uid, gid))) = self {
             command.uid(uid).gid(gid);
@@ -91,10 +88,10 @@ impl Account {
 
     /// Makes a command run as this user.
     #[cfg(not(unix))]
-    pub(crate) fn apply(self, _command: &mut Command) {}
+    pub fn apply(self, _command: &mut Command) {}
 
     /// Gives a folder to this user.
-    pub(crate) fn own(self, folder: &Path) -> io::Result<()> {
+    pub fn own(self, folder: &Path) -> io::Result<()> {
         #[cfg(unix)]
         if let Account(Some((uid, gid))) = self {
             std::os::unix::fs::chown(folder, Some(uid), Some(gid))?;
@@ -124,7 +121,7 @@ fn id(which: &str, user: &str) -> Option<u32> {
 }
 
 /// The words before a command that make it get a signal when its parent dies, where there are such.
-pub(crate) fn die_with_parent(signal: &str) -> Vec<OsString> {
+pub fn die_with_parent(signal: &str) -> Vec<OsString> {
     static SETPRIV: OnceLock<Option<PathBuf>> = OnceLock::new();
     let setpriv = SETPRIV.get_or_init(|| {
         let works = |setpriv: &PathBuf| {
@@ -142,7 +139,7 @@ pub(crate) fn die_with_parent(signal: &str) -> Vec<OsString> {
 
 /// A running process; dropping it kills it.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     /// Keeps the thread alive that started it: the kernel takes that thread for the parent.
     _parent: mpsc::Sender<()>,
@@ -150,7 +147,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts a process from a thread of its own, which lives as long as the value.
-    pub(crate) fn start(mut command: Command) -> io::Result<Process> {
+    pub fn start(mut command: Command) -> io::Result<Process> {
         let shown = shown(&command);
         let (tell, told) = mpsc::channel();
         let (parent, gone) = mpsc::channel();
@@ -166,12 +163,12 @@ impl Process {
     }
 
     /// How it ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     /// Sends a signal, waits for the end, and kills it when that takes too long.
-    pub(crate) fn stop(mut self, signal: &str) {
+    pub fn stop(mut self, signal: &str) {
         let pid = self.child.id().to_string();
         let _ = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal, &pid]).status();
         let deadline = Instant::now() + STOP_WITHIN;

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::private::Engine;
-use super::{Unavailable, process};
+use crate::private_server::Engine;
+use crate::{Unavailable, process};
 
 /// The longest folder name that leaves room for a Unix socket in it.
 const SOCKET_FOLDER_LIMIT: usize = 85;
@@ -16,13 +16,13 @@ const VERSIONED_FOLDERS: &[&str] = &["/usr/lib/postgresql", "/usr/pgsql"];
 
 /// An installed PostgreSQL: the folder of its programs.
 #[derive(Debug)]
-pub(super) struct Postgres {
+pub struct Postgres {
     programs: PathBuf,
 }
 
 impl Postgres {
     /// Finds the programs: in `PATH`, else the newest installed version.
-    pub(super) fn find() -> Result<Postgres, Unavailable> {
+    pub fn find() -> Result<Postgres, Unavailable> {
         let is_complete = |folder: &PathBuf| {
             ["initdb", "postgres"].iter().all(|program| folder.join(program).is_file())
         };
@@ -57,14 +57,14 @@ impl Engine for Postgres {
         "postgres"
     }
 
-    fn prepare(&self, folder: &Path) -> Command {
+    fn prepare_command(&self, folder: &Path) -> Command {
         let mut command = process::command(self.programs.join("initdb"));
         command.arg("-D").arg(folder.join("data"));
         command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
         command
     }
 
-    fn settle(&self, folder: &Path) -> io::Result<()> {
+    fn write_settings(&self, folder: &Path) -> io::Result<()> {
         // What is committed survives a crash of the server, but not one of the system:
         // so `fsync` is off, and `synchronous_commit` stays on, which then costs little.
         let sockets = folder.to_string_lossy();
@@ -85,7 +85,7 @@ impl Engine for Postgres {
         )
     }
 
-    fn serve(&self, folder: &Path, port: u16) -> Command {
+    fn server_command(&self, folder: &Path, port: u16) -> Command {
         // An immediate shutdown when the parent dies: it also frees the shared memory.
         let mut words = process::die_with_parent("QUIT");
         words.push(self.programs.join("postgres").into());

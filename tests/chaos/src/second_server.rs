@@ -3,63 +3,68 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::mariadb::Mariadb;
-use super::postgres::Postgres;
-use super::private::{Engine, Private};
-use super::process::{self, Account};
-use super::{Database, Error, Kind, at};
+use jetbase_test_harness::process::{self, Account};
+use jetbase_test_harness::{
+    Database, DatabaseKind, Engine, Mariadb, Postgres, PrivateServer, TestError,
+};
 
 /// A second server; dropping it ends it.
-pub(crate) struct Twin {
-    server: Private,
-    kind: Kind,
+pub(crate) struct SecondServer {
+    server: PrivateServer,
+    kind: DatabaseKind,
 }
 
-impl Twin {
+impl SecondServer {
     /// The host name of a copy.
     pub(crate) const HOST: &str = "jetbase-elsewhere";
 
     /// A standby of the server that a database is on.
-    pub(crate) async fn standby(port: u16) -> Result<Twin, Error> {
+    pub(crate) async fn standby(port: u16) -> Result<SecondServer, TestError> {
         let base = Postgres::find()?;
         let account = Account::choose("postgres", base.user())?;
         let engine = Standby { base, port };
-        Ok(Twin { server: Private::start(Box::new(engine), account).await?, kind: Kind::Postgres })
+        Ok(SecondServer {
+            server: PrivateServer::start(Box::new(engine), account).await?,
+            kind: DatabaseKind::Postgres,
+        })
     }
 
     /// A MariaDB with a copy of another one's data, on a host of another name.
-    pub(crate) async fn copy(from: &Path) -> Result<Twin, Error> {
-        Twin::mariadb(Some(from.to_owned()), &["--server-id=77", "--user=root"]).await
+    pub(crate) async fn copy(from: &Path) -> Result<SecondServer, TestError> {
+        SecondServer::mariadb(Some(from.to_owned()), &["--server-id=77", "--user=root"]).await
     }
 
     /// A fresh MariaDB that can be replicated.
-    pub(crate) async fn replicated(id: u32) -> Result<Twin, Error> {
+    pub(crate) async fn replicated(id: u32) -> Result<SecondServer, TestError> {
         let id = format!("--server-id={id}");
-        Twin::mariadb(None, &[&id, "--log-bin=binlog", "--binlog-format=ROW"]).await
+        SecondServer::mariadb(None, &[&id, "--log-bin=binlog", "--binlog-format=ROW"]).await
     }
 
-    async fn mariadb(from: Option<PathBuf>, words: &[&str]) -> Result<Twin, Error> {
+    async fn mariadb(from: Option<PathBuf>, words: &[&str]) -> Result<SecondServer, TestError> {
         let base = Mariadb::find()?;
         let account = Account::choose("mysql", base.user())?;
         let words = words.iter().map(|word| (*word).to_owned()).collect();
         let engine = Copied { base, from, words };
-        Ok(Twin { server: Private::start(Box::new(engine), account).await?, kind: Kind::Mysql })
+        Ok(SecondServer {
+            server: PrivateServer::start(Box::new(engine), account).await?,
+            kind: DatabaseKind::Mysql,
+        })
     }
 
     /// A database on it.
-    pub(crate) fn database(&self, name: &str) -> Result<Database, Error> {
+    pub(crate) fn database(&self, name: &str) -> Result<Database, TestError> {
         let url = self.server.url();
         let (server, _) = url.rsplit_once('/').ok_or("a URL has slashes")?;
-        at(self.kind, &format!("{server}/{name}"))
+        Database::at(self.kind, &format!("{server}/{name}"))
     }
 
     /// Ends it at once.
-    pub(crate) fn crash(&self) -> Result<(), Error> {
+    pub(crate) fn crash(&self) -> Result<(), TestError> {
         self.server.crash()
     }
 }
 
-impl Drop for Twin {
+impl Drop for SecondServer {
     fn drop(&mut self) {
         self.server.stop();
     }
@@ -77,10 +82,10 @@ impl Engine for Standby {
         self.base.user()
     }
 
-    fn prepare(&self, folder: &Path) -> Command {
+    fn prepare_command(&self, folder: &Path) -> Command {
         // The programs of one version lie together, often behind links.
-        let serve = self.base.serve(folder, 0);
-        let words = std::iter::once(serve.get_program()).chain(serve.get_args()).map(Path::new);
+        let command = self.base.server_command(folder, 0);
+        let words = std::iter::once(command.get_program()).chain(command.get_args()).map(Path::new);
         let server =
             words.filter(|word| word.ends_with("postgres")).find_map(|it| it.canonicalize().ok());
         let beside = server.map(|server| server.with_file_name("pg_basebackup"));
@@ -92,12 +97,12 @@ impl Engine for Standby {
         command
     }
 
-    fn settle(&self, folder: &Path) -> std::io::Result<()> {
-        self.base.settle(folder)
+    fn write_settings(&self, folder: &Path) -> std::io::Result<()> {
+        self.base.write_settings(folder)
     }
 
-    fn serve(&self, folder: &Path, port: u16) -> Command {
-        self.base.serve(folder, port)
+    fn server_command(&self, folder: &Path, port: u16) -> Command {
+        self.base.server_command(folder, port)
     }
 
     fn kill_signal(&self) -> &'static str {
@@ -122,19 +127,19 @@ impl Engine for Copied {
         self.base.user()
     }
 
-    fn prepare(&self, folder: &Path) -> Command {
-        let Some(from) = &self.from else { return self.base.prepare(folder) };
+    fn prepare_command(&self, folder: &Path) -> Command {
+        let Some(from) = &self.from else { return self.base.prepare_command(folder) };
         let mut command = process::command("cp");
         command.arg("-a").arg(from).arg(folder.join("data"));
         command
     }
 
-    fn settle(&self, folder: &Path) -> std::io::Result<()> {
-        self.base.settle(folder)
+    fn write_settings(&self, folder: &Path) -> std::io::Result<()> {
+        self.base.write_settings(folder)
     }
 
-    fn serve(&self, folder: &Path, port: u16) -> Command {
-        let mut command = self.base.serve(folder, port);
+    fn server_command(&self, folder: &Path, port: u16) -> Command {
+        let mut command = self.base.server_command(folder, port);
         if self.from.is_some() {
             command = elsewhere(&command);
         }
@@ -155,7 +160,7 @@ impl Engine for Copied {
 fn elsewhere(command: &Command) -> Command {
     let mut other = process::command("unshare");
     other.args(["--map-root-user", "--uts", "sh", "-c"]);
-    other.arg(format!("hostname {} && exec \"$0\" \"$@\"", Twin::HOST));
+    other.arg(format!("hostname {} && exec \"$0\" \"$@\"", SecondServer::HOST));
     other.arg(command.get_program()).args(command.get_args());
     other
 }

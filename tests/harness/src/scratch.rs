@@ -24,12 +24,12 @@ struct Root {
 }
 
 /// Makes a temporary folder for one purpose; it goes when the value is dropped.
-pub(crate) fn folder(purpose: &str) -> io::Result<TempDir> {
+pub fn folder(purpose: &str) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(&format!("{purpose}-")).tempdir_in(root()?)
 }
 
 /// The folder of this process.
-pub(crate) fn root() -> io::Result<&'static Path> {
+pub fn root() -> io::Result<&'static Path> {
     match ROOT.get_or_init(|| make().map_err(|error| format!("no temporary folder: {error}"))) {
         Ok(root) => Ok(&root.path),
         Err(message) => Err(io::Error::other(message.clone())),
@@ -37,7 +37,7 @@ pub(crate) fn root() -> io::Result<&'static Path> {
 }
 
 /// Removes the folder of this process; called once, when all tests are done.
-pub(crate) fn remove() -> io::Result<()> {
+pub fn remove() -> io::Result<()> {
     match ROOT.get() {
         Some(Ok(root)) => fs::remove_dir_all(&root.path),
         _ => Ok(()),

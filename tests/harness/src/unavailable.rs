@@ -1,0 +1,51 @@
+//! Why a test cannot run.
+
+use std::error::Error;
+use std::fmt;
+
+/// The variable that names what has to be installed.
+pub(crate) const REQUIRE: &str = "JETBASE_TEST_REQUIRE";
+
+/// Why a test cannot run.
+#[derive(Clone, Debug)]
+pub enum Unavailable {
+    /// Something is not installed. The test is ignored, unless it is required.
+    Missing {
+        /// Its name in `JETBASE_TEST_REQUIRE`.
+        what: &'static str,
+        /// What is missing, and how to get it.
+        reason: String,
+    },
+    /// Something is installed but does not work. The test fails.
+    Broken(String),
+}
+
+impl Unavailable {
+    /// Wraps an error of something that should have worked.
+    pub fn broken(error: impl fmt::Display) -> Self {
+        Unavailable::Broken(error.to_string())
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unavailable::Missing { reason, .. } => f.write_str(reason),
+            Unavailable::Broken(message) => f.write_str(message),
+        }
+    }
+}
+
+impl Error for Unavailable {}
+
+/// Whether `JETBASE_TEST_REQUIRE` names this, or `all`.
+#[must_use]
+pub fn is_required(what: &str) -> bool {
+    required().iter().any(|name| name == "all" || name == what)
+}
+
+/// The names in `JETBASE_TEST_REQUIRE`.
+pub(crate) fn required() -> Vec<String> {
+    let names = std::env::var(REQUIRE).unwrap_or_default();
+    names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+}

@@ -1,0 +1,95 @@
+//! Wrong URLs, missing rights, broken files.
+
+mod failed_file;
+mod rights;
+mod sqlite_file;
+mod url;
+
+use std::time::{Duration, Instant};
+
+use jetbase::{ErrorKind, Migrations, Report};
+use jetbase_test_harness::{Database, DatabaseKind, Suite, TestError, TestResult};
+
+use crate::apply::set;
+
+pub(crate) fn register(suite: &mut Suite) {
+    url::register(suite);
+    rights::register(suite);
+    failed_file::register(suite);
+    sqlite_file::register(suite);
+}
+
+const A: (&str, &str) =
+    ("V1__a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY);\n-- rollback\nDROP TABLE a;\n");
+
+const SECRET: &str = "hunter2";
+
+fn one() -> Migrations {
+    set(&[A])
+}
+
+/// The error that should have come, within a time.
+async fn refused(
+    run: impl IntoFuture<Output = Result<Report, jetbase::Error>>,
+    within: Duration,
+) -> Result<jetbase::Error, TestError> {
+    let began = Instant::now();
+    let result = run.into_future().await;
+    assert!(began.elapsed() < within, "it took {:?}", began.elapsed());
+    match result {
+        Ok(report) => Err(format!("it was not refused: {report}").into()),
+        Err(error) => {
+            hides(&error)?;
+            Ok(error)
+        }
+    }
+}
+
+/// Fails if the password can be read anywhere.
+fn hides(error: &jetbase::Error) -> TestResult {
+    let mut texts = vec![error.to_string(), format!("{error:?}"), format!("{error:#?}")];
+    texts.extend([
+        format!("{:?}", error.kind()),
+        error.kind().to_string(),
+        format!("{:?}", error.report()),
+    ]);
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        texts.extend([cause.to_string(), format!("{cause:?}")]);
+        source = cause.source();
+    }
+    match texts.into_iter().find(|text| text.contains(SECRET)) {
+        Some(text) => Err(format!("the password is shown: {text}").into()),
+        None => Ok(()),
+    }
+}
+
+/// What a database said, with its code and our cure.
+fn database(error: &jetbase::Error) -> Result<(&str, &str), TestError> {
+    match error.kind() {
+        ErrorKind::Database { code, help, .. } => Ok((code, help)),
+        _ => Err(format!("another kind of error: {error}").into()),
+    }
+}
+
+/// Whether a database has any table, or is not there at all.
+async fn is_empty(db: &Database) -> Result<bool, TestError> {
+    let tables = match db.kind {
+        DatabaseKind::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+        DatabaseKind::Mysql => {
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
+        }
+        DatabaseKind::Postgres => {
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        }
+    };
+    Ok(db.rows(tables).await?.is_empty())
+}
+
+async fn lock_is_free(db: &Database) -> TestResult {
+    let lock = db.rows("SELECT is_locked, process_id, locked_at FROM jetbase_lock").await?;
+    assert_eq!(lock, [[Some("0".to_owned()), None, None]]);
+    Ok(())
+}
+
+const SECOND: Duration = Duration::from_secs(1);

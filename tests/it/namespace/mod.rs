@@ -1,0 +1,56 @@
+//! Where a run works: schemas, roles, settings of the session.
+
+mod foreign_keys;
+mod role;
+mod schema;
+mod session_settings;
+
+use jetbase::ErrorKind;
+use jetbase_test_harness::{Database, Suite, TestError, TestResult};
+
+pub(crate) fn register(suite: &mut Suite) {
+    schema::register(suite);
+    role::register(suite);
+    session_settings::register(suite);
+    foreign_keys::register(suite);
+}
+
+const A: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY);\n");
+
+const B: (&str, &str) = ("V2__b.sql", "CREATE TABLE b (id INTEGER PRIMARY KEY);\n");
+
+/// The message of an error about the place of a run: its schema, its role, its session.
+fn namespace_refusal(result: Result<jetbase::Report, jetbase::Error>) -> Result<String, TestError> {
+    match result {
+        Ok(report) => Err(format!("it was not refused: {report}").into()),
+        Err(error) if matches!(error.kind(), ErrorKind::Place(_)) => Ok(error.to_string()),
+        Err(error) => Err(format!("another error: {error}").into()),
+    }
+}
+
+/// The schemas that have a table of ours.
+async fn schemas(db: &Database) -> Result<Vec<String>, TestError> {
+    let rows = db
+        .rows(
+            "SELECT DISTINCT table_schema FROM information_schema.tables \
+             WHERE table_name IN ('jetbase_migrations', 'jetbase_lock') ORDER BY 1",
+        )
+        .await?;
+    Ok(rows.into_iter().flatten().flatten().collect())
+}
+
+/// Makes a PostgreSQL role whose name no other test uses.
+async fn role(db: &Database, what: &str, options: &str) -> Result<String, TestError> {
+    let name = format!("{}_{what}", db.name);
+    db.admin(&format!("CREATE ROLE {name} {options}")).await?;
+    Ok(name)
+}
+
+/// Drops roles, with what they own in the test's database.
+async fn forget(db: &Database, roles: &[&str]) -> TestResult {
+    for role in roles {
+        db.execute(&format!("DROP OWNED BY {role} CASCADE")).await?;
+        db.admin(&format!("DROP ROLE {role}")).await?;
+    }
+    Ok(())
+}
