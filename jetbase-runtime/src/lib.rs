@@ -25,10 +25,10 @@ mod session;
 mod stale;
 mod state;
 mod target;
+mod wait;
 
 pub use error::{Error, ErrorKind, Kept, Outcome, StatementError};
 pub use event::Event;
-pub use lock::Wait;
 pub use query::{
     History, LockStatus, Pending, Query, Readiness, Status, Unlock, Unlocked, Validated, check,
     current, history, lock_status, status, unlock, validate,
@@ -39,3 +39,4 @@ pub use sqlx;
 #[doc(hidden)]
 pub use stale::compare_with_folder;
 pub use target::{DatabaseUrl, Target};
+pub use wait::Wait;

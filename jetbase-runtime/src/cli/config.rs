@@ -11,7 +11,7 @@ use super::address::Address;
 use super::failure::Failure;
 use super::options::{TIME, time};
 use super::secret;
-use crate::lock::Wait;
+use crate::wait::Wait;
 
 /// The variables with the database's URL. The first one that is set counts.
 pub(crate) const URLS: [&str; 3] =

@@ -12,9 +12,9 @@ use super::failure::Failure;
 use super::options::{Locking, Patience};
 use super::output::Output;
 use crate::error::Error;
-use crate::lock::Wait;
 use crate::run::Published;
 use crate::target::{Source, sealed, source_of_url};
+use crate::wait::Wait;
 
 /// Where the migrations come from.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jetbase_core::Dialect;
 
+use super::identity::{is_ours, same_class};
 use super::protocol::{Claimant, LockRow, OwnerState, judge};
-use super::{is_ours, same_class};
 use crate::error::{Error, ErrorKind};
 use crate::session::{Session, Topology};
 

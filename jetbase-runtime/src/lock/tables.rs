@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Limit;
 use crate::error::Error;
 use crate::session::Session;
+use crate::wait::Limit;
 
 /// How often the creation is tried while others create the tables too.
 const CREATE_TRIES: u32 = 60;

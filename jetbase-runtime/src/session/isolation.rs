@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use jetbase_core::{Dialect, SessionEffect};
 
-use super::Session;
+use super::{Liveness, Session};
 use crate::connection::{Connection, End, Rows, send_within};
 use crate::error::Error;
-use crate::lock::Liveness;
 use crate::target::Owner;
 
 /// What comes after a file.
