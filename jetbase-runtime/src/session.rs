@@ -274,15 +274,6 @@ impl<'c> Session<'c> {
         send_within(self.connection.as_mut(), sql, Rows::Drop, limit).await
     }
 
-    /// Whether the session holds, or may hold, a session lock that the server knows.
-    pub(crate) fn has_server_lock(&self) -> bool {
-        self.liveness.has_session_lock() && self.dialect != Dialect::Sqlite
-    }
-
-    pub(crate) async fn is_gone(&mut self) -> bool {
-        self.raw("SELECT 1").await.is_err_and(|failure| failure.cause.kind == CauseKind::Lost)
-    }
-
     /// Reads the history again.
     pub(crate) async fn history(&mut self) -> Result<Vec<Record>, Error> {
         let sets = self

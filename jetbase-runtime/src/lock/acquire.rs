@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use jetbase_core::Dialect;
 
-use super::attempt::{attempt, take_over};
-use super::holder::{give_up, obstructor};
+use super::acquisition::Acquisition;
+use super::holder::give_up;
 use super::identity::{ProcessId, same_class};
-use super::protocol::{Claimant, LockAction, LockRow, Observation, Progress, next};
-use super::row::{UnchangedRow, read_row, refused};
+use super::protocol::{Claimant, LockAction, Observation, Progress, next};
 use super::side_file::SideFile;
 use super::tables::create_tables;
 use crate::cancel::Cancel;
@@ -40,6 +39,7 @@ pub(crate) struct HeldLock {
 /// The pauses between two attempts: the first and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Acquires the lock. Afterwards the session's `{me}` is the process id.
 pub(super) async fn acquire(
     session: &mut Session<'_>,
@@ -68,15 +68,15 @@ pub(super) async fn acquire(
         .literal("recoverable_prefix", &format!("{}%", claimant.recoverable_prefix));
     session.process_id = Some(claimant.id.clone());
 
-    let held = contend(session, side_file, &claimant, limit, listener, cancel).await?;
+    let acquisition = Acquisition::new(session, side_file);
+    let held = contend(acquisition, &claimant, limit, listener, cancel).await?;
     session.work_without_limit().await;
     Ok(held)
 }
 
 /// Tries, reads and waits until the run holds the lock, or the limit is reached.
 async fn contend(
-    session: &mut Session<'_>,
-    mut side_file: Option<SideFile>,
+    mut lock: Acquisition<'_, '_>,
     claimant: &Claimant,
     limit: Limit,
     listener: &mut Listener,
@@ -85,12 +85,9 @@ async fn contend(
     let (started, limits) = (Instant::now(), limit.remaining());
     let mut pause = FIRST_PAUSE;
     let mut next_notice = FIRST_NOTICE;
-    let mut row = LockRow::default();
-    let mut unchanged = UnchangedRow::default();
-    let mut obstacle = None;
     let mut progress = Progress::default();
-    let mut seen = match session.has_tables {
-        true => attempt(session, &mut side_file, &mut obstacle).await?,
+    let mut seen = match lock.session.has_tables {
+        true => lock.attempt().await?,
         false => Observation::NoTables,
     };
     loop {
@@ -101,45 +98,26 @@ async fn contend(
             return Err(Error::new(ErrorKind::Cancelled));
         }
         progress = progress.after(action);
-        match action {
-            LockAction::CreateTables => {
-                seen = match create_tables(session, limit, &mut obstacle).await? {
-                    true => attempt(session, &mut side_file, &mut obstacle).await?,
-                    false => Observation::Unreadable,
-                };
-            }
-            LockAction::CreateRow => {
-                let sql = session.sql.create_row;
-                seen = match session.write(sql).await {
-                    Ok(_) => attempt(session, &mut side_file, &mut obstacle).await?,
-                    Err(failure) => refused(&failure, "creating the lock row", &mut obstacle)?,
-                };
-            }
-            LockAction::TryAcquire => {
-                seen = attempt(session, &mut side_file, &mut obstacle).await?
-            }
-            LockAction::TakeOver => {
-                let owner = row.owner.as_deref().unwrap_or_default();
-                seen = take_over(session, owner, &mut obstacle).await?;
-                unchanged = UnchangedRow::default();
-            }
-            LockAction::ReadRow => {
-                seen = read_row(session, side_file.as_mut(), &mut unchanged, &mut obstacle).await?;
-                if let Observation::Row(found) = &seen {
-                    row = found.clone();
-                }
-            }
+        seen = match action {
+            LockAction::CreateTables => match create_tables(&mut lock, limit).await? {
+                true => lock.attempt().await?,
+                false => Observation::Unreadable,
+            },
+            LockAction::CreateRow => lock.create_row().await?,
+            LockAction::TryAcquire => lock.attempt().await?,
+            LockAction::TakeOver => lock.take_over().await?,
+            LockAction::ReadRow => lock.read_row().await?,
             LockAction::Sleep => {
                 if progress.waited >= next_notice {
                     next_notice += NOTICE_INTERVAL;
-                    let holder = obstructor(session, &row, obstacle.as_deref()).await;
-                    listener.emit(&Event::Waiting { holder, since: row.since.clone() });
+                    let holder = lock.obstructor().await;
+                    listener.emit(&Event::Waiting { holder, since: lock.row.since.clone() });
                 }
                 let jitter = 0.5 + fastrand::f64();
                 cancel.sleep(pause.mul_f64(jitter)).await;
                 pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
                 progress = Progress { waited: progress.waited, ..Progress::default() };
-                seen = Observation::Refused;
+                Observation::Refused
             }
             LockAction::Hold => {
                 let recovered = match seen {
@@ -151,12 +129,10 @@ async fn contend(
                 }
                 let waited = started.elapsed();
                 listener.emit(&Event::Acquired { waited });
-                return Ok(HeldLock { waited, recovered, _side_file: side_file });
+                return Ok(HeldLock { waited, recovered, _side_file: lock.side_file });
             }
-            LockAction::GiveUp => {
-                return Err(give_up(session, claimant, row, obstacle, progress.waited).await);
-            }
-        }
+            LockAction::GiveUp => return Err(give_up(lock, claimant, progress.waited).await),
+        };
     }
 }
 

@@ -2,7 +2,7 @@
 //! holder is alive.
 
 mod acquire;
-mod attempt;
+mod acquisition;
 mod holder;
 mod identity;
 #[cfg(test)]

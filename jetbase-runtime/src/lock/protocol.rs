@@ -183,7 +183,7 @@ mod tests {
     fn claimant(liveness: Liveness) -> Claimant {
         Claimant {
             id: "6a625001-aaaa-8aaa-me".into(),
-            liveness: liveness,
+            liveness,
             recoverable_prefix: "6a625001-aaaa-8aaa-".into(),
             fenced_prefix: "6a625004-aaaa-8aaa-".into(),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jetbase_core::Record;
 
 use super::acquire::HeldLock;
-use super::attempt::{attempt, release_session_lock};
+use super::acquisition::Acquisition;
 use super::identity::ProcessId;
 use super::protocol::Observation;
 use crate::connection::Cause;
@@ -41,7 +41,7 @@ pub(super) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Resul
         }
         tokio::time::sleep(Duration::from_millis(20) * tries.min(25)).await;
     };
-    release_session_lock(session, &mut None).await;
+    session.release_session_lock().await;
     let freed = sets.first().is_some_and(|set| set.affected == 1);
     Ok(if freed { Release::Done } else { Release::NotOurs })
 }
@@ -97,7 +97,7 @@ async fn release_lost(session: &mut Session<'_>, lost: &LostLock) -> Result<bool
         let new_id = ProcessId::new(session.liveness, &session.server);
         session.bindings = session.bindings.clone().literal("me", new_id.as_str());
         for _ in 0..TAKE_OVER_TRIES {
-            if let Observation::Won(_) = attempt(session, &mut None, &mut None).await? {
+            if let Observation::Won(_) = Acquisition::new(session, None).attempt().await? {
                 let sent = session.write(session.sql.release).await;
                 sent.map_err(|it| Error::database("releasing the lock", &it.cause))?;
                 return Ok(true);
