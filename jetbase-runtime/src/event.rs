@@ -105,7 +105,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// Sends events to `tracing` and to the caller's function.
+/// Sends events to `tracing` and to the caller's function, and collects the warnings for the report.
 ///
 /// A panic of that function does not skip the end of the run. The run stops before the next file,
 /// releases the lock, returns its connection, and then resumes the panic.
@@ -116,6 +116,7 @@ pub struct Listener {
     /// Stops the run after a panic.
     cancel: Cancel,
     panic: Option<Panic>,
+    warnings: Vec<String>,
 }
 
 type Listen = Box<dyn FnMut(&Event) + Send>;
@@ -126,12 +127,23 @@ pub(crate) type Panic = Box<dyn Any + Send>;
 impl Listener {
     #[doc(hidden)]
     pub fn new(listen: impl FnMut(&Event) + Send + 'static, cancel: &Cancel) -> Self {
-        Listener { listen: Some(Box::new(listen)), cancel: cancel.clone(), panic: None }
+        let listen: Listen = Box::new(listen);
+        Listener { listen: Some(listen), cancel: cancel.clone(), ..Listener::default() }
     }
 
     /// Returns the panic of the caller's function, if there was one.
     pub(crate) fn take_panic(&mut self) -> Option<Panic> {
         self.panic.take()
+    }
+
+    /// Returns the warnings that were emitted so far.
+    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    pub(crate) fn warn(&mut self, message: String) {
+        self.emit(&Event::Warning { message: message.clone() });
+        self.warnings.push(message);
     }
 
     pub(crate) fn emit(&mut self, event: &Event) {

@@ -24,10 +24,10 @@ mod session;
 mod stale;
 mod state;
 mod target;
+mod wait;
 
 pub use error::{Error, ErrorKind, Kept, Outcome, StatementError};
 pub use event::Event;
-pub use lock::Wait;
 pub use query::{
     History, LockStatus, Pending, Query, Readiness, Status, Unlock, Unlocked, Validated, check,
     current, history, lock_status, status, unlock, validate,
@@ -49,3 +49,4 @@ pub mod internal {
     pub use crate::state::NamespaceOptions;
     pub use crate::target::{Source, source_of_url};
 }
+pub use wait::Wait;

@@ -13,8 +13,7 @@ use jetbase_core::{
 
 pub use self::lock::{LockStatus, Unlock, Unlocked, lock_status, unlock};
 use crate::error::Error;
-use crate::run::read_state;
-use crate::state::NamespaceOptions;
+use crate::state::{NamespaceOptions, read_state};
 use crate::target::{Connect, ConnectionSource, Source, Target};
 
 /// A query on a database: `.await` it.

@@ -6,12 +6,12 @@ use jetbase_core::{
 
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Kept};
-use crate::event::{Event, Listener};
-use crate::lock::{self, Commits, Limit, Release, Wait};
-use crate::run::read_state;
-use crate::session::{Session, nonce};
-use crate::state::NamespaceOptions;
+use crate::event::Listener;
+use crate::lock::{Commits, HeldLock, LockRequest, with_lock};
+use crate::session::Session;
+use crate::state::{NamespaceOptions, read_state};
 use crate::target::{Connect, ConnectionSource, Source};
+use crate::wait::{Limit, Wait};
 
 /// What a repair may change.
 #[doc(hidden)]
@@ -59,32 +59,18 @@ async fn from(request: &mut RepairRequest, origin: &mut dyn Connect) -> Result<V
     if request.repairs(history)?.is_empty() {
         return Ok(Vec::new());
     }
-    let nonce = nonce();
-    let limit = Limit::begin(request.wait);
-    let mut session = Session::open(origin, &first, &nonce, limit).await?;
-    let result = under_lock(request, &mut session, limit).await;
-    session.close().await;
-    result
-}
-
-async fn under_lock(
-    request: &mut RepairRequest,
-    session: &mut Session<'_>,
-    limit: Limit,
-) -> Result<Vec<Repair>, Error> {
-    let cancel = Cancel::default();
-    let held =
-        lock::acquire(session, limit, &mut request.listener, &cancel, Commits::PerFile).await?;
-    let result = write(request, session).await;
-    let warning = match lock::release(session, held).await {
-        Ok(Release::Done) => return result,
-        Ok(Release::NotOurs) => "the lock was taken away; the work was done before".to_owned(),
-        Err(cause) => Error::database("releasing the migration lock", &cause).to_string(),
+    let mut listener = std::mem::take(&mut request.listener);
+    let wanted = LockRequest {
+        state: &first,
+        options: &request.options,
+        limit: Limit::begin(request.wait),
+        commits: Commits::PerFile,
+        cancel: &Cancel::default(),
     };
-    if result.is_ok() {
-        request.listener.emit(&Event::Warning { message: warning });
-    }
-    result
+    let work = async |session: &mut Session<'_>, _: &HeldLock, _: &mut Listener| {
+        write(request, session).await
+    };
+    Ok(with_lock(origin, &wanted, &mut listener, |_| Ok(()), work).await?)
 }
 
 /// Decides again, with the history read under the lock, and repairs it in one transaction.

@@ -2,6 +2,7 @@
 
 mod outcome;
 mod perform;
+mod plan;
 mod work;
 
 use std::future::IntoFuture;
@@ -9,16 +10,15 @@ use std::future::IntoFuture;
 use futures_core::future::BoxFuture;
 use jetbase_core::{Ahead, Goal, Migrations, Policy, Repeat, Until, Validation, Version};
 
-pub(crate) use self::perform::read_state;
 pub use self::perform::start;
 use crate::cancel::Cancel;
 use crate::environment;
 use crate::error::Error;
 use crate::event::{Event, Listener};
-use crate::lock::Wait;
 use crate::report::Report;
 use crate::state::NamespaceOptions;
 use crate::target::{Source, Target, source_of_url};
+use crate::wait::Wait;
 
 /// A request for one run. The builders below set its fields.
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 //! The session of a run: one connection, and every message that it sends.
 
 mod isolation;
+mod liveness;
 mod probe;
 mod snapshot;
 mod superseded;
@@ -8,16 +9,17 @@ mod superseded;
 use jetbase_core::{Dialect, Record, SessionEffect};
 
 pub(crate) use self::isolation::Next;
+pub(crate) use self::liveness::Liveness;
 use self::snapshot::Snapshot;
 use crate::connection::{
     Cause, CauseKind, Connection, End, MAX_READ_RETRIES, ResultSet, RowHandling, SendFailure,
     moment, send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
-use crate::error::{Error, ErrorKind};
-use crate::lock::{Claim, Limit, Liveness};
+use crate::error::Error;
 use crate::state::{DatabaseState, Namespace, guarded, records, untrusted, untrusted_tables};
-use crate::target::{Connect, ConnectionOwner, DedicatedConnection, Reconnect};
+use crate::target::{Connect, DedicatedConnection, ConnectionOwner, Reconnect};
+use crate::wait::Limit;
 
 /// A run's own connection, with the bindings of its templates.
 pub(crate) struct Session<'c> {
@@ -49,8 +51,8 @@ pub(crate) struct Session<'c> {
     pub(crate) keeps_superseded: bool,
     /// The publications that contain jetbase's tables.
     pub(crate) published: Vec<String>,
-    /// The claim under which the run holds the lock, or may hold it.
-    pub(crate) claim: Option<Claim>,
+    /// The id under which the run holds the lock, or may hold it because an answer was lost.
+    pub(crate) process_id: Option<String>,
     /// Who can change jetbase's tables while the run works.
     pub(crate) ownership: Ownership,
     /// The size of the largest message that MySQL accepts.
@@ -101,8 +103,21 @@ impl<'c> Session<'c> {
         Session::over(dedicated, dialect, state, nonce, limit).await
     }
 
+    /// Opens a session that can read jetbase's tables, but cannot run migrations.
+    pub(crate) async fn open_for_reading(
+        origin: &'c mut dyn Connect,
+        state: &DatabaseState,
+        limit: Limit,
+    ) -> Result<Session<'c>, Error> {
+        let dialect = origin.dialect();
+        let opened = origin.connect_for_reading(limit.of_connecting()).await;
+        let connection = opened.map_err(|cause| Error::database("connecting", &cause))?;
+        let dedicated = DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
+        Session::over(dedicated, dialect, state, "", limit).await
+    }
+
     /// Makes a session from a connection that is already open.
-    pub(crate) async fn over(
+    async fn over(
         dedicated: DedicatedConnection<'c>,
         dialect: Dialect,
         state: &DatabaseState,
@@ -142,7 +157,7 @@ impl<'c> Session<'c> {
             foreign_keys: false,
             keeps_superseded: false,
             published: Vec::new(),
-            claim: None,
+            process_id: None,
             ownership: Ownership::Shared,
             largest_message: usize::MAX,
             has_triggers: false,
@@ -259,15 +274,6 @@ impl<'c> Session<'c> {
         send_within(self.connection.as_mut(), sql, RowHandling::Drop, limit).await
     }
 
-    /// Whether the session holds, or may hold, a session lock that the server knows.
-    pub(crate) fn has_server_lock(&self) -> bool {
-        self.liveness.has_session_lock() && self.dialect != Dialect::Sqlite
-    }
-
-    pub(crate) async fn is_gone(&mut self) -> bool {
-        self.raw("SELECT 1").await.is_err_and(|failure| failure.cause.kind == CauseKind::Lost)
-    }
-
     /// Reads the history again.
     pub(crate) async fn history(&mut self) -> Result<Vec<Record>, Error> {
         let sets = self
@@ -379,11 +385,4 @@ pub(crate) enum Topology {
     SingleWriter,
     /// Several nodes of a cluster, or another server through a subscription.
     Cluster,
-}
-
-impl Error {
-    /// Whether the connection is gone.
-    pub(crate) fn is_lost(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Interrupted { .. })
-    }
 }

@@ -1,14 +1,16 @@
 //! The database state: where a command works, as which user, and what is applied there.
 
 mod message;
+mod read;
 
 use jetbase_core::{Dialect, Kind, Migrations, Record, Syntax};
 
 use self::message::StateMessage;
-use crate::connection::{Connection, ResultRow, ResultSet, RowHandling};
+pub(crate) use self::read::{read_state, read_state_once};
+use crate::connection::{Connection, ResultSet, ResultRow, RowHandling};
 use crate::dialect::{Bindings, Sql};
 use crate::error::Error;
-use crate::lock::Limit;
+use crate::wait::Limit;
 
 /// The schema in which a command works, and its user. It is fixed once, when the database state is
 /// read.
@@ -45,7 +47,7 @@ pub(crate) struct DatabaseState {
 }
 
 /// Reads the state of the database with one message, without a lock and without a change.
-pub(crate) async fn read_database_state(
+async fn read_database_state(
     connection: &mut dyn Connection,
     dialect: Dialect,
     options: &NamespaceOptions,

@@ -112,7 +112,7 @@ impl Job<'_> {
         }
         let sets = session.send(session.sql.poll).await.ok()?;
         let row = sets.first()?.rows.first()?;
-        let ours = session.claim.as_ref().is_some_and(|claim| row.opt(1) == Some(claim.id()));
+        let ours = session.process_id.as_deref().is_some_and(|id| row.opt(1) == Some(id));
         let given = row.is_true(0) && ours && !row.is_true(3);
         given.then(|| "it gives back all locks of its session, jetbase's own among them".to_owned())
     }

@@ -4,26 +4,25 @@ use std::time::Duration;
 
 use jetbase_core::Dialect;
 
+use super::acquisition::Acquisition;
+use super::identity::{is_ours, same_class};
 use super::protocol::{Claimant, LockRow, OwnerState, judge};
-use super::{is_ours, same_class};
 use crate::error::{Error, ErrorKind};
 use crate::session::{Session, Topology};
 
 /// Returns the error of a run that has waited too long.
 pub(super) async fn give_up(
-    session: &mut Session<'_>,
+    mut lock: Acquisition<'_, '_>,
     claimant: &Claimant,
-    row: LockRow,
-    obstacle: Option<String>,
     waited: Duration,
 ) -> Error {
-    if !row.locked {
-        let obstacle = obstructor(session, &row, obstacle.as_deref()).await;
+    if !lock.row.locked {
+        let obstacle = lock.obstructor().await;
         return Error::new(ErrorKind::Blocked { obstacle, waited });
     }
-    let alive = matches!(judge(claimant, &row), OwnerState::Alive).then_some(true);
-    let holder = describe(session, &row).await;
-    Error::new(ErrorKind::Held { holder, since: row.since, alive, waited })
+    let alive = matches!(judge(claimant, &lock.row), OwnerState::Alive).then_some(true);
+    let holder = describe(lock.session, &lock.row).await;
+    Error::new(ErrorKind::Held { holder, since: lock.row.since, alive, waited })
 }
 
 /// Describes what is in the way: the holder, or what keeps a free lock from being acquired.

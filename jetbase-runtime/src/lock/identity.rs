@@ -5,7 +5,7 @@ use std::fmt;
 
 use jetbase_core::Checksum;
 
-use crate::lock::Liveness;
+use crate::session::{Liveness, Session, Topology};
 
 /// The value of `process_id`: a UUID of version 8, `6a6250CC-ssss-8sss-vrrr-rrrrrrrrrrrr`.
 ///
@@ -34,14 +34,23 @@ impl ProcessId {
 
 /// Returns the prefix of all ids with one liveness on one server, up to and including the third
 /// hyphen.
-pub(crate) fn prefix(liveness: Liveness, server: &str) -> String {
+pub(super) fn prefix(liveness: Liveness, server: &str) -> String {
     let server = digest28(server);
     format!("6a6250{:02x}-{:04x}-8{:03x}-", liveness as u8, server >> 12, server & 0xfff)
 }
 
 /// Returns the prefix of all ids with one liveness, on any server.
-pub(crate) fn class(liveness: Liveness) -> String {
+fn class(liveness: Liveness) -> String {
     format!("6a6250{:02x}-", liveness as u8)
+}
+
+/// Returns the prefix of the ids whose owners' liveness this session can check.
+pub(super) fn same_class(session: &Session<'_>, liveness: Liveness) -> String {
+    match session.topology {
+        // An SQLite file may have several names, each with its own side file.
+        Topology::SingleWriter if liveness != Liveness::File => class(liveness),
+        Topology::SingleWriter | Topology::Cluster => prefix(liveness, &session.server),
+    }
 }
 
 /// Whether an id is one of jetbase for Rust, with any liveness and server.

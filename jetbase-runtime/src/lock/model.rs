@@ -17,9 +17,9 @@ mod sessions;
 mod tests;
 mod world;
 
-use super::Liveness;
 use super::identity::prefix;
 use super::protocol::Claimant;
+use crate::session::Liveness;
 use world::{Client, Id};
 
 /// The effect of a model's migration on a transaction.

@@ -4,30 +4,8 @@
 
 use std::time::Duration;
 
-/// How the liveness of an owner can be checked. The number is part of its process id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub(crate) enum Liveness {
-    /// It cannot be checked: a pooler, a caller's connection, a cluster, the Python tool.
-    None = 0,
-    /// By a PostgreSQL session advisory lock.
-    Advisory = 1,
-    /// By MySQL's `GET_LOCK`.
-    GetLock = 2,
-    /// By a lock on the file beside an SQLite database.
-    File = 3,
-    /// It cannot be checked, but the fence guards every transaction of the owner: a run that takes
-    /// over the lock stops the owner. This is PostgreSQL without a session of our own, with
-    /// transactional files only.
-    Fenced = 4,
-}
-
-impl Liveness {
-    /// Whether the owner also holds a session lock.
-    pub(crate) const fn has_session_lock(self) -> bool {
-        matches!(self, Liveness::Advisory | Liveness::GetLock | Liveness::File)
-    }
-}
+use crate::session::Liveness;
+use crate::wait::WaitLimits;
 
 /// The row of `jetbase_lock`, and whether its session lock is held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,15 +89,6 @@ pub(crate) enum LockAction {
     Hold,
     /// Another owner has held the lock for too long.
     GiveUp,
-}
-
-/// How long to wait for others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct WaitLimits {
-    /// For a holder that is alive; `None` means without a limit.
-    pub(crate) living: Option<Duration>,
-    /// For a holder whose liveness cannot be checked.
-    pub(crate) unknown: Duration,
 }
 
 /// What is known about the owner of a row.
@@ -214,7 +183,7 @@ mod tests {
     fn claimant(liveness: Liveness) -> Claimant {
         Claimant {
             id: "6a625001-aaaa-8aaa-me".into(),
-            liveness: liveness,
+            liveness,
             recoverable_prefix: "6a625001-aaaa-8aaa-".into(),
             fenced_prefix: "6a625004-aaaa-8aaa-".into(),
         }

@@ -1,22 +1,23 @@
-//! Releasing the lock, over the session that holds it or over a new one.
+//! Releases the lock, over the session that holds it or over a new one.
 
 use std::time::Duration;
 
 use jetbase_core::Record;
 
+use super::acquire::HeldLock;
+use super::acquisition::Acquisition;
 use super::identity::ProcessId;
-use super::protocol::{Liveness, Observation};
-use super::{Claim, HeldLock, Limit, Wait, attempt, release_session_lock};
+use super::protocol::Observation;
 use crate::connection::Cause;
 use crate::error::Error;
-use crate::run::read_state;
-use crate::session::{Session, nonce};
-use crate::state::NamespaceOptions;
+use crate::session::{Liveness, Session, nonce};
+use crate::state::{NamespaceOptions, read_state};
 use crate::target::Connect;
+use crate::wait::{Limit, Wait};
 
 /// The result of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Release {
+pub(super) enum Release {
     Done,
     /// The row does not name this run any more.
     NotOurs,
@@ -26,7 +27,7 @@ pub(crate) enum Release {
 const RELEASE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Releases the lock: first the row, by compare-and-set on the run's own id, then the session lock.
-pub(crate) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Result<Release, Cause> {
+pub(super) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Result<Release, Cause> {
     let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
     session.wait_within(limit).await;
     let mut tries = 0;
@@ -40,44 +41,74 @@ pub(crate) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Resul
         }
         tokio::time::sleep(Duration::from_millis(20) * tries.min(25)).await;
     };
-    release_session_lock(session, &mut None).await;
+    session.release_session_lock().await;
     let freed = sets.first().is_some_and(|set| set.affected == 1);
     Ok(if freed { Release::Done } else { Release::NotOurs })
 }
+
+/// The lock that a lost session holds, or may hold.
+#[derive(Debug)]
+pub(super) struct LostLock {
+    pub(super) id: String,
+    pub(super) liveness: Liveness,
+}
+
+/// What a new session has done for a lost one.
+#[derive(Debug)]
+pub(super) struct NewSessionRelease {
+    /// The history after the lost session has ended.
+    pub(super) history: Vec<Record>,
+    pub(super) released: bool,
+}
+
+/// How often a new session tries to acquire the session lock of a lost one, and the pause between.
+const TAKE_OVER_TRIES: u32 = 25;
+const TAKE_OVER_PAUSE: Duration = Duration::from_millis(200);
 
 /// Releases the lock of a lost session over a new one, and reads the history.
 ///
 /// With a session lock, it releases the row only after the old session has ended. Without one, it
 /// does so only where the fence keeps the old session from continuing (PostgreSQL).
-pub(crate) async fn release_afresh(
+pub(super) async fn release_over_new_session(
     origin: &mut dyn Connect,
     options: &NamespaceOptions,
-    claim: &Claim,
-) -> Result<Vec<Record>, Error> {
-    let found = read_state(origin, options).await?;
+    lost: &LostLock,
+) -> Result<NewSessionRelease, Error> {
+    let state = read_state(origin, options).await?;
     let nonce = nonce();
     let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
-    let mut session = Session::open(origin, &found, &nonce, limit).await?;
+    let mut session = Session::open(origin, &state, &nonce, limit).await?;
     session.wait_within(limit).await;
-    let new_id = ProcessId::new(session.liveness, &session.server);
-    session.bindings = session.bindings.clone().literal("recoverable_prefix", &claim.id);
-    if claim.liveness.has_session_lock() && session.liveness == claim.liveness {
-        session.bindings = session.bindings.clone().literal("me", new_id.as_str());
-        for _ in 0..25 {
-            if let Observation::Won(_) = attempt(&mut session, &mut None, &mut None).await? {
-                session
-                    .write(session.sql.release)
-                    .await
-                    .map_err(|it| Error::database("releasing the lock", &it.cause))?;
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+    let released = release_lost(&mut session, lost).await;
+    let history = match released {
+        Ok(released) => {
+            session.history().await.map(|history| NewSessionRelease { history, released })
         }
-    } else if claim.liveness == Liveness::Fenced {
-        session.bindings = session.bindings.clone().literal("me", &claim.id);
-        let _ = session.write(session.sql.release).await;
-    }
-    let history = session.history().await;
+        Err(error) => Err(error),
+    };
     session.close().await;
     history
+}
+
+/// Releases the row of a lost session, where that is safe. Returns whether it is released.
+async fn release_lost(session: &mut Session<'_>, lost: &LostLock) -> Result<bool, Error> {
+    session.bindings = session.bindings.clone().literal("recoverable_prefix", &lost.id);
+    if lost.liveness.has_session_lock() && session.liveness == lost.liveness {
+        let new_id = ProcessId::new(session.liveness, &session.server);
+        session.bindings = session.bindings.clone().literal("me", new_id.as_str());
+        for _ in 0..TAKE_OVER_TRIES {
+            if let Observation::Won(_) = Acquisition::new(session, None).attempt().await? {
+                let sent = session.write(session.sql.release).await;
+                sent.map_err(|it| Error::database("releasing the lock", &it.cause))?;
+                return Ok(true);
+            }
+            tokio::time::sleep(TAKE_OVER_PAUSE).await;
+        }
+        return Ok(false);
+    }
+    if lost.liveness == Liveness::Fenced {
+        session.bindings = session.bindings.clone().literal("me", &lost.id);
+        return Ok(session.write(session.sql.release).await.is_ok());
+    }
+    Ok(false)
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Limit;
+use super::acquisition::Acquisition;
 use crate::error::Error;
-use crate::session::Session;
+use crate::wait::Limit;
 
 /// How often the creation is tried while others create the tables too.
 const CREATE_TRIES: u32 = 60;
@@ -12,10 +12,10 @@ const CREATE_TRIES: u32 = 60;
 /// Creates the missing tables; others may be doing the same. Returns false if something is in the
 /// way for the moment.
 pub(super) async fn create_tables(
-    session: &mut Session<'_>,
+    lock: &mut Acquisition<'_, '_>,
     limit: Limit,
-    obstacle: &mut Option<String>,
 ) -> Result<bool, Error> {
+    let Acquisition { session, obstacle, .. } = lock;
     let sql = session.sql;
     let mut attempt = 0;
     loop {

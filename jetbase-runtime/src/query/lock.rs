@@ -9,13 +9,11 @@ use jetbase_core::Migrations;
 
 use super::Query;
 use crate::error::{Error, ErrorKind};
-use crate::lock::{self, Limit};
-use crate::run::read_state;
+use crate::lock;
 use crate::session::Session;
-use crate::state::NamespaceOptions;
-use crate::target::{
-    Connect, ConnectionOwner, ConnectionSource, DedicatedConnection, Source, Target,
-};
+use crate::state::{NamespaceOptions, read_state};
+use crate::target::{Connect, ConnectionSource, Source, Target};
+use crate::wait::Limit;
 
 /// Whether the migration lock is held, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +52,9 @@ impl fmt::Display for LockStatus {
 pub fn lock_status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, LockStatus> {
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
-            let mut session = open_for_reading(origin, &question.options).await?;
+            let limit = Limit::of_question();
+            let found = read_state(origin, &question.options).await?;
+            let mut session = Session::open_for_reading(origin, &found, limit).await?;
             let status = read_lock(&mut session).await;
             session.close().await;
             status
@@ -65,7 +65,9 @@ pub fn lock_status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<
 async fn read_lock(session: &mut Session<'_>) -> Result<LockStatus, Error> {
     let free =
         LockStatus { locked: false, locked_at: None, process_id: None, holder: None, alive: None };
-    let Some(row) = lock::inspect(session).await?.filter(|row| row.locked) else { return Ok(free) };
+    let Some(row) = lock::read_lock_row(session).await?.filter(|row| row.locked) else {
+        return Ok(free);
+    };
     let holder = lock::describe(session, &row).await;
     Ok(LockStatus {
         locked: true,
@@ -90,21 +92,6 @@ fn stamp(since: &str, session: &Session<'_>) -> String {
         }
         _ => since.to_owned(),
     }
-}
-
-/// Opens a session that can read the lock, but cannot run migrations.
-async fn open_for_reading<'c>(
-    origin: &'c mut dyn Connect,
-    options: &NamespaceOptions,
-) -> Result<Session<'c>, Error> {
-    let dialect = origin.dialect();
-    let limit = Limit::of_question();
-    let found = read_state(origin, options).await?;
-    let connection = origin.connect_for_reading(limit.of_connecting()).await;
-    let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
-    let dedicated =
-        DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
-    Session::over(dedicated, dialect, &found, "", limit).await
 }
 
 /// Unlocks the migration lock by hand: `.await` it.
@@ -233,6 +220,6 @@ async fn release_row_by_force(session: &mut Session<'_>, force: Force) -> Result
 
 /// Whether the row is free now, or already has another holder.
 async fn is_released(session: &mut Session<'_>, before: Option<&str>) -> Result<bool, Error> {
-    let row = lock::inspect(session).await?.filter(|row| row.locked);
+    let row = lock::read_lock_row(session).await?.filter(|row| row.locked);
     Ok(row.is_none_or(|row| row.owner.as_deref().is_some_and(|owner| Some(owner) != before)))
 }

@@ -3,24 +3,24 @@
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{Action, Dialect, Goal, Kind, Migrations, Plan, Record, Step, Until, plan};
+use jetbase_core::{Dialect, Goal, Syntax, Until};
 use tracing::Instrument;
 
-use super::outcome::{planned_job, report_skipped, resolve_lost_connection, warn};
+use super::outcome::{planned_job, report_skipped, with_outcome};
+use super::plan::{commits_of, plan_run, read_superseded};
 use super::work::work;
 use super::{DryRun, Published, Request};
 use crate::cancel::AskOnDrop;
 use crate::environment;
 use crate::error::{Error, ErrorKind, Retry};
-use crate::event::Event;
-use crate::execute::{Job, prepare};
-use crate::lock::{self, Commits, HeldLock, Limit, Release, Wait};
+use crate::event::{Event, Listener};
+use crate::execute::prepare;
+use crate::lock::{Commits, LockRequest, is_ours, with_lock};
 use crate::report::Report;
-use crate::session::{Session, nonce};
-use crate::state::{DatabaseState, NamespaceOptions, read_database_state};
-use crate::target::{
-    Connect, ConnectionOwner, ConnectionSource, DedicatedConnection, Source, source_of_url,
-};
+use crate::session::Session;
+use crate::state::{DatabaseState, read_state_once};
+use crate::target::{Connect, ConnectionSource, ConnectionOwner, Source, source_of_url};
+use crate::wait::{Limit, NOTICE_INTERVAL, Wait};
 
 /// Starts a run, in a task of its own where that is possible.
 #[doc(hidden)]
@@ -52,9 +52,11 @@ pub fn start(source: Source<'_>, mut request: Request) -> BoxFuture<'_, Result<R
 async fn perform(request: &mut Request, origin: &mut dyn Connect) -> Result<Report, Error> {
     let started = Instant::now();
     let mut report = Report::default();
-    let result = attempt(request, origin, &mut report).await;
+    let mut listener = std::mem::take(&mut request.listener);
+    let result = attempt(request, &mut listener, origin, &mut report).await;
+    report.warnings = listener.take_warnings();
     report.elapsed = started.elapsed();
-    if let Some(panic) = request.listener.take_panic() {
+    if let Some(panic) = listener.take_panic() {
         std::panic::resume_unwind(panic);
     }
     match result {
@@ -68,11 +70,12 @@ async fn perform(request: &mut Request, origin: &mut dyn Connect) -> Result<Repo
 /// a new process.
 async fn attempt(
     request: &mut Request,
+    listener: &mut Listener,
     origin: &mut dyn Connect,
     report: &mut Report,
 ) -> Result<(), Error> {
     if let Some(warning) = crate::stale::warning(&request.set) {
-        warn(request, report, warning);
+        listener.warn(warning);
     }
     let wait = request.wait.clone().map_err(Error::place)?;
     environment::lease().map_err(Error::place)?;
@@ -80,7 +83,7 @@ async fn attempt(
     let (mut was_there, mut last_notice) = (false, None);
     loop {
         let mut reached = false;
-        let error = match once(request, origin, report, limit, &mut reached).await {
+        let error = match once(request, listener, origin, report, limit, &mut reached).await {
             Err(error) if report.applied.is_empty() => error,
             // A run with a count does not start again: it would count from the beginning. Only a
             // run of everything does.
@@ -100,11 +103,9 @@ async fn attempt(
         if !retry || limit.left().is_zero() || request.cancel.is_asked() {
             return Err(error);
         }
-        if last_notice
-            .is_none_or(|last_notice: Instant| last_notice.elapsed() > lock::NOTICE_INTERVAL)
-        {
+        if last_notice.is_none_or(|last_notice: Instant| last_notice.elapsed() > NOTICE_INTERVAL) {
             last_notice = Some(Instant::now());
-            request.listener.emit(&Event::Unavailable { reason: error.to_string() });
+            listener.emit(&Event::Unavailable { reason: error.to_string() });
         }
         request.cancel.sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64())).await;
     }
@@ -113,17 +114,18 @@ async fn attempt(
 /// Tries once. `reached` is set when the run has had a session of its own.
 async fn once(
     request: &mut Request,
+    listener: &mut Listener,
     origin: &mut dyn Connect,
     report: &mut Report,
     limit: Limit,
     reached: &mut bool,
 ) -> Result<(), Error> {
-    let first = read_state_once(origin, &request.options, limit).await?;
-    let history = first.history.as_deref().unwrap_or_default();
-    let planned =
-        planned(request, history, async || superseded(origin, &first, limit).await).await?;
-    report_skipped(request, report, &planned);
-    let syntax = first.namespace.syntax.unwrap_or(jetbase_core::Syntax::of(origin.dialect()));
+    let state = read_state_once(origin, &request.options, limit).await?;
+    let history = state.history.as_deref().unwrap_or_default();
+    let superseded = async || read_superseded(origin, &state, limit).await;
+    let planned = plan_run(request, history, superseded).await?;
+    report_skipped(listener, report, &planned);
+    let syntax = state.namespace.syntax.unwrap_or(Syntax::of(origin.dialect()));
     let set = request.set.clone();
     let jobs = prepare(&set, &planned, syntax)?;
     if request.dry_run == DryRun::Yes {
@@ -137,88 +139,72 @@ async fn once(
         None => origin,
     };
     if jobs.is_empty() {
-        drop(jobs);
-        if first.left.as_deref().is_some_and(lock::is_ours) {
-            release_stale_lock(request, origin, &first, report).await;
+        if state.left.as_deref().is_some_and(is_ours) {
+            release_stale_lock(request, listener, origin, &state, report).await;
         }
         return Ok(());
     }
-    let work = work_of(&jobs, origin.dialect());
-    drop(jobs);
+    let (options, cancel, published) =
+        (request.options.clone(), request.cancel.clone(), request.published);
+    let wanted = LockRequest {
+        state: &state,
+        options: &options,
+        limit,
+        commits: commits_of(&jobs, origin.dialect()),
+        cancel: &cancel,
+    };
+    let check = |session: &Session<'_>| {
+        *reached = session.owner == ConnectionOwner::Run;
+        refuse_published(session, published)
+    };
+    let done = with_lock(origin, &wanted, listener, check, async |session, held, listener| {
+        report.waited = held.waited;
+        report.recovered.clone_from(&held.recovered);
+        work(request, session, listener, report).await
+    });
+    done.await.map_err(|failed| with_outcome(request, failed))
+}
 
-    let nonce = nonce();
-    let mut session = Session::open(origin, &first, &nonce, limit).await?;
-    *reached = session.owner == ConnectionOwner::Run;
-    if let (Published::Refuse, [publication, ..]) =
-        (request.published, session.published.as_slice())
-    {
-        let refusal = Error::place(format!(
-            "the publication {publication} carries jetbase's tables to its subscribers, which would then claim \
-             migrations that they have not: ALTER PUBLICATION \"{publication}\" DROP TABLE jetbase_lock, \
-             jetbase_migrations (one FOR ALL TABLES must be made anew with a list), or allow it with `Published::Allow`"
-        ));
-        session.close().await;
-        return Err(refusal);
-    }
-    let result = under_lock(request, &mut session, report, limit, work).await;
-    let Err(error) = result else {
-        session.close().await;
+/// Refuses to run if a publication contains jetbase's tables, unless the caller allows that.
+fn refuse_published(session: &Session<'_>, published: Published) -> Result<(), Error> {
+    let (Published::Refuse, [publication, ..]) = (published, session.published.as_slice()) else {
         return Ok(());
     };
-    let gone = error.is_lost() || session.is_gone().await;
-    let claim = session.claim.take().filter(|_| gone);
-    session.close().await;
-    match claim {
-        Some(claim) if error.is_lost() => {
-            Err(resolve_lost_connection(request, origin, error, &claim).await)
-        }
-        Some(claim) => {
-            // The answer to an attempt may be lost, so the row may name this run.
-            let _ = lock::release_afresh(origin, &request.options, &claim).await;
-            Err(error)
-        }
-        None => Err(error),
-    }
+    Err(Error::place(format!(
+        "the publication {publication} carries jetbase's tables to its subscribers, which would then claim \
+         migrations that they have not: ALTER PUBLICATION \"{publication}\" DROP TABLE jetbase_lock, \
+         jetbase_migrations (one FOR ALL TABLES must be made anew with a list), or allow it with `Published::Allow`"
+    )))
 }
 
 /// Releases a stale lock although there is nothing to do. The next run may be far away, and the
 /// Python tool would refuse to run. The lock of a living holder is left alone.
 async fn release_stale_lock(
     request: &mut Request,
+    listener: &mut Listener,
     origin: &mut dyn Connect,
-    first: &DatabaseState,
+    state: &DatabaseState,
     report: &mut Report,
 ) {
-    let nonce = nonce();
-    let limit = Limit::begin(Wait::Never);
-    let Ok(mut session) = Session::open(origin, first, &nonce, limit).await else {
-        return;
+    let wanted = LockRequest {
+        state,
+        options: &request.options,
+        limit: Limit::begin(Wait::Never),
+        commits: Commits::PerStatement,
+        cancel: &request.cancel,
     };
-    let held = lock::acquire(
-        &mut session,
-        limit,
-        &mut request.listener,
-        &request.cancel,
-        Commits::PerStatement,
-    )
-    .await;
-    if let Ok(held) = held {
-        report.recovered.clone_from(&held.recovered);
-        // If the release fails, the next run does it.
-        if lock::release(&mut session, held).await.is_ok() {
-            request.listener.emit(&Event::Released);
-        }
-    }
-    session.close().await;
-}
-
-/// Whether the fence guards everything that these jobs do.
-pub(super) fn work_of(jobs: &[Job<'_>], dialect: Dialect) -> Commits {
-    if jobs.iter().all(|job| job.work(dialect) == Commits::PerFile) {
-        Commits::PerFile
-    } else {
-        Commits::PerStatement
-    }
+    let released = with_lock(
+        origin,
+        &wanted,
+        listener,
+        |_| Ok(()),
+        async |_, held, _| {
+            report.recovered.clone_from(&held.recovered);
+            Ok(())
+        },
+    );
+    // If this fails, the next run releases the lock.
+    let _ = released.await;
 }
 
 /// Returns the connection source of the direct URL, if there is one.
@@ -233,123 +219,4 @@ fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Connect>
             Err(Error::place(format!("the direct URL is of no use: {why}")))
         }
     }
-}
-
-/// Makes the plan. If the plan replaces a text with another one, it is made again with the texts
-/// that newer programs have replaced.
-pub(super) async fn planned(
-    request: &mut Request,
-    history: &[Record],
-    superseded: impl AsyncFnOnce() -> Result<Vec<(String, String)>, Error>,
-) -> Result<Plan, Error> {
-    let planned = plan(&request.set, history, &request.goal, &request.policy)?;
-    if !replaces(&request.set, &planned) {
-        return Ok(planned);
-    }
-    request.policy.superseded = superseded().await?;
-    Ok(plan(&request.set, history, &request.goal, &request.policy)?)
-}
-
-/// Whether a plan replaces an older text of a file.
-fn replaces(set: &Migrations, planned: &Plan) -> bool {
-    let replaced = |step: &Step| {
-        let kind = set.get(step.index).map(|migration| migration.kind());
-        step.action == Action::Reapply && kind == Some(Kind::RunsOnChange)
-    };
-    planned.steps.iter().any(replaced)
-}
-
-/// Reads, without the lock, the texts that newer ones have replaced.
-async fn superseded(
-    origin: &mut dyn Connect,
-    first: &DatabaseState,
-    limit: Limit,
-) -> Result<Vec<(String, String)>, Error> {
-    let dialect = origin.dialect();
-    let connection = origin.connect_for_reading(limit.of_connecting()).await;
-    let connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
-    let dedicated =
-        DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
-    let mut session = Session::over(dedicated, dialect, first, "", limit).await?;
-    let superseded = session.superseded().await;
-    session.close().await;
-    superseded
-}
-
-/// Reads the database state over the caller's connection or one of its pool. It waits, within the
-/// limit of a query, while others lock the tables.
-pub(crate) async fn read_state(
-    origin: &mut dyn Connect,
-    options: &NamespaceOptions,
-) -> Result<DatabaseState, Error> {
-    let limit = Limit::of_question();
-    loop {
-        match read_state_once(origin, options, limit).await {
-            Err(error) if error.is_contended() && !limit.left().is_zero() => {}
-            found => return found,
-        }
-        tokio::time::sleep(Duration::from_millis(100).mul_f64(0.5 + fastrand::f64())).await;
-    }
-}
-
-/// Reads the database state once.
-async fn read_state_once(
-    origin: &mut dyn Connect,
-    options: &NamespaceOptions,
-    limit: Limit,
-) -> Result<DatabaseState, Error> {
-    let dialect = origin.dialect();
-    let connection = origin.connect_for_reading(limit.of_connecting()).await;
-    let mut connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
-    let found = read_database_state(connection.as_mut(), dialect, options, limit).await;
-    connection.finish(crate::connection::End::Reuse).await;
-    found
-}
-
-/// Acquires the lock, works, and releases the lock on every path.
-async fn under_lock(
-    request: &mut Request,
-    session: &mut Session<'_>,
-    report: &mut Report,
-    limit: Limit,
-    expected: Commits,
-) -> Result<(), Error> {
-    let held = lock::acquire(session, limit, &mut request.listener, &request.cancel, expected);
-    let held = held.await?;
-    report.waited = held.waited;
-    report.recovered.clone_from(&held.recovered);
-    let result = work(request, session, report).await;
-    if result.as_ref().is_err_and(Error::is_lost) {
-        return result;
-    }
-    if matches!(result.as_ref().map_err(Error::kind), Err(ErrorKind::LockLost { .. })) {
-        request.listener.emit(&Event::LockLost);
-    }
-    release_lock(request, session, held, report, result).await
-}
-
-async fn release_lock(
-    request: &mut Request,
-    session: &mut Session<'_>,
-    held: HeldLock,
-    report: &mut Report,
-    result: Result<(), Error>,
-) -> Result<(), Error> {
-    match lock::release(session, held).await {
-        Ok(Release::Done) => request.listener.emit(&Event::Released),
-        Ok(Release::NotOurs) if result.is_ok() => {
-            warn(
-                request,
-                report,
-                "the lock was taken away during the run; all of the work was done before"
-                    .to_owned(),
-            );
-        }
-        Ok(Release::NotOurs) => {}
-        Err(cause) => {
-            let error = Error::database("releasing the migration lock", &cause);
-            warn(request, report, format!("{error}; run `jetbase unlock` when nobody migrates"));
-        }
-    }
-    result
 }

@@ -6,23 +6,24 @@ use jetbase_core::{Dialect, SessionEffect};
 use tracing::Instrument;
 
 use super::Request;
-use super::perform::{planned, work_of};
+use super::plan::{commits_of, plan_run};
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, Listener};
 use crate::execute::{Job, prepare};
-use crate::lock::{Commits, Liveness};
+use crate::lock::Commits;
 use crate::report::{Applied, Report};
-use crate::session::{Next, Session};
+use crate::session::{Liveness, Next, Session};
 use crate::target::ConnectionOwner;
 
 /// Plans again, under the lock, and executes that plan.
 pub(super) async fn work(
     request: &mut Request,
     session: &mut Session<'_>,
+    listener: &mut Listener,
     report: &mut Report,
 ) -> Result<(), Error> {
     let history = session.history().await?;
-    let planned = planned(request, &history, async || session.superseded().await).await?;
+    let planned = plan_run(request, &history, async || session.superseded().await).await?;
     report.skipped.clone_from(&planned.skipped);
     let set = request.set.clone();
     let syntax = session.namespace.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
@@ -47,7 +48,7 @@ pub(super) async fn work(
         if job.reads_session {
             session.refresh_for_reader().await?;
         }
-        execute(request, session, report, job, (index + 1, jobs.len())).instrument(span).await?;
+        execute(session, listener, report, job, (index + 1, jobs.len())).instrument(span).await?;
         let next = if index + 1 < jobs.len() { Next::File } else { Next::Release };
         session.refresh(job.effect, next).await?;
     }
@@ -55,18 +56,17 @@ pub(super) async fn work(
 }
 
 async fn execute(
-    request: &mut Request,
     session: &mut Session<'_>,
+    listener: &mut Listener,
     report: &mut Report,
     job: &Job<'_>,
     (number, of): (usize, usize),
 ) -> Result<(), Error> {
     let file = job.migration.file().to_owned();
     let action = job.action;
-    request.listener.emit(&Event::Started { file: file.clone(), number, of, action });
+    listener.emit(&Event::Started { file: file.clone(), number, of, action });
     let started = Instant::now();
     let label = format!("jetbase {file} {number}/{of}");
-    let listener = &mut request.listener;
     job.run(session, &label, |attempt, reason| {
         listener.emit(&Event::Retrying { file: file.clone(), attempt, reason: reason.to_owned() });
     })
@@ -79,14 +79,14 @@ async fn execute(
         action,
         elapsed,
     });
-    request.listener.emit(&Event::Finished { file, elapsed, action });
+    listener.emit(&Event::Finished { file, elapsed, action });
     Ok(())
 }
 
 /// Refuses files that this session cannot execute, or whose effect on the session cannot be undone.
 fn refuse(session: &Session<'_>, jobs: &[Job<'_>]) -> Result<(), Error> {
     if session.liveness == Liveness::Fenced
-        && work_of(jobs, session.dialect) == Commits::PerStatement
+        && commits_of(jobs, session.dialect) == Commits::PerStatement
     {
         return Err(Error::place(
             "while this run waited, files became pending that commit by themselves; run again",

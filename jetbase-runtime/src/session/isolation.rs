@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use jetbase_core::{Dialect, SessionEffect};
 
-use super::Session;
+use super::{Liveness, Session};
 use crate::connection::{Connection, End, RowHandling, send_within};
 use crate::error::Error;
-use crate::lock::Liveness;
 use crate::target::ConnectionOwner;
 
 /// What comes after a file.

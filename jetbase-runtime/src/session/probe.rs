@@ -5,12 +5,11 @@ use std::collections::HashMap;
 
 use jetbase_core::{Checksum, Dialect, SessionEffect};
 
-use super::{Ownership, Session, Topology};
+use super::{Liveness, Ownership, Session, Topology};
 use crate::connection::{CauseKind, SendFailure};
 use crate::dialect::Bindings;
 use crate::environment;
 use crate::error::Error;
-use crate::lock::Liveness;
 use crate::state::in_transaction;
 use crate::target::ConnectionOwner;
 

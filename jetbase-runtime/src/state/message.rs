@@ -12,7 +12,7 @@ use crate::connection::{
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::Error;
-use crate::lock::Limit;
+use crate::wait::Limit;
 
 /// The first message to a database.
 pub(super) struct StateMessage {

@@ -6,8 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use stateright::{Model, Property};
 
-use crate::lock::Liveness;
 use crate::lock::protocol::LockAction;
+use crate::session::Liveness;
 
 use super::client::{Chance, Turn, routes};
 use super::server::Fault;

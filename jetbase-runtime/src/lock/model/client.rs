@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use crate::lock::Liveness;
-use crate::lock::protocol::{
-    LockAction, LockRow, Observation, Progress, UNRESPONSIVE_AFTER, WaitLimits, next,
-};
+use crate::lock::protocol::{LockAction, LockRow, Observation, Progress, UNRESPONSIVE_AFTER, next};
+use crate::session::Liveness;
+use crate::wait::WaitLimits;
 
 use super::sessions::{POOL, lock_of};
 use super::world::{Id, ModelJob, ModelJobKind, ModelOutcome, ModelTables, Phase, World};

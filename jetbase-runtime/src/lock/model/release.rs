@@ -1,7 +1,7 @@
 //! The release of the row: by its run, or after a lost connection by a new session, like
 //! `lock::release_over_new_session`.
 
-use crate::lock::Liveness;
+use crate::session::Liveness;
 
 use super::Flaw;
 use super::client::{Chance, Turn};

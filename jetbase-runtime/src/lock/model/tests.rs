@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-use crate::lock::Liveness;
+use crate::session::Liveness;
 
 use super::check::{ALONE, LIVING, ONCE, OWNED, REASON, RECORDED, RELEASED, SINGLE, stuck};
 use super::{Access, DIRECT, FENCED, Fence, File, Flaw, POOLED, Setup};

@@ -2,8 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::lock::Liveness;
 use crate::lock::protocol::LockAction;
+use crate::session::Liveness;
 
 use super::sessions::{ModelSession, POOL, new_session, renewed};
 use super::{File, Setup};

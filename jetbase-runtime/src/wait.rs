@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::protocol::WaitLimits;
+/// When a waiting run first reports for whom it waits, and how often it repeats the report.
+pub(crate) const FIRST_NOTICE: Duration = Duration::from_secs(5);
+pub(crate) const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The shortest limit for an answer. It is longer than the lock timeout of each statement, which is
 /// a second.
@@ -33,6 +35,15 @@ impl Wait {
     }
 }
 
+/// How long to wait for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WaitLimits {
+    /// For a holder that is alive; `None` means without a limit.
+    pub(crate) living: Option<Duration>,
+    /// For a holder whose liveness cannot be checked.
+    pub(crate) unknown: Duration,
+}
+
 /// The remaining wait of a run. The server, the tables and the lock share it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
@@ -61,7 +72,7 @@ impl Limit {
 
     /// The remaining time for a holder, or a server, whose liveness cannot be checked.
     pub(crate) fn left(&self) -> Duration {
-        self.limits().unknown
+        self.remaining().unknown
     }
 
     /// How long one query may take. A server that does not answer for longer is given up.
@@ -71,10 +82,10 @@ impl Limit {
 
     /// How long one attempt to connect may take before the run reports that it waits.
     pub(crate) fn of_connecting(&self) -> Duration {
-        self.left().min(super::FIRST_NOTICE)
+        self.left().min(FIRST_NOTICE)
     }
 
-    pub(super) fn limits(&self) -> WaitLimits {
+    pub(crate) fn remaining(&self) -> WaitLimits {
         let (living, unknown) = match self.wait {
             Wait::Patiently => (None, Duration::from_secs(60)),
             Wait::UpTo(limit) => (Some(limit), limit),

@@ -1,0 +1,151 @@
+//! Acquires the lock: tries, reads and waits.
+
+use std::time::{Duration, Instant};
+
+use jetbase_core::Dialect;
+
+use super::acquisition::Acquisition;
+use super::holder::give_up;
+use super::identity::{ProcessId, same_class};
+use super::protocol::{Claimant, LockAction, Observation, Progress, next};
+use super::side_file::SideFile;
+use super::tables::create_tables;
+use crate::cancel::Cancel;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Listener};
+use crate::session::{Liveness, Session};
+use crate::wait::{FIRST_NOTICE, Limit, NOTICE_INTERVAL};
+
+/// Whether the fence guards everything that a run does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Commits {
+    /// Yes: all files are transactional, on PostgreSQL.
+    PerFile,
+    /// No: some statements commit by themselves.
+    PerStatement,
+}
+
+/// The lock, while the run holds it.
+#[derive(Debug)]
+pub(crate) struct HeldLock {
+    /// How long the run waited for it.
+    pub(crate) waited: Duration,
+    /// The id of the stale lock that it replaced, if there was one.
+    pub(crate) recovered: Option<String>,
+    /// Keeps the session lock of an SQLite run.
+    _side_file: Option<SideFile>,
+}
+
+/// The pauses between two attempts: the first and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Acquires the lock. Afterwards the session's `{me}` is the process id.
+pub(super) async fn acquire(
+    session: &mut Session<'_>,
+    limit: Limit,
+    listener: &mut Listener,
+    cancel: &Cancel,
+    commits: Commits,
+) -> Result<HeldLock, Error> {
+    session.wait_within(limit).await;
+    let found = session.file.as_deref().map_or(Ok(None), SideFile::find_or_create);
+    let side_file = found.map_err(Error::place)?;
+    if let Some(file) = &side_file {
+        session.liveness = Liveness::File;
+        session.server = file.identity();
+    }
+    // A fence can only stop a run whose every step it guards.
+    let fenceable = session.dialect == Dialect::Postgres && !session.server.is_empty();
+    if fenceable && session.liveness == Liveness::None && commits == Commits::PerFile {
+        session.liveness = Liveness::Fenced;
+    }
+    let claimant = claimant(session, fenceable);
+    session.bindings = session
+        .bindings
+        .clone()
+        .literal("me", &claimant.id)
+        .literal("recoverable_prefix", &format!("{}%", claimant.recoverable_prefix));
+    session.process_id = Some(claimant.id.clone());
+
+    let acquisition = Acquisition::new(session, side_file);
+    let held = contend(acquisition, &claimant, limit, listener, cancel).await?;
+    session.work_without_limit().await;
+    Ok(held)
+}
+
+/// Tries, reads and waits until the run holds the lock, or the limit is reached.
+async fn contend(
+    mut lock: Acquisition<'_, '_>,
+    claimant: &Claimant,
+    limit: Limit,
+    listener: &mut Listener,
+    cancel: &Cancel,
+) -> Result<HeldLock, Error> {
+    let (started, limits) = (Instant::now(), limit.remaining());
+    let mut pause = FIRST_PAUSE;
+    let mut next_notice = FIRST_NOTICE;
+    let mut progress = Progress::default();
+    let mut seen = match lock.session.has_tables {
+        true => lock.attempt().await?,
+        false => Observation::NoTables,
+    };
+    loop {
+        progress.waited = started.elapsed();
+        let action = next(claimant, &seen, progress, limits);
+        // A lock that is already ours must be released, so the run holds it first.
+        if cancel.is_asked() && action != LockAction::Hold {
+            return Err(Error::new(ErrorKind::Cancelled));
+        }
+        progress = progress.after(action);
+        seen = match action {
+            LockAction::CreateTables => match create_tables(&mut lock, limit).await? {
+                true => lock.attempt().await?,
+                false => Observation::Unreadable,
+            },
+            LockAction::CreateRow => lock.create_row().await?,
+            LockAction::TryAcquire => lock.attempt().await?,
+            LockAction::TakeOver => lock.take_over().await?,
+            LockAction::ReadRow => lock.read_row().await?,
+            LockAction::Sleep => {
+                if progress.waited >= next_notice {
+                    next_notice += NOTICE_INTERVAL;
+                    let holder = lock.obstructor().await;
+                    listener.emit(&Event::Waiting { holder, since: lock.row.since.clone() });
+                }
+                let jitter = 0.5 + fastrand::f64();
+                cancel.sleep(pause.mul_f64(jitter)).await;
+                pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
+                progress = Progress { waited: progress.waited, ..Progress::default() };
+                Observation::Refused
+            }
+            LockAction::Hold => {
+                let recovered = match seen {
+                    Observation::Won(dead) => dead,
+                    _ => None,
+                };
+                if let Some(from) = &recovered {
+                    listener.emit(&Event::Recovered { from: from.clone() });
+                }
+                let waited = started.elapsed();
+                listener.emit(&Event::Acquired { waited });
+                return Ok(HeldLock { waited, recovered, _side_file: lock.side_file });
+            }
+            LockAction::GiveUp => return Err(give_up(lock, claimant, progress.waited).await),
+        };
+    }
+}
+
+/// Describes this run as a claimant of the lock.
+fn claimant(session: &Session<'_>, fenceable: bool) -> Claimant {
+    Claimant {
+        id: ProcessId::new(session.liveness, &session.server).as_str().to_owned(),
+        liveness: session.liveness,
+        recoverable_prefix: same_class(session, session.liveness),
+        fenced_prefix: if fenceable {
+            same_class(session, Liveness::Fenced)
+        } else {
+            String::new()
+        },
+    }
+}

@@ -1,0 +1,178 @@
+//! An acquisition of the lock: its statements, and what they have shown so far.
+
+use std::time::{Duration, Instant};
+
+use super::holder::obstructor;
+use super::protocol::{LockRow, Observation};
+use super::side_file::SideFile;
+use crate::connection::{Cause, SendFailure, ResultSet};
+use crate::error::Error;
+use crate::session::Session;
+
+/// A session that reads or acquires the lock, and what it has seen.
+pub(super) struct Acquisition<'s, 'c> {
+    pub(super) session: &'s mut Session<'c>,
+    pub(super) side_file: Option<SideFile>,
+    /// The row as it was read last.
+    pub(super) row: LockRow,
+    /// What kept the last statement from the tables.
+    pub(super) obstacle: Option<String>,
+    unchanged: UnchangedRow,
+}
+
+impl<'s, 'c> Acquisition<'s, 'c> {
+    pub(super) fn new(session: &'s mut Session<'c>, side_file: Option<SideFile>) -> Self {
+        Acquisition {
+            session,
+            side_file,
+            row: LockRow::default(),
+            obstacle: None,
+            unchanged: UnchangedRow::default(),
+        }
+    }
+
+    /// Tries to acquire the lock with one atomic UPDATE, which is committed at once.
+    pub(super) async fn attempt(&mut self) -> Result<Observation, Error> {
+        if self.side_file.as_mut().is_some_and(|file| !file.try_lock()) {
+            return Ok(Observation::Refused);
+        }
+        let sql = match self.session.liveness.has_session_lock() {
+            true => self.session.sql.acquire_with_session_lock,
+            false => self.session.sql.acquire,
+        };
+        let sets = match self.session.write(sql).await {
+            Ok(sets) => sets,
+            Err(failure) => {
+                // The session lock may be ours although the row is not. If we kept it, we would look
+                // like a holder.
+                self.release_session_lock().await;
+                return match self.is_missing(&failure.cause) {
+                    true => Ok(Observation::NoTables),
+                    false => self.refused(&failure, "taking the migration lock"),
+                };
+            }
+        };
+        self.obstacle = None;
+        let first = |set: Option<&ResultSet>| {
+            set.and_then(|set| set.rows.first()).cloned().unwrap_or_default()
+        };
+        let (before, answer) = (first(sets.first()), first(sets.last()));
+        if answer.is_true(0) {
+            return Ok(Observation::Won(before.opt(2).map(str::to_owned)));
+        }
+        if answer.is_true(1) {
+            self.release_session_lock().await;
+        }
+        Ok(Observation::Refused)
+    }
+
+    /// Takes the lock over from an owner whose steps are all fenced, unless the owner is executing
+    /// one.
+    pub(super) async fn take_over(&mut self) -> Result<Observation, Error> {
+        self.unchanged = UnchangedRow::default();
+        let owner = self.row.owner.clone().unwrap_or_default();
+        self.session.bindings = self.session.bindings.clone().literal("dead", &owner);
+        let sql = match self.session.liveness.has_session_lock() {
+            true => self.session.sql.take_over_with_session_lock,
+            false => self.session.sql.take_over,
+        };
+        let answer = match self.session.write(sql).await {
+            Ok(sets) => sets.last().and_then(|set| set.rows.first()).cloned().unwrap_or_default(),
+            Err(failure) => {
+                self.release_session_lock().await;
+                return self.refused(&failure, "taking the migration lock over");
+            }
+        };
+        if answer.is_true(0) {
+            return Ok(Observation::Won(Some(owner)));
+        }
+        if answer.is_true(1) {
+            self.release_session_lock().await;
+        }
+        Ok(Observation::Refused)
+    }
+
+    /// Creates the row, if nobody else has.
+    pub(super) async fn create_row(&mut self) -> Result<Observation, Error> {
+        match self.session.write(self.session.sql.create_row).await {
+            Ok(_) => self.attempt().await,
+            Err(failure) => self.refused(&failure, "creating the lock row"),
+        }
+    }
+
+    /// Reads the row, without a lock and without a transaction.
+    pub(super) async fn read_row(&mut self) -> Result<Observation, Error> {
+        let sets = match self.session.send(self.session.sql.poll).await {
+            Ok(sets) => sets,
+            Err(failure) if self.is_missing(&failure.cause) => return Ok(Observation::NoTables),
+            Err(failure) => {
+                self.refused(&failure, "looking at the migration lock")?;
+                return Ok(Observation::Unreadable);
+            }
+        };
+        let Some(row) = sets.first().and_then(|set| set.rows.first()) else {
+            return Ok(Observation::NoRow);
+        };
+        self.row = LockRow {
+            locked: row.is_true(0),
+            owner: row.opt(1).map(str::to_owned),
+            since: row.opt(2).map(str::to_owned),
+            alive: match &mut self.side_file {
+                Some(file) => Some(file.is_held_by_others()),
+                None => row.opt(3).map(|_| row.is_true(3)),
+            },
+            unchanged_for: self.unchanged.length([1, 2, 4].map(|it| row.text(it).to_owned())),
+        };
+        Ok(Observation::Row(self.row.clone()))
+    }
+
+    /// Describes what is in the way: the holder, or what keeps a free lock from being acquired.
+    pub(super) async fn obstructor(&mut self) -> String {
+        obstructor(self.session, &self.row, self.obstacle.as_deref()).await
+    }
+
+    /// Releases the session lock, because the row is not ours.
+    async fn release_session_lock(&mut self) {
+        self.session.release_session_lock().await;
+        if let Some(file) = &mut self.side_file {
+            file.unlock();
+        }
+    }
+
+    /// Whether one of jetbase's tables is missing. A trigger may report that others are.
+    fn is_missing(&self, cause: &Cause) -> bool {
+        let ours =
+            ["jetbase_lock", "jetbase_migrations"].iter().any(|it| cause.message.contains(it));
+        ours && self.session.sql.no_table.contains(&cause.code.as_str())
+    }
+
+    /// Treats a momentary refusal by the database as a failed attempt.
+    fn refused(&mut self, failure: &SendFailure, doing: &str) -> Result<Observation, Error> {
+        if !failure.cause.is_contended() {
+            return Err(Error::database(doing, &failure.cause));
+        }
+        self.obstacle = Some(format!(
+            "another connection that locks the table jetbase_lock or jetbase_migrations (while {doing}: {}, {})",
+            failure.cause.message, failure.cause.code
+        ));
+        Ok(Observation::Refused)
+    }
+}
+
+/// For how long this run has seen the row and the history unchanged.
+#[derive(Debug, Default)]
+struct UnchangedRow {
+    seen: Option<([String; 3], Instant)>,
+}
+
+impl UnchangedRow {
+    fn length(&mut self, signs: [String; 3]) -> Duration {
+        match &self.seen {
+            Some((before, since)) if *before == signs => since.elapsed(),
+            _ => {
+                self.seen = Some((signs, Instant::now()));
+                Duration::ZERO
+            }
+        }
+    }
+}

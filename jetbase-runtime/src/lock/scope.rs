@@ -1,0 +1,145 @@
+//! The scope of the lock: the only function that acquires the lock, does a piece of work, and
+//! releases the lock again.
+
+use std::time::Duration;
+
+use jetbase_core::Record;
+
+use super::acquire::{Commits, HeldLock, acquire};
+use super::release::{LostLock, NewSessionRelease, Release, release, release_over_new_session};
+use crate::cancel::Cancel;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Listener};
+use crate::session::{Session, nonce};
+use crate::state::{DatabaseState, NamespaceOptions};
+use crate::target::Connect;
+use crate::wait::Limit;
+
+/// What a caller wants the lock for.
+pub(crate) struct LockRequest<'a> {
+    /// The database state that the caller has read without the lock.
+    pub(crate) state: &'a DatabaseState,
+    /// The options with which the state was read.
+    pub(crate) options: &'a NamespaceOptions,
+    /// How long to wait for the server and for the lock.
+    pub(crate) limit: Limit,
+    pub(crate) commits: Commits,
+    /// Ends the wait for the lock.
+    pub(crate) cancel: &'a Cancel,
+}
+
+/// Why a piece of work under the lock failed.
+#[derive(Debug)]
+pub(crate) struct WorkError {
+    pub(crate) error: Error,
+    /// The history as a new session has read it, if the run has lost its connection.
+    pub(crate) history: Option<Vec<Record>>,
+}
+
+impl From<Error> for WorkError {
+    fn from(error: Error) -> Self {
+        WorkError { error, history: None }
+    }
+}
+
+impl From<WorkError> for Error {
+    fn from(failed: WorkError) -> Self {
+        failed.error
+    }
+}
+
+/// Opens a session, acquires the lock, does the work, and releases the lock on every path.
+///
+/// `check` sees the session before the run waits for the lock. If it refuses, no lock is taken.
+///
+/// If the connection is lost, a new session releases the lock where that is safe. What goes wrong
+/// with the release is a warning: the work itself has already succeeded or failed.
+pub(crate) async fn with_lock<T>(
+    origin: &mut dyn Connect,
+    request: &LockRequest<'_>,
+    listener: &mut Listener,
+    check: impl FnOnce(&Session<'_>) -> Result<(), Error>,
+    work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
+) -> Result<T, WorkError> {
+    let nonce = nonce();
+    let mut session = Session::open(origin, request.state, &nonce, request.limit).await?;
+    let mut unreleased = None;
+    let result = match check(&session) {
+        Ok(()) => acquire_and_work(&mut session, request, listener, work, &mut unreleased).await,
+        Err(refusal) => Err(refusal),
+    };
+    let is_interrupted = result.as_ref().is_err_and(is_interrupted);
+    let may_be_lost = result.is_err() || unreleased.is_some();
+    let is_lost = is_interrupted || (may_be_lost && session.is_gone().await);
+    // The answer to an attempt may be lost, so the row may name this run even if it has no lock.
+    let process_id = session.process_id.take().filter(|_| is_lost);
+    let lost = process_id.map(|id| LostLock { id, liveness: session.liveness });
+    session.close().await;
+    let tries = if is_interrupted { RECONNECT_TRIES } else { 1 };
+    let afterwards = match &lost {
+        Some(lost) => resolve_lost_connection(origin, request.options, lost, tries).await,
+        None => None,
+    };
+    if let Some(error) = unreleased.filter(|_| !afterwards.as_ref().is_some_and(|it| it.released)) {
+        listener.warn(format!("{error}; run `jetbase unlock` when no run works"));
+    }
+    result.map_err(|error| WorkError { error, history: afterwards.map(|it| it.history) })
+}
+
+/// Does the work in an open session. If the lock cannot be released there, `unreleased` says why.
+async fn acquire_and_work<T>(
+    session: &mut Session<'_>,
+    request: &LockRequest<'_>,
+    listener: &mut Listener,
+    work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
+    unreleased: &mut Option<Error>,
+) -> Result<T, Error> {
+    let LockRequest { limit, commits, cancel, .. } = *request;
+    let held = acquire(session, limit, listener, cancel, commits).await?;
+    let result = work(session, &held, listener).await;
+    if result.as_ref().is_err_and(is_interrupted) {
+        return result;
+    }
+    if matches!(result.as_ref().map_err(Error::kind), Err(ErrorKind::LockLost { .. })) {
+        listener.emit(&Event::LockLost);
+    }
+    match release(session, held).await {
+        Ok(Release::Done) => listener.emit(&Event::Released),
+        Ok(Release::NotOurs) if result.is_ok() => {
+            let message = "another process took the lock away during the run; all of the work was done before";
+            listener.warn(message.to_owned());
+        }
+        Ok(Release::NotOurs) => {}
+        Err(cause) => *unreleased = Some(Error::database("releasing the migration lock", &cause)),
+    }
+    result
+}
+
+/// How often a run tries to reach a server that it has lost inside a file. A server that restarts
+/// needs a moment.
+const RECONNECT_TRIES: u32 = 10;
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+
+/// Releases the lock of a lost connection over a new session. Returns `None` if the server cannot
+/// be reached.
+async fn resolve_lost_connection(
+    origin: &mut dyn Connect,
+    options: &NamespaceOptions,
+    lost: &LostLock,
+    tries: u32,
+) -> Option<NewSessionRelease> {
+    for attempt in 1..=tries {
+        if let Ok(release) = release_over_new_session(origin, options, lost).await {
+            return Some(release);
+        }
+        if attempt < tries {
+            tokio::time::sleep(RECONNECT_PAUSE).await;
+        }
+    }
+    None
+}
+
+/// Whether the connection was lost inside a file.
+fn is_interrupted(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted { .. })
+}

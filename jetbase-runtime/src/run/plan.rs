@@ -1,0 +1,57 @@
+//! The plan of a run, and the texts that newer programs have replaced.
+
+use jetbase_core::{Action, Dialect, Kind, Migrations, Plan, Record, Step, plan};
+
+use super::Request;
+use crate::error::Error;
+use crate::execute::Job;
+use crate::lock::Commits;
+use crate::session::Session;
+use crate::state::DatabaseState;
+use crate::target::Connect;
+use crate::wait::Limit;
+
+/// Whether the fence guards everything that these jobs do.
+pub(super) fn commits_of(jobs: &[Job<'_>], dialect: Dialect) -> Commits {
+    if jobs.iter().all(|job| job.work(dialect) == Commits::PerFile) {
+        Commits::PerFile
+    } else {
+        Commits::PerStatement
+    }
+}
+
+/// Makes the plan. If the plan replaces a text with another one, it is made again with the texts
+/// that newer programs have replaced.
+pub(super) async fn plan_run(
+    request: &mut Request,
+    history: &[Record],
+    superseded: impl AsyncFnOnce() -> Result<Vec<(String, String)>, Error>,
+) -> Result<Plan, Error> {
+    let planned = plan(&request.set, history, &request.goal, &request.policy)?;
+    if !replaces(&request.set, &planned) {
+        return Ok(planned);
+    }
+    request.policy.superseded = superseded().await?;
+    Ok(plan(&request.set, history, &request.goal, &request.policy)?)
+}
+
+/// Whether a plan replaces an older text of a file.
+fn replaces(set: &Migrations, planned: &Plan) -> bool {
+    let replaced = |step: &Step| {
+        let kind = set.get(step.index).map(|migration| migration.kind());
+        step.action == Action::Reapply && kind == Some(Kind::RunsOnChange)
+    };
+    planned.steps.iter().any(replaced)
+}
+
+/// Reads, without the lock, the texts that newer ones have replaced.
+pub(super) async fn read_superseded(
+    origin: &mut dyn Connect,
+    state: &DatabaseState,
+    limit: Limit,
+) -> Result<Vec<(String, String)>, Error> {
+    let mut session = Session::open_for_reading(origin, state, limit).await?;
+    let superseded = session.superseded().await;
+    session.close().await;
+    superseded
+}

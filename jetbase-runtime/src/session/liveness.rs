@@ -1,0 +1,50 @@
+//! How the liveness of a session can be checked.
+
+use jetbase_core::Dialect;
+
+use super::Session;
+use crate::connection::CauseKind;
+
+/// How the liveness of an owner can be checked. The number is part of its process id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum Liveness {
+    /// It cannot be checked: a pooler, a caller's connection, a cluster, the Python tool.
+    None = 0,
+    /// By a PostgreSQL session advisory lock.
+    Advisory = 1,
+    /// By MySQL's `GET_LOCK`.
+    GetLock = 2,
+    /// By a lock on the file beside an SQLite database.
+    File = 3,
+    /// It cannot be checked, but the fence guards every transaction of the owner: a run that takes
+    /// over the lock stops the owner. This is PostgreSQL without a session of our own, with
+    /// transactional files only.
+    Fenced = 4,
+}
+
+impl Liveness {
+    /// Whether the owner also holds a session lock.
+    pub(crate) const fn has_session_lock(self) -> bool {
+        matches!(self, Liveness::Advisory | Liveness::GetLock | Liveness::File)
+    }
+}
+
+impl Session<'_> {
+    /// Whether the session holds, or may hold, a session lock that the server knows.
+    pub(crate) fn has_server_lock(&self) -> bool {
+        self.liveness.has_session_lock() && self.dialect != Dialect::Sqlite
+    }
+
+    /// Releases the session lock, if the server knows one.
+    pub(crate) async fn release_session_lock(&mut self) {
+        if self.has_server_lock() {
+            let _ = self.ask(self.sql.release_session_lock).await;
+        }
+    }
+
+    /// Whether the connection is lost.
+    pub(crate) async fn is_gone(&mut self) -> bool {
+        self.raw("SELECT 1").await.is_err_and(|failure| failure.cause.kind == CauseKind::Lost)
+    }
+}
