@@ -26,7 +26,10 @@ mod stale;
 mod state;
 mod target;
 
-pub use error::{Error, ErrorKind, Kept, Outcome, StatementError};
+pub use error::{
+    DatabaseFault, Error, ErrorKind, FileFault, Kept, NamespaceError, Outcome, SettingError,
+    SideFileError, SideFileFault, StatementError, TableError, UrlError,
+};
 pub use event::Event;
 pub use lock::Wait;
 pub use query::{

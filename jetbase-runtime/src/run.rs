@@ -12,7 +12,7 @@ use jetbase_core::{Ahead, Goal, Migrations, Policy, Repeat, Until, Validation, V
 pub(crate) use self::perform::{read_state, start};
 use crate::cancel::Cancel;
 use crate::environment;
-use crate::error::Error;
+use crate::error::{Error, SettingError};
 use crate::event::{Event, Listener};
 use crate::lock::Wait;
 use crate::report::Report;
@@ -26,7 +26,7 @@ pub(crate) struct Request {
     pub(crate) goal: Goal,
     pub(crate) policy: Policy,
     /// How long to wait for the lock, or what is wrong with the value of `JETBASE_WAIT`.
-    pub(crate) wait: Result<Wait, String>,
+    pub(crate) wait: Result<Wait, SettingError>,
     pub(crate) options: NamespaceOptions,
     pub(crate) direct: Option<String>,
     pub(crate) published: Published,

@@ -125,6 +125,7 @@ impl<'c> Session<'c> {
         let fill = fill.expression("seed", &fastrand::f64().to_string());
         let fill =
             fill.literal("user", &namespace.user).nested("owners_trusted", sql.owners_trusted);
+        let fill = fill.nested("tables_exist", sql.tables_exist);
         let mut session = Session {
             connection,
             owner,
@@ -228,10 +229,7 @@ impl<'c> Session<'c> {
         };
         let checked = (settings.len()..before).contains(&failure.completed.len())
             && self.sql.guard_codes.contains(&failure.cause.code.as_str());
-        let cause = match checked {
-            true => self.untrusted_or(failure.cause).await,
-            false => failure.cause,
-        };
+        let cause = if checked { self.untrusted_or(failure.cause).await } else { failure.cause };
         Err(SendFailure { completed: own(failure.completed), cause })
     }
 
@@ -239,12 +237,7 @@ impl<'c> Session<'c> {
     pub(crate) async fn untrusted_or(&mut self, cause: Cause) -> Cause {
         let question = untrusted_tables(self.sql, &self.fill);
         let answer = self.raw(&question).await.unwrap_or_default();
-        match answer.last().and_then(untrusted) {
-            Some(error) => {
-                Cause { kind: CauseKind::Untrusted, message: error.to_string(), ..Cause::default() }
-            }
-            None => cause,
-        }
+        Cause { table: answer.last().and_then(untrusted).map(Box::new), ..cause }
     }
 
     /// Sends a text unchanged, and keeps its rows.
@@ -257,6 +250,16 @@ impl<'c> Session<'c> {
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<Vec<ResultSet>, SendFailure> {
         let limit = self.limit.map(|limit| limit.of_answer());
         send_within(self.connection.as_mut(), sql, RowHandling::Drop, limit).await
+    }
+
+    /// Whether a statement failed because one of jetbase's tables does not exist. A trigger may fail
+    /// with the same code because another table is missing.
+    pub(crate) async fn lacks_tables(&mut self, cause: &Cause) -> bool {
+        if !self.sql.no_table.contains(&cause.code.as_str()) {
+            return false;
+        }
+        let sets = self.ask("SELECT {tables_exist} AS has_tables").await.unwrap_or_default();
+        sets.first().is_some_and(|set| !set.first_row().is_true("has_tables"))
     }
 
     /// Whether the session holds, or may hold, a session lock that the server knows.
@@ -274,7 +277,7 @@ impl<'c> Session<'c> {
             .send(self.sql.history)
             .await
             .map_err(|failure| Error::database("reading the migration history", &failure.cause))?;
-        sets.first().map_or(Ok(Vec::new()), |set| records(&set.rows))
+        Ok(sets.first().map_or(Ok(Vec::new()), |set| records(&set.rows))?)
     }
 
     /// Undoes what a failed file may have left in the session. Nothing of it may affect the release
@@ -329,10 +332,8 @@ impl<'c> Session<'c> {
         }
         match self.raw("SELECT count(*) FROM pragma_foreign_key_check").await {
             Ok(sets) => {
-                let count = sets
-                    .first()
-                    .and_then(|set| set.rows.first())
-                    .and_then(|row| row.text(0).parse().ok());
+                let count =
+                    sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok());
                 self.fill = self.fill.clone().number("orphans", count.unwrap_or(0));
             }
             // If the references of a schema cannot be checked now, they cannot be checked after a

@@ -66,7 +66,7 @@ async fn refused(
 
 /// Fails if the password can be read anywhere.
 fn hides(error: &jetbase::Error) -> TestResult {
-    let mut texts = vec![error.to_string(), format!("{error:?}"), format!("{error:#?}")];
+    let mut texts = vec![format!("{error:#}"), format!("{error:?}"), format!("{error:#?}")];
     texts.extend([
         format!("{:?}", error.kind()),
         error.kind().to_string(),
@@ -91,8 +91,8 @@ fn shows_nothing(value: &impl Debug) {
 /// What a database said, with its code and our cure.
 fn database(error: &jetbase::Error) -> Result<(&str, &str), Error> {
     match error.kind() {
-        ErrorKind::Database { code, help, .. } => Ok((code, help)),
-        _ => Err(format!("another kind of error: {error}").into()),
+        ErrorKind::Database { code, fault, .. } => Ok((code, fault.help())),
+        _ => Err(format!("another kind of error: {error:#}").into()),
     }
 }
 
@@ -127,10 +127,10 @@ async fn broken_urls() -> TestResult {
         "://hunter2",
     ] {
         let error = refused(jetbase::run_url(&one(), url), SECOND).await?;
-        assert!(matches!(error.kind(), ErrorKind::Place(_)), "{url}: {error}");
+        assert!(matches!(error.kind(), ErrorKind::Setting(_)), "{url}: {error:#}");
         assert!(
-            error.to_string().starts_with("the database URL begins with none of `postgres://`"),
-            "{url}: {error}"
+            format!("{error:#}").starts_with("the database URL does not begin with `postgres://`"),
+            "{url}: {error:#}"
         );
     }
     for url in [
@@ -144,12 +144,12 @@ async fn broken_urls() -> TestResult {
         "sqlite://x.db?mode=nonsense",
     ] {
         let error = refused(jetbase::run_url(&one(), url), SECOND).await;
-        let error = error.map_err(|error| format!("{url}: {error}"))?;
+        let error = error.map_err(|error| format!("{url}: {error:#}"))?;
         assert!(
-            error.to_string().starts_with("the database URL cannot be read: "),
-            "{url}: {error}"
+            format!("{error:#}").starts_with("the database URL cannot be read: "),
+            "{url}: {error:#}"
         );
-        assert!(!error.to_string().contains("error with configuration"), "{url}: {error}");
+        assert!(!format!("{error:#}").contains("error with configuration"), "{url}: {error:#}");
     }
     let url = "postgres://u:hunter2@h/d";
     shows_nothing(&DatabaseUrl(url));
@@ -203,10 +203,11 @@ async fn wrong_password(ctx: Context) -> TestResult {
         refused(jetbase::rollback(&one(), DatabaseUrl(&url)), 10 * SECOND).await?,
         refused(jetbase::run_url(&one(), &url).dry_run(), 10 * SECOND).await?,
     ] {
-        assert_eq!(database(&error)?, (code, "check user and password"), "{error}");
+        assert_eq!(database(&error)?, (code, "check user and password"), "{error:#}");
         assert!(
-            error.to_string().starts_with("connecting: ") && error.to_string().contains("someone"),
-            "{error}"
+            format!("{error:#}").starts_with("connecting: ")
+                && format!("{error:#}").contains("someone"),
+            "{error:#}"
         );
     }
     for error in [
@@ -215,7 +216,7 @@ async fn wrong_password(ctx: Context) -> TestResult {
         jetbase::unlock(&one(), DatabaseUrl(&url)).await.expect_err("refused"),
     ] {
         hides(&error)?;
-        assert_eq!(database(&error)?.0, code, "{error}");
+        assert_eq!(database(&error)?.0, code, "{error:#}");
     }
     // A password that is right is not shown either when something else fails.
     let right = match ctx.kind {
@@ -227,7 +228,7 @@ async fn wrong_password(ctx: Context) -> TestResult {
     }
     let broken = set(&[("V1__a.sql", "INSERT INTO nowhere (id) VALUES (1);\n")]);
     let error = refused(jetbase::run_url(&broken, &url), 10 * SECOND).await?;
-    assert!(matches!(error.kind(), ErrorKind::Statement(_)), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Statement(_)), "{error:#}");
     Ok(())
 }
 
@@ -236,9 +237,9 @@ async fn unknown_user(ctx: Context) -> TestResult {
         refused(jetbase::run_url(&one(), &ctx.db.url_as("no_such_user", SECRET)), 10 * SECOND)
             .await?;
     let (code, help) = database(&error)?;
-    assert!(["28000", "28P01", "1045", "1698"].contains(&code), "{error}");
+    assert!(["28000", "28P01", "1045", "1698"].contains(&code), "{error:#}");
     assert_eq!(help, "check user and password");
-    assert!(error.to_string().contains("no_such_user"), "{error}");
+    assert!(format!("{error:#}").contains("no_such_user"), "{error:#}");
     Ok(())
 }
 
@@ -249,9 +250,9 @@ async fn missing_database(ctx: Context) -> TestResult {
         jetbase::check(&one(), DatabaseUrl(&url)).await.expect_err("refused"),
     ] {
         let (code, help) = database(&error)?;
-        assert!(["3D000", "1049"].contains(&code), "{error}");
+        assert!(["3D000", "1049"].contains(&code), "{error:#}");
         assert_eq!(help, "create the database first; jetbase makes tables, not databases");
-        assert!(error.to_string().contains("no_such_database"), "{error}");
+        assert!(format!("{error:#}").contains("no_such_database"), "{error:#}");
     }
     Ok(())
 }
@@ -261,7 +262,7 @@ async fn no_database(ctx: Context) -> TestResult {
         ctx.db.url.split_once(&format!("/{}", ctx.db.name)).ok_or("a URL with a database")?;
     for url in [url.to_owned(), format!("{url}/")] {
         let error = refused(jetbase::run_url(&one(), &url), 10 * SECOND).await?;
-        assert_eq!(error.to_string(), "the URL names no database; append `/name` to it");
+        assert_eq!(format!("{error:#}"), "the URL names no database; append `/name` to it");
     }
     Ok(())
 }
@@ -274,10 +275,10 @@ async fn server_down(ctx: Context) -> TestResult {
     assert_eq!(
         database(&error)?,
         ("", "check that the server runs, and that host and port are right"),
-        "{error}"
+        "{error:#}"
     );
-    assert!(error.to_string().starts_with("connecting: "), "{error}");
-    assert!(!error.to_string().contains("os error"), "{error}");
+    assert!(format!("{error:#}").starts_with("connecting: "), "{error:#}");
+    assert!(!format!("{error:#}").contains("os error"), "{error:#}");
     let began = Instant::now();
     assert!(jetbase::check(&one(), DatabaseUrl(&url)).await.is_err());
     assert!(jetbase::lock_status(&one(), DatabaseUrl(&url)).await.is_err());
@@ -320,9 +321,9 @@ async fn no_rights(ctx: Context) -> TestResult {
     let (url, user) = user(db, &grants).await?;
     let error = refused(jetbase::run_url(&one(), &url), 10 * SECOND).await?;
     let (code, help) = database(&error)?;
-    assert!(["42501", "1142"].contains(&code), "{error}");
+    assert!(["42501", "1142"].contains(&code), "{error:#}");
     assert_eq!(help, "grant the right to this user, or run as the owner");
-    assert!(error.to_string().starts_with("creating the migration tables: "), "{error}");
+    assert!(format!("{error:#}").starts_with("creating the migration tables: "), "{error:#}");
     assert!(is_empty(db).await?);
     forget(db, &user).await
 }
@@ -346,8 +347,8 @@ async fn reader(ctx: Context) -> TestResult {
     );
     let two = set(&[A, ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n")]);
     let error = refused(jetbase::run_url(&two, &url), 10 * SECOND).await?;
-    assert!(["42501", "1142"].contains(&database(&error)?.0), "{error}");
-    assert!(error.to_string().contains("jetbase_lock"), "{error}");
+    assert!(["42501", "1142"].contains(&database(&error)?.0), "{error:#}");
+    assert!(format!("{error:#}").contains("jetbase_lock"), "{error:#}");
     assert!(db.rows("SELECT * FROM b").await.is_err(), "a migration ran");
     lock_is_free(db).await?;
 
@@ -359,7 +360,7 @@ async fn reader(ctx: Context) -> TestResult {
     };
     db.execute(&format!("{revoke} {user}")).await?;
     let error = jetbase::check(&set_of_one, DatabaseUrl(&url)).await.expect_err("it cannot look");
-    assert!(["42501", "1142", "1044"].contains(&database(&error)?.0), "{error}");
+    assert!(["42501", "1142", "1044"].contains(&database(&error)?.0), "{error:#}");
     forget(db, &user).await
 }
 
@@ -373,7 +374,7 @@ async fn fails_in_the_middle(ctx: Context) -> TestResult {
         30 * SECOND,
     )
     .await?;
-    let text = error.to_string();
+    let text = format!("{error:#}");
     let ErrorKind::Statement(failed) = error.kind() else { return Err(error.into()) };
     assert_eq!(
         (failed.file.as_str(), failed.statement),
@@ -397,7 +398,7 @@ async fn fails_in_the_middle(ctx: Context) -> TestResult {
     let word = if ctx.kind == Kind::Postgres { "nowhere" } else { "INSERT" };
     assert_eq!(lines[shown].find(word), Some(caret), "{text}");
     assert!(text.contains("nowhere") && !text.contains("at line"), "{text}");
-    assert!(text.ends_with("done before that, and kept: V1__a.sql"), "{text}");
+    assert!(text.ends_with("done before this error, and kept: V1__a.sql"), "{text}");
     let applied: Vec<_> = error.report().applied.iter().map(|it| it.file.as_str()).collect();
     assert_eq!(applied, ["V1__a.sql"]);
     let kept = if ctx.kind == Kind::Mysql { Kept::Statements(1) } else { Kept::Nothing };
@@ -428,10 +429,10 @@ async fn fails_at_once(ctx: Context) -> TestResult {
     for _ in 0..2 {
         let error = refused(jetbase::run_url(&broken, &db.url), 30 * SECOND).await?;
         assert!(
-            error.to_string().starts_with("V1__x.sql:1:1: statement 1 of 1 failed: "),
-            "{error}"
+            format!("{error:#}").starts_with("V1__x.sql:1:1: statement 1 of 1 failed: "),
+            "{error:#}"
         );
-        assert!(error.to_string().contains("nothing of this file was kept"), "{error}");
+        assert!(format!("{error:#}").contains("nothing of this file was kept"), "{error:#}");
         assert!(error.report().applied.is_empty());
         lock_is_free(db).await?;
     }
@@ -448,7 +449,7 @@ async fn fails_to_roll_back(ctx: Context) -> TestResult {
     let set = set(&[A, broken]);
     jetbase::run_url(&set, &db.url).await?;
     let error = refused(jetbase::rollback(&set, DatabaseUrl(&db.url)).all(), 30 * SECOND).await?;
-    let text = error.to_string();
+    let text = format!("{error:#}");
     assert!(text.starts_with("V2__b.sql:4:") && text.contains("statement 2 of 2 failed"), "{text}");
     assert_eq!(db.value("SELECT count(*) FROM a").await?.as_deref(), Some("1"));
     assert_eq!(db.value("SELECT count(*) FROM jetbase_migrations").await?.as_deref(), Some("2"));
@@ -461,7 +462,7 @@ async fn fails_at_the_commit(ctx: Context) -> TestResult {
     let error =
         refused(jetbase::run_url(&set(&[A, ("V2__child.sql", text)]), &db.url), 30 * SECOND)
             .await?;
-    let shown = error.to_string();
+    let shown = format!("{error:#}");
     let ErrorKind::Statement(failed) = error.kind() else { return Err(error.into()) };
     assert_eq!((failed.statement, failed.code.as_str()), (None, "23503"), "{shown}");
     assert!(shown.starts_with("V2__child.sql: the commit failed: "), "{shown}");
@@ -476,7 +477,10 @@ async fn points_at_the_word(ctx: Context) -> TestResult {
     let text = "-- größe: ä\nCREATE TABLE t (body TEXT);\nINSERT INTO t VALUES ('日本', 'x;y');\n";
     let error =
         refused(jetbase::run_url(&set(&[("V1__t.sql", text)]), &ctx.db.url), 30 * SECOND).await?;
-    assert!(error.to_string().starts_with("V1__t.sql:3:29: statement 2 of 2 failed: "), "{error}");
+    assert!(
+        format!("{error:#}").starts_with("V1__t.sql:3:29: statement 2 of 2 failed: "),
+        "{error:#}"
+    );
     let late = "CREATE TABLE t (n INTEGER);\nINSERT INTO t VALUES (1);\nINSERT INTO t SELECT 1 / (n - 1) FROM t;\n";
     let error =
         refused(jetbase::run_url(&set(&[("V1__t.sql", late)]), &ctx.db.url), 30 * SECOND).await?;
@@ -485,12 +489,12 @@ async fn points_at_the_word(ctx: Context) -> TestResult {
         error
             .to_string()
             .starts_with("V1__t.sql:3:1: statement 3 of 3 failed: division by zero (22012)"),
-        "{error}"
+        "{error:#}"
     );
     let raised = "DO $$\nBEGIN\n  RAISE EXCEPTION 'no; thanks' USING HINT = 'ask again', DETAIL = 'really';\nEND $$;\n";
     let error =
         refused(jetbase::run_url(&set(&[("V1__t.sql", raised)]), &ctx.db.url), 30 * SECOND).await?;
-    let text = error.to_string();
+    let text = format!("{error:#}");
     assert!(
         text.starts_with("V1__t.sql:1:1: statement 1 of 1 failed: no; thanks (P0001)"),
         "{text}"
@@ -505,8 +509,8 @@ async fn transaction_control(ctx: Context) -> TestResult {
         let error =
             refused(jetbase::run_url(&set(&[A, ("V2__x.sql", text)]), &db.url), 30 * SECOND)
                 .await?;
-        assert!(matches!(error.kind(), ErrorKind::Findings(_)), "{error}");
-        assert!(error.to_string().contains("--> V2__x.sql:"), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Findings(_)), "{error:#}");
+        assert!(format!("{error:#}").contains("--> V2__x.sql:"), "{error:#}");
         // It is found before the first statement of the first file.
         assert!(error.report().applied.is_empty());
         assert!(is_empty(db).await?, "something was made");
@@ -543,8 +547,8 @@ async fn contradictions(ctx: Context) -> TestResult {
             jetbase::validate(&set, target).await.expect_err(sentence),
             jetbase::check(&set, target).await.expect_err(sentence),
         ] {
-            assert!(matches!(error.kind(), ErrorKind::Refused(_)), "{error}");
-            assert!(error.to_string().starts_with(sentence), "{error}");
+            assert!(matches!(error.kind(), ErrorKind::Refused(_)), "{error:#}");
+            assert!(format!("{error:#}").starts_with(sentence), "{error:#}");
         }
         let status = jetbase::status(&set, target).await?;
         assert_eq!(status.problems.len(), 1, "{status}");
@@ -553,19 +557,19 @@ async fn contradictions(ctx: Context) -> TestResult {
     let all = set(&[A, three, ("V4__d.sql", "SELECT 4;\n")]);
     let version = |text: &str| Version::parse(text).map_err(|error| format!("{error:?}"));
     let error = refused(jetbase::run(&all, target).to_version(version("5")?), 30 * SECOND).await?;
-    assert_eq!(error.to_string(), "no migration has the version 5; name a version of the set");
+    assert_eq!(format!("{error:#}"), "no migration has the version 5; name a version of the set");
     let error =
         refused(jetbase::rollback(&all, target).to_version(version("4")?), 30 * SECOND).await?;
     assert!(
         matches!(error.kind(), ErrorKind::Refused(refusal) if matches!(refusal.problems[..], [Problem::NotApplied { .. }])),
-        "{error}"
+        "{error:#}"
     );
     let error = refused(jetbase::rollback(&set(&[A]), target), 30 * SECOND).await?;
     assert!(
         error
             .to_string()
             .starts_with("version 3 cannot be rolled back: its file V3__c.sql is missing"),
-        "{error}"
+        "{error:#}"
     );
     assert_eq!(ctx.db.rows("SELECT * FROM jetbase_migrations").await?, before);
     lock_is_free(&ctx.db).await
@@ -613,10 +617,10 @@ async fn locked_file(ctx: Context) -> TestResult {
     let (code, help) = database(&error)?;
     assert_eq!(
         (code, help),
-        ("5", "another program writes to the file; wait until it is done"),
-        "{error}"
+        ("5", "another program writes to the file: wait until it is done"),
+        "{error:#}"
     );
-    assert!(error.to_string().contains("database is locked"), "{error}");
+    assert!(format!("{error:#}").contains("database is locked"), "{error:#}");
     // Who lets go in time is waited for.
     let url = ctx.db.url.clone();
     let run = tokio::spawn(async move { jetbase::run_url(&one(), &url).await });
@@ -628,7 +632,7 @@ async fn locked_file(ctx: Context) -> TestResult {
 }
 
 const CANNOT_OPEN: &str =
-    "check that the file exists (`?mode=rwc` makes a new one), is no folder, and may be written";
+    "check that the file exists (`?mode=rwc` creates it), is not a folder, and may be written";
 
 async fn broken_files(ctx: Context) -> TestResult {
     let folder = std::path::Path::new(&ctx.db.name).parent().ok_or("a folder")?;
@@ -638,14 +642,14 @@ async fn broken_files(ctx: Context) -> TestResult {
         "this is no database, but a text of more than a few bytes\n".repeat(100),
     )?;
     for (path, code, cure) in [
-        (garbage.clone(), "26", "check the path: the file is no SQLite database"),
+        (garbage.clone(), "26", "check the path: the file is not an SQLite database"),
         (folder.to_owned(), "14", CANNOT_OPEN),
         (folder.join("missing.db"), "14", CANNOT_OPEN),
         (folder.join("no/such/folder.db"), "14", CANNOT_OPEN),
     ] {
         let url = format!("sqlite://{}", path.display());
         let error = refused(jetbase::run_url(&one(), &url), 10 * SECOND).await?;
-        assert_eq!(database(&error)?, (code, cure), "{url}: {error}");
+        assert_eq!(database(&error)?, (code, cure), "{url}: {error:#}");
         assert!(jetbase::check(&one(), DatabaseUrl(&url)).await.is_err(), "{url}");
     }
     assert!(!folder.join("missing.db").exists(), "a look made a file");
@@ -664,7 +668,7 @@ async fn read_only_file(ctx: Context) -> TestResult {
         "Status: UNLOCKED"
     );
     let error = refused(jetbase::run_url(&two, &url), 10 * SECOND).await?;
-    assert_eq!(database(&error)?, ("8", "open the file with write access"), "{error}");
+    assert_eq!(database(&error)?, ("8", "open the file with write access"), "{error:#}");
     assert!(ctx.db.rows("SELECT * FROM b").await.is_err(), "a migration ran");
     assert_eq!(jetbase::run_url(&two, &ctx.db.url).await?.applied.len(), 1);
     Ok(())

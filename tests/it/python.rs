@@ -164,7 +164,7 @@ async fn we_have_nothing_to_do(ctx: Context) -> TestResult {
     );
     let records = jetbase::history(&set, target).await?.records;
     let versions: Vec<_> =
-        records.iter().map(|it| it.version.as_deref().unwrap_or_default()).collect();
+        records.iter().map(|it| it.version.as_ref().map_or("", jetbase::Version::as_str)).collect();
     assert_eq!(versions, ["1", "1.1", "2"]);
     assert_eq!(jetbase::lock_status(&set, target).await?.to_string(), "Status: UNLOCKED");
     project.write(V3.0, V3.1)?;
@@ -268,10 +268,11 @@ async fn drift(ctx: Context) -> TestResult {
     let project = Project::with(&[V1, V2])?;
     ours(&project, &ctx.db).await?;
     project.write(V1.0, "CREATE TABLE a (id BIGINT NOT NULL);\n")?;
-    let error = ours(&project, &ctx.db).await.expect_err("V1 was edited").to_string();
+    let error = ours(&project, &ctx.db).await.expect_err("V1 was edited");
+    let error = format!("{error:#}");
     assert!(
         error.starts_with("V1__make_a.sql was changed after version 1 had been applied"),
-        "{error}"
+        "{error:#}"
     );
     let output = project.python(&ctx.db, &["upgrade"]).await?.failed()?;
     assert!(output.contains("Checksum mismatch for versions: 1."), "{output:?}");
@@ -347,7 +348,10 @@ async fn lock_between_files(ctx: Context) -> TestResult {
     assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
     let error =
         jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
-    assert!(error.to_string().contains("it is alive: wait for it, or end it"), "{error}");
+    assert!(
+        format!("{error:#}").contains("the holder is alive: wait until it is done, or end it"),
+        "{error:#}"
+    );
 
     halt.go_on()?;
     assert_eq!(run.await??.applied.len(), 3);
@@ -500,7 +504,7 @@ async fn never_robbed(ctx: Context) -> TestResult {
         assert_eq!(*holder, format!("the Python tool (process {id})"));
         let error =
             jetbase::rollback(&set, DatabaseUrl(&ctx.db.url)).wait(wait).await.expect_err("held");
-        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error:#}");
     }
     assert_eq!(ctx.db.rows(lock).await?, before);
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).await?;
@@ -565,8 +569,9 @@ async fn python_takes_over(ctx: Context) -> TestResult {
     assert_eq!(file.as_deref(), Some("V2__make_b.sql"));
     assert_eq!(files(error.report()), ["V1__make_a.sql", "V1_1__fill_a.sql"]);
     assert!(
-        error.to_string().contains("done before that, and kept: V1__make_a.sql, V1_1__fill_a.sql"),
-        "{error}"
+        format!("{error:#}")
+            .contains("done before this error, and kept: V1__make_a.sql, V1_1__fill_a.sql"),
+        "{error:#}"
     );
     let rows =
         ctx.db.rows("SELECT version FROM jetbase_migrations ORDER BY order_executed").await?;

@@ -83,7 +83,7 @@ mod unix {
         assert_eq!(report.applied.len(), 2);
         let answer = answer.lock().expect("no panic before").take().ok_or("no second run")?;
         let error = answer.expect_err("the holder lives");
-        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error:#}");
         assert!(jetbase::run_url(&two(), &url(&link)).await?.is_up_to_date());
         Ok(())
     }
@@ -129,8 +129,8 @@ mod unix {
             let start = format!("the lock file {} {why}", side.display());
             assert!(error.starts_with(&start), "{error}");
             assert!(
-                error.ends_with("; remove it while no run is in work, and run again"),
-                "{error}"
+                error.ends_with("; remove it while no run is active, and run again"),
+                "{error:#}"
             );
         }
         fs::remove_file(&side)?;

@@ -24,7 +24,7 @@ struct Said {
 impl Said {
     fn json(&self) -> Result<Value, Error> {
         Ok(serde_json::from_str(&self.stdout)
-            .map_err(|error| format!("{error}: {}{}", self.stdout, self.stderr))?)
+            .map_err(|error| format!("{error:#}: {}{}", self.stdout, self.stderr))?)
     }
 
     /// All lines, as the Python tool's are collected: progress is on one stream, answers on the other.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use jetbase_core::Dialect;
 
 use crate::cancel::Cancel;
-use crate::connection::{Cause, ResultSet, SendFailure};
+use crate::connection::{ResultSet, SendFailure};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::session::{Session, Topology};
@@ -81,7 +81,7 @@ pub(crate) async fn acquire(
 ) -> Result<Held, Error> {
     session.wait_within(limit).await;
     let found = session.file.as_deref().map_or(Ok(None), SideFile::find_or_make);
-    let side_file = found.map_err(Error::place)?;
+    let side_file = found?;
     if let Some(file) = &side_file {
         session.liveness = Liveness::File;
         session.server = file.identity();
@@ -248,10 +248,10 @@ async fn take_over(
             return refused(&failure, "taking the migration lock over", obstacle);
         }
     };
-    if answer.is_true(0) {
+    if answer.is_true("has_row") {
         return Ok(Observation::Won(Some(dead.to_owned())));
     }
-    if answer.is_true(1) {
+    if answer.is_true("has_session_lock") {
         release_session_lock(session, &mut None).await;
     }
     Ok(Observation::Refused)
@@ -273,25 +273,24 @@ async fn attempt(
     };
     let sets = match session.write(sql).await {
         Ok(sets) => sets,
-        Err(SendFailure { cause, .. }) if is_missing(session, &cause) => {
-            release_session_lock(session, side_file).await;
-            return Ok(Observation::NoTables);
-        }
         Err(failure) => {
             // The session lock may be ours although the row is not. If we kept it, we would look
             // like a holder.
             release_session_lock(session, side_file).await;
-            return refused(&failure, "taking the migration lock", obstacle);
+            if session.lacks_tables(&failure.cause).await {
+                return Ok(Observation::NoTables);
+            }
+            return refused(&failure, "acquiring the migration lock", obstacle);
         }
     };
     *obstacle = None;
     let first =
         |set: Option<&ResultSet>| set.and_then(|set| set.rows.first()).cloned().unwrap_or_default();
     let (before, answer) = (first(sets.first()), first(sets.last()));
-    if answer.is_true(0) {
-        return Ok(Observation::Won(before.opt(2).map(str::to_owned)));
+    if answer.is_true("has_row") {
+        return Ok(Observation::Won(before.opt("previous").map(str::to_owned)));
     }
-    if answer.is_true(1) {
+    if answer.is_true("has_session_lock") {
         release_session_lock(session, side_file).await;
     }
     Ok(Observation::Refused)
@@ -311,7 +310,7 @@ async fn release_session_lock(session: &mut Session<'_>, side_file: &mut Option<
 /// liveness can be checked.
 pub(crate) async fn inspect(session: &mut Session<'_>) -> Result<Option<LockRow>, Error> {
     let found = session.file.as_deref().map_or(Ok(None), SideFile::find);
-    let mut side_file = found.map_err(Error::place)?;
+    let mut side_file = found?;
     let proof = match session.dialect {
         Dialect::Postgres => Liveness::Advisory,
         Dialect::MySql => Liveness::GetLock,
@@ -345,11 +344,11 @@ async fn read_row(
 ) -> Result<Observation, Error> {
     let sets = match session.send(session.sql.poll).await {
         Ok(sets) => sets,
-        Err(SendFailure { cause, .. }) if is_missing(session, &cause) => {
+        Err(failure) if session.lacks_tables(&failure.cause).await => {
             return Ok(Observation::NoTables);
         }
         Err(failure) => {
-            refused(&failure, "looking at the migration lock", obstacle)?;
+            refused(&failure, "reading the migration lock", obstacle)?;
             return Ok(Observation::Unreadable);
         }
     };
@@ -358,21 +357,16 @@ async fn read_row(
     };
     let alive = match side_file {
         Some(file) => Some(file.is_held_by_others()),
-        None => row.opt(3).map(|_| row.is_true(3)),
+        None => row.opt("is_alive").map(|_| row.is_true("is_alive")),
     };
     Ok(Observation::Row(LockRow {
-        locked: row.is_true(0),
-        owner: row.opt(1).map(str::to_owned),
-        since: row.opt(2).map(str::to_owned),
+        locked: row.is_true("is_locked"),
+        owner: row.opt("process_id").map(str::to_owned),
+        since: row.opt("locked_at").map(str::to_owned),
         alive,
-        silent: silence.length([1, 2, 4].map(|column| row.text(column).to_owned())),
+        silent: silence
+            .length(["process_id", "locked_at", "fingerprint"].map(|it| row.text(it).to_owned())),
     }))
-}
-
-/// Whether one of jetbase's tables is missing. A trigger may report that others are.
-fn is_missing(session: &Session<'_>, cause: &Cause) -> bool {
-    let ours = ["jetbase_lock", "jetbase_migrations"].iter().any(|it| cause.message.contains(it));
-    ours && session.sql.no_table.contains(&cause.code.as_str())
 }
 
 /// Treats a momentary refusal by the database as a failed attempt.

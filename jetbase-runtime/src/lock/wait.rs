@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::protocol::Patience;
+use crate::error::SettingError;
 
 /// The shortest limit for an answer. It is longer than the lock timeout of each statement, which is
 /// a second.
@@ -22,13 +23,13 @@ pub enum Wait {
 
 impl Wait {
     /// Reads the variable `JETBASE_WAIT`: a length of time such as `30s`, or `never`.
-    pub(crate) fn of_environment() -> Result<Self, String> {
+    pub(crate) fn of_environment() -> Result<Self, SettingError> {
         match std::env::var("JETBASE_WAIT").ok().as_deref().map(str::trim) {
             None | Some("") => Ok(Wait::Patiently),
             Some("never") => Ok(Wait::Never),
-            Some(text) => jetbase_core::duration(text).map(Wait::UpTo).ok_or_else(|| {
-                format!("JETBASE_WAIT is `{text}`; write a length of time such as `30s` or `5min`, or `never`")
-            }),
+            Some(text) => jetbase_core::duration(text)
+                .map(Wait::UpTo)
+                .ok_or_else(|| SettingError::Wait { value: text.to_owned() }),
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn resolve_lost_connection(
             Outcome::InDoubt => Outcome::InDoubt,
             _ => Outcome::RolledBack,
         };
-        return Error::new(ErrorKind::Interrupted { file, outcome, message });
+        return error.with_kind(ErrorKind::Interrupted { file, outcome, message });
     }
     error
 }
@@ -52,7 +52,7 @@ pub(super) fn report_skipped(request: &mut Request, report: &mut Report, planned
         planned.skipped.iter().filter(|it| it.reason == SkipReason::Ahead).collect();
     if let Some(last) = ahead.last() {
         let message = format!(
-            "the database is ahead of this program: {} ({} in all) was applied by a newer one; nothing is executed",
+            "the database is ahead of this program: a newer program applied {} ({} files in all); this run executes nothing",
             last.file,
             ahead.len()
         );

@@ -11,7 +11,7 @@ use super::work::work;
 use super::{DryRun, Published, Request};
 use crate::cancel::AskOnDrop;
 use crate::environment;
-use crate::error::{Error, ErrorKind, Retry};
+use crate::error::{Error, ErrorKind, Retry, SettingError, TableError, UrlError};
 use crate::event::Event;
 use crate::execute::{Job, prepare};
 use crate::lock::{self, Commits, Held, Limit, Release, Wait};
@@ -46,7 +46,9 @@ pub(crate) fn start(
         ConnectionSource::Borrowed(mut origin) => {
             Box::pin(async move { perform(&mut request, origin.as_mut()).await }.instrument(span))
         }
-        ConnectionSource::Broken(why) => Box::pin(async move { Err(Error::place(why)) }),
+        ConnectionSource::Broken(fault) => {
+            Box::pin(async move { Err(SettingError::DatabaseUrl(fault).into()) })
+        }
     }
 }
 
@@ -76,8 +78,8 @@ async fn attempt(
     if let Some(warning) = crate::stale::warning(&request.set) {
         warn(request, report, warning);
     }
-    let wait = request.wait.clone().map_err(Error::place)?;
-    environment::lease().map_err(Error::place)?;
+    let wait = request.wait.clone()?;
+    environment::lease()?;
     let mut limit = Limit::begin(wait);
     let (mut was_there, mut last_notice) = (false, None);
     loop {
@@ -106,7 +108,7 @@ async fn attempt(
             .is_none_or(|last_notice: Instant| last_notice.elapsed() > lock::NOTICE_INTERVAL)
         {
             last_notice = Some(Instant::now());
-            request.listener.emit(&Event::Unavailable { reason: error.to_string() });
+            request.listener.emit(&Event::Unavailable { reason: format!("{error:#}") });
         }
         request.cancel.sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64())).await;
     }
@@ -154,13 +156,9 @@ async fn once(
     if let (Published::Refuse, [publication, ..]) =
         (request.published, session.published.as_slice())
     {
-        let refusal = Error::place(format!(
-            "the publication {publication} carries jetbase's tables to its subscribers, which would then claim \
-             migrations that they have not: ALTER PUBLICATION \"{publication}\" DROP TABLE jetbase_lock, \
-             jetbase_migrations (one FOR ALL TABLES must be made anew with a list), or allow it with `Published::Allow`"
-        ));
+        let refusal = TableError::Published { publication: publication.clone() };
         session.close().await;
-        return Err(refusal);
+        return Err(refusal.into());
     }
     let result = under_lock(request, &mut session, report, limit, work).await;
     let Err(error) = result else {
@@ -228,12 +226,10 @@ fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Connect>
     let Some(url) = &request.direct else { return Ok(None) };
     match source_of_url(url).0 {
         ConnectionSource::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
-        ConnectionSource::Shared(_) | ConnectionSource::Borrowed(_) => Err(Error::place(format!(
-            "the direct URL leads to another kind of database than {dialect}"
-        ))),
-        ConnectionSource::Broken(why) => {
-            Err(Error::place(format!("the direct URL is of no use: {why}")))
+        ConnectionSource::Shared(_) | ConnectionSource::Borrowed(_) => {
+            Err(SettingError::DirectUrl(UrlError::OtherDialect { expected: dialect }).into())
         }
+        ConnectionSource::Broken(fault) => Err(SettingError::DirectUrl(fault).into()),
     }
 }
 
@@ -343,14 +339,18 @@ async fn release_lock(
             warn(
                 request,
                 report,
-                "the lock was taken away during the run; all of the work was done before"
+                "another process took the migration lock away during the run; everything had been done and recorded before"
                     .to_owned(),
             );
         }
         Ok(Release::NotOurs) => {}
         Err(cause) => {
             let error = Error::database("releasing the migration lock", &cause);
-            warn(request, report, format!("{error}; run `jetbase unlock` when nobody migrates"));
+            warn(
+                request,
+                report,
+                format!("{error:#}; run `jetbase unlock` when no other process migrates"),
+            );
         }
     }
     result

@@ -151,7 +151,7 @@ fn one(case: &Case, size: Size) -> Verdict {
         Ok(Ok(Ok(figures))) => Verdict::Passed(figures),
         Ok(Ok(Err(error))) => match error.downcast_ref::<Unavailable>() {
             Some(missing) => unavailable(missing),
-            None => Verdict::Failed(error.to_string()),
+            None => Verdict::Failed(format!("{error:#}")),
         },
         Ok(Err(_)) => Verdict::Failed(format!("it did not end within {CASE_WITHIN:?}")),
         Err(_) => Verdict::Failed("it panicked".to_owned()),

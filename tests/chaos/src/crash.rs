@@ -34,7 +34,7 @@ pub(crate) async fn crash(ctx: Context) -> Outcome {
         let number = sum.databases;
         epoch(&ctx, &mut sum, wanted)
             .await
-            .map_err(|error| format!("database {number}: {error}"))?;
+            .map_err(|error| format!("database {number}: {error:#}"))?;
     }
     let Sum { kills, databases, periods, recovered, left, times } = sum;
     let of_holders = times.len();

@@ -28,7 +28,7 @@ pub(crate) fn run() -> bool {
             show(&db).await
         });
         if let Err(error) = shown {
-            println!("FAILED: {error}");
+            println!("FAILED: {error:#}");
             well = false;
         }
     }

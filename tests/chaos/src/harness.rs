@@ -68,7 +68,7 @@ pub(crate) enum Unavailable {
 
 impl Unavailable {
     pub(crate) fn broken(error: impl fmt::Display) -> Self {
-        Unavailable::Broken(error.to_string())
+        Unavailable::Broken(format!("{error:#}"))
     }
 }
 
@@ -95,7 +95,7 @@ mod suite {
         static RUNTIME: OnceLock<Result<Runtime, Unavailable>> = OnceLock::new();
         let make = || {
             let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            runtime.map_err(|error| Unavailable::Broken(format!("no tokio runtime: {error}")))
+            runtime.map_err(|error| Unavailable::Broken(format!("no tokio runtime: {error:#}")))
         };
         RUNTIME.get_or_init(make).as_ref().map_err(Clone::clone)
     }
@@ -142,6 +142,6 @@ pub(crate) fn look_for_python() -> Result<(), Unavailable> {
 pub(crate) fn clean_up() {
     server::stop_shared();
     if let Err(error) = scratch::remove() {
-        eprintln!("the temporary folder stays: {error}");
+        eprintln!("the temporary folder stays: {error:#}");
     }
 }

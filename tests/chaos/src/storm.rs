@@ -43,8 +43,8 @@ async fn rounds(ctx: &Context, words: &[&str], limit: Option<usize>) -> Outcome 
         };
         let seen = role.as_ref().unwrap_or(&db);
         let once = storm(seen, processes, words).await;
-        let (all, last) = once.map_err(|error| format!("round {round}: {error}"))?;
-        files::verify(&db, VERSIONS).await.map_err(|error| format!("round {round}: {error}"))?;
+        let (all, last) = once.map_err(|error| format!("round {round}: {error:#}"))?;
+        files::verify(&db, VERSIONS).await.map_err(|error| format!("round {round}: {error:#}"))?;
         times.push(all);
         slowest = slowest.max(last);
         harness::remove(db).await;

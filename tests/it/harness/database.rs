@@ -180,7 +180,7 @@ pub(super) async fn ping(address: &Address) -> Result<(), Error> {
 
 /// Runs SQL on a connection of its own and returns all rows.
 async fn query(kind: Kind, url: &str, sql: &str) -> Result<Rows, Error> {
-    let failed = |error: sqlx::Error| format!("{error}\nin the test's statement: {sql}");
+    let failed = |error: sqlx::Error| format!("{error:#}\nin the test's statement: {sql}");
     let statement = sqlx::raw_sql(AssertSqlSafe(sql));
     match kind {
         Kind::Sqlite => {

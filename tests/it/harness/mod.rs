@@ -75,7 +75,7 @@ pub(crate) enum Unavailable {
 impl Unavailable {
     /// Wraps an error of something that should have worked.
     fn broken(error: impl fmt::Display) -> Self {
-        Unavailable::Broken(error.to_string())
+        Unavailable::Broken(format!("{error:#}"))
     }
 }
 

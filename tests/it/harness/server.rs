@@ -35,7 +35,7 @@ impl Server {
                 Ok(Server { kind, address, private: Some(private), shared: false })
             }
             Err(error) => {
-                Err(Unavailable::Broken(format!("no private {} server: {error}", kind.name())))
+                Err(Unavailable::Broken(format!("no private {} server: {error:#}", kind.name())))
             }
         }
     }
@@ -51,7 +51,7 @@ impl Server {
             let mut server = match std::env::var(variable) {
                 Ok(url) => {
                     let address = Address::of(kind, &url).map_err(|error| {
-                        Unavailable::Broken(format!("{variable} is no usable address: {error}"))
+                        Unavailable::Broken(format!("{variable} is no usable address: {error:#}"))
                     })?;
                     Server { kind, address, private: None, shared: true }
                 }

@@ -77,7 +77,7 @@ impl Context {
             _ => Some(Server::shared(kind)?),
         };
         let db = runtime.block_on(fresh(server.as_ref())).map_err(|error| {
-            Unavailable::Broken(format!("cannot make a database for {}: {error}", kind.name()))
+            Unavailable::Broken(format!("cannot make a database for {}: {error:#}", kind.name()))
         })?;
         let databases = Arc::new(Mutex::new(vec![db.clone()]));
         Ok(Context { kind, db, server, databases })
@@ -198,7 +198,7 @@ impl Drop for Cleanup {
     fn drop(&mut self) {
         server::stop_shared();
         if let Err(error) = scratch::remove() {
-            let _ = writeln!(std::io::stderr(), "the temporary folder stays: {error}");
+            let _ = writeln!(std::io::stderr(), "the temporary folder stays: {error:#}");
         }
     }
 }
@@ -208,7 +208,7 @@ pub(super) fn runtime() -> Result<&'static Runtime, Unavailable> {
     static RUNTIME: OnceLock<Result<Runtime, Unavailable>> = OnceLock::new();
     let make = || {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.map_err(|error| Unavailable::Broken(format!("no tokio runtime: {error}")))
+        runtime.map_err(|error| Unavailable::Broken(format!("no tokio runtime: {error:#}")))
     };
     RUNTIME.get_or_init(make).as_ref().map_err(Clone::clone)
 }
@@ -230,7 +230,7 @@ fn finish(result: Result<TestResult, Box<dyn Any + Send>>) -> Result<Completion,
     match result {
         Ok(Ok(())) => Ok(Completion::Completed),
         Ok(Err(error)) => {
-            let mut text = error.to_string();
+            let mut text = format!("{error:#}");
             let mut source = error.source();
             while let Some(cause) = source {
                 let _ = write!(text, "\n  caused by: {cause}");

@@ -169,7 +169,7 @@ async fn server(ctx: Context) -> TestResult {
         let off = format!("{off}; SET GLOBAL sql_big_selects = 1; COMMIT");
         if let Err(error) = works(&db, &url, &on, &off).await {
             db.admin(&off).await?;
-            wrong.push(format!("{name} = {value}: {error}"));
+            wrong.push(format!("{name} = {value}: {error:#}"));
         }
     }
     all_well(&wrong)
@@ -190,7 +190,7 @@ async fn at_connect(ctx: Context) -> TestResult {
         let off = "SET GLOBAL init_connect = ''";
         if let Err(error) = works(&db, &url, &on, off).await {
             db.admin(off).await?;
-            wrong.push(format!("{text}: {error}"));
+            wrong.push(format!("{text}: {error:#}"));
         }
     }
     all_well(&wrong)
@@ -247,7 +247,7 @@ async fn role(ctx: Context) -> TestResult {
         let off = format!("ALTER ROLE {name} RESET ALL");
         if let Err(error) = works(&db, &db.url_as(&name, "x"), &on, &off).await {
             db.admin(&off).await?;
-            wrong.push(format!("{setting}: {error}"));
+            wrong.push(format!("{setting}: {error:#}"));
         }
         db.execute(&format!("DROP OWNED BY {name} CASCADE")).await?;
     }
@@ -268,7 +268,7 @@ async fn database(ctx: Context) -> TestResult {
         let off = format!("ALTER DATABASE {} RESET ALL", db.name);
         if let Err(error) = works(&db, &db.url, &on, &off).await {
             db.admin(&off).await?;
-            wrong.push(format!("{setting}: {error}"));
+            wrong.push(format!("{setting}: {error:#}"));
         }
     }
     all_well(&wrong)

@@ -34,7 +34,7 @@ fn refusal(place: &Place) -> String {
     let making = SideFile::find_or_make(&place.database).unwrap_err();
     assert_eq!(SideFile::find(&place.database).unwrap_err(), making);
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    making
+    making.to_string()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -89,7 +89,7 @@ fn what_is_no_plain_file_is_refused_at_once() {
         let name = place.side.display();
         assert_eq!(
             told,
-            format!("the lock file {name} {why}; remove it while no run is in work, and run again")
+            format!("the lock file {name} {why}; remove it while no run is active, and run again")
         );
     }
     assert_eq!(fs::read(target.path()).unwrap(), b"", "a link was followed");
@@ -159,7 +159,7 @@ fn what_may_not_be_read_is_told() {
     made(&place);
     fs::set_permissions(&place.side, Permissions::from_mode(0o000)).unwrap();
     if !are_we_root(&place) {
-        assert!(refusal(&place).contains(" cannot be opened: permission denied; mend that, or"));
+        assert!(refusal(&place).contains(" cannot be opened: permission denied; correct that, or"));
     }
 }
 
