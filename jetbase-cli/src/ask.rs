@@ -22,12 +22,12 @@ pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<Answer, Fa
     let header = ["Version", "Description"];
     let rows = applied
         .iter()
-        .map(|it| [shown_version(it.version.as_deref(), it.kind), it.description.clone()]);
+        .map(|it| [shown_version(it.version.as_ref(), it.kind), it.description.clone()]);
     let above = table("Migrations Applied", header, rows);
     let rows = found
         .pending
         .iter()
-        .map(|it| [shown_version(it.version.as_deref(), it.kind), it.description.clone()]);
+        .map(|it| [shown_version(it.version.as_ref(), it.kind), it.description.clone()]);
     let below = table("Migrations Pending", header, rows);
     let fields = Object::default()
         .list("applied", applied.iter().map(record))
@@ -56,7 +56,7 @@ pub(crate) async fn history(mut context: CommandContext<'_>) -> Result<Answer, F
     let header = ["Version", "Order Executed", "Description", "Applied At"];
     let rows = found.records.iter().map(|it: &Record| {
         let applied_at: String = it.applied_at.chars().take(22).collect();
-        let version = shown_version(it.version.as_deref(), it.kind);
+        let version = shown_version(it.version.as_ref(), it.kind);
         [version, it.order.to_string(), it.description.clone(), applied_at]
     });
     Ok(Answer::new(table("Migration History", header, rows), fields))
@@ -178,15 +178,17 @@ fn arrows(names: &[&str]) -> String {
 
 fn version_of(problem: &Problem) -> Option<&str> {
     match problem {
-        Problem::Changed { version, .. } | Problem::OtherSet { version, .. } => Some(version),
-        Problem::Respelled { recorded, .. } => Some(recorded),
+        Problem::Changed { version, .. } | Problem::OtherSet { version, .. } => {
+            Some(version.as_str())
+        }
+        Problem::Respelled { recorded, .. } => Some(recorded.as_str()),
         _ => None,
     }
 }
 
 fn missing(problem: &Problem) -> Option<&str> {
     match problem {
-        Problem::Missing { version, .. } | Problem::Ahead { version, .. } => Some(version),
+        Problem::Missing { version, .. } | Problem::Ahead { version, .. } => Some(version.as_str()),
         Problem::MissingRepeatable { file } => Some(file),
         _ => None,
     }

@@ -101,7 +101,7 @@ impl Failure {
         };
         let done: Vec<_> = error.report().applied.iter().map(|it| it.file.as_str()).collect();
         if !done.is_empty() {
-            message.push_str(&format!("\nDone before that, and kept: {}.", done.join(", ")));
+            message.push_str(&format!("\nDone before this error, and kept: {}.", done.join(", ")));
         }
         Failure { details: details(error.kind()), ..Failure::new(kind, message, code) }
     }
@@ -120,7 +120,6 @@ fn class(kind: &ErrorKind) -> (&'static str, Code) {
             ("refused", if drift { Code::Drift } else { Code::Failed })
         }
         ErrorKind::Findings(_) => ("folder", Code::Failed),
-        ErrorKind::Place(_) => ("place", Code::Failed),
         ErrorKind::Held { .. } => ("held", Code::Locked),
         ErrorKind::Blocked { .. } => ("blocked", Code::Locked),
         ErrorKind::LockLost { .. } => ("lock_lost", Code::Locked),
@@ -128,7 +127,7 @@ fn class(kind: &ErrorKind) -> (&'static str, Code) {
         ErrorKind::Interrupted { .. } => ("connection_lost", Code::Failed),
         ErrorKind::Database { .. } => ("database", Code::Failed),
         ErrorKind::Cancelled => ("interrupted", Code::Interrupted),
-        _ => ("other", Code::Failed),
+        _ => ("place", Code::Failed),
     }
 }
 
@@ -228,7 +227,9 @@ pub(crate) fn sentences(problems: &[Problem]) -> Vec<String> {
 
 fn changed(problem: &Problem) -> Option<&str> {
     match problem {
-        Problem::Changed { version, .. } | Problem::OtherSet { version, .. } => Some(version),
+        Problem::Changed { version, .. } | Problem::OtherSet { version, .. } => {
+            Some(version.as_str())
+        }
         _ => None,
     }
 }
@@ -277,12 +278,14 @@ fn sentence_of_finding(finding: &Finding) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use jetbase_core::Version;
+
     use super::*;
 
     #[test]
     fn the_sentence_of_the_python_tool_comes_first() {
         let changed = |version: &str| Problem::Changed {
-            version: version.to_owned(),
+            version: Version::parse(version).unwrap(),
             file: format!("V{version}__a.sql"),
             recorded: "0123456789".to_owned(),
             found: "abcdefabcd".to_owned(),
@@ -298,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_wrong_request_is_no_drift() {
-        let problem = Problem::NotApplied { version: "9".to_owned() };
+        let problem = Problem::NotApplied { version: Version::parse("9").unwrap() };
         let failure = Failure::from(Error::from(Refusal { problems: vec![problem] }));
         assert_eq!(failure.code, Code::Failed);
         assert_eq!(

@@ -118,13 +118,13 @@ fn object(repair: &Repair) -> Object {
     match repair {
         Repair::Checksum { version, file, from, to } => object
             .field("kind", "checksum")
-            .field("version", version.as_str())
+            .field("version", version.to_string())
             .field("file", file.as_str())
             .field("from", from.as_str())
             .field("to", to.as_str()),
         Repair::Version { version, file } => object
             .field("kind", "forgotten")
-            .field("version", version.as_str())
+            .field("version", version.to_string())
             .field("file", file.as_str()),
         Repair::Repeatable { file, .. } => object
             .field("kind", "forgotten")

@@ -181,7 +181,7 @@ impl std::fmt::Display for InspectedFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.file)?;
         if let Some(name) = &self.name {
-            let version = name.version.as_ref().map(|version| version.as_str());
+            let version = name.version.as_ref();
             let shown = record::shown_version(version, name.kind);
             write!(f, "\n  version      {shown}\n  description  {}", name.description)?;
         }

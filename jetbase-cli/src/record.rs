@@ -1,6 +1,6 @@
 //! History rows, problems and findings as JSON objects.
 
-use jetbase_core::{Action, Finding, Kind, Problem, Record, SkipReason, Skipped};
+use jetbase_core::{Action, Finding, Kind, Problem, Record, SkipReason, Skipped, Version};
 
 use super::answer::Object;
 use jetbase_runtime::Pending;
@@ -9,7 +9,7 @@ use jetbase_runtime::Pending;
 pub(crate) fn record(record: &Record) -> Object {
     Object::default()
         .field("order", record.order)
-        .field("version", record.version.clone())
+        .field("version", record.version.as_ref().map(Version::to_string))
         .field("description", record.description.as_str())
         .field("file", record.file.as_str())
         .field("kind", record.kind.as_str())
@@ -20,7 +20,7 @@ pub(crate) fn record(record: &Record) -> Object {
 /// Formats a migration that would run.
 pub(crate) fn pending(pending: &Pending) -> Object {
     Object::default()
-        .field("version", pending.version.clone())
+        .field("version", pending.version.as_ref().map(Version::to_string))
         .field("description", pending.description.as_str())
         .field("file", pending.file.as_str())
         .field("kind", pending.kind.as_str())
@@ -57,7 +57,7 @@ pub(crate) fn problem(problem: &Problem) -> Object {
     };
     Object::default()
         .field("kind", kind)
-        .field("version", version.cloned())
+        .field("version", version.map(Version::to_string))
         .field("file", file.cloned())
         .field("message", problem.to_string())
         .field("help", problem.help())
@@ -85,6 +85,6 @@ pub(crate) fn action(action: Action) -> &'static str {
 }
 
 /// Returns the text for the column `Version` of a table.
-pub(crate) fn shown_version(version: Option<&str>, kind: Kind) -> String {
-    version.unwrap_or(kind.as_str()).to_owned()
+pub(crate) fn shown_version(version: Option<&Version>, kind: Kind) -> String {
+    version.map_or(kind.as_str(), Version::as_str).to_owned()
 }

@@ -183,7 +183,7 @@ fn fields(report: &Report) -> Object {
 fn applied(applied: &Applied) -> Object {
     Object::default()
         .field("file", applied.file.as_str())
-        .field("version", applied.version.clone())
+        .field("version", applied.version.as_ref().map(ToString::to_string))
         .field("kind", applied.kind.as_str())
         .field("action", action(applied.action))
         .field("elapsed_ms", millis(applied.elapsed))

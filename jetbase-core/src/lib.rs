@@ -19,7 +19,7 @@ mod sql;
 pub use check::{Finding, LINTS, Severity, check};
 pub use file::{
     Checksum, Directive, DirectiveError, Directives, Kind, Name, NameError, Position, Script,
-    Section, Transaction, Version, VersionError, compare, duration, similar, snippet,
+    Section, Transaction, Version, VersionError, duration, similar, snippet,
 };
 pub use plan::{
     Action, Ahead, Goal, Plan, Policy, Problem, Record, Refusal, Repeat, SkipReason, Skipped, Step,

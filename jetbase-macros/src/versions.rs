@@ -68,7 +68,7 @@ pub(crate) fn module(krate: &TokenStream, files: &[SourceFile]) -> TokenStream {
                 #[must_use]
                 pub fn as_str(self) -> &'static str {
                     let migration = super::MIGRATIONS.get(self as usize);
-                    migration.and_then(|migration| migration.version()).unwrap_or_default()
+                    migration.and_then(|migration| migration.version_text()).unwrap_or_default()
                 }
             }
 

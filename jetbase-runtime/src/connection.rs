@@ -6,11 +6,12 @@ mod blocking;
 mod cause;
 mod guard;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use futures_util::StreamExt;
-use sqlx::{AssertSqlSafe, Either};
+use sqlx::{AssertSqlSafe, Column, Either};
 
 pub(crate) use self::cause::{Cause, CauseKind};
 pub(crate) use self::guard::{Abandon, ConnectionHandle, Guard};
@@ -22,23 +23,40 @@ pub(crate) struct ResultSet {
     pub(crate) affected: u64,
 }
 
-/// One row. Each column is text, as the database prints it.
+impl ResultSet {
+    /// Returns the first row. It has no column if there is no row.
+    pub(crate) fn first_row(&self) -> ResultRow {
+        self.rows.first().cloned().unwrap_or_default()
+    }
+
+    /// Returns the first column of the first row; `None` for NULL. It is for statements whose only
+    /// column has no fixed name, such as SHOW and PRAGMA.
+    pub(crate) fn value(&self) -> Option<&str> {
+        self.rows.first()?.values.first()?.as_deref()
+    }
+}
+
+/// One row. Each column is text, as the database prints it, and has a name.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ResultRow(Vec<Option<String>>);
+pub(crate) struct ResultRow {
+    columns: Arc<[String]>,
+    values: Vec<Option<String>>,
+}
 
 impl ResultRow {
     /// Returns a column's text. It is empty for NULL, and for a column that does not exist.
-    pub(crate) fn text(&self, column: usize) -> &str {
+    pub(crate) fn text(&self, column: &str) -> &str {
         self.opt(column).unwrap_or_default()
     }
 
-    /// Returns a column's text; `None` for NULL.
-    pub(crate) fn opt(&self, column: usize) -> Option<&str> {
-        self.0.get(column).and_then(Option::as_deref)
+    /// Returns a column's text; `None` for NULL, and for a column that does not exist.
+    pub(crate) fn opt(&self, column: &str) -> Option<&str> {
+        let index = self.columns.iter().position(|name| name.eq_ignore_ascii_case(column))?;
+        self.values.get(index)?.as_deref()
     }
 
     /// Whether a column is true, in the notation of any of the databases.
-    pub(crate) fn is_true(&self, column: usize) -> bool {
+    pub(crate) fn is_true(&self, column: &str) -> bool {
         matches!(self.text(column), "t" | "true" | "1" | "ON" | "on")
     }
 }
@@ -59,7 +77,7 @@ pub(crate) struct SendFailure {
 }
 
 impl SendFailure {
-    /// The connection was already closed.
+    /// The connection is already closed.
     pub(crate) fn closed() -> Self {
         SendFailure {
             completed: Vec::new(),
@@ -67,8 +85,8 @@ impl SendFailure {
         }
     }
 
-    /// Whether a question may be asked again at once: a server that replicates is busy for the moment,
-    /// or a timeout of the role has ended the message before it could set the timeout off.
+    /// Whether a query may be sent again at once: a server that replicates is busy for a moment, or a
+    /// timeout of the role ended the message before the message could turn the timeout off.
     pub(crate) fn is_momentary(&self) -> bool {
         matches!(self.cause.code.as_str(), "1213" | "1047" | "40001" | "57014")
     }
@@ -161,13 +179,14 @@ macro_rules! connection {
                                 sets.push(std::mem::take(&mut open));
                             }
                             Ok(Either::Right(row)) if wanted == RowHandling::Keep => {
-                                open.rows.push(ResultRow(texts(&row)))
+                                let columns = open.rows.last().map(|row| row.columns.clone());
+                                open.rows.push(read_row(&row, columns));
                             }
                             Ok(Either::Right(_)) => {}
                             Err(error) => {
                                 return Err(SendFailure {
                                     completed: sets,
-                                    cause: Cause::of(&error),
+                                    cause: Cause::of(error),
                                 });
                             }
                         }
@@ -220,13 +239,15 @@ connection!("postgres", sqlx::Postgres);
 connection!("mysql", sqlx::MySql);
 connection!("sqlite", sqlx::Sqlite);
 
-/// Returns a row's columns as text. Every database prints any value when it is asked for a string.
-fn texts<R: sqlx::Row>(row: &R) -> Vec<Option<String>>
+/// Reads a row. `columns` are the names of its columns, if they are known from a row before. Every
+/// database prints any value when it is asked for a string.
+fn read_row<R: sqlx::Row>(row: &R, columns: Option<Arc<[String]>>) -> ResultRow
 where
     usize: sqlx::ColumnIndex<R>,
     for<'r> Option<String>: sqlx::Decode<'r, R::Database>,
 {
-    (0..row.len())
-        .map(|column| row.try_get_unchecked::<Option<String>, _>(column).unwrap_or_default())
-        .collect()
+    let names = || row.columns().iter().map(|column| column.name().to_owned()).collect();
+    let values = (0..row.len())
+        .map(|column| row.try_get_unchecked::<Option<String>, _>(column).unwrap_or_default());
+    ResultRow { columns: columns.unwrap_or_else(names), values: values.collect() }
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use crate::error::SettingError;
+
 /// Returns how long the server lets a session idle: `JETBASE_LEASE`, else five minutes.
-pub(crate) fn lease() -> Result<Duration, String> {
+pub(crate) fn lease() -> Result<Duration, SettingError> {
     let Ok(text) = std::env::var("JETBASE_LEASE") else { return Ok(LEASE) };
     match jetbase_core::duration(text.trim()) {
         _ if text.trim().is_empty() => Ok(LEASE),
         Some(lease) if lease >= SHORTEST_LEASE => Ok(lease),
-        _ => Err(format!(
-            "JETBASE_LEASE is `{text}`; write a length of time of at least one second, such as `30s` or `5min`"
-        )),
+        _ => Err(SettingError::Lease { value: text }),
     }
 }
 

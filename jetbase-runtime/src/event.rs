@@ -64,7 +64,7 @@ pub enum Event {
         /// What was done with the file.
         action: Action,
     },
-    /// Something that an operator should look at.
+    /// Something that an operator should check.
     Warning {
         /// The warning, as one sentence.
         message: String,
@@ -84,7 +84,7 @@ impl fmt::Display for Event {
             Event::Waiting { holder, since: None } => write!(f, "waiting for {holder}"),
             Event::Unavailable { reason } => write!(f, "waiting for the server: {reason}"),
             Event::Acquired { waited } => write!(f, "lock acquired after {waited:.1?}"),
-            Event::Recovered { from } => write!(f, "recovered the lock left by {from}"),
+            Event::Recovered { from } => write!(f, "took over the lock of the dead process {from}"),
             Event::Started { file, number, of, action: Action::RollBack } => {
                 write!(f, "rolling back {file} ({number} of {of})")
             }
@@ -92,14 +92,14 @@ impl fmt::Display for Event {
                 write!(f, "applying {file} ({number} of {of})")
             }
             Event::Retrying { file, attempt, reason } => {
-                write!(f, "{file}: {reason}; try {attempt}")
+                write!(f, "{file}: {reason}; trying again (attempt {attempt})")
             }
             Event::Finished { file, elapsed, action: Action::RollBack } => {
                 write!(f, "rolled back {file} in {elapsed:.1?}")
             }
             Event::Finished { file, elapsed, .. } => write!(f, "applied {file} in {elapsed:.1?}"),
             Event::Warning { message } => f.write_str(message),
-            Event::LockLost => f.write_str("the lock was taken away"),
+            Event::LockLost => f.write_str("another process took the migration lock away"),
             Event::Released => f.write_str("lock released"),
         }
     }

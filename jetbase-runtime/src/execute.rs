@@ -15,7 +15,7 @@ use jetbase_core::{
 
 use self::message::{Purpose, deliver};
 use crate::connection::CauseKind;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, FileFault};
 use crate::lock::Commits;
 use crate::session::{Next, Session};
 
@@ -49,10 +49,7 @@ pub(crate) fn prepare<'m>(
         let script = migration.script();
         findings.extend(check(migration.path(), &script, &[syntax]));
         if script.checksum() != migration.checksum() {
-            return Err(Error::place(format!(
-                "{} was changed while this program was compiled; compile it again",
-                migration.path()
-            )));
+            return Err(Error::file(migration.path(), FileFault::ChangedDuringBuild));
         }
         let section = match step.action {
             Action::Apply | Action::Reapply => Section::Upgrade,

@@ -26,7 +26,10 @@ mod state;
 mod target;
 mod wait;
 
-pub use error::{Error, ErrorKind, Kept, Outcome, StatementError};
+pub use error::{
+    DatabaseFault, Error, ErrorKind, FileFault, Kept, NamespaceError, Outcome, SettingError,
+    SideFileError, SideFileFault, StatementError, TableError, UrlError,
+};
 pub use event::Event;
 pub use query::{
     History, LockStatus, Pending, Query, Readiness, Status, Unlock, Unlocked, Validated, check,

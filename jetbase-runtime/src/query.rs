@@ -8,11 +8,11 @@ use std::future::IntoFuture;
 use futures_core::future::BoxFuture;
 use jetbase_core::{
     Ahead, Goal, Kind, Migrations, Policy, Problem, Record, Refusal, SkipReason, Skipped, Until,
-    Validation, Version, compare, plan, validate as compare_all,
+    Validation, Version, plan, validate as compare_all,
 };
 
 pub use self::lock::{LockStatus, Unlock, Unlocked, lock_status, unlock};
-use crate::error::Error;
+use crate::error::{Error, SettingError};
 use crate::state::{NamespaceOptions, read_state};
 use crate::target::{Connect, ConnectionSource, Source, Target};
 
@@ -95,7 +95,7 @@ impl<'t, T: Send + 't> IntoFuture for Query<'t, T> {
                 ConnectionSource::Borrowed(mut origin) => {
                     (self.ask)(&question, origin.as_mut()).await
                 }
-                ConnectionSource::Broken(why) => Err(Error::place(why)),
+                ConnectionSource::Broken(fault) => Err(SettingError::DatabaseUrl(fault).into()),
             }
         })
     }
@@ -122,7 +122,7 @@ pub struct Pending {
     /// The name of the file.
     pub file: String,
     /// The version, if the migration is versioned.
-    pub version: Option<String>,
+    pub version: Option<Version>,
     /// The description.
     pub description: String,
     /// The kind of migration.
@@ -164,7 +164,7 @@ pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, S
             let files = planned.steps.iter().filter_map(|step| question.set.get(step.index));
             let pending = files.map(|it| Pending {
                 file: it.file().to_owned(),
-                version: it.version().map(str::to_owned),
+                version: it.version(),
                 description: it.description().into_owned(),
                 kind: it.kind(),
             });
@@ -212,10 +212,7 @@ pub fn current<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, 
     Query::new(set, target.source(), |question, origin| {
         Box::pin(async move {
             let history = read_state(origin, &question.options).await?.history.unwrap_or_default();
-            let versions = history.iter().filter_map(|record| record.version.as_deref());
-            Ok(versions
-                .max_by(|a, b| compare(a, b))
-                .and_then(|version| Version::parse(version).ok()))
+            Ok(history.into_iter().filter_map(|record| record.version).max())
         })
     })
 }

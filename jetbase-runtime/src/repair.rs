@@ -1,11 +1,11 @@
 //! Repairs of the history. They use the lock and the fence like the record of a migration.
 
 use jetbase_core::{
-    Ahead, Kind, Migrations, Policy, Problem, Record, Refusal, Validation, validate,
+    Ahead, Kind, Migrations, Policy, Problem, Record, Refusal, Validation, Version, validate,
 };
 
 use crate::cancel::Cancel;
-use crate::error::{Error, ErrorKind, Kept};
+use crate::error::{Error, ErrorKind, Kept, SettingError, TableError};
 use crate::event::Listener;
 use crate::lock::{Commits, HeldLock, LockRequest, with_lock};
 use crate::session::Session;
@@ -27,8 +27,8 @@ pub enum RepairScope {
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Repair {
-    Checksum { version: String, file: String, from: String, to: String },
-    Version { version: String, file: String },
+    Checksum { version: Version, file: String, from: String, to: String },
+    Version { version: Version, file: String },
     Repeatable { file: String, kind: Kind },
 }
 
@@ -49,7 +49,7 @@ pub async fn repair(request: &mut RepairRequest, source: Source<'_>) -> Result<V
     match source.0 {
         ConnectionSource::Shared(mut origin) => from(request, origin.as_mut()).await,
         ConnectionSource::Borrowed(mut origin) => from(request, origin.as_mut()).await,
-        ConnectionSource::Broken(why) => Err(Error::place(why)),
+        ConnectionSource::Broken(fault) => Err(SettingError::DatabaseUrl(fault).into()),
     }
 }
 
@@ -97,10 +97,10 @@ async fn write(request: &RepairRequest, session: &mut Session<'_>) -> Result<Vec
         let (templates, fill) = match repair {
             Repair::Checksum { version, to, .. } => (
                 [sql.repair, sql.repaired],
-                fill.literal("version", version).literal("checksum", to),
+                fill.literal("version", version.as_str()).literal("checksum", to),
             ),
             Repair::Version { version, .. } => {
-                ([sql.delete, sql.deleted], fill.literal("version", version))
+                ([sql.delete, sql.deleted], fill.literal("version", version.as_str()))
             }
             Repair::Repeatable { file, .. } => {
                 ([sql.forget, sql.forgotten], fill.literal("file", file))
@@ -130,10 +130,11 @@ async fn write(request: &RepairRequest, session: &mut Session<'_>) -> Result<Vec
                     &session.untrusted_or(failure.cause).await,
                 )
             } else if fails_check && written.contains(&at) {
-                Error::place(
-                    "the history could not be corrected: the database accepted the change of jetbase_migrations and \
-                     did not make it; look for a trigger, a rule or a policy on the table",
-                )
+                TableError::ChangeIgnored {
+                    operation: "correcting the migration history".to_owned(),
+                    table: "jetbase_migrations".to_owned(),
+                }
+                .into()
             } else {
                 Error::database("correcting the migration history", &failure.cause)
             })

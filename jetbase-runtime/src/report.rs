@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use jetbase_core::{Action, Kind, Skipped};
+use jetbase_core::{Action, Kind, Skipped, Version};
 
 /// What a run has done. After a failure, what it had done before.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub struct Applied {
     /// The name of the file.
     pub file: String,
     /// The version, if the migration is versioned.
-    pub version: Option<String>,
+    pub version: Option<Version>,
     /// The kind of migration.
     pub kind: Kind,
     /// What was done with the file.

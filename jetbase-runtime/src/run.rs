@@ -13,7 +13,7 @@ use jetbase_core::{Ahead, Goal, Migrations, Policy, Repeat, Until, Validation, V
 pub use self::perform::start;
 use crate::cancel::Cancel;
 use crate::environment;
-use crate::error::Error;
+use crate::error::{Error, SettingError};
 use crate::event::{Event, Listener};
 use crate::report::Report;
 use crate::state::NamespaceOptions;
@@ -28,7 +28,7 @@ pub struct Request {
     pub goal: Goal,
     pub policy: Policy,
     /// How long to wait for the lock, or what is wrong with the value of `JETBASE_WAIT`.
-    pub wait: Result<Wait, String>,
+    pub wait: Result<Wait, SettingError>,
     pub options: NamespaceOptions,
     pub direct: Option<String>,
     pub published: Published,

@@ -12,13 +12,13 @@ pub(crate) use self::isolation::Next;
 pub(crate) use self::liveness::Liveness;
 use self::snapshot::Snapshot;
 use crate::connection::{
-    Cause, CauseKind, Connection, End, MAX_READ_RETRIES, ResultSet, RowHandling, SendFailure,
-    moment, send_within,
+    Cause, Connection, End, MAX_READ_RETRIES, ResultSet, RowHandling, SendFailure, moment,
+    send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::Error;
 use crate::state::{DatabaseState, Namespace, guarded, records, untrusted, untrusted_tables};
-use crate::target::{Connect, DedicatedConnection, ConnectionOwner, Reconnect};
+use crate::target::{Connect, ConnectionOwner, DedicatedConnection, Reconnect};
 use crate::wait::Limit;
 
 /// A run's own connection, with the bindings of its templates.
@@ -112,7 +112,8 @@ impl<'c> Session<'c> {
         let dialect = origin.dialect();
         let opened = origin.connect_for_reading(limit.of_connecting()).await;
         let connection = opened.map_err(|cause| Error::database("connecting", &cause))?;
-        let dedicated = DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
+        let dedicated =
+            DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
         Session::over(dedicated, dialect, state, "", limit).await
     }
 
@@ -140,6 +141,7 @@ impl<'c> Session<'c> {
         let bindings = bindings.expression("seed", &fastrand::f64().to_string());
         let bindings =
             bindings.literal("user", &namespace.user).nested("owners_trusted", sql.owners_trusted);
+        let bindings = bindings.nested("tables_exist", sql.tables_exist);
         let mut session = Session {
             connection,
             owner,
@@ -243,10 +245,7 @@ impl<'c> Session<'c> {
         };
         let checked = (settings.len()..before).contains(&failure.completed.len())
             && self.sql.guard_codes.contains(&failure.cause.code.as_str());
-        let cause = match checked {
-            true => self.untrusted_or(failure.cause).await,
-            false => failure.cause,
-        };
+        let cause = if checked { self.untrusted_or(failure.cause).await } else { failure.cause };
         Err(SendFailure { completed: own(failure.completed), cause })
     }
 
@@ -254,12 +253,7 @@ impl<'c> Session<'c> {
     pub(crate) async fn untrusted_or(&mut self, cause: Cause) -> Cause {
         let question = untrusted_tables(self.sql, &self.bindings);
         let answer = self.raw(&question).await.unwrap_or_default();
-        match answer.last().and_then(untrusted) {
-            Some(error) => {
-                Cause { kind: CauseKind::Untrusted, message: error.to_string(), ..Cause::default() }
-            }
-            None => cause,
-        }
+        Cause { table: answer.last().and_then(untrusted).map(Box::new), ..cause }
     }
 
     /// Sends a text unchanged, and keeps its rows.
@@ -274,13 +268,23 @@ impl<'c> Session<'c> {
         send_within(self.connection.as_mut(), sql, RowHandling::Drop, limit).await
     }
 
+    /// Whether a statement failed because one of jetbase's tables does not exist. A trigger may fail
+    /// with the same code because another table is missing.
+    pub(crate) async fn lacks_tables(&mut self, cause: &Cause) -> bool {
+        if !self.sql.no_table.contains(&cause.code.as_str()) {
+            return false;
+        }
+        let sets = self.ask("SELECT {tables_exist} AS has_tables").await.unwrap_or_default();
+        sets.first().is_some_and(|set| !set.first_row().is_true("has_tables"))
+    }
+
     /// Reads the history again.
     pub(crate) async fn history(&mut self) -> Result<Vec<Record>, Error> {
         let sets = self
             .send(self.sql.history)
             .await
             .map_err(|failure| Error::database("reading the migration history", &failure.cause))?;
-        sets.first().map_or(Ok(Vec::new()), |set| records(&set.rows))
+        Ok(sets.first().map_or(Ok(Vec::new()), |set| records(&set.rows))?)
     }
 
     /// Undoes what a failed file may have left in the session. Nothing of it may affect the release
@@ -337,10 +341,8 @@ impl<'c> Session<'c> {
         }
         match self.raw("SELECT count(*) FROM pragma_foreign_key_check").await {
             Ok(sets) => {
-                let count = sets
-                    .first()
-                    .and_then(|set| set.rows.first())
-                    .and_then(|row| row.text(0).parse().ok());
+                let count =
+                    sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok());
                 self.bindings = self.bindings.clone().number("orphans", count.unwrap_or(0));
             }
             // If the references of a schema cannot be checked now, they cannot be checked after a

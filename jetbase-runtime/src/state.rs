@@ -3,13 +3,13 @@
 mod message;
 mod read;
 
-use jetbase_core::{Dialect, Kind, Migrations, Record, Syntax};
+use jetbase_core::{Dialect, Kind, Migrations, Record, Syntax, Version};
 
 use self::message::StateMessage;
 pub(crate) use self::read::{read_state, read_state_once};
-use crate::connection::{Connection, ResultSet, ResultRow, RowHandling};
+use crate::connection::{Connection, ResultRow, ResultSet, RowHandling};
 use crate::dialect::{Bindings, Sql};
-use crate::error::Error;
+use crate::error::{Error, NamespaceError, TableError};
 use crate::wait::Limit;
 
 /// The schema in which a command works, and its user. It is fixed once, when the database state is
@@ -54,11 +54,9 @@ async fn read_database_state(
     limit: Limit,
 ) -> Result<DatabaseState, Error> {
     if connection.is_in_transaction() {
-        return Err(in_transaction());
+        return Err(NamespaceError::InTransaction.into());
     }
-    if let Some(fault) = options.fault(dialect) {
-        return Err(Error::place(fault));
-    }
+    options.check(dialect)?;
     if dialect == Dialect::Sqlite {
         return read_sqlite_state(connection, options, limit).await;
     }
@@ -71,9 +69,7 @@ async fn read_sqlite_state(
     options: &NamespaceOptions,
     limit: Limit,
 ) -> Result<DatabaseState, Error> {
-    let first = |sets: Vec<ResultSet>| {
-        sets.first().and_then(|set| set.rows.first()).map(|row| row.text(0).to_owned())
-    };
+    let first = |sets: Vec<ResultSet>| sets.first().and_then(ResultSet::value).map(str::to_owned);
     let before =
         connection.send("PRAGMA busy_timeout", RowHandling::Keep).await.ok().and_then(first);
     let restore = before.map(|before| format!("PRAGMA busy_timeout = {before}"));
@@ -125,14 +121,13 @@ pub(crate) fn untrusted_tables(sql: &Sql, fill: &Bindings) -> String {
 }
 
 /// Turns the answer to [`untrusted_tables`] into an error.
-pub(crate) fn untrusted(answer: &ResultSet) -> Option<Error> {
+pub(crate) fn untrusted(answer: &ResultSet) -> Option<TableError> {
     let row = answer.rows.first()?;
-    let (table, owner, fault) = (row.text(0), row.text(1), row.text(2));
-    Some(Error::place(format!(
-        "the table {table} belongs to `{owner}` and {fault}, so it could run code of `{owner}` with the rights of \
-         this user; make this user, a superuser or the database's owner the owner of the table, drop what is \
-         named, or trust `{owner}` with `trust_owner`"
-    )))
+    Some(TableError::UntrustedOwner {
+        table: row.text("relname").to_owned(),
+        owner: row.text("owner").to_owned(),
+        fault: row.text("fault").to_owned(),
+    })
 }
 
 impl NamespaceOptions {
@@ -144,26 +139,18 @@ impl NamespaceOptions {
         }
     }
 
-    /// Returns why this dialect cannot meet the options, if it cannot.
-    fn fault(&self, dialect: Dialect) -> Option<String> {
+    /// Fails if this dialect cannot meet the options.
+    fn check(&self, dialect: Dialect) -> Result<(), NamespaceError> {
         match (dialect, &self.schema, &self.role) {
-            (Dialect::Sqlite, Some(schema), _) if schema != "main" => Some(format!(
-                "SQLite has no schema `{schema}`; leave `schema` out, or open another file"
-            )),
-            (Dialect::Sqlite | Dialect::MySql, _, Some(role)) => Some(format!(
-                "`{role}` cannot be taken as a role: only PostgreSQL has `SET ROLE` for owners; \
-                 put the right user into the URL"
-            )),
-            _ => None,
+            (Dialect::Sqlite, Some(schema), _) if schema != "main" => {
+                Err(NamespaceError::SchemaUnsupported { schema: schema.clone() })
+            }
+            (Dialect::Sqlite | Dialect::MySql, _, Some(role)) => {
+                Err(NamespaceError::RoleUnsupported { role: role.clone() })
+            }
+            _ => Ok(()),
         }
     }
-}
-
-pub(crate) fn in_transaction() -> Error {
-    Error::place(
-        "the connection is inside a transaction, and migrations need their own; \
-         commit it, or pass the pool instead of the transaction",
-    )
 }
 
 /// Makes the namespace from the facts of the first message.
@@ -172,83 +159,78 @@ fn namespace_of(
     facts: &ResultRow,
     has_history: bool,
     options: &NamespaceOptions,
-) -> Result<Namespace, Error> {
-    if facts.is_true(3) {
-        return Err(in_transaction());
+) -> Result<Namespace, NamespaceError> {
+    if facts.is_true("in_transaction") {
+        return Err(NamespaceError::InTransaction);
     }
-    if let (None, Some(schema)) = (facts.opt(0), &options.schema) {
-        let (noun, nouns) = match dialect {
-            Dialect::MySql => ("database", "databases"),
-            Dialect::Postgres | Dialect::Sqlite => ("schema", "schemas"),
-        };
-        return Err(Error::place(format!(
-            "there is no {noun} `{schema}` that this user may see; create the {noun} first; jetbase makes tables, not {nouns}"
-        )));
-    }
-    let Some(schema) = facts.opt(0) else {
-        return Err(Error::place(match dialect {
-            Dialect::MySql => "the URL names no database; append `/name` to it".to_owned(),
-            _ => format!(
-                "no schema of the search path ({}) exists; create one, or name one with `schema`",
-                facts.text(2)
-            ),
-        }));
+    let search_path = facts.text("search_path").to_owned();
+    let Some(schema) = facts.opt("used_schema").map(str::to_owned) else {
+        return Err(match (&options.schema, dialect) {
+            (Some(schema), _) => NamespaceError::SchemaNotFound { schema: schema.clone(), dialect },
+            (None, Dialect::MySql) => NamespaceError::NoDatabase,
+            (None, Dialect::Postgres | Dialect::Sqlite) => NamespaceError::NoSchema { search_path },
+        });
     };
-    if let Some(found) = facts.opt(5).filter(|found| has_history && *found != schema) {
-        return Err(Error::place(format!(
-            "the migration history is in the schema `{found}`, but new tables would go to `{schema}`, the first \
-             of the search path ({}); name the right one with `schema`, or change the search path",
-            facts.text(2)
-        )));
+    if let Some(history) =
+        facts.opt("history_schema").filter(|found| has_history && *found != schema)
+    {
+        let history = history.to_owned();
+        return Err(NamespaceError::OtherSchema { history, schema, search_path });
     }
-    let settings = facts.text(6);
+    let settings = facts.text("syntax_settings");
     let syntax = match dialect {
         Dialect::Postgres => Syntax { backslash_escapes: settings == "off", ..Syntax::of(dialect) },
         Dialect::MySql => Syntax {
             ansi_quotes: settings.contains("ANSI"),
             backslash_escapes: !settings.contains("NO_BACKSLASH_ESCAPES"),
-            ..Syntax::of_server(facts.text(7))
+            ..Syntax::of_server(facts.text("server_version"))
         },
         Dialect::Sqlite => Syntax::of(dialect),
     };
     Ok(Namespace {
-        schema: schema.to_owned(),
-        user: options.role.clone().unwrap_or_else(|| facts.text(1).to_owned()),
+        schema,
+        user: options.role.clone().unwrap_or_else(|| facts.text("user_name").to_owned()),
         search_path: match (&options.schema, dialect) {
             // Show the schema alone, like the Python tool.
             (Some(schema), Dialect::Postgres) => format!("\"{}\"", schema.replace('"', "\"\"")),
-            _ => facts.text(2).to_owned(),
+            _ => search_path,
         },
-        database: facts.text(8).to_owned(),
+        database: facts.text("database_name").to_owned(),
         syntax: Some(syntax),
         trusted: options.trusted.clone(),
     })
 }
 
 /// Reads the rows of `jetbase_migrations`. Each row begins with the number of all rows.
-pub(crate) fn records(rows: &[ResultRow]) -> Result<Vec<Record>, Error> {
-    let count: usize = rows.first().and_then(|row| row.text(0).parse().ok()).unwrap_or(rows.len());
-    if count == 0 {
+pub(crate) fn records(rows: &[ResultRow]) -> Result<Vec<Record>, TableError> {
+    let rows_of = |row: &ResultRow| row.text("row_count").parse().ok();
+    let expected: usize = rows.first().and_then(rows_of).unwrap_or(rows.len());
+    if expected == 0 {
         return Ok(Vec::new());
     }
-    if count != rows.len() {
-        return Err(Error::place(format!(
-            "the server sent {} of the {count} rows of jetbase_migrations; a setting of the server or of this user \
-             limits or hides rows",
-            rows.len()
-        )));
+    if expected != rows.len() {
+        return Err(TableError::RowsMissing { received: rows.len(), expected });
     }
-    Ok(rows.iter().map(record).collect())
+    rows.iter().map(record).collect()
 }
 
-fn record(row: &ResultRow) -> Record {
-    Record {
-        order: row.text(1).parse().unwrap_or_default(),
-        version: row.opt(2).map(str::to_owned),
-        description: row.text(3).to_owned(),
-        file: row.text(4).to_owned(),
-        kind: Kind::from_column(row.text(5)).unwrap_or(Kind::Versioned),
-        applied_at: row.text(6).to_owned(),
-        checksum: row.text(7).to_owned(),
-    }
+fn record(row: &ResultRow) -> Result<Record, TableError> {
+    let order = row.text("order_executed").parse().unwrap_or_default();
+    let file = row.text("filename").to_owned();
+    let version = match row.opt("version").map(|text| (text, Version::parse(text))) {
+        None => None,
+        Some((_, Ok(version))) => Some(version),
+        Some((text, Err(_))) => {
+            return Err(TableError::InvalidVersion { order, file, version: text.to_owned() });
+        }
+    };
+    Ok(Record {
+        order,
+        version,
+        description: row.text("description").to_owned(),
+        file,
+        kind: Kind::from_column(row.text("migration_type")).unwrap_or(Kind::Versioned),
+        applied_at: row.text("applied_at").to_owned(),
+        checksum: row.text("checksum").to_owned(),
+    })
 }

@@ -11,6 +11,7 @@ use jetbase_core::Dialect;
 
 use self::connect::{acquire, connect, nothing, reconnect};
 use crate::connection::{Cause, Connection, ConnectionHandle, Guard};
+use crate::error::UrlError;
 
 /// A database that jetbase can migrate: a reference to a pool, or a mutable reference to a
 /// connection.
@@ -46,8 +47,8 @@ pub(crate) enum ConnectionSource<'t> {
     Shared(Box<dyn Connect>),
     /// The source borrows the caller's connection.
     Borrowed(Box<dyn Connect + 't>),
-    /// The target is not usable; the text says why.
-    Broken(String),
+    /// The URL is not valid.
+    Broken(UrlError),
 }
 
 impl fmt::Debug for Source<'_> {
@@ -303,9 +304,7 @@ pub fn source_of_url(url: &str) -> Source<'static> {
         "mysql" | "mariadb" => Dialect::MySql,
         "sqlite" => Dialect::Sqlite,
         _ => {
-            return Source(ConnectionSource::Broken(
-                "the database URL begins with none of `postgres://`, `mysql://`, `mariadb://`, `sqlite://`".to_owned(),
-            ));
+            return Source(ConnectionSource::Broken(UrlError::UnknownScheme));
         }
     };
     match dialect {
@@ -316,10 +315,10 @@ pub fn source_of_url(url: &str) -> Source<'static> {
         #[cfg(feature = "sqlite")]
         Dialect::Sqlite => url_source::<sqlx::Sqlite>(url),
         #[cfg(not(all(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-        _ => Source(ConnectionSource::Broken(format!(
-            "this program is built without the feature `{}` of jetbase, which `{scheme}:` URLs need",
-            dialect.name()
-        ))),
+        _ => Source(ConnectionSource::Broken(UrlError::MissingFeature {
+            scheme: scheme.to_owned(),
+            feature: dialect.name(),
+        })),
     }
 }
 
@@ -332,9 +331,8 @@ where
         Ok(options) => {
             Source(ConnectionSource::Shared(Box::new(Url::<DB> { options, connection: None })))
         }
-        Err(error) => Source(ConnectionSource::Broken(format!(
-            "the database URL cannot be read: {}",
-            Cause::of(&error).message
-        ))),
+        Err(error) => Source(ConnectionSource::Broken(UrlError::Unreadable {
+            reason: Cause::of(error).message,
+        })),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::error::SettingError;
+
 /// When a waiting run first reports for whom it waits, and how often it repeats the report.
 pub(crate) const FIRST_NOTICE: Duration = Duration::from_secs(5);
 pub(crate) const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
@@ -24,13 +26,13 @@ pub enum Wait {
 
 impl Wait {
     /// Reads the variable `JETBASE_WAIT`: a length of time such as `30s`, or `never`.
-    pub(crate) fn of_environment() -> Result<Self, String> {
+    pub(crate) fn of_environment() -> Result<Self, SettingError> {
         match std::env::var("JETBASE_WAIT").ok().as_deref().map(str::trim) {
             None | Some("") => Ok(Wait::Patiently),
             Some("never") => Ok(Wait::Never),
-            Some(text) => jetbase_core::duration(text).map(Wait::UpTo).ok_or_else(|| {
-                format!("JETBASE_WAIT is `{text}`; write a length of time such as `30s` or `5min`, or `never`")
-            }),
+            Some(text) => jetbase_core::duration(text)
+                .map(Wait::UpTo)
+                .ok_or_else(|| SettingError::Wait { value: text.to_owned() }),
         }
     }
 }

@@ -74,7 +74,7 @@ async fn stops_early(ctx: TestContext) -> TestResult {
     assert_eq!(files(&jetbase::run(&set, target).to_version(version("2")).await?), ["V2__b.sql"]);
     assert!(jetbase::run(&set, target).to_version(version("1")).await?.is_up_to_date());
     let error = jetbase::run(&set, target).to_version(version("9")).await.expect_err("no V9");
-    assert_eq!(error.to_string(), "no migration has the version 9; name a version of the set");
+    assert_eq!(format!("{error:#}"), "no migration has the version 9; name a version of the set");
     assert_eq!(jetbase::current(&set, target).await?, Some(version("2")));
     Ok(())
 }
@@ -95,7 +95,7 @@ async fn rolls_back(ctx: TestContext) -> TestResult {
         .to_version(version("7"))
         .await
         .expect_err("V7 is not applied");
-    assert!(error.to_string().starts_with("version 7 is not applied"), "{error}");
+    assert!(format!("{error:#}").starts_with("version 7 is not applied"), "{error:#}");
     assert_eq!(files(&jetbase::run(&set, target).await?), ["V2__b.sql", "V3__c.sql"]);
     assert_eq!(
         files(&jetbase::rollback(&set, target).all().await?),
@@ -124,7 +124,7 @@ async fn refuses_rollback(ctx: TestContext) -> TestResult {
         error
             .to_string()
             .starts_with("V2__x.sql cannot be rolled back: it has no rollback section"),
-        "{error}"
+        "{error:#}"
     );
     Ok(())
 }
@@ -214,15 +214,16 @@ async fn ahead(ctx: TestContext) -> TestResult {
     assert!(report.is_up_to_date(), "{report}");
     assert_eq!(report.skipped[0].reason, SkipReason::Ahead);
     assert!(
-        report.warnings[0].contains("the database is ahead of this program: V3__c.sql"),
+        report.warnings[0]
+            .contains("the database is ahead of this program: a newer program applied V3__c.sql"),
         "{report}"
     );
     assert_eq!(ctx.db.value("SELECT count(*) FROM a").await?, rows);
     assert!(jetbase::check(&older, target).await?.is_ready());
     let error = jetbase::run(&older, target).ahead(Ahead::Refuse).await.expect_err("refused");
     assert!(
-        error.to_string().starts_with("version 3 (V3__c.sql) has been applied, and is newer"),
-        "{error}"
+        format!("{error:#}").starts_with("version 3 (V3__c.sql) has been applied, and is newer"),
+        "{error:#}"
     );
     Ok(())
 }
@@ -236,7 +237,7 @@ async fn two_sets(ctx: TestContext) -> TestResult {
         error
             .to_string()
             .starts_with("version 1 was recorded from another set (V1__a.sql, not V1__orders.sql)"),
-        "{error}"
+        "{error:#}"
     );
     Ok(())
 }
@@ -246,7 +247,7 @@ async fn drift(ctx: TestContext) -> TestResult {
     jetbase::run(&set(&[V1, V3]), target).await?;
     let edited = ("V1__a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY, x INTEGER);\n");
     let error = jetbase::run(&set(&[edited, V2]), target).await.expect_err("three problems");
-    let ErrorKind::Refused(refusal) = error.kind() else { panic!("{error}") };
+    let ErrorKind::Refused(refusal) = error.kind() else { panic!("{error:#}") };
     assert!(
         matches!(
             refusal.problems.as_slice(),
@@ -283,9 +284,9 @@ async fn transaction_off(ctx: TestContext) -> TestResult {
     let broken = "-- jetbase: transaction=off\nINSERT INTO a (id) VALUES (7);\nINSERT INTO nowhere (id) VALUES (8);\n";
     let broken = set(&[V1, ("V2__off.sql", &text), ("V3__broken.sql", broken)]);
     let error = jetbase::run(&broken, target).await.expect_err("no such table");
-    let ErrorKind::Statement(failed) = error.kind() else { panic!("{error}") };
-    assert_eq!((failed.statement, failed.kept), (Some((2, 2)), Kept::Statements(1)), "{error}");
-    assert_eq!(failed.position.map(|it| it.line), Some(3), "{error}");
+    let ErrorKind::Statement(failed) = error.kind() else { panic!("{error:#}") };
+    assert_eq!((failed.statement, failed.kept), (Some((2, 2)), Kept::Statements(1)), "{error:#}");
+    assert_eq!(failed.position.map(|it| it.line), Some(3), "{error:#}");
     assert_eq!(ctx.db.value("SELECT count(*) FROM a WHERE id = 7").await?.as_deref(), Some("1"));
     Ok(())
 }
@@ -352,8 +353,8 @@ async fn published(ctx: TestContext) -> TestResult {
     ctx.db.execute("CREATE PUBLICATION everything FOR ALL TABLES").await?;
     let error = jetbase::run_url(&set, &ctx.db.url).await.expect_err("published");
     assert!(
-        error.to_string().starts_with("the publication everything carries jetbase's tables"),
-        "{error}"
+        format!("{error:#}").starts_with("the publication everything sends jetbase's tables"),
+        "{error:#}"
     );
     let report = jetbase::run_url(&set, &ctx.db.url).published(jetbase::Published::Allow).await?;
     assert_eq!(report.applied.len(), 1);
@@ -367,7 +368,7 @@ async fn sequence(ctx: TestContext) -> TestResult {
         .await?;
     let more = set(&[V1, V2, V3]);
     let error = jetbase::run_url(&more, &ctx.db.url).await.expect_err("the number is taken");
-    let text = error.to_string();
+    let text = format!("{error:#}");
     let (_, rest) = text.split_once("run SELECT ").ok_or("no cure")?;
     let (cure, _) = rest.split_once(", then run again").ok_or("no end of the cure")?;
     ctx.db.execute(&format!("SELECT {cure}")).await?;

@@ -75,11 +75,12 @@ async fn gives_up(ctx: TestContext) -> TestResult {
         set(&[("V0__first.sql", "SELECT 1;\n"), ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]);
     for wait in [Wait::Never, Wait::UpTo(Duration::from_millis(300))] {
         let error = jetbase::run(&more, target).wait(wait).await.expect_err("held");
-        let ErrorKind::Held { holder, .. } = error.kind() else { panic!("{error}") };
+        let ErrorKind::Held { holder, .. } = error.kind() else { panic!("{error:#}") };
         assert_eq!(holder, "the Python tool (process 7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0)");
         assert!(
-            error.to_string().ends_with("if you are sure that it is dead, run `jetbase unlock`"),
-            "{error}"
+            format!("{error:#}")
+                .ends_with("if you are sure that the holder is dead, run `jetbase unlock`"),
+            "{error:#}"
         );
     }
     // With nothing pending nobody needs the lock.
@@ -136,7 +137,7 @@ async fn loses(ctx: TestContext) -> TestResult {
     let error = run.await.expect_err("lost");
     assert!(
         matches!(error.kind(), ErrorKind::LockLost { file: Some(file), .. } if file == "V3__b.sql"),
-        "{error}"
+        "{error:#}"
     );
     assert_eq!(error.report().applied.len(), 2);
     assert!(ctx.db.rows("SELECT * FROM b").await.is_err(), "a statement ran without the lock");
@@ -205,11 +206,11 @@ async fn gives_away(ctx: TestContext) -> TestResult {
     let files = [("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"), ("V2__gives.sql", gives)];
     let error = jetbase::run_url(&set(&files), &ctx.db.url).await.expect_err("refused");
     assert_eq!(
-        error.to_string(),
-        "V2__gives.sql: it gives back all locks of its session, jetbase's own among them\n   \
+        format!("{error:#}"),
+        "V2__gives.sql: it releases all locks of its session, including jetbase's session lock\n   \
          = hint: release only the file's own locks, not all of them: without pg_advisory_unlock_all(), \
-         RELEASE_ALL_LOCKS() and DISCARD ALL\nnothing of this file was kept; mend it and run again\n\
-         done before that, and kept: V1__a.sql"
+         RELEASE_ALL_LOCKS() and DISCARD ALL\nnothing of this file was kept; correct it and run again\n\
+         done before this error, and kept: V1__a.sql"
     );
     assert!(!jetbase::lock_status(&one(), DatabaseUrl(&ctx.db.url)).await?.locked);
     let mended = [files[0], ("V2__gives.sql", "CREATE TABLE b (id INTEGER);\n")];
@@ -282,11 +283,14 @@ async fn forces(ctx: TestContext) -> TestResult {
     if ctx.kind == DatabaseKind::Mysql {
         assert!(unlocked?.holder.is_some());
         let error = end.expect_err("lost");
-        assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error:#}");
     } else {
         let told = unlocked.expect_err("busy").to_string();
         assert!(told.starts_with("the lock cannot be released now: process 6a6250"), "{told}");
-        assert!(told.ends_with("is executing a migration under it"), "{told}");
+        assert!(
+            told.contains(" is executing a migration under it; wait until it is done"),
+            "{told}"
+        );
         assert_eq!(end?.applied.len(), 1);
     }
     Ok(())
@@ -302,9 +306,12 @@ async fn sees_the_living(ctx: TestContext) -> TestResult {
     }
     let error =
         jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
-    assert!(error.to_string().contains("; it is alive: wait for it, or end it"), "{error}");
+    assert!(
+        format!("{error:#}").contains("; the holder is alive: wait until it is done, or end it"),
+        "{error:#}"
+    );
     let error = jetbase::run_url(&set, &ctx.db.url).wait(Wait::Never).await.expect_err("held");
-    assert!(matches!(error.kind(), ErrorKind::Held { alive: Some(true), .. }), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Held { alive: Some(true), .. }), "{error:#}");
     run.await??;
     Ok(())
 }
@@ -339,13 +346,16 @@ async fn frees(ctx: TestContext) -> TestResult {
         ),
     ]);
     let error = jetbase::run_url(&broken, &ctx.db.url).await.expect_err("no such table");
-    let ErrorKind::Statement(failed) = error.kind() else { panic!("{error}") };
+    let ErrorKind::Statement(failed) = error.kind() else { panic!("{error:#}") };
     assert_eq!(failed.file, "V2__broken.sql");
-    assert_eq!(failed.position.map(|it| it.line), Some(2), "{error}");
-    assert_eq!(failed.statement, Some((2, 2)), "{error}");
-    assert_eq!(failed.kept, Kept::Nothing, "{error}");
-    assert!(error.to_string().contains("INSERT INTO nowhere (id) VALUES (2);"), "{error}");
-    assert!(error.to_string().ends_with("done before that, and kept: V1__a.sql"), "{error}");
+    assert_eq!(failed.position.map(|it| it.line), Some(2), "{error:#}");
+    assert_eq!(failed.statement, Some((2, 2)), "{error:#}");
+    assert_eq!(failed.kept, Kept::Nothing, "{error:#}");
+    assert!(format!("{error:#}").contains("INSERT INTO nowhere (id) VALUES (2);"), "{error:#}");
+    assert!(
+        format!("{error:#}").ends_with("done before this error, and kept: V1__a.sql"),
+        "{error:#}"
+    );
     assert_eq!(ctx.db.value("SELECT count(*) FROM a").await?.as_deref(), Some("0"));
     assert_eq!(ctx.db.value("SELECT is_locked FROM jetbase_lock").await?.as_deref(), Some("0"));
     Ok(())

@@ -73,8 +73,8 @@ async fn full(ctx: TestContext) -> TestResult {
     let taken = take(ctx.kind, &url, 2 * tight).await?;
     let error = jetbase::run_url(&set, &url).wait(Wait::UpTo(tight)).await.expect_err("full");
     assert!(!taken.is_finished(), "it came free too soon");
-    let ErrorKind::Database { code, .. } = error.kind() else { panic!("{error}") };
-    assert!(["53300", "1226"].contains(&code.as_str()), "{error}");
+    let ErrorKind::Database { code, .. } = error.kind() else { panic!("{error:#}") };
+    assert!(["53300", "1226"].contains(&code.as_str()), "{error:#}");
     taken.await?;
     let taken = take(ctx.kind, &url, tight).await?;
     assert_eq!(jetbase::run_url(&set, &url).wait(Wait::UpTo(wide)).await?.applied.len(), 1);

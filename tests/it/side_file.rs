@@ -83,7 +83,7 @@ mod unix {
         assert_eq!(report.applied.len(), 2);
         let answer = answer.lock().expect("no panic before").take().ok_or("no second run")?;
         let error = answer.expect_err("the holder lives");
-        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error:#}");
         assert!(jetbase::run_url(&two(), &url(&link)).await?.is_up_to_date());
         Ok(())
     }
@@ -127,8 +127,8 @@ mod unix {
             assert_eq!(status.expect_err("refused").to_string(), error);
             assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
             let start = format!("the lock file {} {why}", side.display());
-            assert!(error.starts_with(&start), "{error}");
-            assert!(error.ends_with("; remove it while no run works, and run again"), "{error}");
+            assert!(error.starts_with(&start), "{error:#}");
+            assert!(error.ends_with("; remove it while no run works, and run again"), "{error:#}");
         }
         fs::remove_file(&side)?;
         assert_eq!(jetbase::run_url(&more, &ctx.db.url).await?.applied.len(), 1);

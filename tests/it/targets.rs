@@ -227,8 +227,8 @@ async fn scheme() -> TestResult {
     let error =
         jetbase::run_url(&two(), "oracle://x:secret@y/z").await.expect_err("no such scheme");
     assert_eq!(
-        error.to_string(),
-        "the database URL begins with none of `postgres://`, `mysql://`, `mariadb://`, `sqlite://`"
+        format!("{error:#}"),
+        "the database URL does not begin with `postgres://`, `mysql://`, `mariadb://` or `sqlite://`; correct it"
     );
     Ok(())
 }

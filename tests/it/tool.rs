@@ -25,7 +25,7 @@ struct Said {
 impl Said {
     fn json(&self) -> Result<Value, TestError> {
         Ok(serde_json::from_str(&self.stdout)
-            .map_err(|error| format!("{error}: {}{}", self.stdout, self.stderr))?)
+            .map_err(|error| format!("{error:#}: {}{}", self.stdout, self.stderr))?)
     }
 
     /// All lines, as the Python tool's are collected: progress is on one stream, answers on the other.

@@ -13,4 +13,5 @@ pub use self::name::{Kind, Name, NameError};
 pub(crate) use self::name::{is_space, trim};
 pub use self::position::{Position, snippet};
 pub use self::script::{Script, Section};
-pub use self::version::{Version, VersionError, compare};
+pub(crate) use self::version::compare;
+pub use self::version::{Version, VersionError};

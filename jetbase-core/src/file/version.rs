@@ -37,6 +37,11 @@ impl Version {
         Version(Cow::Borrowed(text))
     }
 
+    /// A version whose text is known to be valid.
+    pub(crate) fn of_valid(text: &str) -> Self {
+        Version(Cow::Owned(text.to_owned()))
+    }
+
     /// The version as written in the file's name, with dots.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -45,8 +50,7 @@ impl Version {
 }
 
 /// Compares two versions as releases; see [`Version`].
-#[must_use]
-pub fn compare(left: &str, right: &str) -> Ordering {
+pub(crate) fn compare(left: &str, right: &str) -> Ordering {
     if is_one_number(left) && is_one_number(right) {
         return left.len().cmp(&right.len()).then_with(|| left.cmp(right));
     }

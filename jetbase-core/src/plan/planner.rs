@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::file::{Kind, Section, compare};
+use crate::file::{Kind, Section, Version, compare};
 use crate::plan::policy::{Ahead, Goal, Policy, Repeat, Until, Validation};
 use crate::plan::refusal::{Problem, Refusal};
 use crate::plan::step::{Action, Plan, Record, SkipReason, Skipped, Step};
@@ -67,28 +67,28 @@ impl<'a> View<'a> {
         View { set, history, versions, repeatables }
     }
 
-    fn latest_applied(&self) -> Option<&'a str> {
-        self.versions.keys().copied().max_by(|a, b| compare(a, b))
+    fn latest_applied(&self) -> Option<&'a Version> {
+        self.versions.values().filter_map(|record| record.version.as_ref()).max()
     }
 
-    fn is_ahead(&self, version: &str) -> bool {
-        self.set.latest().is_none_or(|latest| compare(version, latest).is_gt())
+    fn is_ahead(&self, version: &Version) -> bool {
+        self.set.latest().is_none_or(|latest| *version > latest)
     }
 
     fn upgrade(&self, until: &Until, policy: &Policy) -> (Plan, Vec<Problem>) {
         let (mut plan, mut problems) = self.compare(policy);
         if let Until::Version(version) = until
-            && !self.set.iter().any(|it| it.version() == Some(version.as_str()))
+            && !self.set.iter().any(|it| it.version_text() == Some(version.as_str()))
         {
-            problems.push(Problem::UnknownTarget { version: version.to_string() });
+            problems.push(Problem::UnknownTarget { version: version.clone() });
         }
         if plan.skipped.iter().any(|skipped| skipped.reason == SkipReason::Ahead) {
             return (plan, problems);
         }
         let latest = self.latest_applied();
         let pending = self.set.iter().enumerate().filter_map(|(index, migration)| {
-            let version = migration.version()?;
-            let above = latest.is_none_or(|latest| compare(version, latest).is_gt());
+            let version = migration.version_text()?;
+            let above = latest.is_none_or(|latest| compare(version, latest.as_str()).is_gt());
             (above && !self.versions.contains_key(version)).then_some((index, version))
         });
         let wanted: Vec<_> = match until {
@@ -140,9 +140,9 @@ impl<'a> View<'a> {
             |file: &str, reason| plan.skipped.push(Skipped { file: file.to_owned(), reason });
         let latest = self.latest_applied();
         for migration in self.set.iter() {
-            let Some(version) = migration.version() else { continue };
+            let Some(version) = migration.version_text() else { continue };
             match self.versions.get(version) {
-                Some(record) => match differs(&migration, record) {
+                Some(record) => match differs(&migration, version, record) {
                     Some(problem) if policy.validates(Validation::Checksums) => {
                         problems.push(problem)
                     }
@@ -150,20 +150,19 @@ impl<'a> View<'a> {
                     None => {}
                 },
                 None => {
-                    let same = self.versions.values().find(|it| {
-                        it.version.as_ref().is_some_and(|other| compare(other, version).is_eq())
-                    });
-                    let low = latest.filter(|latest| compare(version, latest).is_lt());
+                    let mut recorded = self.versions.values().filter_map(|it| it.version.as_ref());
+                    let same = recorded.find(|it| compare(it.as_str(), version).is_eq());
+                    let low = latest.filter(|latest| compare(version, latest.as_str()).is_lt());
                     match (same, low) {
-                        (Some(record), _) => problems.push(Problem::Respelled {
+                        (Some(recorded), _) => problems.push(Problem::Respelled {
                             file: migration.file().to_owned(),
-                            recorded: record.version.clone().unwrap_or_default(),
+                            recorded: recorded.clone(),
                         }),
                         (None, Some(latest)) if policy.validates(Validation::Files) => {
                             problems.push(Problem::OutOfOrder {
                                 file: migration.file().to_owned(),
-                                version: version.to_owned(),
-                                latest: latest.to_owned(),
+                                version: Version::of_valid(version),
+                                latest: latest.clone(),
                             });
                         }
                         (None, Some(_)) => skip(migration.file(), SkipReason::OutOfOrder),
@@ -172,10 +171,9 @@ impl<'a> View<'a> {
                 }
             }
         }
-        let respelled = |version: &str| {
-            problems
-                .iter()
-                .any(|it| matches!(it, Problem::Respelled { recorded, .. } if recorded == version))
+        let respelled = |version: &Version| {
+            let same = |it: &Problem| matches!(it, Problem::Respelled { recorded, .. } if recorded == version);
+            problems.iter().any(same)
         };
         let mut missing = Vec::new();
         for record in self.unknown() {
@@ -205,7 +203,7 @@ impl<'a> View<'a> {
     /// The rows that belong to no migration of the set, in the order of the history.
     fn unknown(&self) -> Vec<&'a Record> {
         let versions: std::collections::HashSet<_> =
-            self.set.iter().filter_map(|it| it.version()).collect();
+            self.set.iter().filter_map(|it| it.version_text()).collect();
         let names: std::collections::HashSet<_> =
             self.set.iter().map(|it| (it.file(), it.kind())).collect();
         self.history
@@ -220,32 +218,29 @@ impl<'a> View<'a> {
     fn rollback(&self, until: &Until) -> (Plan, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut applied: Vec<&Record> = self.versions.values().copied().collect();
-        applied.sort_by(|a, b| {
-            let version = |record: &&'a Record| record.version.as_deref().unwrap_or_default();
-            compare(version(b), version(a))
-        });
+        applied.sort_by(|a, b| b.version.cmp(&a.version));
         let chosen: Vec<&Record> = match until {
             Until::End => applied,
             Until::Count(count) => applied.into_iter().take(*count).collect(),
             Until::Version(limit) => {
                 if !self.versions.contains_key(limit.as_str()) {
-                    problems.push(Problem::NotApplied { version: limit.to_string() });
+                    problems.push(Problem::NotApplied { version: limit.clone() });
                 }
-                let above = |it: &&Record| {
-                    it.version.as_ref().is_some_and(|it| compare(it, limit.as_str()).is_gt())
-                };
+                let above = |it: &&Record| it.version.as_ref() > Some(limit);
                 applied.into_iter().filter(above).collect()
             }
         };
         let mut steps = Vec::new();
         for record in chosen {
-            let version = record.version.as_deref().unwrap_or_default();
-            let found = self.set.iter().enumerate().find(|(_, it)| it.version() == Some(version));
+            let Some(version) = &record.version else { continue };
+            let found = self
+                .set
+                .iter()
+                .enumerate()
+                .find(|(_, it)| it.version_text() == Some(version.as_str()));
             match found {
-                None => problems.push(Problem::NoFile {
-                    version: version.to_owned(),
-                    file: record.file.clone(),
-                }),
+                None => problems
+                    .push(Problem::NoFile { version: version.clone(), file: record.file.clone() }),
                 Some((_, migration)) if migration.script().range(Section::Rollback).is_none() => {
                     problems.push(Problem::NoRollback { file: migration.file().to_owned() });
                 }
@@ -257,17 +252,16 @@ impl<'a> View<'a> {
 }
 
 /// How an applied version differs from ours: another file by name, or the same one edited.
-fn differs(migration: &Migration<'_>, record: &Record) -> Option<Problem> {
+fn differs(migration: &Migration<'_>, version: &str, record: &Record) -> Option<Problem> {
     let checksum = migration.checksum().to_string();
     if record.checksum == checksum {
         return None;
     }
-    let version = record.version.clone().unwrap_or_default();
+    let version = Version::of_valid(version);
     let file = migration.file().to_owned();
-    Some(match record.file == file {
-        true => {
-            Problem::Changed { version, file, recorded: record.checksum.clone(), found: checksum }
-        }
-        false => Problem::OtherSet { version, file, recorded: record.file.clone() },
+    Some(if record.file == file {
+        Problem::Changed { version, file, recorded: record.checksum.clone(), found: checksum }
+    } else {
+        Problem::OtherSet { version, file, recorded: record.file.clone() }
     })
 }

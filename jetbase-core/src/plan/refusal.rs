@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::file::Version;
+
 /// All problems that forbid a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -16,7 +18,7 @@ pub enum Problem {
     /// A migration was edited after it had been applied.
     Changed {
         /// Its version.
-        version: String,
+        version: Version,
         /// Its file.
         file: String,
         /// The checksum in the history.
@@ -27,7 +29,7 @@ pub enum Problem {
     /// The version was recorded from a file of another set.
     OtherSet {
         /// The version both sets use.
-        version: String,
+        version: Version,
         /// Our file.
         file: String,
         /// The file in the history.
@@ -38,12 +40,12 @@ pub enum Problem {
         /// Our file.
         file: String,
         /// The version in the history.
-        recorded: String,
+        recorded: Version,
     },
     /// A version between ours is recorded, but its file is gone.
     Missing {
         /// The recorded version.
-        version: String,
+        version: Version,
         /// The recorded file.
         file: String,
     },
@@ -55,7 +57,7 @@ pub enum Problem {
     /// A version above all of ours is recorded, and the run may not ignore it.
     Ahead {
         /// The recorded version.
-        version: String,
+        version: Version,
         /// The recorded file.
         file: String,
     },
@@ -64,24 +66,24 @@ pub enum Problem {
         /// The new file.
         file: String,
         /// Its version.
-        version: String,
+        version: Version,
         /// The latest applied version.
-        latest: String,
+        latest: Version,
     },
     /// No migration has the version to stop at.
     UnknownTarget {
         /// The version asked for.
-        version: String,
+        version: Version,
     },
     /// The version to roll back to is not applied.
     NotApplied {
         /// The version asked for.
-        version: String,
+        version: Version,
     },
     /// A version cannot be rolled back, because its file is gone.
     NoFile {
         /// The version.
-        version: String,
+        version: Version,
         /// The recorded file.
         file: String,
     },

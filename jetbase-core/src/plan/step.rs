@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::file::Kind;
+use crate::file::{Kind, Version};
 
 /// One row of the table `jetbase_migrations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Record {
     /// The running number.
     pub order: i64,
     /// The version; `None` for repeatables.
-    pub version: Option<String>,
+    pub version: Option<Version>,
     /// The description.
     pub description: String,
     /// The file's name, without its folders.

@@ -115,8 +115,8 @@ impl Migrations {
 
     /// The highest version of the set.
     #[must_use]
-    pub fn latest(&self) -> Option<&str> {
-        self.iter().rev().find_map(|migration| migration.version)
+    pub fn latest(&self) -> Option<Version> {
+        self.iter().rev().find_map(|migration| migration.version())
     }
 }
 
@@ -144,7 +144,14 @@ impl<'m> Migration<'m> {
 
     /// The version of a versioned migration.
     #[must_use]
-    pub fn version(&self) -> Option<&'m str> {
+    pub fn version(&self) -> Option<Version> {
+        self.version.map(Version::of_valid)
+    }
+
+    /// The text of the version, without a copy.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn version_text(&self) -> Option<&'m str> {
         self.version
     }
 

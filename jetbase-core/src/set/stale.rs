@@ -53,8 +53,10 @@ impl Migrations {
         let ours: HashMap<&str, Migration<'_>> = self.iter().map(|it| (it.path(), it)).collect();
         let theirs: HashMap<&str, &SourceFile> =
             folder.files.iter().map(|it| (it.path.as_str(), it)).collect();
-        let mut differences =
-            Differences { latest: self.latest().map(str::to_owned), ..Differences::default() };
+        let mut differences = Differences {
+            latest: self.latest().map(|latest| latest.to_string()),
+            ..Differences::default()
+        };
         for file in &folder.files {
             match ours.get(file.path.as_str()) {
                 None => differences.added.push(file.path.clone()),

@@ -1,6 +1,10 @@
 //! The cause of a refusal by a database, in one form for all drivers.
 
+use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::error::TableError;
 
 /// Why a database refused a statement or a connection.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +17,14 @@ pub(crate) struct Cause {
     pub(crate) hint: Option<String>,
     /// The character of the message that the database points at, from 1.
     pub(crate) position: Option<usize>,
+    /// The constraint that the statement violates.
+    pub(crate) constraint: Option<String>,
+    /// Whether row-level security is what refuses the statement.
+    pub(crate) is_row_security: bool,
+    /// The fault of jetbase's tables that explains the refusal.
+    pub(crate) table: Option<Box<TableError>>,
+    /// The error of the driver.
+    pub(crate) source: Option<Arc<sqlx::Error>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,8 +38,6 @@ pub(crate) enum CauseKind {
     Absent,
     /// The client refused before it sent anything.
     Client,
-    /// A table of jetbase belongs to a user who could run code through it. The message is complete.
-    Untrusted,
 }
 
 impl Cause {
@@ -35,13 +45,24 @@ impl Cause {
         Cause { kind: CauseKind::Client, message: message.into(), ..Cause::default() }
     }
 
-    pub(crate) fn of(error: &sqlx::Error) -> Self {
+    pub(crate) fn of(error: sqlx::Error) -> Self {
+        let cause = Cause::of_reference(&error);
+        Cause { source: Some(Arc::new(error)), ..cause }
+    }
+
+    fn of_reference(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => Cause::of_database(error.as_ref()),
-            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                Cause { kind: CauseKind::Absent, ..Cause::lost(plain(&error.to_string())) }
-            }
-            sqlx::Error::Io(error) => Cause::lost(plain(&error.to_string())),
+            sqlx::Error::Io(error) => match error.kind() {
+                ErrorKind::ConnectionRefused => {
+                    Cause { kind: CauseKind::Absent, ..Cause::lost(plain(&error.to_string())) }
+                }
+                // The driver's message about a connection that ends does not help a reader.
+                ErrorKind::UnexpectedEof => {
+                    Cause::lost("the server closed the connection".to_owned())
+                }
+                _ => Cause::lost(plain(&error.to_string())),
+            },
             sqlx::Error::PoolTimedOut => {
                 Cause::client("every connection of the pool is in use, and none came back in time")
             }
@@ -68,11 +89,6 @@ impl Cause {
     }
 
     pub(super) fn lost(message: String) -> Self {
-        // The driver's message about a connection that ends helps no reader.
-        let message = match message.contains("EOF") {
-            true => "the server closed the connection".to_owned(),
-            false => message,
-        };
         Cause { kind: CauseKind::Lost, message, ..Cause::default() }
     }
 
@@ -102,6 +118,7 @@ impl Cause {
             kind: CauseKind::Database,
             code: error.code().unwrap_or_default().into_owned(),
             message: error.message().to_owned(),
+            constraint: error.constraint().map(str::to_owned),
             ..Cause::default()
         };
         #[cfg(feature = "postgres")]
@@ -121,6 +138,8 @@ impl Cause {
                 position,
                 detail: text(error.detail()),
                 hint: text(error.hint()),
+                // The server's function that refuses does not depend on the language of messages.
+                is_row_security: error.routine() == Some("check_enable_rls"),
                 ..cause
             };
         }

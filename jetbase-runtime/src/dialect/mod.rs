@@ -12,22 +12,26 @@ use jetbase_core::Dialect;
 /// a literal, an identifier, a number or an expression made by [`Bindings`].
 #[derive(Debug)]
 pub(crate) struct Sql {
-    /// The first message. One row has the facts: schema, user, search path, in a transaction, read
-    /// only, schema in which the history was found, quoting settings, server, database,
-    /// `autocommit`. Then comes the history, each row after the number of all rows.
+    /// The first message. One row has the facts: `used_schema`, `user_name`, `search_path`,
+    /// `in_transaction`, `history_schema` (in which the history was found), `syntax_settings`,
+    /// `server_version`, `database_name`, `transaction_timeout`, `autocommit`. Then comes the
+    /// history. Each of its rows has `row_count`, the number of all rows.
     pub(crate) read_state: &'static [&'static str],
     /// The index of the statement in the first message that returns the facts.
     pub(crate) state_facts: usize,
-    /// The history alone, each row after the number of all rows.
+    /// The history alone. Each row has `row_count`, the number of all rows.
     pub(crate) history: &'static str,
-    /// Follows the history in the same message: whether the lock is held, and by whom.
+    /// Follows the history in the same message: `is_locked`, `process_id`.
     pub(crate) current_holder: &'static [&'static str],
+    /// An expression: whether both tables exist.
+    pub(crate) tables_exist: &'static str,
     /// The error codes of "no such table".
     pub(crate) no_table: &'static [&'static str],
-    /// One row. PostgreSQL: user, search path, nonce, key of the session lock, both tables exist,
-    /// backend, time zone, server, role, version, database, a subscription writes to them. MySQL:
-    /// user, nothing, nonce, largest packet, both tables exist, backend, tables without
-    /// transactions, server, the schema has triggers. Then comes the server's identity.
+    /// One row with `has_tables`. PostgreSQL: also `user_name`, `has_nonce`, `lock_key` (of the
+    /// session lock), `zone`, `server_version`, `role_name`, `version_number`, `database_name`,
+    /// `is_subscribed` (a subscription writes to the tables), `owners_trusted`. MySQL:
+    /// `user_name`, `largest_message`, `not_transactional` (the tables without transactions),
+    /// `has_triggers`. SQLite: `file`. Then comes the server's identity.
     pub(crate) probe: &'static str,
     /// Creates both tables, the row and jetbase's index, even if others create them too.
     pub(crate) create: &'static [&'static str],
@@ -38,16 +42,15 @@ pub(crate) struct Sql {
     pub(crate) create_races: &'static [&'static str],
     /// Creates the row.
     pub(crate) create_row: &'static str,
-    /// One row: whether the row is ours now, whether the session lock is ours.
+    /// One row: `has_row`, `has_session_lock`: whether each is ours now.
     pub(crate) acquire: &'static str,
-    /// The same with a session lock; it also takes over a stale lock. The third column of its first
-    /// row is the previous holder.
+    /// The same with a session lock; it also takes over a stale lock. Its first row also has
+    /// `previous`, the previous holder.
     pub(crate) acquire_with_session_lock: &'static str,
-    /// One row: locked, owner, since, whether the owner's session is alive, a fingerprint of the
-    /// history.
+    /// One row: `is_locked`, `process_id`, `locked_at`, `is_alive` (the owner's session),
+    /// `fingerprint` (of the history).
     pub(crate) poll: &'static str,
-    /// One row: whether the lock of `{dead}` is ours now, whether the session lock is ours. It
-    /// never waits for the row.
+    /// One row like that of `acquire`, for the lock of `{dead}`. It never waits for the row.
     pub(crate) take_over: &'static str,
     /// The same with a session lock.
     pub(crate) take_over_with_session_lock: &'static str,
@@ -71,7 +74,7 @@ pub(crate) struct Sql {
     /// The same for the table of replaced texts.
     pub(crate) guard_superseded_reading: &'static [&'static str],
     pub(crate) guard_superseded_writing: &'static [&'static str],
-    /// The tables of `{guarded}` that could run code of others: name, owner, fault.
+    /// The tables of `{guarded}` that could run code of others: `relname`, `owner`, `fault`.
     pub(crate) untrusted: &'static str,
     /// Whether only trusted roles own the tables of `{guarded}` and their schema.
     pub(crate) owners_trusted: &'static str,
@@ -138,7 +141,7 @@ pub(crate) struct Sql {
     pub(crate) discard: &'static [&'static str],
     /// Lets the server end the session if it is idle for `{lease}` seconds.
     pub(crate) lease: &'static str,
-    /// One row: a description of who holds the lock.
+    /// One row: `session_id`, `user_name`, `client`, `program`, `activity` of who holds the lock.
     pub(crate) holder: &'static str,
     /// The error codes of a fence that fails.
     pub(crate) fence_codes: &'static [&'static str],

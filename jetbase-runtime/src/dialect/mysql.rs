@@ -5,15 +5,16 @@ use super::Sql;
 pub(super) static SQL: Sql = Sql {
     // `LIMIT` overrides `sql_select_limit`, which a server or a role can set.
     read_state: &[
-        "SELECT {state_schema}, CURRENT_USER(), '', 0 /*M!100000 + @@in_transaction */, @@read_only, {state_schema},
-  @@GLOBAL.sql_mode, CONCAT(VERSION(), ' ', @@version_comment), '', @@autocommit LIMIT 1",
+        "SELECT {state_schema} AS used_schema, CURRENT_USER() AS user_name, 0 /*M!100000 + @@in_transaction */ AS in_transaction,
+  {state_schema} AS history_schema, @@GLOBAL.sql_mode AS syntax_settings,
+  CONCAT(VERSION(), ' ', @@version_comment) AS server_version, @@autocommit AS autocommit LIMIT 1",
         "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0 FOR */
-SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT COUNT(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON TRUE ORDER BY order_executed LIMIT 18446744073709551615",
     ],
     state_facts: 0,
-    history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+    history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed LIMIT 18446744073709551615",
     current_holder: &[
@@ -21,15 +22,16 @@ SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(m
 SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(max_execution_time = 0) */ is_locked, process_id FROM {lock} WHERE id = 1 LIMIT 1",
     ],
     no_table: &["1146", "1049"],
+    tables_exist: "(SELECT COUNT(*) = 2 FROM information_schema.tables
+    WHERE table_schema = {schema_name} AND table_name IN ('jetbase_lock', 'jetbase_migrations'))",
     probe: "/*M!100100 SET STATEMENT sql_big_selects = 1, max_statement_time = 0 FOR */
-SELECT /*+ SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ CURRENT_USER(), '', {nonce} IS NOT NULL, @@max_allowed_packet,
-  (SELECT COUNT(*) = 2 FROM information_schema.tables
-    WHERE table_schema = {schema_name} AND table_name IN ('jetbase_lock', 'jetbase_migrations')),
-  CONNECTION_ID(), (SELECT GROUP_CONCAT(t.table_name SEPARATOR ', ') FROM information_schema.tables AS t
+SELECT /*+ SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ CURRENT_USER() AS user_name,
+  @@max_allowed_packet AS largest_message, {tables_exist} AS has_tables,
+  (SELECT GROUP_CONCAT(t.table_name SEPARATOR ', ') FROM information_schema.tables AS t
     LEFT JOIN information_schema.engines AS e ON e.engine = t.engine
     WHERE t.table_schema = {schema_name} AND t.table_name IN ('jetbase_lock', 'jetbase_migrations')
-      AND COALESCE(e.transactions, 'NO') <> 'YES'), VERSION(),
-  EXISTS (SELECT 1 FROM information_schema.triggers WHERE event_object_schema = {schema_name}) LIMIT 1;
+      AND COALESCE(e.transactions, 'NO') <> 'YES') AS not_transactional,
+  EXISTS (SELECT 1 FROM information_schema.triggers WHERE event_object_schema = {schema_name}) AS has_triggers LIMIT 1;
 SELECT CONCAT(@@hostname, ',', @@port, ',', @@server_id, ',', @@datadir) LIMIT 1;
 SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'in_transaction', 'pxc_strict_mode',
   'group_replication_group_name');
@@ -58,15 +60,15 @@ SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     create_row: "INSERT IGNORE INTO {lock} (id, is_locked) VALUES (1, FALSE)",
     acquire: "UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND is_locked = FALSE;
-SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 0 LIMIT 1",
+SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}) AS has_row, 0 AS has_session_lock LIMIT 1",
     // A run holds one of two session locks. It holds both while it changes its connection.
-    acquire_with_session_lock: "SELECT GET_LOCK({key}, 0), NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) LIMIT 1;
+    acquire_with_session_lock: "SELECT GET_LOCK({key}, 0), (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) AS previous LIMIT 1;
 UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {recoverable_prefix}) AND IS_USED_LOCK({key}) = CONNECTION_ID()
     AND IS_USED_LOCK({other_key}) IS NULL;
-SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0) LIMIT 1",
-    poll: "SELECT CASE WHEN is_locked = FALSE THEN 0 ELSE 1 END, process_id, locked_at,
-  COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) IS NOT NULL FROM {lock} WHERE id = 1 LIMIT 1",
+SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}) AS has_row, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0) AS has_session_lock LIMIT 1",
+    poll: "SELECT CASE WHEN is_locked = FALSE THEN 0 ELSE 1 END AS is_locked, process_id, locked_at,
+  COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) IS NOT NULL AS is_alive FROM {lock} WHERE id = 1 LIMIT 1",
     take_over: "",
     take_over_with_session_lock: "",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
@@ -155,7 +157,7 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     reset: &[],
     discard: &[],
     lease: "SET SESSION wait_timeout = {lease}",
-    holder: "SELECT ID, USER, HOST, '', COMMAND, TIME FROM information_schema.PROCESSLIST
+    holder: "SELECT ID AS session_id, USER AS user_name, HOST AS client, COMMAND AS activity FROM information_schema.PROCESSLIST
   WHERE ID = COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) LIMIT 1",
     fence_codes: &["1242"],
     guard_codes: &[],

@@ -13,10 +13,12 @@ pub(super) static SQL: Sql = Sql {
         "SHOW lock_timeout",
         "SHOW search_path",
         "SET LOCAL statement_timeout = 0",
-        "SELECT {state_schema}, current_user, pg_catalog.current_setting('search_path'),
-  pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp(),
-  pg_catalog.pg_is_in_recovery(), {state_found}, pg_catalog.current_setting('standard_conforming_strings'),
-  pg_catalog.version(), pg_catalog.current_database(), pg_catalog.current_setting('transaction_timeout', true)",
+        "SELECT {state_schema} AS used_schema, current_user AS user_name,
+  pg_catalog.current_setting('search_path') AS search_path,
+  pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp() AS in_transaction,
+  {state_found} AS history_schema, pg_catalog.current_setting('standard_conforming_strings') AS syntax_settings,
+  pg_catalog.version() AS server_version, pg_catalog.current_database() AS database_name,
+  pg_catalog.current_setting('transaction_timeout', true) AS transaction_timeout",
         "SELECT pg_catalog.set_config('jetbase.schema', COALESCE({state_found}, 'pg_catalog'), true),
   pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('lock_timeout', '1s', true),
   CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
@@ -27,12 +29,12 @@ pub(super) static SQL: Sql = Sql {
         CATALOG,
         CHECK,
         TABLES,
-        "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+        "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT pg_catalog.count(*) AS n FROM jetbase_migrations) AS counted
   LEFT JOIN jetbase_migrations ON true ORDER BY order_executed",
     ],
     state_facts: 5,
-    history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+    history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed",
     current_holder: &[
@@ -43,19 +45,22 @@ pub(super) static SQL: Sql = Sql {
         "SELECT is_locked, process_id FROM jetbase_lock",
     ],
     no_table: &["42P01", "3F000"],
-    probe: "SELECT current_user, current_setting('search_path'),
-  current_setting('jetbase.session', true) IS NOT DISTINCT FROM {nonce},
-  pg_catalog.to_regclass({lock_name})::oid::bigint & 2147483647,
-  pg_catalog.to_regclass({lock_name}) IS NOT NULL AND pg_catalog.to_regclass({migrations_name}) IS NOT NULL,
-  pg_backend_pid(), COALESCE((SELECT substr(c, strpos(c, '=') + 1)
+    tables_exist: "(pg_catalog.to_regclass({lock_name}) IS NOT NULL AND pg_catalog.to_regclass({migrations_name}) IS NOT NULL)",
+    probe: "SELECT current_user AS user_name,
+  current_setting('jetbase.session', true) IS NOT DISTINCT FROM {nonce} AS has_nonce,
+  pg_catalog.to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key,
+  {tables_exist} AS has_tables,
+  COALESCE((SELECT substr(c, strpos(c, '=') + 1)
     FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c
     WHERE lower(split_part(c, '=', 1)) = 'timezone'
       AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
       AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
-    ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), current_setting('log_timezone')), version(),
-  current_setting('role'), current_setting('server_version_num'), current_database(),
+    ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), current_setting('log_timezone')) AS zone, version() AS server_version,
+  current_setting('role') AS role_name, current_setting('server_version_num') AS version_number,
+  current_database() AS database_name,
   EXISTS (SELECT 1 FROM pg_catalog.pg_subscription_rel WHERE srrelid IN
-    (pg_catalog.to_regclass({lock_name}), pg_catalog.to_regclass({migrations_name}))), {owners_trusted};
+    (pg_catalog.to_regclass({lock_name}), pg_catalog.to_regclass({migrations_name}))) AS is_subscribed,
+  {owners_trusted} AS owners_trusted;
 SELECT pubname FROM pg_catalog.pg_publication_tables
   WHERE schemaname = {schema_name} AND tablename IN ('jetbase_lock', 'jetbase_migrations')
   UNION SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables;
@@ -94,26 +99,27 @@ SELECT system_identifier FROM pg_catalog.pg_control_system()",
     create_row: "INSERT INTO {lock} (id, is_locked) VALUES (1, FALSE) ON CONFLICT (id) DO NOTHING",
     acquire: "WITH u AS (UPDATE {lock} SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone},
     process_id = {me} WHERE id = 1 AND is_locked = FALSE RETURNING is_locked, process_id)
-SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}), FALSE",
+SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}) AS has_row, FALSE AS has_session_lock",
     acquire_with_session_lock: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
   u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
     FROM s WHERE s.ok AND t.id = 1 AND (NOT t.is_locked OR t.process_id LIKE {recoverable_prefix})
     RETURNING t.is_locked, t.process_id)
-SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}), s.ok, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) FROM s",
+SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}) AS has_row, s.ok AS has_session_lock,
+  (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) AS previous FROM s",
     poll: "SELECT l.is_locked, l.process_id, l.locked_at, EXISTS (SELECT 1 FROM pg_catalog.pg_locks p
     WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
-      AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())),
-  (SELECT count(*) || ' ' || max(applied_at) FROM {migrations})
+      AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())) AS is_alive,
+  (SELECT count(*) || ' ' || max(applied_at) FROM {migrations}) AS fingerprint
   FROM {lock} l WHERE l.id = 1",
     take_over: "WITH u AS (UPDATE {lock} SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone},
     process_id = {me} WHERE id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {dead}
     FOR UPDATE SKIP LOCKED) RETURNING id)
-SELECT EXISTS (SELECT 1 FROM u), FALSE",
+SELECT EXISTS (SELECT 1 FROM u) AS has_row, FALSE AS has_session_lock",
     take_over_with_session_lock: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
   u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
     FROM s WHERE s.ok AND t.id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {dead}
     FOR UPDATE SKIP LOCKED) RETURNING t.id)
-SELECT EXISTS (SELECT 1 FROM u), s.ok FROM s",
+SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
   WHERE id = 1 AND process_id = {me}",
     release_session_lock: "SELECT pg_advisory_unlock(1784835700, {key})",
@@ -215,7 +221,7 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     discard: &["SELECT pg_catalog.setseed({seed})", "CLOSE ALL", "DEALLOCATE ALL", "UNLISTEN *", "DISCARD PLANS", "DISCARD TEMP", "DISCARD SEQUENCES"],
     lease: "SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '{lease}s', false),
   pg_catalog.set_config('idle_session_timeout', '{lease}s', false)",
-    holder: "SELECT a.pid, a.usename, a.client_addr, a.application_name, a.state, now() - a.xact_start
+    holder: "SELECT a.pid AS session_id, a.usename AS user_name, a.client_addr AS client, a.application_name AS program, a.state AS activity
   FROM pg_catalog.pg_locks p JOIN pg_catalog.pg_stat_activity a USING (pid)
   WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
     AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",

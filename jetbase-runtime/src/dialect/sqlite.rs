@@ -6,20 +6,21 @@ pub(super) static SQL: Sql = Sql {
     read_state: &[
         // Inside a transaction this fails; elsewhere it changes nothing.
         "PRAGMA main.synchronous = {synchronous}",
-        "SELECT 'main', '', '', 0, 0, 'main', '', sqlite_version()",
-        "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+        "SELECT 'main' AS used_schema, '' AS user_name,
+  (SELECT 'main' FROM main.sqlite_master WHERE name = 'jetbase_migrations') AS history_schema",
+        "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed",
     ],
     state_facts: 1,
-    history: "SELECT counted.n, order_executed, version, description, filename, migration_type, applied_at, checksum
+    history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed",
     current_holder: &["SELECT is_locked, process_id FROM {lock} WHERE id = 1"],
     no_table: &["1"],
-    probe: "SELECT '', '', {nonce} IS NOT NULL, COALESCE((SELECT file FROM pragma_database_list WHERE name = 'main'), ''),
-  (SELECT count(*) = 2 FROM sqlite_master WHERE type = 'table' AND name IN ('jetbase_lock', 'jetbase_migrations')),
-  0, '', sqlite_version();
+    tables_exist: "(SELECT count(*) = 2 FROM main.sqlite_master
+    WHERE type = 'table' AND name IN ('jetbase_lock', 'jetbase_migrations'))",
+    probe: "SELECT (SELECT file FROM pragma_database_list WHERE name = 'main') AS file, {tables_exist} AS has_tables;
 PRAGMA foreign_keys;
 PRAGMA busy_timeout",
     create: &[
@@ -49,12 +50,12 @@ PRAGMA busy_timeout",
     create_row: "INSERT OR IGNORE INTO {lock} (id, is_locked) VALUES (1, 0)",
     acquire: "UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
   WHERE id = 1 AND is_locked = 0;
-SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 0",
-    acquire_with_session_lock: "SELECT NULL, NULL, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked);
+SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}) AS has_row, 0 AS has_session_lock",
+    acquire_with_session_lock: "SELECT (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) AS previous;
 UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
   WHERE id = 1 AND (is_locked = 0 OR process_id LIKE {recoverable_prefix});
-SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}), 1",
-    poll: "SELECT is_locked <> 0, process_id, locked_at, NULL FROM {lock} WHERE id = 1",
+SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}) AS has_row, 1 AS has_session_lock",
+    poll: "SELECT is_locked <> 0 AS is_locked, process_id, locked_at FROM {lock} WHERE id = 1",
     take_over: "",
     take_over_with_session_lock: "",
     release: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1 AND process_id = {me}",
@@ -124,7 +125,7 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     reset: &[],
     discard: &[],
     lease: "",
-    holder: "SELECT NULL, NULL, NULL, NULL, NULL, NULL",
+    holder: "SELECT NULL AS session_id",
     fence_codes: &["1"],
     guard_codes: &[],
 };

@@ -42,19 +42,22 @@ pub struct StatementError {
     pub kept: Kept,
 }
 
-impl fmt::Display for StatementError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl StatementError {
+    /// Writes the text, with or without the message of the database.
+    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, with_message: bool) -> fmt::Result {
         f.write_str(&self.file)?;
         if let Some(position) = self.position {
             write!(f, ":{position}")?;
         }
-        match self.statement {
-            Some((number, of)) => {
-                write!(f, ": statement {number} of {of} failed: {}", self.message)?
-            }
+        let failed = match self.statement {
+            Some((number, of)) => format!(": statement {number} of {of} failed"),
             // Without a code, the message does not come from the database.
-            None if self.code.is_empty() => write!(f, ": {}", self.message)?,
-            None => write!(f, ": the commit failed: {}", self.message)?,
+            None if self.code.is_empty() => String::new(),
+            None => ": the commit failed".to_owned(),
+        };
+        f.write_str(&failed)?;
+        if with_message {
+            write!(f, ": {}", self.message)?;
         }
         if !self.code.is_empty() {
             write!(f, " ({})", self.code)?;
@@ -69,33 +72,43 @@ impl fmt::Display for StatementError {
             write!(f, "\n   = hint: {hint}")?;
         }
         match self.kept {
-            Kept::Nothing => f.write_str("\nnothing of this file was kept; mend it and run again"),
+            Kept::Nothing => {
+                f.write_str("\nnothing of this file was kept; correct it and run again")
+            }
             kept => write!(f, "\n{kept}"),
         }
     }
 }
 
+impl fmt::Display for StatementError {
+    /// Writes the full text, with the message of the database.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, true)
+    }
+}
+
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let statements = |n: usize| match n {
-            1 => "its first statement".to_owned(),
-            n => format!("its first {n} statements"),
-        };
         match self {
             Kept::Nothing => f.write_str("nothing of it was kept"),
             Kept::Statements(1) => f.write_str(
-                "its first statement is permanent: undo it, or take it out of the file, and run again",
+                "its first statement is permanent: undo it, or remove it from the file, and run again",
             ),
             Kept::Statements(n) => write!(
                 f,
-                "its first {n} statements are permanent: undo them, or take them out of the file, and run again"
+                "its first {n} statements are permanent: undo them, or remove them from the file, and run again"
             ),
-            Kept::Perhaps(n) => write!(
-                f,
-                "what {} did may be permanent, because its transaction had ended before, or because a table has no \
-                 transactions: look at the database before you run again",
-                statements(*n)
-            ),
+            Kept::Perhaps(n) => {
+                let statements = match n {
+                    1 => "its first statement".to_owned(),
+                    n => format!("its first {n} statements"),
+                };
+                write!(
+                    f,
+                    "the effects of {statements} may be permanent, because the transaction had ended before the \
+                     failure, or because a table has no transactions: check the database before you run again"
+                )
+            }
         }
     }
 }

@@ -7,11 +7,11 @@ use jetbase_core::{Dialect, Effect, Position, Transaction, snippet};
 use super::message::{MessageFailure, Purpose};
 use super::{Job, Mode};
 use crate::connection::Cause;
-use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError};
+use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError, TableError};
 use crate::session::Session;
 
 /// What to do about rows whose parents are missing.
-const NO_ORPHANS: &str = "delete those rows in the file, or mend their references";
+const NO_ORPHANS: &str = "delete those rows in the file, or correct their references";
 /// What to do about a file that releases jetbase's session lock.
 const GIVE_LESS: &str = "release only the file's own locks, not all of them: without pg_advisory_unlock_all(), \
                          RELEASE_ALL_LOCKS() and DISCARD ALL";
@@ -93,7 +93,9 @@ impl Job<'_> {
         let words: Vec<_> = rows
             .iter()
             .take(5)
-            .map(|row| format!("{} row {} → {}", row.text(0), row.text(1), row.text(2)))
+            .map(|row| {
+                format!("{} row {} → {}", row.text("table"), row.text("rowid"), row.text("parent"))
+            })
             .collect();
         let more = if rows.len() > words.len() { ", …" } else { "" };
         let count = match rows.len() {
@@ -112,19 +114,20 @@ impl Job<'_> {
         }
         let sets = session.send(session.sql.poll).await.ok()?;
         let row = sets.first()?.rows.first()?;
-        let ours = session.process_id.as_deref().is_some_and(|id| row.opt(1) == Some(id));
-        let given = row.is_true(0) && ours && !row.is_true(3);
-        given.then(|| "it gives back all locks of its session, jetbase's own among them".to_owned())
+        let ours =
+            session.process_id.as_deref().is_some_and(|id| row.opt("process_id") == Some(id));
+        let given = row.is_true("is_locked") && ours && !row.is_true("is_alive");
+        given.then(|| {
+            "it releases all locks of its session, including jetbase's session lock".to_owned()
+        })
     }
 
     /// The error after a lost connection. The history may later show the outcome.
     pub(super) fn interrupted(&self, halt: MessageFailure, mode: Mode) -> Error {
         let outcome = if mode == Mode::EachAlone { Outcome::InDoubt } else { Outcome::Unknown };
-        Error::new(ErrorKind::Interrupted {
-            file: self.migration.path().to_owned(),
-            outcome,
-            message: halt.cause.message,
-        })
+        let file = self.migration.path().to_owned();
+        let message = halt.cause.message.clone();
+        Error::new(ErrorKind::Interrupted { file, outcome, message }).caused_by(&halt.cause)
     }
 
     pub(super) fn explain(
@@ -149,26 +152,22 @@ impl Job<'_> {
             Purpose::Commit => self.statement_error(&halt, None, kept),
             Purpose::StillOpen => self.file_fault(
                 "it ends its transaction itself, with a COMMIT or ROLLBACK inside a statement".to_owned(),
-                "take it out: each file is one transaction, which jetbase begins and ends",
+                "remove it: jetbase begins and ends the transaction of each file",
                 kept,
             ),
             Purpose::ForeignKeys => {
                 self.file_fault(fault.unwrap_or(halt.cause.message), NO_ORPHANS, kept)
             }
             Purpose::Record | Purpose::Recorded if fails_check => self.file_fault(
-                "it could not be recorded: the database accepted the row for jetbase_migrations, and did not keep it \
-                 as it was"
+                "it could not be recorded: the database accepted the row of jetbase_migrations and did not store it \
+                 as it was sent"
                     .to_owned(),
-                "look for a trigger, a rule or a policy on jetbase_migrations, and drop it",
+                "drop the trigger, the rule or the policy on jetbase_migrations that prevents it",
                 kept,
             ),
-            Purpose::Record if halt.cause.code == "23505" && halt.cause.message.contains("_pkey") => {
-                let (schema, table) = (&session.namespace.schema, "jetbase_migrations");
-                Error::place(format!(
-                    "{file} cannot be recorded: the numbers of {table} are behind its rows, as after a copy without \
-                     its sequence; run SELECT setval(pg_get_serial_sequence('\"{schema}\".{table}', 'order_executed'), \
-                     (SELECT max(order_executed) FROM \"{schema}\".{table})), then run again"
-                ))
+            Purpose::Record if halt.cause.constraint.as_deref() == Some("jetbase_migrations_pkey") => {
+                let (file, schema) = (file.to_owned(), session.namespace.schema.clone());
+                TableError::SequenceBehind { file, schema }.into()
             }
             Purpose::Record | Purpose::Recorded => {
                 Error::database(format!("recording {file}"), &halt.cause).keeping(kept)
@@ -252,6 +251,7 @@ impl Job<'_> {
             statement: index.map(|index| (index + 1, self.statements.len())),
             kept,
         })))
+        .caused_by(&halt.cause)
     }
 }
 
@@ -270,9 +270,10 @@ async fn roll_back(session: &mut Session<'_>) -> RolledBack {
     }
     let sets = session.raw("ROLLBACK; SHOW WARNINGS").await.unwrap_or_default();
     let mut warnings = sets.iter().flat_map(|set| &set.rows);
-    match warnings.any(|warning| warning.text(1) == NOT_ROLLED_BACK) {
-        true => RolledBack::NotEverything,
-        false => RolledBack::Everything,
+    if warnings.any(|warning| warning.text("Code") == NOT_ROLLED_BACK) {
+        RolledBack::NotEverything
+    } else {
+        RolledBack::Everything
     }
 }
 

@@ -96,8 +96,8 @@ impl Job<'_> {
                 .literal("lock_timeout", &lock_timeout.as_millis().to_string())
                 .literal("statement_timeout", &statement_timeout.as_millis().to_string()),
         };
-        let fill = fill.literal_or_null("version", self.migration.version());
-        let same_version = match self.migration.version() {
+        let fill = fill.literal_or_null("version", self.migration.version_text());
+        let same_version = match self.migration.version_text() {
             Some(_) => "version = {version}",
             None => "version IS NULL",
         };

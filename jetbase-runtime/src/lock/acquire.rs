@@ -50,7 +50,7 @@ pub(super) async fn acquire(
 ) -> Result<HeldLock, Error> {
     session.wait_within(limit).await;
     let found = session.file.as_deref().map_or(Ok(None), SideFile::find_or_create);
-    let side_file = found.map_err(Error::place)?;
+    let side_file = found?;
     if let Some(file) = &side_file {
         session.liveness = Liveness::File;
         session.server = file.identity();

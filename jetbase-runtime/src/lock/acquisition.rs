@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::holder::obstructor;
 use super::protocol::{LockRow, Observation};
 use super::side_file::SideFile;
-use crate::connection::{Cause, SendFailure, ResultSet};
+use crate::connection::{ResultSet, SendFailure};
 use crate::error::Error;
 use crate::session::Session;
 
@@ -46,21 +46,19 @@ impl<'s, 'c> Acquisition<'s, 'c> {
                 // The session lock may be ours although the row is not. If we kept it, we would look
                 // like a holder.
                 self.release_session_lock().await;
-                return match self.is_missing(&failure.cause) {
-                    true => Ok(Observation::NoTables),
-                    false => self.refused(&failure, "taking the migration lock"),
-                };
+                if self.session.lacks_tables(&failure.cause).await {
+                    return Ok(Observation::NoTables);
+                }
+                return self.refused(&failure, "acquiring the migration lock");
             }
         };
         self.obstacle = None;
-        let first = |set: Option<&ResultSet>| {
-            set.and_then(|set| set.rows.first()).cloned().unwrap_or_default()
-        };
+        let first = |set: Option<&ResultSet>| set.map(ResultSet::first_row).unwrap_or_default();
         let (before, answer) = (first(sets.first()), first(sets.last()));
-        if answer.is_true(0) {
-            return Ok(Observation::Won(before.opt(2).map(str::to_owned)));
+        if answer.is_true("has_row") {
+            return Ok(Observation::Won(before.opt("previous").map(str::to_owned)));
         }
-        if answer.is_true(1) {
+        if answer.is_true("has_session_lock") {
             self.release_session_lock().await;
         }
         Ok(Observation::Refused)
@@ -83,10 +81,10 @@ impl<'s, 'c> Acquisition<'s, 'c> {
                 return self.refused(&failure, "taking the migration lock over");
             }
         };
-        if answer.is_true(0) {
+        if answer.is_true("has_row") {
             return Ok(Observation::Won(Some(owner)));
         }
-        if answer.is_true(1) {
+        if answer.is_true("has_session_lock") {
             self.release_session_lock().await;
         }
         Ok(Observation::Refused)
@@ -104,9 +102,11 @@ impl<'s, 'c> Acquisition<'s, 'c> {
     pub(super) async fn read_row(&mut self) -> Result<Observation, Error> {
         let sets = match self.session.send(self.session.sql.poll).await {
             Ok(sets) => sets,
-            Err(failure) if self.is_missing(&failure.cause) => return Ok(Observation::NoTables),
+            Err(failure) if self.session.lacks_tables(&failure.cause).await => {
+                return Ok(Observation::NoTables);
+            }
             Err(failure) => {
-                self.refused(&failure, "looking at the migration lock")?;
+                self.refused(&failure, "reading the migration lock")?;
                 return Ok(Observation::Unreadable);
             }
         };
@@ -114,14 +114,16 @@ impl<'s, 'c> Acquisition<'s, 'c> {
             return Ok(Observation::NoRow);
         };
         self.row = LockRow {
-            locked: row.is_true(0),
-            owner: row.opt(1).map(str::to_owned),
-            since: row.opt(2).map(str::to_owned),
+            locked: row.is_true("is_locked"),
+            owner: row.opt("process_id").map(str::to_owned),
+            since: row.opt("locked_at").map(str::to_owned),
             alive: match &mut self.side_file {
                 Some(file) => Some(file.is_held_by_others()),
-                None => row.opt(3).map(|_| row.is_true(3)),
+                None => row.opt("is_alive").map(|_| row.is_true("is_alive")),
             },
-            unchanged_for: self.unchanged.length([1, 2, 4].map(|it| row.text(it).to_owned())),
+            unchanged_for: self.unchanged.length(
+                ["process_id", "locked_at", "fingerprint"].map(|it| row.text(it).to_owned()),
+            ),
         };
         Ok(Observation::Row(self.row.clone()))
     }
@@ -137,13 +139,6 @@ impl<'s, 'c> Acquisition<'s, 'c> {
         if let Some(file) = &mut self.side_file {
             file.unlock();
         }
-    }
-
-    /// Whether one of jetbase's tables is missing. A trigger may report that others are.
-    fn is_missing(&self, cause: &Cause) -> bool {
-        let ours =
-            ["jetbase_lock", "jetbase_migrations"].iter().any(|it| cause.message.contains(it));
-        ours && self.session.sql.no_table.contains(&cause.code.as_str())
     }
 
     /// Treats a momentary refusal by the database as a failed attempt.

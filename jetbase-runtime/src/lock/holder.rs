@@ -82,9 +82,11 @@ pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String
 async fn session_of_lock(session: &mut Session<'_>) -> Option<String> {
     let sets = session.ask(session.sql.holder).await.ok()?;
     let rows = sets.iter().find_map(|set| set.rows.first());
-    let found = rows.filter(|row| row.opt(0).is_some())?;
-    let mut words = format!("session {}", found.text(0));
-    for (before, column) in [(" of ", 1), (" from ", 2), (", ", 3), (", ", 4)] {
+    let found = rows.filter(|row| row.opt("session_id").is_some())?;
+    let mut words = format!("session {}", found.text("session_id"));
+    for (before, column) in
+        [(" of ", "user_name"), (" from ", "client"), (", ", "program"), (", ", "activity")]
+    {
         if let Some(text) = found.opt(column).filter(|text| !text.is_empty()) {
             words.push_str(before);
             words.push_str(text);

@@ -15,7 +15,7 @@ use crate::session::{Liveness, Session};
 /// liveness can be checked.
 pub(crate) async fn read_lock_row(session: &mut Session<'_>) -> Result<Option<LockRow>, Error> {
     let found = session.file.as_deref().map_or(Ok(None), SideFile::find);
-    let side_file = found.map_err(Error::place)?;
+    let side_file = found?;
     let liveness = match session.dialect {
         Dialect::Postgres => Liveness::Advisory,
         Dialect::MySql => Liveness::GetLock,

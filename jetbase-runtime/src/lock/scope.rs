@@ -81,7 +81,7 @@ pub(crate) async fn with_lock<T>(
         None => None,
     };
     if let Some(error) = unreleased.filter(|_| !afterwards.as_ref().is_some_and(|it| it.released)) {
-        listener.warn(format!("{error}; run `jetbase unlock` when no run works"));
+        listener.warn(format!("{error:#}; run `jetbase unlock` when no other process migrates"));
     }
     result.map_err(|error| WorkError { error, history: afterwards.map(|it| it.history) })
 }
@@ -106,7 +106,7 @@ async fn acquire_and_work<T>(
     match release(session, held).await {
         Ok(Release::Done) => listener.emit(&Event::Released),
         Ok(Release::NotOurs) if result.is_ok() => {
-            let message = "another process took the lock away during the run; all of the work was done before";
+            let message = "another process took the migration lock away during the run; everything had been done and recorded before";
             listener.warn(message.to_owned());
         }
         Ok(Release::NotOurs) => {}

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use jetbase_core::Checksum;
 
-use open::{Created, cannot};
+use crate::error::{SideFileError, SideFileFault};
+use open::{Created, refused};
 
 /// `<database>.jetbase-lock`. It is never deleted, because a lock on a deleted file excludes no
 /// process.
@@ -43,9 +44,8 @@ impl SideFile {
     ///
     /// # Errors
     ///
-    /// Returns a sentence fragment that says what cannot be trusted or used, and what to do about
-    /// it.
-    pub(crate) fn find_or_create(database: &str) -> Result<Option<Self>, String> {
+    /// Fails if the file cannot be trusted or used.
+    pub(crate) fn find_or_create(database: &str) -> Result<Option<Self>, SideFileError> {
         SideFile::persist(database, Absent::Create)
     }
 
@@ -54,11 +54,11 @@ impl SideFile {
     /// # Errors
     ///
     /// Like [`SideFile::find_or_create`].
-    pub(crate) fn find(database: &str) -> Result<Option<Self>, String> {
+    pub(crate) fn find(database: &str) -> Result<Option<Self>, SideFileError> {
         SideFile::persist(database, Absent::Leave)
     }
 
-    fn persist(database: &str, absent: Absent) -> Result<Option<Self>, String> {
+    fn persist(database: &str, absent: Absent) -> Result<Option<Self>, SideFileError> {
         let mut tries = 1;
         loop {
             match SideFile::attempt(Path::new(database), absent) {
@@ -69,7 +69,7 @@ impl SideFile {
         }
     }
 
-    fn attempt(database: &Path, absent: Absent) -> Result<Option<Self>, String> {
+    fn attempt(database: &Path, absent: Absent) -> Result<Option<Self>, SideFileError> {
         let name = path(database);
         // With another kind of storage, the main database is no file, and there is no folder for a
         // side file.
@@ -89,14 +89,10 @@ impl SideFile {
             Err(TryLockError::Error(_)) => return Ok(None),
         }
         let _ = file.unlock();
-        match identity == [0; 16] {
-            false => Ok(Some(SideFile { file, identity, locked: false })),
-            true => Err(format!(
-                "the lock file {} is empty and another process holds a lock on it; \
-                 end that process or remove the file, and run again",
-                name.display()
-            )),
+        if identity == [0; 16] {
+            return Err(SideFileError { path: name, fault: SideFileFault::Empty });
         }
+        Ok(Some(SideFile { file, identity, locked: false }))
     }
 
     /// Returns the identity of this database, which stays when its file is moved.
@@ -149,23 +145,23 @@ fn again(attempt: impl Fn() -> bool) -> bool {
 }
 
 /// Returns the identity in the file: zeros if none is written, `None` if it cannot be read.
-fn known(file: &mut File, name: &Path) -> Result<Option<[u8; 16]>, String> {
+fn known(file: &mut File, name: &Path) -> Result<Option<[u8; 16]>, SideFileError> {
     match read(file) {
         Ok(identity) => Ok(Some(identity)),
         // On Windows, no process can read what another one has locked.
         Err(_) if cfg!(windows) => Ok(None),
-        Err(error) => Err(cannot("read", name, &error)),
+        Err(error) => Err(refused("read", name, &error)),
     }
 }
 
 /// Writes an identity into the file, which this process has locked, unless it has one by now.
-fn begin(file: &mut File, name: &Path) -> Result<[u8; 16], String> {
-    let found = read(file).map_err(|error| cannot("read", name, &error))?;
+fn begin(file: &mut File, name: &Path) -> Result<[u8; 16], SideFileError> {
+    let found = read(file).map_err(|error| refused("read", name, &error))?;
     if found != [0; 16] {
         return Ok(found);
     }
     let fresh = *uuid::Uuid::new_v4().as_bytes();
-    write(file, &fresh).map_err(|error| cannot("written", name, &error))?;
+    write(file, &fresh).map_err(|error| refused("written", name, &error))?;
     Ok(fresh)
 }
 

@@ -8,7 +8,7 @@ use futures_core::future::BoxFuture;
 use jetbase_core::Migrations;
 
 use super::Query;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, SettingError, TableError};
 use crate::lock;
 use crate::session::Session;
 use crate::state::{NamespaceOptions, read_state};
@@ -42,8 +42,8 @@ impl fmt::Display for LockStatus {
         }
         f.write_str(match self.alive {
             Some(true) => "\nAlive: yes",
-            Some(false) => "\nAlive: no, the next run takes the lock over",
-            None => "\nAlive: nobody can know from here; if you are sure that it is dead, unlock",
+            Some(false) => "\nAlive: no: the next run takes the lock over",
+            None => "\nAlive: unknown, because its liveness cannot be checked from here; if you are sure that it is dead, run `jetbase unlock`",
         })
     }
 }
@@ -173,7 +173,7 @@ impl<'t> IntoFuture for Unlock<'t> {
                 ConnectionSource::Borrowed(mut origin) => {
                     force_unlock(origin.as_mut(), &self.options, self.force).await
                 }
-                ConnectionSource::Broken(why) => Err(Error::place(why)),
+                ConnectionSource::Broken(fault) => Err(SettingError::DatabaseUrl(fault).into()),
             }
         })
     }
@@ -207,13 +207,14 @@ async fn release_row_by_force(session: &mut Session<'_>, force: Force) -> Result
         Ok(_) if is_released(session, status.process_id.as_deref()).await? => {
             Ok(Unlocked { holder: Some(holder) })
         }
-        Ok(_) => Err(Error::place(
-            "the lock was not released: the database accepted the change of jetbase_lock and did not make it; look \
-             for a trigger, a rule or a policy on the table",
-        )),
-        Err(failure) if failure.cause.is_contended() => Err(Error::place(format!(
-            "the lock cannot be released now: {holder} is executing a migration under it"
-        ))),
+        Ok(_) => Err(TableError::ChangeIgnored {
+            operation: "unlocking".to_owned(),
+            table: "jetbase_lock".to_owned(),
+        }
+        .into()),
+        Err(failure) if failure.cause.is_contended() => {
+            Err(Error::new(ErrorKind::HolderBusy { holder }))
+        }
         Err(failure) => Err(Error::database("unlocking", &failure.cause)),
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn with_outcome(request: &Request, failed: WorkError) -> Error {
         Outcome::InDoubt => Outcome::InDoubt,
         _ => Outcome::RolledBack,
     };
-    Error::new(ErrorKind::Interrupted { file, outcome, message })
+    error.with_kind(ErrorKind::Interrupted { file, outcome, message })
 }
 
 /// Reports what a plan skips.
@@ -37,7 +37,7 @@ pub(super) fn report_skipped(listener: &mut Listener, report: &mut Report, plann
         planned.skipped.iter().filter(|it| it.reason == SkipReason::Ahead).collect();
     if let Some(last) = ahead.last() {
         listener.warn(format!(
-            "the database is ahead of this program: {} ({} in all) was applied by a newer one; nothing is executed",
+            "the database is ahead of this program: a newer program applied {} ({} files in all); this run executes nothing",
             last.file,
             ahead.len()
         ));

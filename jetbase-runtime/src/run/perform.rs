@@ -12,14 +12,14 @@ use super::work::work;
 use super::{DryRun, Published, Request};
 use crate::cancel::AskOnDrop;
 use crate::environment;
-use crate::error::{Error, ErrorKind, Retry};
+use crate::error::{Error, ErrorKind, Retry, SettingError, TableError, UrlError};
 use crate::event::{Event, Listener};
 use crate::execute::prepare;
 use crate::lock::{Commits, LockRequest, is_ours, with_lock};
 use crate::report::Report;
 use crate::session::Session;
 use crate::state::{DatabaseState, read_state_once};
-use crate::target::{Connect, ConnectionSource, ConnectionOwner, Source, source_of_url};
+use crate::target::{Connect, ConnectionOwner, ConnectionSource, Source, source_of_url};
 use crate::wait::{Limit, NOTICE_INTERVAL, Wait};
 
 /// Starts a run, in a task of its own where that is possible.
@@ -44,7 +44,9 @@ pub fn start(source: Source<'_>, mut request: Request) -> BoxFuture<'_, Result<R
         ConnectionSource::Borrowed(mut origin) => {
             Box::pin(async move { perform(&mut request, origin.as_mut()).await }.instrument(span))
         }
-        ConnectionSource::Broken(why) => Box::pin(async move { Err(Error::place(why)) }),
+        ConnectionSource::Broken(fault) => {
+            Box::pin(async move { Err(SettingError::DatabaseUrl(fault).into()) })
+        }
     }
 }
 
@@ -77,8 +79,8 @@ async fn attempt(
     if let Some(warning) = crate::stale::warning(&request.set) {
         listener.warn(warning);
     }
-    let wait = request.wait.clone().map_err(Error::place)?;
-    environment::lease().map_err(Error::place)?;
+    let wait = request.wait.clone()?;
+    environment::lease()?;
     let mut limit = Limit::begin(wait);
     let (mut was_there, mut last_notice) = (false, None);
     loop {
@@ -105,7 +107,7 @@ async fn attempt(
         }
         if last_notice.is_none_or(|last_notice: Instant| last_notice.elapsed() > NOTICE_INTERVAL) {
             last_notice = Some(Instant::now());
-            listener.emit(&Event::Unavailable { reason: error.to_string() });
+            listener.emit(&Event::Unavailable { reason: format!("{error:#}") });
         }
         request.cancel.sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64())).await;
     }
@@ -170,11 +172,7 @@ fn refuse_published(session: &Session<'_>, published: Published) -> Result<(), E
     let (Published::Refuse, [publication, ..]) = (published, session.published.as_slice()) else {
         return Ok(());
     };
-    Err(Error::place(format!(
-        "the publication {publication} carries jetbase's tables to its subscribers, which would then claim \
-         migrations that they have not: ALTER PUBLICATION \"{publication}\" DROP TABLE jetbase_lock, \
-         jetbase_migrations (one FOR ALL TABLES must be made anew with a list), or allow it with `Published::Allow`"
-    )))
+    Err(TableError::Published { publication: publication.clone() }.into())
 }
 
 /// Releases a stale lock although there is nothing to do. The next run may be far away, and the
@@ -212,11 +210,9 @@ fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Connect>
     let Some(url) = &request.direct else { return Ok(None) };
     match source_of_url(url).0 {
         ConnectionSource::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
-        ConnectionSource::Shared(_) | ConnectionSource::Borrowed(_) => Err(Error::place(format!(
-            "the direct URL leads to another kind of database than {dialect}"
-        ))),
-        ConnectionSource::Broken(why) => {
-            Err(Error::place(format!("the direct URL is of no use: {why}")))
+        ConnectionSource::Shared(_) | ConnectionSource::Borrowed(_) => {
+            Err(SettingError::DirectUrl(UrlError::OtherDialect { expected: dialect }).into())
         }
+        ConnectionSource::Broken(fault) => Err(SettingError::DirectUrl(fault).into()),
     }
 }

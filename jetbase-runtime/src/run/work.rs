@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 use super::Request;
 use super::plan::{commits_of, plan_run};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, FileFault};
 use crate::event::{Event, Listener};
 use crate::execute::{Job, prepare};
 use crate::lock::Commits;
@@ -74,7 +74,7 @@ async fn execute(
     let elapsed = started.elapsed();
     report.applied.push(Applied {
         file: file.clone(),
-        version: job.migration.version().map(str::to_owned),
+        version: job.migration.version(),
         kind: job.migration.kind(),
         action,
         elapsed,
@@ -88,33 +88,18 @@ fn refuse(session: &Session<'_>, jobs: &[Job<'_>]) -> Result<(), Error> {
     if session.liveness == Liveness::Fenced
         && commits_of(jobs, session.dialect) == Commits::PerStatement
     {
-        return Err(Error::place(
-            "while this run waited, files became pending that commit by themselves; run again",
-        ));
+        return Err(Error::new(ErrorKind::PlanChanged));
     }
     if let Some(job) = jobs.iter().find(|job| session.pooled && job.needs_session()) {
-        return Err(Error::place(format!(
-            "{} sets something for its session that outlives a transaction, but a pooler may give each of its \
-             statements another session, and the settings to other programs; name a way past the pooler with \
-             `direct_url` or JETBASE_DIRECT_URL",
-            job.migration.path()
-        )));
+        return Err(Error::file(job.migration.path(), FileFault::NeedsSession));
     }
     if let Some(job) =
         jobs.iter().find(|job| session.owner == ConnectionOwner::Caller && job.empties_session())
     {
-        return Err(Error::place(format!(
-            "{} empties its session (DISCARD, RESET ALL, DEALLOCATE ALL, CLOSE ALL or UNLISTEN *), and this connection is \
-             borrowed: what its owner has in it would be gone; pass a pool or a URL instead of `&mut` a connection",
-            job.migration.path()
-        )));
+        return Err(Error::file(job.migration.path(), FileFault::EmptiesSession));
     }
     if let Some(job) = jobs.iter().find(|job| session.cannot_undo(job.effect)) {
-        return Err(Error::place(format!(
-            "{} makes something that lives as long as its session, such as a temporary table or a variable, and a \
-             borrowed connection cannot be given back without it; pass a pool or a URL instead of `&mut` a connection",
-            job.migration.path()
-        )));
+        return Err(Error::file(job.migration.path(), FileFault::LeavesObjects));
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use jetbase_core::{Dialect, SessionEffect};
 
 use super::{Liveness, Session};
-use crate::connection::{Connection, End, RowHandling, send_within};
-use crate::error::Error;
+use crate::connection::{Connection, End, ResultSet, RowHandling, send_within};
+use crate::error::{Error, ErrorKind};
 use crate::target::ConnectionOwner;
 
 /// What comes after a file.
@@ -142,11 +142,10 @@ impl Session<'_> {
         }
         let sets = self.send(self.sql.move_session_lock).await;
         let sets = sets.map_err(|failure| Error::database(doing, &failure.cause))?;
-        match sets.first().and_then(|set| set.rows.first()).is_some_and(|row| row.is_true(0)) {
-            true => Ok(()),
-            false => Err(Error::place(
-                "the session lock could not be taken along to a fresh session; run again",
-            )),
+        if sets.first().and_then(ResultSet::value) == Some("1") {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::SessionLockNotMoved))
         }
     }
 
@@ -158,7 +157,7 @@ impl Session<'_> {
         let question = self.bindings.fill(self.sql.fence_session_lock);
         let answer = send_within(old, &question, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
         answer.map(drop).map_err(|failure| {
-            Error::database("taking the session lock along to a fresh session", &failure.cause)
+            Error::database("moving the session lock to a fresh session", &failure.cause)
         })
     }
 }

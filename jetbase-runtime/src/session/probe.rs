@@ -6,11 +6,10 @@ use std::collections::HashMap;
 use jetbase_core::{Checksum, Dialect, SessionEffect};
 
 use super::{Liveness, Ownership, Session, Topology};
-use crate::connection::{CauseKind, SendFailure};
+use crate::connection::{CauseKind, ResultSet, SendFailure};
 use crate::dialect::Bindings;
 use crate::environment;
-use crate::error::Error;
-use crate::state::in_transaction;
+use crate::error::{Error, NamespaceError, TableError};
 use crate::target::ConnectionOwner;
 
 impl Ownership {
@@ -32,81 +31,78 @@ impl Session<'_> {
                 (completed, Some(cause))
             }
             Err(SendFailure { cause, .. }) => {
-                return Err(Error::database("looking at the session", &cause));
+                return Err(Error::database("reading the session's state", &cause));
             }
         };
-        let facts = sets.first().and_then(|set| set.rows.first()).cloned().unwrap_or_default();
-        self.has_tables = facts.is_true(4);
-        let first_of = |set: usize| {
-            sets.get(set).and_then(|set| set.rows.first()).map(|row| row.text(0).to_owned())
-        };
+        let facts = sets.first().map(ResultSet::first_row).unwrap_or_default();
+        self.has_tables = facts.is_true("has_tables");
+        let first_of = |set: usize| sets.get(set).and_then(ResultSet::value).map(str::to_owned);
         let identity = first_of(if self.dialect == Dialect::Postgres { 2 } else { 1 });
         match self.dialect {
             Dialect::Postgres => {
                 self.bindings = self
                     .bindings
                     .clone()
-                    .literal("zone", facts.text(6))
-                    .number("key", facts.text(3).parse().unwrap_or(0));
-                if self.namespace.database != facts.text(10) {
-                    return Err(Error::place(format!(
-                        "the direct URL leads to the database `{}`, but the program works on `{}`",
-                        facts.text(10),
-                        self.namespace.database
-                    )));
+                    .literal("zone", facts.text("zone"))
+                    .number("key", facts.text("lock_key").parse().unwrap_or(0));
+                if self.namespace.database != facts.text("database_name") {
+                    return Err(NamespaceError::OtherDatabase {
+                        expected: self.namespace.database.clone(),
+                        connected: facts.text("database_name").to_owned(),
+                    }
+                    .into());
                 }
                 self.bindings = self
                     .bindings
                     .clone()
-                    .literal("role", facts.text(8))
-                    .literal("session_role", facts.text(8));
-                self.pooled = self.owner == ConnectionOwner::Run && !facts.is_true(2);
-                let direct =
-                    self.owner == ConnectionOwner::Run && facts.is_true(2) && refused.is_none();
-                let real = facts.text(7).starts_with("PostgreSQL");
+                    .literal("role", facts.text("role_name"))
+                    .literal("session_role", facts.text("role_name"));
+                self.pooled = self.owner == ConnectionOwner::Run && !facts.is_true("has_nonce");
+                let direct = self.owner == ConnectionOwner::Run
+                    && facts.is_true("has_nonce")
+                    && refused.is_none();
+                let real = facts.text("server_version").starts_with("PostgreSQL");
                 if direct && real {
                     self.liveness = Liveness::Advisory;
                 }
                 // Before version 14, the server has no timeout for idle sessions.
-                let version: u32 = facts.text(9).parse().unwrap_or_default();
+                let version: u32 = facts.text("version_number").parse().unwrap_or_default();
                 if self.liveness == Liveness::Advisory && version >= 140_000 {
                     self.take_lease().await;
                 }
                 self.server = identity.unwrap_or_default();
-                if facts.is_true(11) {
+                if facts.is_true("is_subscribed") {
                     self.topology = Topology::Cluster;
                 }
                 self.published = sets
                     .get(1)
                     .into_iter()
                     .flat_map(|set| &set.rows)
-                    .map(|row| row.text(0).to_owned())
+                    .map(|row| row.text("pubname").to_owned())
                     .collect();
-                self.same_user(facts.text(0)).await?;
+                self.same_user(facts.text("user_name")).await?;
                 self.remember_settings().await?;
-                self.ownership = Ownership::of(facts.is_true(12));
+                self.ownership = Ownership::of(facts.is_true("owners_trusted"));
             }
             Dialect::MySql => {
                 self.bindings = session_locks(self.bindings.clone(), &self.namespace.schema);
                 self.ownership = Ownership::Trusted;
-                self.largest_message = facts.text(3).parse().unwrap_or(usize::MAX);
-                self.has_triggers = facts.is_true(8);
-                if let Some(tables) = facts.opt(6) {
-                    return Err(Error::place(format!(
-                        "{tables}: this is no table of an engine with transactions, so that a file and its row \
-                         could not be recorded together; run ALTER TABLE … ENGINE = InnoDB for it"
-                    )));
+                self.largest_message = facts.text("largest_message").parse().unwrap_or(usize::MAX);
+                self.has_triggers = facts.is_true("has_triggers");
+                if let Some(tables) = facts.opt("not_transactional") {
+                    let tables = tables.split(", ").map(str::to_owned).collect();
+                    return Err(TableError::NotTransactional { tables }.into());
                 }
                 let variables: HashMap<_, _> = sets
                     .iter()
                     .skip(2)
                     .flat_map(|set| &set.rows)
-                    .map(|row| (row.text(0).to_owned(), row.text(1).to_owned()))
+                    .map(|row| (row.text("Variable_name").to_owned(), row.text("Value").to_owned()))
                     .collect();
                 let variable =
                     |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
                 if matches!(variable("in_transaction"), "1" | "ON") {
-                    return Err(in_transaction());
+                    return Err(NamespaceError::InTransaction.into());
                 }
                 let galera = variable("wsrep_on") == "ON";
                 if galera || !variable("group_replication_group_name").is_empty() {
@@ -132,8 +128,8 @@ impl Session<'_> {
                     variable("server_uuid"),
                     variable("wsrep_gcomm_uuid")
                 );
-                if self.namespace.user != facts.text(0) {
-                    return Err(self.other_user(facts.text(0)));
+                if self.namespace.user != facts.text("user_name") {
+                    return Err(self.other_user(facts.text("user_name")));
                 }
                 self.remember_database().await;
                 // Take the snapshot before the run changes a setting.
@@ -141,7 +137,7 @@ impl Session<'_> {
             }
             Dialect::Sqlite => {
                 self.ownership = Ownership::Trusted;
-                self.file = facts.opt(3).filter(|file| !file.is_empty()).map(str::to_owned);
+                self.file = facts.opt("file").filter(|file| !file.is_empty()).map(str::to_owned);
                 self.foreign_keys = identity.as_deref() == Some("1");
                 self.restore.extend(
                     first_of(2).map(|patience| format!("PRAGMA busy_timeout = {patience}")),
@@ -173,14 +169,14 @@ impl Session<'_> {
         if self.dialect != Dialect::Postgres {
             return Ok(());
         }
-        let question =
-            "SELECT to_regclass({lock_name})::oid::bigint & 2147483647, {owners_trusted}";
+        let question = "SELECT to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key, {owners_trusted} AS owners_trusted";
         let sets = self.ask(question).await;
         let sets =
-            sets.map_err(|failure| Error::database("looking at the new tables", &failure.cause))?;
-        let row = sets.first().and_then(|set| set.rows.first()).cloned().unwrap_or_default();
-        self.bindings = self.bindings.clone().number("key", row.text(0).parse().unwrap_or(0));
-        self.ownership = Ownership::of(row.is_true(1));
+            sets.map_err(|failure| Error::database("reading the new tables", &failure.cause))?;
+        let row = sets.first().map(ResultSet::first_row).unwrap_or_default();
+        self.bindings =
+            self.bindings.clone().number("key", row.text("lock_key").parse().unwrap_or(0));
+        self.ownership = Ownership::of(row.is_true("owners_trusted"));
         Ok(())
     }
 
@@ -205,15 +201,12 @@ impl Session<'_> {
     }
 
     fn other_user(&self, user: &str) -> Error {
-        let wanted = &self.namespace.user;
-        let cure = match self.dialect {
-            Dialect::Postgres => format!("grant `{wanted}` to `{user}`, or"),
-            Dialect::MySql | Dialect::Sqlite => "hooks of a pool do not run on it;".to_owned(),
-        };
-        Error::place(format!(
-            "the run has to work as `{wanted}`, but its own connection is one of `{user}`, which may not become \
-             `{wanted}`; {cure} give the URL the right user"
-        ))
+        NamespaceError::OtherUser {
+            expected: self.namespace.user.clone(),
+            connected: user.to_owned(),
+            dialect: self.dialect,
+        }
+        .into()
     }
 
     /// Remembers the database of the caller's connection, because the caller may name another
@@ -223,7 +216,7 @@ impl Session<'_> {
             return;
         }
         let sets = self.raw("SELECT DATABASE() LIMIT 1").await.unwrap_or_default();
-        let name = sets.first().and_then(|set| set.rows.first()).and_then(|row| row.opt(0));
+        let name = sets.first().and_then(ResultSet::value);
         let back =
             name.map(|name| self.bindings.clone().identifier("name", name).fill("USE {name}"));
         self.restore.extend(back);
@@ -248,8 +241,8 @@ UNION ALL SELECT 'role', pg_catalog.current_setting('role')";
             .map(|row| {
                 self.bindings
                     .clone()
-                    .literal("name", row.text(0))
-                    .literal("value", row.text(1))
+                    .literal("name", row.text("name"))
+                    .literal("value", row.text("setting"))
                     .fill("SELECT pg_catalog.set_config({name}, {value}, false)")
             })
             .collect();

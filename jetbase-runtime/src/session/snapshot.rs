@@ -3,6 +3,7 @@
 use jetbase_core::Dialect;
 
 use super::Session;
+use crate::connection::ResultSet;
 use crate::error::Error;
 use crate::target::ConnectionOwner;
 
@@ -55,7 +56,7 @@ impl Session<'_> {
             if self.dialect != Dialect::MySql {
                 done.map_err(|failure| {
                     Error::database(
-                        format!("taking back what a file has left in the session (`{statement}`)"),
+                        format!("undoing what a file has left in the session (`{statement}`)"),
                         &failure.cause,
                     )
                 })?;
@@ -82,17 +83,17 @@ impl Session<'_> {
             .map_err(|failure| Error::database("reading what the session holds", &failure.cause))?;
         let (first, rest) = sets.split_first().unzip();
         let rows = first.map(|set| set.rows.as_slice()).unwrap_or_default();
-        let objects = || rows.iter().map(|row| row.text(0).to_owned()).collect();
+        let objects = || rows.iter().map(|row| row.text("undo").to_owned()).collect();
         Ok(match self.dialect {
             Dialect::Postgres => {
                 Snapshot { settings: self.custom_settings().await?, objects: objects() }
             }
             Dialect::MySql => {
-                let limit = rows.first().map(|row| row.text(0)).unwrap_or_default();
+                let limit = first.and_then(ResultSet::value).unwrap_or_default();
                 let listed = sets.last().map(|set| set.rows.as_slice()).unwrap_or_default();
-                let settings = listed.iter().map(|row| match row.text(0) {
+                let settings = listed.iter().map(|row| match row.text("Variable_name") {
                     "sql_select_limit" => ("sql_select_limit", limit),
-                    name => (name, row.text(1)),
+                    name => (name, row.text("Value")),
                 });
                 let settings = settings
                     .map(|(name, value)| (name.to_owned(), self.mysql_setting(name, value)));
@@ -100,15 +101,15 @@ impl Session<'_> {
             }
             Dialect::Sqlite => {
                 let names = std::iter::once(&"case_sensitive_like").chain(SQLITE_PRAGMAS);
-                let values = rest.unwrap_or_default().iter().map(|set| set.rows.first());
-                let settings = names.zip(values).filter_map(|(name, row)| {
+                let values = rest.unwrap_or_default().iter().map(ResultSet::value);
+                let settings = names.zip(values).filter_map(|(name, value)| {
                     let value = match *name {
                         // The answer is that of a comparison that ignores case.
-                        "case_sensitive_like" if row?.is_true(0) => "OFF",
+                        "case_sensitive_like" if value? == "1" => "OFF",
                         "case_sensitive_like" => "ON",
                         // WAL mode belongs to the database file.
-                        "journal_mode" if row?.text(0) == "wal" => return None,
-                        _ => row?.text(0),
+                        "journal_mode" if value? == "wal" => return None,
+                        _ => value?,
                     };
                     Some(((*name).to_owned(), format!("PRAGMA {name} = {value}")))
                 });
@@ -127,8 +128,7 @@ impl Session<'_> {
             let sets = sets.map_err(|failure| {
                 Error::database("reading what the session holds", &failure.cause)
             })?;
-            let row = sets.first().and_then(|set| set.rows.first());
-            let value = row.map(|row| row.text(0)).unwrap_or_default();
+            let value = sets.first().and_then(ResultSet::value).unwrap_or_default();
             let restore = "SELECT pg_catalog.set_config({name}, {value}, false)";
             settings.push((name, bindings.literal("value", value).fill(restore)));
         }
@@ -139,7 +139,7 @@ impl Session<'_> {
     pub(crate) async fn learn_settings_of_functions(&mut self) {
         let sources = self.ask(POSTGRES_FUNCTIONS).await.unwrap_or_default();
         let rows = sources.iter().flat_map(|set| &set.rows);
-        rows.for_each(|row| self.learn_settings(row.text(0)));
+        rows.for_each(|row| self.learn_settings(row.text("prosrc")));
     }
 
     /// Learns the settings of other modules that a text names: those with a dot, after `SET` or in

@@ -19,7 +19,9 @@ impl Session<'_> {
             }
         };
         let rows = sets.into_iter().flat_map(|set| set.rows);
-        Ok(rows.map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect())
+        Ok(rows
+            .map(|row| (row.text("filename").to_owned(), row.text("checksum").to_owned()))
+            .collect())
     }
 
     /// Creates the table for replaced texts. Without the right to do so, an old program behaves

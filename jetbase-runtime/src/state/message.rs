@@ -3,15 +3,14 @@
 use jetbase_core::Dialect;
 
 use super::{
-    DatabaseState, NamespaceOptions, guarded, in_transaction, namespace_of, records, untrusted,
-    untrusted_tables,
+    DatabaseState, NamespaceOptions, guarded, namespace_of, records, untrusted, untrusted_tables,
 };
 use crate::connection::{
     Cause, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure, moment,
     send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
-use crate::error::Error;
+use crate::error::{Error, NamespaceError, TableError};
 use crate::wait::Limit;
 
 /// The first message to a database.
@@ -74,25 +73,28 @@ impl StateMessage {
             Ok(sets) => (sets, None),
             Err(SendFailure { completed, cause }) => (completed, Some(cause)),
         };
-        let row = |at: usize| sets.get(at).and_then(|set| set.rows.first()).cloned();
+        let row = |at: usize| sets.get(at).map(ResultSet::first_row);
         let facts = row(self.facts).unwrap_or_default();
         let history = match (&cause, sets.get(self.history)) {
-            (Some(cause), None) if is_missing(self.sql, cause) => None,
+            (Some(cause), None) if self.lacks_history(cause, &facts) => None,
             (Some(cause), _) if self.is_untrusted(cause, sets.len()) => {
-                let untrusted = self.untrusted(connection, facts.text(5), limit).await;
-                return Err(untrusted.unwrap_or_else(|| {
-                    Error::database("checking the owners of jetbase's tables", cause)
-                }));
+                let schema = facts.text("history_schema");
+                let untrusted = self.untrusted(connection, schema, limit).await;
+                return Err(untrusted.map_or_else(
+                    || Error::database("checking the owners of jetbase's tables", cause),
+                    Error::from,
+                ));
             }
             (Some(cause), None) => {
-                return Err(self.explain(connection, options, cause, limit).await);
+                return Err(self.explain(connection, options, cause, sets.len(), limit).await);
             }
             // This user may not read who holds the lock, or there is no lock table.
             (_, Some(set)) => Some(records(&set.rows)?),
             (None, None) => Some(Vec::new()),
         };
         let lock = row(self.parts.len().saturating_sub(1)).filter(|_| cause.is_none());
-        let left = lock.filter(|row| row.is_true(0)).and_then(|row| row.opt(1).map(str::to_owned));
+        let left = lock.filter(|row| row.is_true("is_locked"));
+        let left = left.and_then(|row| row.opt("process_id").map(str::to_owned));
         let before = sets.get(self.facts.saturating_sub(5)..self.facts).unwrap_or_default();
         self.leave(connection, &facts, before).await;
         Ok(DatabaseState {
@@ -100,6 +102,13 @@ impl StateMessage {
             history,
             left,
         })
+    }
+
+    /// Whether the cause is a missing history table.
+    fn lacks_history(&self, cause: &Cause, facts: &ResultRow) -> bool {
+        // SQLite has one code for a missing table and for many other mistakes.
+        let missing = self.dialect != Dialect::Sqlite || facts.opt("history_schema").is_none();
+        missing && self.sql.no_table.contains(&cause.code.as_str())
     }
 
     /// Whether a check of a table's owner failed.
@@ -115,7 +124,7 @@ impl StateMessage {
         connection: &mut dyn Connection,
         schema: &str,
         limit: Limit,
-    ) -> Option<Error> {
+    ) -> Option<TableError> {
         let fill = Bindings::new(self.dialect, Some(schema)).literals("trusted", &self.trusted);
         let question = untrusted_tables(self.sql, &guarded(self.sql, fill));
         let sets = ask(connection, &question, limit).await.ok()?;
@@ -130,10 +139,11 @@ impl StateMessage {
         before: &[ResultSet],
     ) {
         let sql = match self.dialect {
-            Dialect::Postgres if facts.is_true(3) => {
+            Dialect::Postgres if facts.is_true("in_transaction") => {
                 let names = ["row_security", "statement_timeout", "lock_timeout", "search_path"];
-                let values = before.iter().filter_map(|set| set.rows.first()?.opt(0));
-                let known = facts.opt(9).map(|value| ("transaction_timeout", value));
+                let values = before.iter().filter_map(ResultSet::value);
+                let known = facts.opt("transaction_timeout");
+                let known = known.map(|value| ("transaction_timeout", value));
                 let set = names.into_iter().zip(values).chain(known).map(|(name, value)| {
                     let fill = self.fill.clone().literal("name", name).literal("value", value);
                     fill.fill("SELECT pg_catalog.set_config({name}, {value}, true)")
@@ -141,42 +151,41 @@ impl StateMessage {
                 set.collect::<Vec<_>>().join(";\n")
             }
             // Without `autocommit`, a query opens a transaction.
-            Dialect::MySql if facts.text(9) == "0" && !facts.is_true(3) => "ROLLBACK".to_owned(),
+            Dialect::MySql
+                if facts.text("autocommit") == "0" && !facts.is_true("in_transaction") =>
+            {
+                "ROLLBACK".to_owned()
+            }
             _ => return,
         };
         // An aborted transaction has no settings to restore.
         let _ = connection.send(&sql, RowHandling::Drop).await;
     }
 
-    /// Explains a failure that is none of the expected ones.
+    /// Explains a failure that is not one of the expected ones. `failed` is the index of the
+    /// statement that failed.
     async fn explain(
         &self,
         connection: &mut dyn Connection,
         options: &NamespaceOptions,
         cause: &Cause,
+        failed: usize,
         limit: Limit,
     ) -> Error {
-        if is_filtered(cause) {
-            return Error::place(
-                "row-level security hides rows of jetbase_migrations from this user, so that nothing would look \
-                 applied; run as the tables' owner, grant BYPASSRLS, or disable row-level security on them",
-            );
-        }
-        if cause.message.contains("to set role") {
-            let user = ask(connection, "SELECT current_user", limit).await.unwrap_or_default();
-            let user = user.iter().find_map(|set| set.rows.first()).cloned().unwrap_or_default();
-            return Error::place(format!(
-                "the connection works as `{0}`, which may not take the role `{1}` ({2}); grant `{1}` to `{0}`, or give \
-                 the URL the right user",
-                user.text(0),
-                options.role.as_deref().unwrap_or_default(),
-                cause.code
-            ));
-        }
-        match cause.code.as_str() {
-            "1046" => Error::place("the URL names no database; append `/name` to it"),
-            // SQLite refuses to set `synchronous` there.
-            _ if cause.message.ends_with("inside a transaction") => in_transaction(),
+        let is_first = failed == 0;
+        match (self.dialect, cause.code.as_str()) {
+            _ if cause.is_row_security => TableError::RowsFiltered.into(),
+            // With a role, the first statement sets it.
+            (Dialect::Postgres, "42501") if is_first && options.role.is_some() => {
+                let sets = ask(connection, "SELECT current_user", limit).await.unwrap_or_default();
+                let user = sets.iter().find_map(ResultSet::value).unwrap_or_default().to_owned();
+                let role = options.role.clone().unwrap_or_default();
+                let error = NamespaceError::RoleDenied { user, role, code: cause.code.clone() };
+                Error::from(error).caused_by(cause)
+            }
+            (Dialect::MySql, "1046") => NamespaceError::NoDatabase.into(),
+            // In a transaction, SQLite refuses to set `synchronous`.
+            (Dialect::Sqlite, "1") if is_first => NamespaceError::InTransaction.into(),
             _ => Error::database("reading the migration history", cause),
         }
     }
@@ -225,13 +234,3 @@ fn state_bindings(fill: Bindings, dialect: Dialect, schema: Option<&str>) -> Bin
 const FOUND: &str = "(SELECT n.nspname FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({state_table}))";
-
-/// Whether the cause is a missing history table.
-fn is_missing(sql: &Sql, cause: &Cause) -> bool {
-    sql.no_table.contains(&cause.code.as_str())
-        && (cause.code != "1" || cause.message.starts_with("no such table"))
-}
-
-fn is_filtered(cause: &Cause) -> bool {
-    cause.code == "42501" && cause.message.contains("row-level security")
-}

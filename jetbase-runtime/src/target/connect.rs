@@ -15,9 +15,9 @@ pub(super) async fn acquire<DB: sqlx::Database>(
     limit: Duration,
 ) -> Result<sqlx::pool::PoolConnection<DB>, Cause> {
     match tokio::time::timeout(limit.max(SHORTEST), pool.acquire()).await {
-        Ok(answer) => answer.map_err(|error| Cause::of(&error)),
+        Ok(answer) => answer.map_err(Cause::of),
         Err(_) => Err(Cause::absent(format!(
-            "the pool had no connection to give within {:.1?}: all are in use, or the server does not answer",
+            "the pool had no free connection within {:.1?}: all are in use, or the server does not answer",
             limit.max(SHORTEST)
         ))),
     }
@@ -43,7 +43,7 @@ where
         let left = limit.saturating_sub(started.elapsed()).max(SHORTEST);
         let cause = match tokio::time::timeout(left, options.connect()).await {
             Ok(Ok(connection)) => return Ok(Box::new(connection)),
-            Ok(Err(error)) => Cause::of(&error),
+            Ok(Err(error)) => Cause::of(error),
             Err(_) => {
                 return Err(Cause::absent(format!("the server did not answer within {left:.1?}")));
             }

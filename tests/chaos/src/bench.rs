@@ -157,7 +157,7 @@ fn one(case: &ChaosCase, size: Size) -> Verdict {
         Ok(Ok(figures)) => Verdict::Passed(figures),
         Ok(Err(error)) => match error.downcast_ref::<Unavailable>() {
             Some(missing) => unavailable(missing),
-            None => Verdict::Failed(error.to_string()),
+            None => Verdict::Failed(format!("{error:#}")),
         },
         Err(_) => Verdict::Failed("it panicked".to_owned()),
     }

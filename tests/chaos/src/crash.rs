@@ -35,7 +35,7 @@ pub(crate) async fn crash(ctx: CaseContext) -> CaseResult {
         let number = sum.databases;
         epoch(&ctx, &mut sum, wanted)
             .await
-            .map_err(|error| format!("database {number}: {error}"))?;
+            .map_err(|error| format!("database {number}: {error:#}"))?;
     }
     let CrashTotals { kills, databases, periods, recovered, left, times } = sum;
     let of_holders = times.len();

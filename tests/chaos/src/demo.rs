@@ -29,7 +29,7 @@ pub(crate) fn run() -> bool {
             show(&db).await
         });
         if let Err(error) = shown.map_err(TestError::from).flatten() {
-            println!("FAILED: {error}");
+            println!("FAILED: {error:#}");
             well = false;
         }
     }

@@ -23,7 +23,7 @@ pub(crate) async fn storms(ctx: CaseContext) -> CaseResult {
     let mut times = Vec::new();
     let mut winners = [0; 3];
     for round in 0..rounds {
-        let wrong = |error: TestError| format!("round {round}: {error}");
+        let wrong = |error: TestError| format!("round {round}: {error:#}");
         let nodes = cluster.fresh(&format!("storm_{round}")).await.map_err(wrong)?;
         let mut crew = Crew::new(&nodes[0], &files::effects(DatabaseKind::Mysql, VERSIONS, 1))?;
         let urls: Vec<_> = nodes.iter().map(|node| format!("url={}", node.url)).collect();

@@ -35,7 +35,7 @@ pub(crate) async fn storms(ctx: CaseContext) -> CaseResult {
     let (processes, rounds) = (ctx.size.pick(20, 8), ctx.size.pick(5, 1));
     let mut slowest = Duration::ZERO;
     for setting in settings() {
-        let wrong = |error: TestError| format!("{}: {error}", shown(setting));
+        let wrong = |error: TestError| format!("{}: {error:#}", shown(setting));
         for round in 0..rounds {
             let db = ctx.fresh().await?;
             let (mode, ignored) = setting;
@@ -73,7 +73,7 @@ pub(crate) async fn direct(ctx: CaseContext) -> CaseResult {
     let mut told = Vec::new();
     let few = settings().step_by(ctx.size.pick(1, 5));
     for setting in few {
-        let wrong = |error: TestError| format!("{}: {error}", shown(setting));
+        let wrong = |error: TestError| format!("{}: {error:#}", shown(setting));
         let (time, class) = killed(&ctx, setting, Recovery::Direct).await.map_err(wrong)?;
         if class != "01" || time > Duration::from_secs(5) {
             return Err(
@@ -93,7 +93,7 @@ pub(crate) async fn timed(ctx: CaseContext) -> CaseResult {
     let mut told = Vec::new();
     let few = settings().filter(|(_, ignored)| *ignored != "extra_float_digits");
     for setting in few {
-        let wrong = |error: TestError| format!("{}: {error}", shown(setting));
+        let wrong = |error: TestError| format!("{}: {error:#}", shown(setting));
         let (time, class) = killed(&ctx, setting, Recovery::Timed).await.map_err(wrong)?;
         if class != "04" || !(29..45).contains(&time.as_secs()) {
             return Err(
@@ -286,7 +286,7 @@ pub(crate) async fn off(ctx: CaseContext) -> CaseResult {
             let (error, after) = (crew.said(pid, "error"), pinned(&mut sessions).await?);
             if code != wanted || after != before || (wanted == 1 && !error.contains("direct_url")) {
                 return Err(
-                    format!("ended with {code} ({error}); {before:?} became {after:?}").into()
+                    format!("ended with {code} ({error:#}); {before:?} became {after:?}").into()
                 );
             }
             if wanted == 1 {

@@ -101,7 +101,7 @@ pub(crate) async fn among(ctx: CaseContext) -> CaseResult {
             files::verify(&db, VERSIONS).await?;
             owners(&db).await
         };
-        let held = check.await.map_err(|error| format!("round {round}: {error}"))?;
+        let held = check.await.map_err(|error| format!("round {round}: {error:#}"))?;
         (python, ours, refused) = (python + held.0, ours + held.1, refused + left + right);
         db.remove().await;
     }
@@ -199,7 +199,7 @@ pub(crate) async fn unlock(ctx: CaseContext) -> CaseResult {
             (true, _) => return Err(wrong("unlocked").into()),
             (false, _) => return Err(wrong("`unlock` failed").into()),
         }
-        files::verify(&db, versions).await.map_err(|error| wrong(&error.to_string()))?;
+        files::verify(&db, versions).await.map_err(|error| wrong(&format!("{error:#}")))?;
         expect(&db, "SELECT count(*) FROM effects WHERE ended IS NULL", 0, "unfinished").await?;
         db.remove().await;
     }

@@ -44,8 +44,8 @@ async fn rounds(ctx: &CaseContext, words: &[&str], limit: Option<usize>) -> Case
         };
         let seen = role.as_ref().unwrap_or(&db);
         let once = storm(seen, processes, words).await;
-        let (all, last) = once.map_err(|error| format!("round {round}: {error}"))?;
-        files::verify(&db, VERSIONS).await.map_err(|error| format!("round {round}: {error}"))?;
+        let (all, last) = once.map_err(|error| format!("round {round}: {error:#}"))?;
+        files::verify(&db, VERSIONS).await.map_err(|error| format!("round {round}: {error:#}"))?;
         times.push(all);
         slowest = slowest.max(last);
         db.remove().await;

@@ -86,7 +86,7 @@ async fn work(task: &Task, note: impl Fn(&str, &str) + Clone + Send + 'static) -
     let way = match way(task).await {
         Ok(way) => way,
         Err(error) => {
-            note("error", &format!("connecting: {error}"));
+            note("error", &format!("connecting: {error:#}"));
             return FAILED;
         }
     };
@@ -112,7 +112,7 @@ async fn work(task: &Task, note: impl Fn(&str, &str) + Clone + Send + 'static) -
             }
             Err(error) => {
                 note("applied", &error.report().applied.len().to_string());
-                note("error", &error.to_string());
+                note("error", &format!("{error:#}"));
                 return match error.kind() {
                     ErrorKind::LockLost { .. } => LOST,
                     ErrorKind::Held { .. } => HELD,

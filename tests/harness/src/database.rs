@@ -147,7 +147,7 @@ pub(crate) async fn ping(at: &ServerUrl) -> Result<(), TestError> {
 
 /// Runs SQL on a connection of its own and returns all rows.
 async fn query(kind: DatabaseKind, url: &str, sql: &str) -> Result<TextRows, TestError> {
-    let failed = |error: sqlx::Error| format!("{error}\nin the test's statement: {sql}");
+    let failed = |error: sqlx::Error| format!("{error:#}\nin the test's statement: {sql}");
     let statement = sqlx::raw_sql(AssertSqlSafe(sql));
     match kind {
         DatabaseKind::Sqlite => {

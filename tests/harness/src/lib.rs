@@ -46,6 +46,6 @@ pub type TestResult = Result<(), TestError>;
 pub fn clean_up() {
     server::stop_shared();
     if let Err(error) = scratch::remove() {
-        let _ = writeln!(io::stderr(), "cannot remove the temporary folder: {error}");
+        let _ = writeln!(io::stderr(), "cannot remove the temporary folder: {error:#}");
     }
 }

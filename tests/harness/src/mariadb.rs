@@ -34,7 +34,7 @@ impl Mariadb {
         };
         let version = process::command(&server).arg("--version").output();
         let version = version.map_err(|error| {
-            Unavailable::Broken(format!("cannot run `{} --version`: {error}", server.display()))
+            Unavailable::Broken(format!("cannot run `{} --version`: {error:#}", server.display()))
         })?;
         if !String::from_utf8_lossy(&version.stdout).contains("MariaDB") {
             return Ok(Mariadb { server, install: None });

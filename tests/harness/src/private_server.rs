@@ -139,7 +139,7 @@ async fn run(
         let last = match tokio::time::timeout(Duration::from_secs(5), database::ping(&url)).await {
             Ok(Ok(())) if process.ended().is_none() => return Ok(process),
             Ok(Ok(())) => "another server answered on its port".to_owned(),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => format!("{error:#}"),
             Err(_) => "no answer within 5 s".to_owned(),
         };
         let problem = match process.ended() {

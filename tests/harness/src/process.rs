@@ -47,7 +47,7 @@ pub async fn finish(command: Command, within: Duration) -> Result<std::process::
     command.kill_on_drop(true);
     match tokio::time::timeout(within, command.output()).await {
         Ok(Ok(output)) => Ok(output),
-        Ok(Err(error)) => Err(format!("cannot run `{shown}`: {error}").into()),
+        Ok(Err(error)) => Err(format!("cannot run `{shown}`: {error:#}").into()),
         Err(_) => Err(format!("`{shown}` did not end within {within:?} and was killed").into()),
     }
 }
@@ -157,7 +157,7 @@ impl Process {
         })?;
         let started = told.recv().map_err(io::Error::other)?;
         let child = started.map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot run `{shown}`: {error}"))
+            io::Error::new(error.kind(), format!("cannot run `{shown}`: {error:#}"))
         })?;
         Ok(Process { child, _parent: parent })
     }

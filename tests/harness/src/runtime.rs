@@ -11,7 +11,7 @@ pub(crate) fn runtime() -> Result<&'static Runtime, Unavailable> {
     static RUNTIME: OnceLock<Result<Runtime, Unavailable>> = OnceLock::new();
     let start = || {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.map_err(|error| Unavailable::Broken(format!("cannot start tokio: {error}")))
+        runtime.map_err(|error| Unavailable::Broken(format!("cannot start tokio: {error:#}")))
     };
     RUNTIME.get_or_init(start).as_ref().map_err(Clone::clone)
 }

@@ -30,7 +30,7 @@ pub fn folder(purpose: &str) -> io::Result<TempDir> {
 
 /// The folder of this process.
 pub fn root() -> io::Result<&'static Path> {
-    match ROOT.get_or_init(|| make().map_err(|error| format!("no temporary folder: {error}"))) {
+    match ROOT.get_or_init(|| make().map_err(|error| format!("no temporary folder: {error:#}"))) {
         Ok(root) => Ok(&root.path),
         Err(message) => Err(io::Error::other(message.clone())),
     }

@@ -36,7 +36,7 @@ impl DatabaseServer {
                 Ok(DatabaseServer { kind, url, private: Some(private), shared: false })
             }
             Err(error) => {
-                Err(Unavailable::Broken(format!("no private {} server: {error}", kind.name())))
+                Err(Unavailable::Broken(format!("no private {} server: {error:#}", kind.name())))
             }
         }
     }
@@ -52,7 +52,7 @@ impl DatabaseServer {
             let mut server = match std::env::var(variable) {
                 Ok(url) => {
                     let url = ServerUrl::of(kind, &url).map_err(|error| {
-                        Unavailable::Broken(format!("{variable} is not a usable URL: {error}"))
+                        Unavailable::Broken(format!("{variable} is not a usable URL: {error:#}"))
                     })?;
                     DatabaseServer { kind, url, private: None, shared: true }
                 }

@@ -124,7 +124,7 @@ fn finish(result: Result<TestResult, Box<dyn Any + Send>>) -> Result<Completion,
     match result {
         Ok(Ok(())) => Ok(Completion::Completed),
         Ok(Err(error)) => {
-            let mut text = error.to_string();
+            let mut text = format!("{error:#}");
             let mut source = error.source();
             while let Some(cause) = source {
                 let _ = write!(text, "\n  caused by: {cause}");

@@ -63,7 +63,7 @@ impl TestContext {
             _ => Some(DatabaseServer::shared(kind)?),
         };
         let db = runtime.block_on(Database::fresh(server.as_ref())).map_err(|error| {
-            Unavailable::Broken(format!("cannot make a database for {}: {error}", kind.name()))
+            Unavailable::Broken(format!("cannot make a database for {}: {error:#}", kind.name()))
         })?;
         let databases = Arc::new(Mutex::new(vec![db.clone()]));
         Ok(TestContext { kind, db, server, databases })

@@ -23,7 +23,7 @@ pub enum Unavailable {
 impl Unavailable {
     /// Wraps an error of something that should have worked.
     pub fn broken(error: impl fmt::Display) -> Self {
-        Unavailable::Broken(error.to_string())
+        Unavailable::Broken(format!("{error:#}"))
     }
 }
 

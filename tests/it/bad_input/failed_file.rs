@@ -39,7 +39,7 @@ async fn fails_in_the_middle(ctx: TestContext) -> TestResult {
         30 * SECOND,
     )
     .await?;
-    let text = error.to_string();
+    let text = format!("{error:#}");
     let ErrorKind::Statement(failed) = error.kind() else { return Err(error.into()) };
     assert_eq!(
         (failed.file.as_str(), failed.statement),
@@ -63,7 +63,7 @@ async fn fails_in_the_middle(ctx: TestContext) -> TestResult {
     let word = if ctx.kind == DatabaseKind::Postgres { "nowhere" } else { "INSERT" };
     assert_eq!(lines[shown].find(word), Some(caret), "{text}");
     assert!(text.contains("nowhere") && !text.contains("at line"), "{text}");
-    assert!(text.ends_with("done before that, and kept: V1__a.sql"), "{text}");
+    assert!(text.ends_with("done before this error, and kept: V1__a.sql"), "{text}");
     let applied: Vec<_> = error.report().applied.iter().map(|it| it.file.as_str()).collect();
     assert_eq!(applied, ["V1__a.sql"]);
     let kept = if ctx.kind == DatabaseKind::Mysql { Kept::Statements(1) } else { Kept::Nothing };
@@ -94,10 +94,10 @@ async fn fails_at_once(ctx: TestContext) -> TestResult {
     for _ in 0..2 {
         let error = refused(jetbase::run_url(&broken, &db.url), 30 * SECOND).await?;
         assert!(
-            error.to_string().starts_with("V1__x.sql:1:1: statement 1 of 1 failed: "),
-            "{error}"
+            format!("{error:#}").starts_with("V1__x.sql:1:1: statement 1 of 1 failed: "),
+            "{error:#}"
         );
-        assert!(error.to_string().contains("nothing of this file was kept"), "{error}");
+        assert!(format!("{error:#}").contains("nothing of this file was kept"), "{error:#}");
         assert!(error.report().applied.is_empty());
         lock_is_free(db).await?;
     }
@@ -114,7 +114,7 @@ async fn fails_to_roll_back(ctx: TestContext) -> TestResult {
     let set = set(&[A, broken]);
     jetbase::run_url(&set, &db.url).await?;
     let error = refused(jetbase::rollback(&set, DatabaseUrl(&db.url)).all(), 30 * SECOND).await?;
-    let text = error.to_string();
+    let text = format!("{error:#}");
     assert!(text.starts_with("V2__b.sql:4:") && text.contains("statement 2 of 2 failed"), "{text}");
     assert_eq!(db.value("SELECT count(*) FROM a").await?.as_deref(), Some("1"));
     assert_eq!(db.value("SELECT count(*) FROM jetbase_migrations").await?.as_deref(), Some("2"));
@@ -127,7 +127,7 @@ async fn fails_at_the_commit(ctx: TestContext) -> TestResult {
     let error =
         refused(jetbase::run_url(&set(&[A, ("V2__child.sql", text)]), &db.url), 30 * SECOND)
             .await?;
-    let shown = error.to_string();
+    let shown = format!("{error:#}");
     let ErrorKind::Statement(failed) = error.kind() else { return Err(error.into()) };
     assert_eq!((failed.statement, failed.code.as_str()), (None, "23503"), "{shown}");
     assert!(shown.starts_with("V2__child.sql: the commit failed: "), "{shown}");
@@ -142,7 +142,10 @@ async fn points_at_the_word(ctx: TestContext) -> TestResult {
     let text = "-- größe: ä\nCREATE TABLE t (body TEXT);\nINSERT INTO t VALUES ('日本', 'x;y');\n";
     let error =
         refused(jetbase::run_url(&set(&[("V1__t.sql", text)]), &ctx.db.url), 30 * SECOND).await?;
-    assert!(error.to_string().starts_with("V1__t.sql:3:29: statement 2 of 2 failed: "), "{error}");
+    assert!(
+        format!("{error:#}").starts_with("V1__t.sql:3:29: statement 2 of 2 failed: "),
+        "{error:#}"
+    );
     let late = "CREATE TABLE t (n INTEGER);\nINSERT INTO t VALUES (1);\nINSERT INTO t SELECT 1 / (n - 1) FROM t;\n";
     let error =
         refused(jetbase::run_url(&set(&[("V1__t.sql", late)]), &ctx.db.url), 30 * SECOND).await?;
@@ -151,12 +154,12 @@ async fn points_at_the_word(ctx: TestContext) -> TestResult {
         error
             .to_string()
             .starts_with("V1__t.sql:3:1: statement 3 of 3 failed: division by zero (22012)"),
-        "{error}"
+        "{error:#}"
     );
     let raised = "DO $$\nBEGIN\n  RAISE EXCEPTION 'no; thanks' USING HINT = 'ask again', DETAIL = 'really';\nEND $$;\n";
     let error =
         refused(jetbase::run_url(&set(&[("V1__t.sql", raised)]), &ctx.db.url), 30 * SECOND).await?;
-    let text = error.to_string();
+    let text = format!("{error:#}");
     assert!(
         text.starts_with("V1__t.sql:1:1: statement 1 of 1 failed: no; thanks (P0001)"),
         "{text}"
@@ -171,8 +174,8 @@ async fn transaction_control(ctx: TestContext) -> TestResult {
         let error =
             refused(jetbase::run_url(&set(&[A, ("V2__x.sql", text)]), &db.url), 30 * SECOND)
                 .await?;
-        assert!(matches!(error.kind(), ErrorKind::Findings(_)), "{error}");
-        assert!(error.to_string().contains("--> V2__x.sql:"), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Findings(_)), "{error:#}");
+        assert!(format!("{error:#}").contains("--> V2__x.sql:"), "{error:#}");
         // It is found before the first statement of the first file.
         assert!(error.report().applied.is_empty());
         assert!(is_empty(db).await?, "something was made");
@@ -209,8 +212,8 @@ async fn contradictions(ctx: TestContext) -> TestResult {
             jetbase::validate(&set, target).await.expect_err(sentence),
             jetbase::check(&set, target).await.expect_err(sentence),
         ] {
-            assert!(matches!(error.kind(), ErrorKind::Refused(_)), "{error}");
-            assert!(error.to_string().starts_with(sentence), "{error}");
+            assert!(matches!(error.kind(), ErrorKind::Refused(_)), "{error:#}");
+            assert!(format!("{error:#}").starts_with(sentence), "{error:#}");
         }
         let status = jetbase::status(&set, target).await?;
         assert_eq!(status.problems.len(), 1, "{status}");
@@ -219,19 +222,19 @@ async fn contradictions(ctx: TestContext) -> TestResult {
     let all = set(&[A, three, ("V4__d.sql", "SELECT 4;\n")]);
     let version = |text: &str| Version::parse(text).map_err(|error| format!("{error:?}"));
     let error = refused(jetbase::run(&all, target).to_version(version("5")?), 30 * SECOND).await?;
-    assert_eq!(error.to_string(), "no migration has the version 5; name a version of the set");
+    assert_eq!(format!("{error:#}"), "no migration has the version 5; name a version of the set");
     let error =
         refused(jetbase::rollback(&all, target).to_version(version("4")?), 30 * SECOND).await?;
     assert!(
         matches!(error.kind(), ErrorKind::Refused(refusal) if matches!(refusal.problems[..], [Problem::NotApplied { .. }])),
-        "{error}"
+        "{error:#}"
     );
     let error = refused(jetbase::rollback(&set(&[A]), target), 30 * SECOND).await?;
     assert!(
         error
             .to_string()
             .starts_with("version 3 cannot be rolled back: its file V3__c.sql is missing"),
-        "{error}"
+        "{error:#}"
     );
     assert_eq!(ctx.db.rows("SELECT * FROM jetbase_migrations").await?, before);
     lock_is_free(&ctx.db).await

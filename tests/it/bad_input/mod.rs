@@ -47,7 +47,7 @@ async fn refused(
 
 /// Fails if the password can be read anywhere.
 fn hides(error: &jetbase::Error) -> TestResult {
-    let mut texts = vec![error.to_string(), format!("{error:?}"), format!("{error:#?}")];
+    let mut texts = vec![format!("{error:#}"), format!("{error:?}"), format!("{error:#?}")];
     texts.extend([
         format!("{:?}", error.kind()),
         error.kind().to_string(),
@@ -67,8 +67,8 @@ fn hides(error: &jetbase::Error) -> TestResult {
 /// What a database said, with its code and our cure.
 fn database(error: &jetbase::Error) -> Result<(&str, &str), TestError> {
     match error.kind() {
-        ErrorKind::Database { code, help, .. } => Ok((code, help)),
-        _ => Err(format!("another kind of error: {error}").into()),
+        ErrorKind::Database { code, fault, .. } => Ok((code, fault.help())),
+        _ => Err(format!("another kind of error: {error:#}").into()),
     }
 }
 

@@ -48,9 +48,9 @@ async fn no_rights(ctx: TestContext) -> TestResult {
     let (url, user) = user(db, &grants).await?;
     let error = refused(jetbase::run_url(&one(), &url), 10 * SECOND).await?;
     let (code, help) = database(&error)?;
-    assert!(["42501", "1142"].contains(&code), "{error}");
+    assert!(["42501", "1142"].contains(&code), "{error:#}");
     assert_eq!(help, "grant the right to this user, or run as the owner");
-    assert!(error.to_string().starts_with("creating the migration tables: "), "{error}");
+    assert!(format!("{error:#}").starts_with("creating the migration tables: "), "{error:#}");
     assert!(is_empty(db).await?);
     forget(db, &user).await
 }
@@ -74,8 +74,8 @@ async fn reader(ctx: TestContext) -> TestResult {
     );
     let two = set(&[A, ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n")]);
     let error = refused(jetbase::run_url(&two, &url), 10 * SECOND).await?;
-    assert!(["42501", "1142"].contains(&database(&error)?.0), "{error}");
-    assert!(error.to_string().contains("jetbase_lock"), "{error}");
+    assert!(["42501", "1142"].contains(&database(&error)?.0), "{error:#}");
+    assert!(format!("{error:#}").contains("jetbase_lock"), "{error:#}");
     assert!(db.rows("SELECT * FROM b").await.is_err(), "a migration ran");
     lock_is_free(db).await?;
 
@@ -87,6 +87,6 @@ async fn reader(ctx: TestContext) -> TestResult {
     };
     db.execute(&format!("{revoke} {user}")).await?;
     let error = jetbase::check(&set_of_one, DatabaseUrl(&url)).await.expect_err("it cannot look");
-    assert!(["42501", "1142", "1044"].contains(&database(&error)?.0), "{error}");
+    assert!(["42501", "1142", "1044"].contains(&database(&error)?.0), "{error:#}");
     forget(db, &user).await
 }

@@ -24,10 +24,10 @@ async fn locked_file(ctx: TestContext) -> TestResult {
     let (code, help) = database(&error)?;
     assert_eq!(
         (code, help),
-        ("5", "another program writes to the file; wait until it is done"),
-        "{error}"
+        ("5", "another program writes to the file: wait until it is done"),
+        "{error:#}"
     );
-    assert!(error.to_string().contains("database is locked"), "{error}");
+    assert!(format!("{error:#}").contains("database is locked"), "{error:#}");
     // Who lets go in time is waited for.
     let url = ctx.db.url.clone();
     let run = tokio::spawn(async move { jetbase::run_url(&one(), &url).await });
@@ -39,7 +39,7 @@ async fn locked_file(ctx: TestContext) -> TestResult {
 }
 
 const CANNOT_OPEN: &str =
-    "check that the file exists (`?mode=rwc` makes a new one), is no folder, and may be written";
+    "check that the file exists (`?mode=rwc` creates it), is not a folder, and may be written";
 
 async fn broken_files(ctx: TestContext) -> TestResult {
     let folder = std::path::Path::new(&ctx.db.name).parent().ok_or("a folder")?;
@@ -49,14 +49,14 @@ async fn broken_files(ctx: TestContext) -> TestResult {
         "this is no database, but a text of more than a few bytes\n".repeat(100),
     )?;
     for (path, code, cure) in [
-        (garbage.clone(), "26", "check the path: the file is no SQLite database"),
+        (garbage.clone(), "26", "check the path: the file is not an SQLite database"),
         (folder.to_owned(), "14", CANNOT_OPEN),
         (folder.join("missing.db"), "14", CANNOT_OPEN),
         (folder.join("no/such/folder.db"), "14", CANNOT_OPEN),
     ] {
         let url = format!("sqlite://{}", path.display());
         let error = refused(jetbase::run_url(&one(), &url), 10 * SECOND).await?;
-        assert_eq!(database(&error)?, (code, cure), "{url}: {error}");
+        assert_eq!(database(&error)?, (code, cure), "{url}: {error:#}");
         assert!(jetbase::check(&one(), DatabaseUrl(&url)).await.is_err(), "{url}");
     }
     assert!(!folder.join("missing.db").exists(), "a look made a file");
@@ -75,7 +75,7 @@ async fn read_only_file(ctx: TestContext) -> TestResult {
         "Status: UNLOCKED"
     );
     let error = refused(jetbase::run_url(&two, &url), 10 * SECOND).await?;
-    assert_eq!(database(&error)?, ("8", "open the file with write access"), "{error}");
+    assert_eq!(database(&error)?, ("8", "open the file with write access"), "{error:#}");
     assert!(ctx.db.rows("SELECT * FROM b").await.is_err(), "a migration ran");
     assert_eq!(jetbase::run_url(&two, &ctx.db.url).await?.applied.len(), 1);
     Ok(())

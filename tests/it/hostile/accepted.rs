@@ -136,7 +136,7 @@ async fn named_role(ctx: TestContext) -> TestResult {
     audit(&own).await?;
     let (two, target) = (set(&[V1, V3]), DatabaseUrl(&db.url));
     let error = jetbase::run(&two, target).await.expect_err("the trigger is a stranger's");
-    let text = error.to_string();
+    let text = format!("{error:#}");
     assert!(text.contains(&user) && text.contains("trust_owner"), "{text}");
     let report = jetbase::run(&two, target).trust_owner(&user).await?;
     assert_eq!(report.applied.len(), 1);

@@ -54,7 +54,7 @@ fn fault(result: Result<jetbase::Report, jetbase::Error>, file: &str) -> Option<
     match result {
         Ok(report) => Some(format!("was reported as a success: {report}")),
         Err(error) => {
-            let text = error.to_string();
+            let text = format!("{error:#}");
             let right = text.contains(file) && text.contains("record");
             (!right).then(|| format!("said: {text}"))
         }
@@ -170,8 +170,8 @@ async fn unlocks(ctx: TestContext) -> TestResult {
                 way,
                 match result {
                     Ok(unlocked) => Some(format!("the {forced} unlock said: {unlocked}")),
-                    Err(error) if error.to_string().contains("lock") => None,
-                    Err(error) => Some(format!("the {forced} unlock said: {error}")),
+                    Err(error) if format!("{error:#}").contains("lock") => None,
+                    Err(error) => Some(format!("the {forced} unlock said: {error:#}")),
                 },
             );
         }

@@ -34,7 +34,7 @@ async fn nothing_is_caught(mallory: Mallory, victim: Victim) -> TestResult {
     let done = tokio::spawn(async move { victim.does_everything().await }).await;
     let done = done.unwrap_or_else(|panic| Err(panic.into()));
     if let Err(caught) = mallory.caught_nothing(&db).await {
-        let said = done.err().map(|error| error.to_string()).unwrap_or_default();
+        let said = done.err().map(|error| format!("{error:#}")).unwrap_or_default();
         return Err(format!("{caught}\n{said}").into());
     }
     done?;
@@ -114,7 +114,7 @@ async fn robbed(db: &Database, first: &str, when: fn(&Event) -> bool) -> Result<
     .await?;
     assert_eq!(after, [[None, None, Some("0".to_owned())]], "it went on without the lock");
     let error = result.expect_err("the lock was taken away");
-    assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error:#}");
     Ok(())
 }
 
@@ -171,9 +171,9 @@ async fn after_a_loss(ctx: TestContext) -> TestResult {
     ended?;
     mallory.caught_nothing(db).await?;
     let error = result.expect_err("its session was ended");
-    assert!(matches!(error.kind(), ErrorKind::Interrupted { .. }), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Interrupted { .. }), "{error:#}");
     let lock = value(db, "SELECT is_locked::text FROM public.jetbase_lock").await?;
-    assert_eq!(lock.as_deref(), Some("false"), "{error}");
+    assert_eq!(lock.as_deref(), Some("false"), "{error:#}");
     mallory.leave(db).await
 }
 

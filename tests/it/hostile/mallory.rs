@@ -51,7 +51,7 @@ impl Mallory {
             .replace("{words}", &array(&words));
         let planted = self.execute(&plant).await;
         // The whole statement behind the first line is thousands of words long.
-        planted.map_err(|error| error.to_string().lines().next().unwrap_or_default().into())
+        planted.map_err(|error| format!("{error:#}").lines().next().unwrap_or_default().into())
     }
 
     /// What of this role's code others have executed.

@@ -110,7 +110,7 @@ fn unlike_refusal<T, E: std::fmt::Display>(result: Result<T, E>, words: &[&str])
     match result {
         Ok(_) => Some("was not refused".to_owned()),
         Err(error) => {
-            let text = error.to_string();
+            let text = format!("{error:#}");
             (!words.iter().all(|word| text.contains(word))).then(|| format!("said: {text}"))
         }
     }
@@ -244,7 +244,7 @@ async fn meanwhile(ctx: TestContext, statements: &'static [&'static str]) -> Tes
         let set = set_for(None, &files[..number])?;
         let run = jetbase::run(&set, DatabaseUrl(&db.url)).wait(Wait::UpTo(Duration::from_secs(2)));
         // A refusal is right, and so is a run in a moment when the table was plain.
-        refused.extend(run.await.err().map(|error| error.to_string()));
+        refused.extend(run.await.err().map(|error| format!("{error:#}")));
         let _ = jetbase::lock_status(&set, DatabaseUrl(&db.url)).await;
     }
     stop.store(true, Ordering::SeqCst);
@@ -293,11 +293,11 @@ async fn in_mid_run(ctx: TestContext) -> TestResult {
     }
     if let Err(caught) = mallory.caught_nothing(db).await {
         let said =
-            result.map(|report| report.to_string()).unwrap_or_else(|error| error.to_string());
+            result.map(|report| report.to_string()).unwrap_or_else(|error| format!("{error:#}"));
         return Err(format!("{caught}\n{said}").into());
     }
     if let Err(error) = result {
-        assert!(error.to_string().contains(&mallory.name), "{error}");
+        assert!(format!("{error:#}").contains(&mallory.name), "{error:#}");
     }
     mallory.leave(db).await
 }

@@ -95,8 +95,8 @@ async fn unchanged(ctx: TestContext) -> TestResult {
         let error = ends_in_time(&set(&[V0, V1]), &db.url).await;
         let turns = counted(&db).await? - before;
         assert!(turns < TURNS, "{turns} transactions with {way}");
-        let error = error.map_err(|error| format!("{error}, with {way}"))?;
-        let text = error.to_string();
+        let error = error.map_err(|error| format!("{error:#}, with {way}"))?;
+        let text = format!("{error:#}");
         assert!(text.contains("jetbase_lock"), "{way}: {text}");
         assert!(db.rows("SELECT * FROM second").await.is_err(), "a file ran without the lock");
         // Not waiting at all must not do better or worse.
@@ -154,8 +154,8 @@ async fn strange_truth(ctx: TestContext) -> TestResult {
         let error = ends_in_time(&set(&[V0, V1]), &db.url).await;
         let turns = counted(&db).await? - before;
         assert!(turns < TURNS, "{turns} updates with {value}");
-        let error = error.map_err(|error| format!("{error}, with {value}"))?;
-        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{value}: {error}");
+        let error = error.map_err(|error| format!("{error:#}, with {value}"))?;
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{value}: {error:#}");
         assert!(status.locked, "{value}: {status}");
         assert!(jetbase::unlock(&set(&[V0]), DatabaseUrl(&db.url)).await?.holder.is_some());
         assert_eq!(jetbase::run(&set(&[V0, V1]), DatabaseUrl(&db.url)).await?.applied.len(), 1);
@@ -200,7 +200,7 @@ async fn squatted(ctx: TestContext) -> TestResult {
 
 async fn squatter_is_named(db: &Database, id: &str) -> TestResult {
     let error = ends_in_time(&set(&[V0, V1]), &db.url).await?;
-    let text = error.to_string();
+    let text = format!("{error:#}");
     let words: Vec<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     assert!(words.contains(&id), "it does not name session {id}: {text}");
     assert!(!text.contains("unlock"), "there is nothing to unlock: {text}");

@@ -161,9 +161,9 @@ impl Victim {
         let status = jetbase::lock_status(&set, self.target()).await?;
         assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
         let error = jetbase::run(&more, self.target()).wait(Wait::Never).await.expect_err("held");
-        assert!(matches!(error.kind(), ErrorKind::Held { alive: Some(true), .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Held { alive: Some(true), .. }), "{error:#}");
         let error = jetbase::unlock(&set, self.target()).await.expect_err("the holder lives");
-        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error:#}");
         jetbase::unlock(&set, self.target()).force().await.expect_err("a file is in work");
         assert!(!run.await??.is_up_to_date());
         assert!(!waiting.await??.is_up_to_date());
@@ -175,7 +175,7 @@ impl Victim {
         self.held_by(PYTHON).await?;
         let wait = Wait::UpTo(Duration::from_millis(300));
         let error = jetbase::run(&set, self.target()).wait(wait).await.expect_err("held");
-        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error:#}");
         assert!(jetbase::lock_status(&set, self.target()).await?.locked);
         assert!(jetbase::unlock(&set, self.target()).await?.holder.is_some());
         self.held_by(PYTHON).await?;

@@ -197,7 +197,7 @@ async fn panics_with_pool(ctx: TestContext) -> TestResult {
     let mut wrong = Vec::new();
     for moment in MOMENTS {
         if let Err(error) = panics_once(&ctx, moment).await {
-            wrong.push(format!("{moment:?}: {error}"));
+            wrong.push(format!("{moment:?}: {error:#}"));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
@@ -296,7 +296,7 @@ async fn panics_with_caller(ctx: TestContext) -> TestResult {
         }
         let_go(&db, moment).await?;
         if let Err(error) = checked.and(goes_on(&db, &all).await) {
-            wrong.push(format!("{moment:?}: {error}"));
+            wrong.push(format!("{moment:?}: {error:#}"));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
@@ -305,7 +305,7 @@ async fn panics_with_caller(ctx: TestContext) -> TestResult {
 /// The connection is as it was.
 pub(super) async fn checked(caller: &mut SqliteConnection, before: &[String]) -> TestResult {
     let look = async { Ok::<_, TestError>(shown!(&mut *caller, DatabaseKind::Sqlite)) };
-    let after = look.await.map_err(|error| format!("the caller's connection: {error}"))?;
+    let after = look.await.map_err(|error| format!("the caller's connection: {error:#}"))?;
     same_lines("the caller's connection", before, &after)
 }
 

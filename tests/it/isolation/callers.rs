@@ -73,7 +73,7 @@ async fn answers(caller: &mut Somebody, db: &Database) -> Result<Vec<String>, Te
     let mut lines = caller.column(&query(db).await?).await?;
     lines.sort();
     for question in questions(db.kind) {
-        let answer = caller.column(question).await.map_err(|error| error.to_string());
+        let answer = caller.column(question).await.map_err(|error| format!("{error:#}"));
         lines.push(format!("{question}: {answer:?}"));
     }
     Ok(lines)
@@ -90,7 +90,7 @@ async fn keeps(ctx: TestContext) -> TestResult {
     // Those that need a second database or role do not have one here.
     for case in cases.iter().chain([&HIDES]).filter(|case| !case.first.contains("{other}")) {
         if let Err(error) = beside(&ctx, case).await {
-            wrong.push(format!("{}: {error}", case.name));
+            wrong.push(format!("{}: {error:#}", case.name));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
@@ -116,7 +116,7 @@ async fn beside(ctx: &TestContext, case: &LeakCase) -> TestResult {
     let report = caller.migrate(&all).await;
     let after = answers(&mut caller, &db).await;
     let _ = caller.close().await;
-    let after = after.map_err(|error| format!("{error}; the run: {report:?}"))?;
+    let after = after.map_err(|error| format!("{error:#}; the run: {report:?}"))?;
     same_lines("the caller's connection", &before, &after)?;
     let ids = column(&db, "SELECT id FROM users WHERE id = 7").await?;
     let locked = column(&db, "SELECT is_locked FROM jetbase_lock").await.unwrap_or_default();
@@ -124,7 +124,7 @@ async fn beside(ctx: &TestContext, case: &LeakCase) -> TestResult {
     match report {
         Ok(_) if ids == ["7"] && locked == ["0"] && recorded.len() == 2 => Ok(()),
         Err(error)
-            if error.to_string().contains("V1__first.sql")
+            if format!("{error:#}").contains("V1__first.sql")
                 && ids.is_empty()
                 && locked != ["1"]
                 && recorded.is_empty() =>
@@ -154,7 +154,7 @@ async fn driver(ctx: TestContext) -> TestResult {
                 let question = sqlx::query_scalar::<_, i64>($question).bind(round);
                 assert_eq!(question.fetch_one(&mut caller).await?, round + 1, "{round}");
                 if let Err(error) = jetbase::run(&all, &mut caller).await {
-                    assert!(error.to_string().contains("V1__first.sql"), "{error}");
+                    assert!(format!("{error:#}").contains("V1__first.sql"), "{error:#}");
                 }
             }
         }};

@@ -44,7 +44,7 @@ async fn dropped(ctx: TestContext) -> TestResult {
             done = goes_on(&db, &all).await;
         }
         if let Err(error) = done {
-            wrong.push(format!("after {polls} polls: {error}"));
+            wrong.push(format!("after {polls} polls: {error:#}"));
         }
         polls += 1;
     }

@@ -134,15 +134,15 @@ async fn leaves_nothing(ctx: TestContext, case: LeakCase) -> TestResult {
         let mut expected = Vec::new();
         let alone = jetbase::run_url(&set(&[(FIRST, &first)]), &fresh.url).await;
         if alone.is_ok() || case.answer == AllowedResult::Runs {
-            alone.map_err(|error| format!("{variant}the first file by itself: {error}"))?;
+            alone.map_err(|error| format!("{variant}the first file by itself: {error:#}"))?;
             let both = set(&[(FIRST, &first), (SECOND, &case.second)]);
             let later = jetbase::run_url(&both, &fresh.url).await;
-            later.map_err(|error| format!("{variant}the second file in a later run: {error}"))?;
+            later.map_err(|error| format!("{variant}the second file in a later run: {error:#}"))?;
             expected = seen(&fresh).await?;
         }
         for route in [Route::Url, Route::Pool] {
             if let Err(error) = one_run(&ctx, &case, &first, route, &expected).await {
-                wrong.push(format!("{variant}{route:?}: {error}"));
+                wrong.push(format!("{variant}{route:?}: {error:#}"));
             }
         }
     }
@@ -222,7 +222,7 @@ async fn one_run(
 
 /// A file that cannot be undone is refused by its name, and nothing was executed.
 async fn refused(db: &Database, error: &jetbase::Error) -> TestResult {
-    let text = error.to_string();
+    let text = format!("{error:#}");
     if !text.contains(FIRST) {
         return Err(format!("refused without its name: {text}").into());
     }

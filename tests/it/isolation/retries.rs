@@ -99,7 +99,7 @@ async fn next_run(ctx: TestContext) -> TestResult {
     let mut caller = Somebody::at(&ctx.db).await?;
     let before = caller.column(&look).await?;
     let error = caller.migrate(&set(&[("V1__a.sql", &fails)])).await.expect_err("no such table");
-    assert!(error.to_string().contains("V1__a.sql"), "{error}");
+    assert!(format!("{error:#}").contains("V1__a.sql"), "{error:#}");
     same_lines("the caller's connection", &before, &caller.column(&look).await?)?;
     caller.migrate(&set(&[("V1__a.sql", &mended)])).await?;
     same_lines("the caller's connection", &before, &caller.column(&look).await?)?;

@@ -98,7 +98,8 @@ async fn interrupted(db: &Database, between: Between, mode: &str) -> Result<Stri
             db.execute("ALTER TABLE jetbase_migrations RENAME TO hidden").await?;
         }
     }
-    Ok(run.await?.expect_err("it cannot go on").to_string())
+    let error = run.await?.expect_err("it cannot go on");
+    Ok(format!("{error:#}"))
 }
 
 /// So many statements stand, and the sentence says so.
@@ -152,7 +153,7 @@ async fn hidden_commit(ctx: TestContext) -> TestResult {
             let kept = column(&db, "SELECT id FROM t").await?;
             let recorded = column(&db, "SELECT filename FROM jetbase_migrations").await;
             let recorded = recorded.unwrap_or_default();
-            let said = result.map_or_else(|error| error.to_string(), |_| "applied".to_owned());
+            let said = result.map_or_else(|error| format!("{error:#}"), |_| "applied".to_owned());
             let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
             let denies = has(&["nothing of", "nothing was", "not executed"]);
             let admits = has(&["permanent", "kept", "committed", "COMMIT"]);
@@ -182,7 +183,7 @@ async fn larger_than_a_packet(ctx: TestContext) -> TestResult {
     // The last of its rows is there already: none of them is kept.
     let fails = format!("{rows}INSERT INTO t (id, body) VALUES (1, 'again');\n");
     let error = jetbase::run_url(&set(&[first, ("V2__rows.sql", &fails)]), &db.url).await;
-    let text = error.expect_err("a row twice").to_string();
+    let text = format!("{:#}", error.expect_err("a row twice"));
     assert!(text.contains("V2__rows.sql") && text.contains("Duplicate"), "{text}");
     assert_eq!(column(db, "SELECT count(*) FROM t").await?, ["0"], "{text}");
 
@@ -193,7 +194,8 @@ async fn larger_than_a_packet(ctx: TestContext) -> TestResult {
     // One statement that is too large for the server cannot run; the sentence names the setting.
     let large = format!("INSERT INTO t (id, body) VALUES (9999, '{}');\n", "y".repeat(1_500_000));
     let files = [first, ("V2__rows.sql", rows.as_str()), ("V3__large.sql", large.as_str())];
-    let text = jetbase::run_url(&set(&files), &db.url).await.expect_err("too large").to_string();
+    let error = jetbase::run_url(&set(&files), &db.url).await.expect_err("too large");
+    let text = format!("{error:#}");
     assert!(text.contains("V3__large.sql") && text.contains("max_allowed_packet"), "{text}");
     assert_eq!(column(db, "SELECT count(*) FROM t").await?, ["3000"], "{text}");
     Ok(())

@@ -171,7 +171,7 @@ async fn server(ctx: TestContext) -> TestResult {
         let off = format!("{off}; SET GLOBAL sql_big_selects = 1; COMMIT");
         if let Err(error) = works(&db, &url, &on, &off).await {
             db.admin(&off).await?;
-            wrong.push(format!("{name} = {value}: {error}"));
+            wrong.push(format!("{name} = {value}: {error:#}"));
         }
     }
     all_well(&wrong)
@@ -192,7 +192,7 @@ async fn at_connect(ctx: TestContext) -> TestResult {
         let off = "SET GLOBAL init_connect = ''";
         if let Err(error) = works(&db, &url, &on, off).await {
             db.admin(off).await?;
-            wrong.push(format!("{text}: {error}"));
+            wrong.push(format!("{text}: {error:#}"));
         }
     }
     all_well(&wrong)
@@ -249,7 +249,7 @@ async fn role(ctx: TestContext) -> TestResult {
         let off = format!("ALTER ROLE {name} RESET ALL");
         if let Err(error) = works(&db, &db.url_as(&name, "x"), &on, &off).await {
             db.admin(&off).await?;
-            wrong.push(format!("{setting}: {error}"));
+            wrong.push(format!("{setting}: {error:#}"));
         }
         db.execute(&format!("DROP OWNED BY {name} CASCADE")).await?;
     }
@@ -270,7 +270,7 @@ async fn database(ctx: TestContext) -> TestResult {
         let off = format!("ALTER DATABASE {} RESET ALL", db.name);
         if let Err(error) = works(&db, &db.url, &on, &off).await {
             db.admin(&off).await?;
-            wrong.push(format!("{setting}: {error}"));
+            wrong.push(format!("{setting}: {error:#}"));
         }
     }
     all_well(&wrong)

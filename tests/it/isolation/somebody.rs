@@ -32,7 +32,7 @@ impl Somebody {
             Somebody::Mysql(connection) => statement.execute(connection).await.map(drop),
             Somebody::Sqlite(connection) => statement.execute(connection).await.map(drop),
         };
-        done.map_err(|error| format!("{error}\nin the test's statement: {sql}").into())
+        done.map_err(|error| format!("{error:#}\nin the test's statement: {sql}").into())
     }
 
     /// The first column of all rows, as text.

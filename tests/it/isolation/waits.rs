@@ -185,7 +185,7 @@ pub(super) async fn ends(
         Err(_) => Err(format!("{what}: it still waits after {GENEROUS:?}")),
         Ok(Ok(report)) => Err(format!("{what}: it succeeded: {report}")),
         Ok(Err(error)) => {
-            let text = error.to_string();
+            let text = format!("{error:#}");
             if words.iter().any(|word| text.to_lowercase().contains(word)) {
                 return Ok(());
             }

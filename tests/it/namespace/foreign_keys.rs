@@ -68,7 +68,7 @@ async fn orphans(ctx: TestContext) -> TestResult {
     let pool = SqlitePool::connect(&ctx.db.url).await?;
     let error =
         jetbase::run(&set(&[FAMILY, bad]), &pool).await.expect_err("two rows lose their parent");
-    let text = error.to_string();
+    let text = format!("{error:#}");
     assert!(text.starts_with("V2__bad.sql"), "{text}");
     assert!(
         text.contains(
@@ -104,7 +104,7 @@ async fn old_orphans(ctx: TestContext) -> TestResult {
     let error = jetbase::run(&set(&[FAMILY, harmless, bad]), DatabaseUrl(&ctx.db.url))
         .await
         .expect_err("two more");
-    assert!(error.to_string().contains("without their parents"), "{error}");
+    assert!(format!("{error:#}").contains("without their parents"), "{error:#}");
     Ok(())
 }
 

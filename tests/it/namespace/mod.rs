@@ -23,8 +23,10 @@ const B: (&str, &str) = ("V2__b.sql", "CREATE TABLE b (id INTEGER PRIMARY KEY);\
 fn namespace_refusal(result: Result<jetbase::Report, jetbase::Error>) -> Result<String, TestError> {
     match result {
         Ok(report) => Err(format!("it was not refused: {report}").into()),
-        Err(error) if matches!(error.kind(), ErrorKind::Place(_)) => Ok(error.to_string()),
-        Err(error) => Err(format!("another error: {error}").into()),
+        Err(error) if matches!(error.kind(), ErrorKind::Namespace(_) | ErrorKind::Table(_)) => {
+            Ok(format!("{error:#}"))
+        }
+        Err(error) => Err(format!("another error: {error:#}").into()),
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) fn register(suite: &mut Suite) {
     suite.each("refuses_an_empty_search_path", postgres, nothing, empty_search_path);
 }
 
-const INSIDE: &str = "the connection is inside a transaction, and migrations need their own; \
-                      commit it, or pass the pool instead of the transaction";
+const INSIDE: &str = "the connection is inside a transaction, and a migration needs its own; \
+                      commit the transaction, or pass the pool";
 
 /// Runs on a transaction of sqlx and on one begun by hand, with tables and without, and uses both afterwards.
 macro_rules! transactions {
@@ -114,11 +114,11 @@ async fn missing_schema(ctx: TestContext) -> TestResult {
         .schema(&name)
         .await
         .expect_err("there is none");
-    let text = error.to_string();
+    let text = format!("{error:#}");
     assert!(text.contains(&name), "{text}");
     let cure = match ctx.kind {
-        DatabaseKind::Postgres => "create the schema first; jetbase makes tables, not schemas",
-        DatabaseKind::Mysql => "create the database first; jetbase makes tables, not databases",
+        DatabaseKind::Postgres => "CREATE SCHEMA \"no_such_",
+        DatabaseKind::Mysql => "CREATE DATABASE `no_such_",
         DatabaseKind::Sqlite => "SQLite",
     };
     assert!(text.contains(cure), "{text}");

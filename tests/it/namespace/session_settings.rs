@@ -96,7 +96,7 @@ async fn dump(ctx: TestContext) -> TestResult {
     let before: String =
         sqlx::query_scalar(AssertSqlSafe(look.clone())).fetch_one(&mut connection).await?;
     let error = jetbase::run(&set, &mut connection).await.expect_err("V5 divides by zero");
-    assert_eq!(error.report().applied.len(), 4, "{error}");
+    assert_eq!(error.report().applied.len(), 4, "{error:#}");
     let after: String =
         sqlx::query_scalar(AssertSqlSafe(look.clone())).fetch_one(&mut connection).await?;
     assert_eq!(after, before);
@@ -123,7 +123,7 @@ async fn dump(ctx: TestContext) -> TestResult {
     db.execute(&format!("CREATE SCHEMA app; GRANT ALL ON SCHEMA app TO {other}")).await?;
     let pool = PgPool::connect(&db.url).await?;
     let error = jetbase::run(&set, &pool).await.expect_err("V5 divides by zero");
-    assert_eq!(error.report().applied.len(), 4, "{error}");
+    assert_eq!(error.report().applied.len(), 4, "{error:#}");
     let shown: Vec<_> = db
         .rows("SELECT line FROM shown_2 UNION ALL SELECT line FROM shown_4")
         .await?

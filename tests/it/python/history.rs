@@ -95,7 +95,7 @@ async fn we_have_nothing_to_do(ctx: TestContext) -> TestResult {
     );
     let records = jetbase::history(&set, target).await?.records;
     let versions: Vec<_> =
-        records.iter().map(|it| it.version.as_deref().unwrap_or_default()).collect();
+        records.iter().map(|it| it.version.as_ref().map_or("", jetbase::Version::as_str)).collect();
     assert_eq!(versions, ["1", "1.1", "2"]);
     assert_eq!(jetbase::lock_status(&set, target).await?.to_string(), "Status: UNLOCKED");
     project.write(V3.0, V3.1)?;
@@ -199,10 +199,11 @@ async fn drift(ctx: TestContext) -> TestResult {
     let project = PythonProject::with(&[V1, V2])?;
     ours(&project, &ctx.db).await?;
     project.write(V1.0, "CREATE TABLE a (id BIGINT NOT NULL);\n")?;
-    let error = ours(&project, &ctx.db).await.expect_err("V1 was edited").to_string();
+    let error = ours(&project, &ctx.db).await.expect_err("V1 was edited");
+    let error = format!("{error:#}");
     assert!(
         error.starts_with("V1__make_a.sql was changed after version 1 had been applied"),
-        "{error}"
+        "{error:#}"
     );
     let output = project.python(&ctx.db, &["upgrade"]).await?.failed()?;
     assert!(output.contains("Checksum mismatch for versions: 1."), "{output:?}");

@@ -87,7 +87,10 @@ async fn lock_between_files(ctx: TestContext) -> TestResult {
     assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
     let error =
         jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
-    assert!(error.to_string().contains("it is alive: wait for it, or end it"), "{error}");
+    assert!(
+        format!("{error:#}").contains("the holder is alive: wait until it is done, or end it"),
+        "{error:#}"
+    );
 
     halt.go_on()?;
     assert_eq!(run.await??.applied.len(), 3);
@@ -240,7 +243,7 @@ async fn never_robbed(ctx: TestContext) -> TestResult {
         assert_eq!(*holder, format!("the Python tool (process {id})"));
         let error =
             jetbase::rollback(&set, DatabaseUrl(&ctx.db.url)).wait(wait).await.expect_err("held");
-        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error:#}");
     }
     assert_eq!(ctx.db.rows(lock).await?, before);
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).await?;
@@ -305,8 +308,9 @@ async fn python_takes_over(ctx: TestContext) -> TestResult {
     assert_eq!(file.as_deref(), Some("V2__make_b.sql"));
     assert_eq!(files(error.report()), ["V1__make_a.sql", "V1_1__fill_a.sql"]);
     assert!(
-        error.to_string().contains("done before that, and kept: V1__make_a.sql, V1_1__fill_a.sql"),
-        "{error}"
+        format!("{error:#}")
+            .contains("done before this error, and kept: V1__make_a.sql, V1_1__fill_a.sql"),
+        "{error:#}"
     );
     let rows =
         ctx.db.rows("SELECT version FROM jetbase_migrations ORDER BY order_executed").await?;

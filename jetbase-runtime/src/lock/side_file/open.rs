@@ -4,6 +4,8 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use crate::error::{SideFileError, SideFileFault};
+
 /// The result of creating the file.
 #[derive(Debug)]
 pub(super) enum Created {
@@ -13,13 +15,13 @@ pub(super) enum Created {
 }
 
 /// Opens the file if it exists; `database` is the metadata of the database's own file.
-pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>, String> {
+pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>, SideFileError> {
     // The check before the open avoids files that would block, such as a pipe, or act, such as a
     // device.
     match fs::symlink_metadata(name) {
         Ok(found) => check(name, &found, database)?,
         Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(cannot("examined", name, &error)),
+        Err(error) => return Err(refused("examined", name, &error)),
     }
     let mut options = OpenOptions::new();
     careful(options.read(true).write(true), database);
@@ -30,15 +32,15 @@ pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>,
         }
         _ => Err(error),
     });
-    let file = opened.map_err(|error| cannot("opened", name, &error))?;
+    let file = opened.map_err(|error| refused("opened", name, &error))?;
     // The check used the name, which may refer to another file by now.
-    let found = file.metadata().map_err(|error| cannot("examined", name, &error))?;
+    let found = file.metadata().map_err(|error| refused("examined", name, &error))?;
     check(name, &found, database)?;
     Ok(Some(file))
 }
 
 /// Creates the file for the same users as the database.
-pub(super) fn new(name: &Path, database: &Metadata) -> Result<Created, String> {
+pub(super) fn new(name: &Path, database: &Metadata) -> Result<Created, SideFileError> {
     let mut options = OpenOptions::new();
     careful(options.read(true).write(true).create_new(true), database);
     match options.open(name) {
@@ -47,19 +49,16 @@ pub(super) fn new(name: &Path, database: &Metadata) -> Result<Created, String> {
             Ok(Created::File(file))
         }
         Err(error) if is_impossible(&error) => Ok(Created::Impossible),
-        Err(error) => Err(cannot("created", name, &error)),
+        Err(error) => Err(refused("created", name, &error)),
     }
 }
 
-/// Formats the error of an operation that the system refused.
-pub(super) fn cannot(be: &str, name: &Path, error: &io::Error) -> String {
+/// Returns the error of an operation that the system refused.
+pub(super) fn refused(operation: &'static str, name: &Path, error: &io::Error) -> SideFileError {
     let text = error.to_string();
     let reason = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
-    format!(
-        "the lock file {} cannot be {be}: {reason}; \
-         change that, or remove the file while no run works, and run again",
-        name.display()
-    )
+    let fault = SideFileFault::Refused { operation, reason };
+    SideFileError { path: name.to_owned(), fault }
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -76,18 +75,12 @@ fn is_impossible(error: &io::Error) -> bool {
 }
 
 /// Refuses everything except one plain file of an owner who is trusted with the database.
-fn check(name: &Path, found: &Metadata, database: &Metadata) -> Result<(), String> {
-    let why = match kind(found) {
-        Some(kind) => format!("is {kind}"),
-        None => match distrust(found, database) {
-            Some(why) => why,
-            None => return Ok(()),
-        },
-    };
-    Err(format!(
-        "the lock file {} {why}; remove it while no run works, and run again",
-        name.display()
-    ))
+fn check(name: &Path, found: &Metadata, database: &Metadata) -> Result<(), SideFileError> {
+    let not_plain = kind(found).map(|found| SideFileFault::NotPlain { found });
+    match not_plain.or_else(|| distrust(found, database)) {
+        Some(fault) => Err(SideFileError { path: name.to_owned(), fault }),
+        None => Ok(()),
+    }
 }
 
 /// Returns what kind of file it is, unless it is a plain one.
@@ -123,10 +116,10 @@ fn careful(options: &mut OpenOptions, database: &Metadata) {
 
 /// Returns why the file is not trusted. Only users who may write to the database may own it.
 #[cfg(unix)]
-fn distrust(found: &Metadata, database: &Metadata) -> Option<String> {
+fn distrust(found: &Metadata, database: &Metadata) -> Option<SideFileFault> {
     use std::os::unix::fs::MetadataExt;
     if found.nlink() > 1 {
-        return Some(format!("has {} names (hard links)", found.nlink()));
+        return Some(SideFileFault::HardLinks { count: found.nlink() });
     }
     let owner = found.uid();
     let trusted = owner == 0
@@ -134,7 +127,7 @@ fn distrust(found: &Metadata, database: &Metadata) -> Option<String> {
         || database.mode() & 0o002 != 0
         || (database.mode() & 0o020 != 0 && found.gid() == database.gid())
         || own_user().is_some_and(|own| own == owner);
-    (!trusted).then(|| format!("belongs to user {owner}, who may not write to the database"))
+    (!trusted).then_some(SideFileFault::Owner { user: owner })
 }
 
 /// Gives a new file the owner, group and permissions of the database, as SQLite does with its own
@@ -159,14 +152,14 @@ fn own_user() -> Option<u32> {
 
 #[cfg(not(unix))]
 fn special(_: fs::FileType) -> &'static str {
-    "no plain file"
+    "not a plain file"
 }
 
 #[cfg(not(unix))]
 fn careful(_: &mut OpenOptions, _: &Metadata) {}
 
 #[cfg(not(unix))]
-fn distrust(_: &Metadata, _: &Metadata) -> Option<String> {
+fn distrust(_: &Metadata, _: &Metadata) -> Option<SideFileFault> {
     None
 }
 

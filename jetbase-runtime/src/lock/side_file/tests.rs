@@ -31,7 +31,7 @@ fn find_or_create(file: &DatabaseFile) -> SideFile {
 fn refusal(file: &DatabaseFile) -> String {
     let error = SideFile::find_or_create(&file.database).unwrap_err();
     assert_eq!(SideFile::find(&file.database).unwrap_err(), error);
-    error
+    error.to_string()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -86,7 +86,7 @@ fn only_a_plain_file_is_accepted() {
         let name = file.side.display();
         assert_eq!(
             error,
-            format!("the lock file {name} {why}; remove it while no run works, and run again")
+            format!("the lock file {name} {why}; remove it while no run is active, and run again")
         );
     }
     assert_eq!(fs::read(target.path()).unwrap(), b"", "a link was followed");
@@ -156,7 +156,7 @@ fn a_file_that_may_not_be_read_is_an_error() {
     find_or_create(&file);
     fs::set_permissions(&file.side, Permissions::from_mode(0o000)).unwrap();
     if !are_we_root(&file) {
-        assert!(refusal(&file).contains(" cannot be opened: permission denied; change that, or"));
+        assert!(refusal(&file).contains(" cannot be opened: permission denied; correct that, or"));
     }
 }
 

@@ -1,0 +1,105 @@
+//! The classes of database errors, each with its remedy.
+
+use crate::connection::{Cause, CauseKind};
+
+/// The class of a database error.
+///
+/// The code of the error tells more. It is different in each database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatabaseFault {
+    /// The server cannot be reached, or the connection was lost.
+    Unreachable,
+    /// The client refused before it sent anything.
+    Client,
+    /// The server refused the user or the password.
+    LoginRefused,
+    /// The database does not exist.
+    NoDatabase,
+    /// The URL names no database.
+    NoDatabaseNamed,
+    /// The schema does not exist.
+    NoSchema,
+    /// The user does not have the right.
+    MissingRight,
+    /// The server accepts no writes.
+    ReadOnly,
+    /// The SQLite file accepts no writes.
+    ReadOnlyFile,
+    /// The server, or the user, has too many connections.
+    TooManyConnections,
+    /// The server is starting.
+    Starting,
+    /// Another connection locks a table of jetbase.
+    Locked,
+    /// Another program writes to the SQLite file.
+    FileBusy,
+    /// The SQLite file cannot be opened.
+    FileNotOpened,
+    /// The file is not an SQLite database.
+    NotADatabase,
+    /// The disk is full.
+    DiskFull,
+    /// Any other error.
+    Other,
+}
+
+impl DatabaseFault {
+    pub(crate) fn of(cause: &Cause) -> Self {
+        match (cause.kind, cause.code.as_str()) {
+            (CauseKind::Lost | CauseKind::Absent, _) => DatabaseFault::Unreachable,
+            (_, "28P01" | "28000" | "1045" | "1698") => DatabaseFault::LoginRefused,
+            (_, "3D000" | "1049") => DatabaseFault::NoDatabase,
+            (_, "1046") => DatabaseFault::NoDatabaseNamed,
+            (_, "3F000") => DatabaseFault::NoSchema,
+            (_, "42501" | "1142" | "1044" | "1227") => DatabaseFault::MissingRight,
+            (_, "25006" | "1290" | "1792") => DatabaseFault::ReadOnly,
+            (_, "8") => DatabaseFault::ReadOnlyFile,
+            (_, "53300" | "1040" | "1226" | "1203") => DatabaseFault::TooManyConnections,
+            (_, "57P03") => DatabaseFault::Starting,
+            (_, "55P03" | "1205") => DatabaseFault::Locked,
+            (_, "5" | "6" | "261" | "517") => DatabaseFault::FileBusy,
+            (_, "14") => DatabaseFault::FileNotOpened,
+            (_, "26") => DatabaseFault::NotADatabase,
+            (_, "13" | "53100" | "1021" | "1114") => DatabaseFault::DiskFull,
+            (CauseKind::Client, _) => DatabaseFault::Client,
+            (CauseKind::Database, _) => DatabaseFault::Other,
+        }
+    }
+
+    /// Returns what to do about the error. It is empty for [`DatabaseFault::Other`].
+    #[must_use]
+    pub fn help(self) -> &'static str {
+        match self {
+            DatabaseFault::Unreachable => {
+                "check that the server runs, and that host and port are right"
+            }
+            DatabaseFault::Client => "check the URL and the pool's settings",
+            DatabaseFault::LoginRefused => "check user and password",
+            DatabaseFault::NoDatabase => {
+                "create the database first: jetbase creates tables, not databases"
+            }
+            DatabaseFault::NoDatabaseNamed => "name a database in the URL",
+            DatabaseFault::NoSchema => {
+                "create the schema first: jetbase creates tables, not schemas"
+            }
+            DatabaseFault::MissingRight => "grant the right to this user, or run as the owner",
+            DatabaseFault::ReadOnly => "connect to the primary, with write access",
+            DatabaseFault::ReadOnlyFile => "open the file with write access",
+            DatabaseFault::TooManyConnections => "wait, or raise the limit of connections",
+            DatabaseFault::Starting => "wait until the server has started",
+            DatabaseFault::Locked => {
+                "another connection locks the table jetbase_lock or jetbase_migrations: end it, or wait \
+                 until it ends"
+            }
+            DatabaseFault::FileBusy => "another program writes to the file: wait until it is done",
+            DatabaseFault::FileNotOpened => {
+                "check that the file exists (`?mode=rwc` creates it), is not a folder, and may be \
+                 written"
+            }
+            DatabaseFault::NotADatabase => "check the path: the file is not an SQLite database",
+            DatabaseFault::DiskFull => "free space on the disk",
+            DatabaseFault::Other => "",
+        }
+    }
+}
