@@ -42,7 +42,7 @@ fn one() -> Migrations {
 }
 
 /// Asks the database from inside a listener, which may not wait on the runtime that it runs on.
-fn aside(db: &Database, sql: &str) -> Option<String> {
+pub(crate) fn aside(db: &Database, sql: &str) -> Option<String> {
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread()

@@ -22,6 +22,8 @@ mod hostile;
 mod isolation;
 /// Who holds the lock, and what happens to those who do not.
 mod lock;
+/// What a run does when the server ends its connection.
+mod lost_connection;
 /// Roles, schemas, settings: where a run works, and what it leaves behind.
 mod namespace;
 /// The real Python tool on the same database.
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     apply::register(&mut suite);
     targets::register(&mut suite);
     lock::register(&mut suite);
+    lost_connection::register(&mut suite);
     server::register(&mut suite);
     trips::register(&mut suite);
     examples::register(&mut suite);

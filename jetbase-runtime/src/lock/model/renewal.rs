@@ -53,7 +53,8 @@ impl Turn<'_> {
     fn stay(&mut self) -> Option<()> {
         self.world.abandon(renewed(self.via));
         if !self.world.sessions[self.via].open {
-            return self.finish(ModelOutcome::Severed);
+            self.world.sever(self.setup, self.run);
+            return Some(());
         }
         self.go(Phase::Release(ModelOutcome::Failed))
     }

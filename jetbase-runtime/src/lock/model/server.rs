@@ -236,26 +236,18 @@ impl World {
         Some(())
     }
 
-    /// A run learns that its connection is lost. It resolves the row only if it was inside a file.
+    /// A run learns that its connection is lost. A new session releases the row. If that one is
+    /// lost too, the run ends.
     pub(super) fn sever(&mut self, setup: &Setup, run: usize) {
         let client = &mut self.clients[run];
-        let direct = !setup.runs[run].pooled;
-        let first = client.session != new_session(run);
-        client.phase = match client.phase {
-            Phase::Working
-            | Phase::Moved
-            | Phase::Checked(_)
-            | Phase::Awaiting
-            | Phase::Recording(_)
-                if first =>
-            {
-                if direct {
-                    client.session = new_session(run);
-                    self.sessions[client.session].open = true;
-                }
-                Phase::InNewSession
-            }
-            _ => Phase::Done(ModelOutcome::Severed),
-        };
+        if client.session == new_session(run) || matches!(client.phase, Phase::InNewSession) {
+            client.phase = Phase::Done(ModelOutcome::Severed);
+            return;
+        }
+        if !setup.runs[run].pooled {
+            client.session = new_session(run);
+            self.sessions[client.session].open = true;
+        }
+        client.phase = Phase::InNewSession;
     }
 }

@@ -91,7 +91,7 @@ pub(super) enum Phase {
     Release(ModelOutcome),
     /// The row is free, but the session lock is not.
     ReleaseSessionLock(ModelOutcome),
-    /// The connection was lost inside a file. A new one resolves the row.
+    /// The connection was lost. A new session releases the row.
     InNewSession,
     /// The new session has the session lock.
     NewSessionHasLock,

@@ -1,0 +1,45 @@
+use jetbase::{DatabaseUrl, Event};
+
+use crate::apply::set;
+use crate::harness::{Context, Database, Kind, Needs, Suite, TestResult};
+use crate::lock::aside;
+
+pub(crate) fn register(suite: &mut Suite) {
+    suite.each(
+        "releases_the_lock_over_a_new_connection_when_its_own_is_lost_after_the_last_file",
+        Kind::SERVERS,
+        Needs::NOTHING,
+        releases_over_new_connection,
+    );
+}
+
+/// Ends every other connection to the database.
+fn end_other_connections(db: &Database) {
+    let end = match db.kind {
+        Kind::Postgres => {
+            "SELECT 'SELECT ' || string_agg(format('pg_terminate_backend(%s, 10000)', pid), ', ') \
+             FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        }
+        _ => {
+            "SELECT GROUP_CONCAT(CONCAT('KILL ', ID) SEPARATOR '; ') \
+             FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
+        }
+    };
+    let end = aside(db, end).expect("the run has a connection");
+    aside(db, &end);
+}
+
+async fn releases_over_new_connection(ctx: Context) -> TestResult {
+    let one = set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]);
+    let db = ctx.db.clone();
+    let run = jetbase::run(&one, DatabaseUrl(&ctx.db.url)).on_event(move |event| {
+        if matches!(event, Event::Finished { .. }) {
+            end_other_connections(&db);
+        }
+    });
+    let report = run.await?;
+    assert_eq!(report.applied.len(), 1);
+    assert_eq!(report.warnings, Vec::<String>::new());
+    assert!(!jetbase::lock_status(&one, DatabaseUrl(&ctx.db.url)).await?.locked);
+    Ok(())
+}
