@@ -27,14 +27,14 @@ pub(super) async fn work(
     let set = request.set.clone();
     let syntax = session.namespace.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
     let jobs = prepare(&set, &planned, syntax)?;
-    session.has_triggers |= jobs.iter().any(Job::mentions_trigger);
+    session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
     session.count_orphans().await;
     if session.owner == Owner::Caller && session.dialect == Dialect::Postgres {
         set.iter().for_each(|migration| session.learn_settings(migration.script().text()));
         session.learn_settings_of_functions().await;
     }
-    let effects = jobs.iter().map(|job| job.effect);
+    let effects = jobs.iter().map(|job| job.session_use.effect);
     session.remember(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
     if jobs.iter().any(Job::replaces) {
         session.create_superseded().await?;
@@ -44,12 +44,12 @@ pub(super) async fn work(
             break;
         }
         let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
-        if job.reads_session {
+        if job.session_use.reads {
             session.refresh_for_reader().await?;
         }
         execute(request, session, report, job, (index + 1, jobs.len())).instrument(span).await?;
         let next = if index + 1 < jobs.len() { Next::File } else { Next::Release };
-        session.refresh(job.effect, next).await?;
+        session.refresh(job.session_use.effect, next).await?;
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ fn refuse(session: &Session<'_>, jobs: &[Job<'_>]) -> Result<(), Error> {
             "while this run waited, files became pending that commit by themselves; run again",
         ));
     }
-    if let Some(job) = jobs.iter().find(|job| session.pooled && job.needs_session()) {
+    if let Some(job) = jobs.iter().find(|job| session.pooled && job.needs_own_session()) {
         return Err(Error::place(format!(
             "{} sets something for its session that outlives a transaction, but a pooler may give each of its \
              statements another session, and the settings to other programs; name a way past the pooler with \
@@ -100,8 +100,7 @@ fn refuse(session: &Session<'_>, jobs: &[Job<'_>]) -> Result<(), Error> {
             job.migration.path()
         )));
     }
-    if let Some(job) =
-        jobs.iter().find(|job| session.owner == Owner::Caller && job.empties_session())
+    if let Some(job) = jobs.iter().find(|job| session.owner == Owner::Caller && job.empties_session)
     {
         return Err(Error::place(format!(
             "{} empties its session (DISCARD, RESET ALL, DEALLOCATE ALL, CLOSE ALL or UNLISTEN *), and this connection is \
@@ -109,7 +108,7 @@ fn refuse(session: &Session<'_>, jobs: &[Job<'_>]) -> Result<(), Error> {
             job.migration.path()
         )));
     }
-    if let Some(job) = jobs.iter().find(|job| session.cannot_undo(job.effect)) {
+    if let Some(job) = jobs.iter().find(|job| session.cannot_undo(job.session_use.effect)) {
         return Err(Error::place(format!(
             "{} makes something that lives as long as its session, such as a temporary table or a variable, and a \
              borrowed connection cannot be given back without it; pass a pool or a URL instead of `&mut` a connection",
