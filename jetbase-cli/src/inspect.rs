@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use jetbase_core::{Dialect, Finding, Name, Script, Section, Syntax, check, cut};
+use jetbase_core::{Dialect, Finding, Name, Script, Section, Statement, Syntax, check};
 
 use super::answer::{Answer, Body, Code, Object};
 use super::options::Inspect;
@@ -111,10 +111,14 @@ fn contents(
         None => Dialect::ALL.map(Syntax::of).to_vec(),
     };
     // Without a dialect, the one with the fewest findings against the file is used.
-    let best = syntaxes.iter().min_by_key(|syntax| check(file, &script, &[**syntax]).len());
-    let lines = |section| best.map_or_else(Vec::new, |syntax| lines(&script, section, *syntax));
+    let checked = syntaxes.iter().map(|syntax| check(file, &script, &[*syntax]));
+    let best = checked.min_by_key(|checked| checked.findings.len());
+    let lines = |section| {
+        let statements = best.as_ref().map(|best| best.statements(section));
+        lines(&script, section, statements.unwrap_or_default())
+    };
     let (upgrade, rollback) = (lines(Section::Upgrade), lines(Section::Rollback));
-    findings.extend(check(file, &script, &syntaxes));
+    findings.extend(check(file, &script, &syntaxes).findings);
     Contents {
         delimiter: script.delimiter().to_owned(),
         checksum: script.checksum().to_string(),
@@ -123,9 +127,8 @@ fn contents(
     }
 }
 
-fn lines(script: &Script<'_>, section: Section, syntax: Syntax) -> Vec<Line> {
+fn lines(script: &Script<'_>, section: Section, statements: &[Statement<'_>]) -> Vec<Line> {
     let start = script.range(section).map_or(0, |range| range.start);
-    let statements = cut(script.section(section), script.delimiter(), syntax).unwrap_or_default();
     let mut at = 0;
     let mut line = 1;
     let statements = statements.iter().map(|statement| {

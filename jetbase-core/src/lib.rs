@@ -16,7 +16,7 @@ mod plan;
 mod set;
 mod sql;
 
-pub use check::{Finding, LINTS, Severity, check};
+pub use check::{CheckedFile, Finding, LINTS, Severity, check};
 pub use file::{
     Checksum, Directive, DirectiveError, Directives, Kind, Name, NameError, Position, Script,
     Section, Transaction, Version, VersionError, duration, similar, snippet,
@@ -31,8 +31,10 @@ pub use set::{
 };
 #[doc(hidden)]
 pub use set::{Packed, Table};
-pub use sql::session;
+#[doc(hidden)]
+pub use sql::lexed_bytes;
 pub use sql::{
-    CutError, Dialect, Effect, Open, Piece, Server, SessionEffect, Statement, Syntax, Token,
-    TokenKind, cut, effect, pieces, reads_session, session_effect, tokens,
+    CutError, Dialect, Effect, Open, OwnSession, Piece, Server, SessionEffect, SessionUse,
+    Statement, Syntax, TableLocks, Token, TokenKind, cut, effect, empties_session,
+    mentions_trigger, needs_own_session, pieces, session_use, table_locks, tokens,
 };

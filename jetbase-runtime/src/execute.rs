@@ -9,8 +9,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jetbase_core::{
-    Action, Dialect, Effect, Kind, Migration, Migrations, Plan, Reading, Script, Section,
-    SessionEffect, Syntax, Transaction, check, cut, effect, reads_session, session_effect,
+    Action, Dialect, Effect, Kind, Migration, Migrations, OwnSession, Plan, Reading, Script,
+    Section, SessionUse, Statement, Syntax, TableLocks, Transaction, check, effect,
+    empties_session, mentions_trigger, needs_own_session, session_use, table_locks,
 };
 
 use self::message::{Purpose, deliver};
@@ -25,18 +26,46 @@ pub(crate) struct Job<'m> {
     pub(crate) action: Action,
     reading: Reading,
     script: Script<'m>,
-    /// The position of each statement in the script's text, and its effect on a transaction.
-    statements: Vec<(Range<usize>, Effect)>,
+    statements: Vec<JobStatement>,
     transaction: Transaction,
-    /// The effect that the file may have on its session.
-    pub(crate) effect: SessionEffect,
-    /// Whether the file reads what other statements may have left in the session.
-    pub(crate) reads_session: bool,
+    /// How the file uses its session.
+    pub(crate) session_use: SessionUse,
+    own_session: OwnSession,
+    /// Whether a statement ends objects of its session, including those of others (PostgreSQL).
+    pub(crate) empties_session: bool,
+    /// Whether the file may create a trigger.
+    pub(crate) mentions_trigger: bool,
     lock_timeout: Option<Duration>,
     statement_timeout: Option<Duration>,
 }
 
-/// Prepares the files of a plan, all of them before the first statement runs.
+/// What a job knows of one statement of its file.
+struct JobStatement {
+    /// The position in the script's text.
+    range: Range<usize>,
+    effect: Effect,
+    /// How many results the server sends. With a delimiter of its own, a file may join several
+    /// statements into one.
+    results: usize,
+    /// What it does to the table locks of its session (MySQL).
+    table_locks: Option<TableLocks>,
+}
+
+impl JobStatement {
+    /// `base` is the position of the section in the script's text.
+    fn of(statement: &Statement<'_>, base: usize) -> Self {
+        let start = base + statement.start;
+        JobStatement {
+            range: start..start + statement.sql.len(),
+            effect: effect(statement),
+            results: statement.count(),
+            table_locks: table_locks(statement),
+        }
+    }
+}
+
+/// Prepares the files of a plan, all of them before the first statement runs. Each file is lexed
+/// once, and everything that the run needs to know of its statements is read from the tokens.
 pub(crate) fn prepare<'m>(
     set: &'m Migrations,
     plan: &Plan,
@@ -47,36 +76,35 @@ pub(crate) fn prepare<'m>(
     for step in &plan.steps {
         let Some(migration) = set.get(step.index) else { continue };
         let script = migration.script();
-        findings.extend(check(migration.path(), &script, &[syntax]));
         if script.checksum() != migration.checksum() {
             return Err(Error::file(migration.path(), FileFault::ChangedDuringBuild));
         }
+        let checked = check(migration.path(), &script, &[syntax]);
         let section = match step.action {
             Action::Apply | Action::Reapply => Section::Upgrade,
             Action::RollBack => Section::Rollback,
         };
         let base = script.range(section).map_or(0, |range| range.start);
-        let statements =
-            cut(script.section(section), script.delimiter(), syntax).unwrap_or_default();
-        let effects = statements.iter().map(|it| session_effect(it.sql, it.syntax));
-        let session_effect = effects.max().unwrap_or(SessionEffect::Nothing);
-        let reads_session = statements.iter().any(|it| reads_session(it.sql, it.syntax));
-        let statements = statements
-            .iter()
-            .map(|it| (base + it.start..base + it.start + it.sql.len(), effect(it.sql, it.syntax)))
-            .collect();
         let directives = script.directives().unwrap_or_default();
+        let statements = checked.statements(section);
+        let own_session = statements.iter().map(needs_own_session).max();
+        findings.extend(checked.findings.iter().cloned());
         jobs.push(Job {
             migration,
             action: step.action,
             reading: set.options().reading,
-            script,
-            statements,
+            statements: statements.iter().map(|it| JobStatement::of(it, base)).collect(),
             transaction: directives.transaction,
-            effect: session_effect,
-            reads_session,
+            session_use: statements
+                .iter()
+                .map(session_use)
+                .fold(SessionUse::default(), SessionUse::and),
+            own_session: own_session.unwrap_or_default(),
+            empties_session: statements.iter().any(empties_session),
+            mentions_trigger: statements.iter().any(mentions_trigger),
             lock_timeout: directives.lock_timeout,
             statement_timeout: directives.statement_timeout,
+            script,
         });
     }
     if findings.is_empty() { Ok(jobs) } else { Err(Error::new(ErrorKind::Findings(findings))) }
@@ -84,7 +112,7 @@ pub(crate) fn prepare<'m>(
 
 /// How the statements of a job are grouped into messages and transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+enum Grouping {
     OneMessage,
     /// One transaction, with one message for each statement. On SQLite, no network is in between.
     OneTransaction,
@@ -101,21 +129,10 @@ const FENCES: usize = 1024;
 /// How often a file is tried that cannot get a lock on a table.
 const TRIES: u32 = 10;
 
-/// Returns a statement without the comments in front of it.
-fn behind_comments(sql: &str) -> &str {
-    let sql = sql.trim_start();
-    let rest = match (sql.strip_prefix("--"), sql.strip_prefix("/*")) {
-        (Some(comment), _) => comment.split_once('\n'),
-        (_, Some(comment)) => comment.split_once("*/"),
-        _ => return sql,
-    };
-    rest.map_or("", |(_, rest)| behind_comments(rest))
-}
-
 impl<'m> Job<'m> {
     /// Returns the statements as they will be sent.
     pub(crate) fn statements(&self) -> Vec<String> {
-        self.statements.iter().map(|(range, _)| self.sent(range)).collect()
+        self.statements.iter().map(|statement| self.sent(&statement.range)).collect()
     }
 
     fn sent(&self, range: &Range<usize>) -> String {
@@ -132,7 +149,7 @@ impl<'m> Job<'m> {
 
     /// Whether the fence guards every statement of the file.
     pub(crate) fn work(&self, dialect: Dialect) -> Commits {
-        if self.mode(dialect) == Mode::OneMessage {
+        if self.grouping(dialect) == Grouping::OneMessage {
             Commits::PerFile
         } else {
             Commits::PerStatement
@@ -142,41 +159,12 @@ impl<'m> Job<'m> {
     /// Whether something of the file outlives its transactions. Such statements need one session,
     /// but a pooler spreads them over several sessions, and passes what they leave to other
     /// programs.
-    pub(crate) fn needs_session(&self) -> bool {
-        let off = self.transaction == Transaction::Off;
-        let leaves = |sql: &str| {
-            let sql = behind_comments(sql).to_ascii_lowercase();
-            match sql.split(|c: char| !c.is_ascii_alphanumeric()).next() {
-                Some("set" | "reset" | "discard") => off,
-                Some("prepare" | "listen" | "load") => true,
-                _ if sql.contains("set_config") => off,
-                _ => sql.contains("pg_advisory_lock") || sql.contains("pg_try_advisory_lock"),
-            }
-        };
-        self.statements.iter().any(|(range, _)| leaves(self.text(range)))
-    }
-
-    /// Whether a statement of the file ends objects of its session, including those of others
-    /// (PostgreSQL).
-    pub(crate) fn empties_session(&self) -> bool {
-        let empties = |sql: &str| {
-            let sql = behind_comments(sql).to_ascii_uppercase();
-            let mut words = sql.split_ascii_whitespace();
-            match (words.next(), words.next()) {
-                (Some("DISCARD"), _) => true,
-                (Some("RESET" | "DEALLOCATE" | "CLOSE"), Some("ALL")) => true,
-                (Some("UNLISTEN"), Some("*")) => true,
-                (Some("DEALLOCATE"), Some("PREPARE")) => words.next() == Some("ALL"),
-                _ => false,
-            }
-        };
-        self.statements.iter().any(|(range, _)| empties(self.text(range)))
-    }
-
-    /// Whether the file may create a trigger.
-    pub(crate) fn mentions_trigger(&self) -> bool {
-        let mut texts = self.statements.iter().map(|(range, _)| self.text(range));
-        texts.any(|sql| sql.to_ascii_uppercase().contains("TRIGGER"))
+    pub(crate) fn needs_own_session(&self) -> bool {
+        match self.own_session {
+            OwnSession::NotNeeded => false,
+            OwnSession::OutsideTransaction => self.transaction == Transaction::Off,
+            OwnSession::Always => true,
+        }
     }
 
     /// Whether the file replaces an older text of itself.
@@ -184,35 +172,36 @@ impl<'m> Job<'m> {
         self.action == Action::Reapply && self.migration.kind() == Kind::RunsOnChange
     }
 
-    fn mode(&self, dialect: Dialect) -> Mode {
-        let plain = self.statements.iter().all(|(_, effect)| *effect == Effect::Transactional);
+    fn grouping(&self, dialect: Dialect) -> Grouping {
+        let plain = self.statements.iter().all(|it| it.effect == Effect::Transactional);
         match (dialect, self.transaction) {
-            (_, Transaction::Off) => Mode::EachAlone,
-            (Dialect::Sqlite, _) => Mode::OneTransaction,
-            (Dialect::MySql, _) if !plain => Mode::EachAlone,
-            (Dialect::Postgres | Dialect::MySql, _) => Mode::OneMessage,
+            (_, Transaction::Off) => Grouping::EachAlone,
+            (Dialect::Sqlite, _) => Grouping::OneTransaction,
+            (Dialect::MySql, _) if !plain => Grouping::EachAlone,
+            (Dialect::Postgres | Dialect::MySql, _) => Grouping::OneMessage,
         }
     }
 
-    /// Returns the mode. If the server does not accept a message of the file's length, the file is
+    /// Returns the grouping. If the server does not accept a message of the file's length, the file is
     /// split into several.
-    fn mode_of(&self, session: &Session<'_>) -> Mode {
-        let mode = self.mode(session.dialect);
-        let length: usize = self.statements.iter().map(|(range, _)| range.len() + 2).sum();
-        match mode {
-            Mode::OneMessage if length + OVERHEAD > session.largest_message => Mode::OneTransaction,
-            mode => mode,
+    fn grouping_in(&self, session: &Session<'_>) -> Grouping {
+        let grouping = self.grouping(session.dialect);
+        let length: usize = self.statements.iter().map(|it| it.range.len() + 2).sum();
+        match grouping {
+            Grouping::OneMessage if length + OVERHEAD > session.largest_message => {
+                Grouping::OneTransaction
+            }
+            grouping => grouping,
         }
     }
 
     /// Refuses a statement that is so large that the server would close the connection.
     fn fits(&self, session: &Session<'_>) -> Result<(), Error> {
         let limit = session.largest_message;
-        let too_large =
-            |(_, (range, _)): &(usize, &(Range<usize>, Effect))| range.len() + FENCES > limit;
-        match self.statements.iter().enumerate().find(too_large) {
+        let too_large = |it: &JobStatement| it.range.len() + FENCES > limit;
+        match self.statements.iter().enumerate().find(|(_, it)| too_large(it)) {
             None => Ok(()),
-            Some((index, (range, _))) => Err(self.too_large(index, range, limit)),
+            Some((index, it)) => Err(self.too_large(index, &it.range, limit)),
         }
     }
 
@@ -224,12 +213,12 @@ impl<'m> Job<'m> {
         mut retrying: impl FnMut(u32, &str),
     ) -> Result<(), Error> {
         self.fits(session)?;
-        let mode = self.mode_of(session);
+        let grouping = self.grouping_in(session);
         let (mut attempt, mut from) = (1, 0);
         loop {
             // A fresh session has another session lock.
-            let bindings = self.bindings(session, label, mode);
-            let messages = self.messages(session, &bindings, mode);
+            let bindings = self.bindings(session, label, grouping);
+            let messages = self.messages(session, &bindings, grouping);
             let halt = match deliver(session, &messages, from).await {
                 Ok(()) => return Ok(()),
                 Err(halt) => halt,
@@ -240,14 +229,14 @@ impl<'m> Job<'m> {
                 return Ok(());
             }
             if halt.cause.kind == CauseKind::Lost {
-                return Err(self.interrupted(halt, mode));
+                return Err(self.interrupted(halt, grouping));
             }
             // Undo what failed before the failure is reported.
-            let found = self.look_after(session, &halt, mode).await;
+            let found = self.look_after(session, &halt, grouping).await;
             let again = halt.again.filter(|_| halt.cause.is_contended() && attempt < TRIES);
             let Some(again) = again else { return Err(self.explain(session, halt, found)) };
             if again == 0 {
-                session.refresh(self.effect, Next::File).await?;
+                session.refresh(self.session_use.effect, Next::File).await?;
             }
             from = again;
             attempt += 1;

@@ -1,7 +1,7 @@
 use jetbase::{DatabaseUrl, Event};
 
 use crate::apply::set;
-use crate::harness::{Context, Database, Kind, Needs, Suite, TestResult};
+use jetbase_test_harness::{Context, Database, Kind, Needs, Suite, TestResult};
 use crate::lock::aside;
 
 pub(crate) fn register(suite: &mut Suite) {

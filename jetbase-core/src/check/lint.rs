@@ -7,9 +7,9 @@ mod file_context;
 mod words;
 
 use self::file_context::FileContext;
-use self::words::{Words, actions, name, parenthesised};
+use self::words::{actions, name, parenthesised, words};
 use crate::file::{Kind, Transaction};
-use crate::sql::{Dialect, Statement, Syntax};
+use crate::sql::{Dialect, Statement, Token};
 
 /// The rules of the lints, as `-- jetbase: allow=<rule>` names them.
 pub const LINTS: [&str; 11] = [
@@ -102,28 +102,30 @@ const SET_BACK: LintHit = LintHit(
 pub(crate) struct Lints {
     pub(crate) kind: Kind,
     pub(crate) transaction: Transaction,
-    pub(crate) syntax: Syntax,
     /// The dialect, when the set names one.
     pub(crate) dialect: Option<Dialect>,
 }
 
 impl Lints {
-    /// The warnings about the statements of a file, each with the index of its statement.
-    pub(crate) fn hits(&self, statements: &[Statement<'_>]) -> Vec<(usize, LintHit)> {
-        let all: Vec<_> =
-            statements.iter().map(|it| Words::of(it.sql, self.syntax, self.kind)).collect();
-        let all: Vec<Vec<_>> = all.iter().map(|words| words.iter().collect()).collect();
+    /// The warnings about the statements of a file.
+    pub(crate) fn hits<'a, 't>(
+        &self,
+        statements: &'a [Statement<'t>],
+    ) -> Vec<(&'a Statement<'t>, LintHit)> {
+        let all: Vec<_> = statements.iter().map(|it| words(&it.tokens, self.kind)).collect();
+        let all: Vec<Vec<_>> =
+            all.iter().map(|it| it.iter().map(String::as_str).collect()).collect();
         let mut seen = FileContext::ahead(&all);
         let mut hits = Vec::new();
-        for (at, (words, statement)) in all.iter().zip(statements).enumerate() {
+        for (words, statement) in all.iter().zip(statements) {
             let mut found = self.statement(words, &seen);
             if found.is_empty() && words.first() == Some(&"WITH") {
-                found.extend(self.with_clause(statement.sql, &seen));
+                found.extend(self.with_clause(&statement.tokens, &seen));
             }
-            hits.extend(found.into_iter().map(|hit| (at, hit)));
             if self.kind.is_repeatable() && differs_when_repeated(words, &seen) {
-                hits.push((at, NOT_IDEMPOTENT));
+                found.push(NOT_IDEMPOTENT);
             }
+            hits.extend(found.into_iter().map(|hit| (statement, hit)));
             seen.add(words);
         }
         hits
@@ -170,13 +172,13 @@ impl Lints {
     }
 
     /// The warning about the parts of a `WITH`, which can change rows on PostgreSQL.
-    fn with_clause(&self, sql: &str, seen: &FileContext) -> Option<LintHit> {
-        let mut parts = parenthesised(sql, self.syntax).into_iter();
-        let all = |part| {
-            let words = Words::of(part, self.syntax, self.kind);
-            all_rows(&words.iter().collect::<Vec<_>>(), seen)
+    fn with_clause(&self, tokens: &[Token<'_>], seen: &FileContext) -> Option<LintHit> {
+        let changes_all = |part: &[Token<'_>]| {
+            let words = words(part, self.kind);
+            all_rows(&words.iter().map(String::as_str).collect::<Vec<_>>(), seen)
         };
-        (self.kind == Kind::Versioned && parts.any(all)).then_some(NO_WHERE)
+        let once = self.kind == Kind::Versioned;
+        (once && parenthesised(tokens).into_iter().any(changes_all)).then_some(NO_WHERE)
     }
 
     fn alter_table(&self, rest: &[&str]) -> Vec<LintHit> {
@@ -198,12 +200,14 @@ impl Lints {
     }
 }
 
-/// The indexes of the statements whose settings last longer than the file.
-pub(crate) fn lasting_settings(statements: &[Statement<'_>], syntax: Syntax) -> Vec<usize> {
+/// The statements whose settings last longer than the file.
+pub(crate) fn lasting_settings<'a, 't>(
+    statements: &'a [Statement<'t>],
+    dialect: Dialect,
+) -> impl Iterator<Item = &'a Statement<'t>> {
     let (kind, transaction) = (Kind::Versioned, Transaction::Whole);
-    let lints = Lints { kind, transaction, syntax, dialect: Some(syntax.dialect) };
-    let hits = lints.hits(statements).into_iter();
-    hits.filter(|(_, LintHit(rule, ..))| *rule == "session-set").map(|(at, _)| at).collect()
+    let hits = Lints { kind, transaction, dialect: Some(dialect) }.hits(statements).into_iter();
+    hits.filter(|(_, LintHit(rule, ..))| *rule == "session-set").map(|(statement, _)| statement)
 }
 
 /// The warning about one action of an ALTER TABLE.

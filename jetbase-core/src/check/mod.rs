@@ -3,13 +3,13 @@
 mod check_file;
 mod finding;
 mod lint;
-mod plain;
+mod misread;
 mod python;
-mod reading;
+mod readings;
 mod rules;
+mod section;
 
-pub use self::check_file::check;
-pub(crate) use self::check_file::{agreed, examine};
+pub(crate) use self::check_file::FileCheck;
+pub use self::check_file::{CheckedFile, check};
 pub use self::finding::{Finding, Severity};
 pub use self::lint::LINTS;
-pub(crate) use self::python::differences as python_differences;

@@ -2,62 +2,60 @@
 //!
 //! It strips lines, drops blank and comment lines, joins the rest by blanks,
 //! ends a statement where a line ends with the delimiter, lets SQLAlchemy see
-//! `:name` as a parameter, and runs all files in one session. A comparison of the tokens shows whether the
-//! result means the same. If it does not, a second look at the text finds the reason.
+//! `:name` as a parameter, and runs all files in one session. Its statements are
+//! another text, so they are lexed too. If a statement has other tokens than
+//! ours, a second look at the text finds the reason.
 
 mod colon;
 mod meaning;
 
 use self::colon::{Colon, colons};
-use self::meaning::{is_quoted, meaning, tokens_with_nested_code};
+use self::meaning::{is_empty, means_the_same, tokens_with_nested_code};
 use crate::check::finding::{Finding, MAX_PER_KIND};
 use crate::check::lint::lasting_settings;
-use crate::file::{Script, Section, Transaction, is_space, trim};
-use crate::sql::{Dialect, Statement, Syntax, TokenKind, cut, tokens};
+use crate::check::readings::SyntaxReading;
+use crate::file::{Script, Section, is_space, trim};
+use crate::sql::{Dialect, Statement, Syntax, TokenKind, tokens};
 
-/// The findings about one file, as one syntax reads it.
-pub(crate) fn differences(file: &str, script: &Script<'_>, syntax: Syntax) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if script.directives().is_ok_and(|directives| directives.transaction == Transaction::Off) {
-        findings.push(
-            Finding::error(
-                "python-transaction",
-                file,
-                "the Python tool runs every file in a transaction",
-            )
-            .help("take `transaction=off` out, or give up `python_compatible`"),
-        );
-    }
-    for section in [Section::Upgrade, Section::Rollback] {
-        if let Some(range) = script.range(section) {
-            let part = SectionComparison { file, script, section, start: range.start, syntax };
-            findings.extend(part.statements());
-            findings.extend(part.settings());
-            findings.extend(part.colons());
-        }
-    }
-    findings
-}
-
-struct SectionComparison<'s> {
-    file: &'s str,
+/// One section, as one syntax reads it and as the Python tool sends it.
+pub(super) struct PythonComparison<'c, 's> {
+    file: &'c str,
     script: &'s Script<'s>,
     section: Section,
     start: usize,
     syntax: Syntax,
+    /// Empty if the section cannot be cut, which has its own finding.
+    statements: &'c [Statement<'s>],
+    is_cut: bool,
 }
 
-impl SectionComparison<'_> {
+impl<'c, 's> PythonComparison<'c, 's> {
+    /// `None` for a section that the file does not have.
+    pub(super) fn new(
+        file: &'c str,
+        script: &'s Script<'s>,
+        section: Section,
+        reading: &'c SyntaxReading<'s>,
+    ) -> Option<Self> {
+        let start = script.range(section)?.start;
+        let cut = reading.cut(script, section).as_deref().ok();
+        let (statements, is_cut) = (cut.unwrap_or_default(), cut.is_some());
+        let syntax = reading.syntax;
+        Some(PythonComparison { file, script, section, start, syntax, statements, is_cut })
+    }
+
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let first = self.first_difference().filter(|_| self.is_cut);
+        first.into_iter().chain(self.settings()).chain(self.colons()).collect()
+    }
+
     /// Finds the first statement that the Python tool sends differently. The statements after it cannot be compared.
-    fn statements(&self) -> Option<Finding> {
-        let text = self.script.section(self.section);
-        let ours = cut(text, self.script.delimiter(), self.syntax).ok()?;
+    fn first_difference(&self) -> Option<Finding> {
+        let ours = self.statements;
         let theirs = self.script.python_statements(self.section);
         let at = (0..ours.len().max(theirs.len())).find(|at| {
             match (ours.get(*at), theirs.get(*at)) {
-                (Some(ours), Some(theirs)) => {
-                    meaning(ours.sql, self.syntax) != meaning(theirs, self.syntax)
-                }
+                (Some(ours), Some(theirs)) => !means_the_same(ours, theirs),
                 _ => true,
             }
         })?;
@@ -82,8 +80,7 @@ impl SectionComparison<'_> {
     /// A text that the Python tool sends as a statement, though it is not one for any database.
     fn before(&self, begin: usize, theirs: &str) -> Option<Reason> {
         let rest = self.script.section(self.section).get(begin..)?;
-        let closed = tokens(theirs, self.syntax).all(|token| token.closed);
-        if closed && meaning(theirs, self.syntax).is_empty() {
+        if is_empty(theirs, self.syntax) {
             let comment =
                 tokens(rest, self.syntax).find(|token| token.kind == TokenKind::Comment)?;
             return Some(Reason {
@@ -108,9 +105,10 @@ impl SectionComparison<'_> {
 
     /// Why the Python tool reads the lines of a statement differently.
     fn inside(&self, statement: &Statement<'_>, begin: usize) -> Option<Reason> {
-        let Statement { sql, start, .. } = *statement;
-        let tokens = tokens_with_nested_code(sql, self.syntax);
-        let long = tokens.iter().find(|token| is_quoted(token) && token.text.contains('\n'));
+        let Statement { sql, start, syntax, .. } = *statement;
+        let tokens = tokens_with_nested_code(sql, syntax);
+        let long =
+            tokens.iter().find(|token| QUOTED.contains(&token.kind) && token.text.contains('\n'));
         let long = long.map(|token| Reason {
             at: start + token.start,
             width: first_line(token.text),
@@ -188,10 +186,7 @@ impl SectionComparison<'_> {
 
     /// Finds each setting that lasts until the next file, because the Python tool keeps the session.
     fn settings(&self) -> Vec<Finding> {
-        let text = self.script.section(self.section);
-        let statements = cut(text, self.script.delimiter(), self.syntax).unwrap_or_default();
-        let settings = lasting_settings(&statements, self.syntax);
-        let statements = settings.into_iter().filter_map(|at| statements.get(at));
+        let statements = lasting_settings(self.statements, self.syntax.dialect);
         let reasons = statements.map(|statement| Reason {
             at: statement.start,
             width: first_line(statement.sql),
@@ -230,6 +225,8 @@ impl SectionComparison<'_> {
             .help(reason.help)
     }
 }
+
+const QUOTED: [TokenKind; 2] = [TokenKind::Quoted, TokenKind::DollarQuoted];
 
 /// Why the Python tool reads a section differently, and where.
 struct Reason {

@@ -1,7 +1,7 @@
 //! The rules about a statement, and their messages.
 
 use crate::file::Transaction;
-use crate::sql::{Dialect, Effect, Open};
+use crate::sql::{Dialect, Effect, Open, Statement};
 
 /// The rule about a text that cannot be cut, and a help text if servers read it in two ways.
 pub(super) fn cut_rule(open: &Open) -> (&'static str, Option<&'static str>) {
@@ -37,13 +37,11 @@ pub(super) fn class(rule: &'static str) -> &'static str {
 }
 
 /// The only dialect that has statements with this first word, if there is one.
-pub(super) fn only_dialect(sql: &str) -> Option<Dialect> {
-    let begins =
-        |word: &str| sql.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    match () {
-        () if begins("PRAGMA") => Some(Dialect::Sqlite),
-        () if begins("COPY") => Some(Dialect::Postgres),
-        () => None,
+pub(super) fn only_dialect(statement: &Statement<'_>) -> Option<Dialect> {
+    match statement.tokens.first() {
+        Some(first) if first.is_word("PRAGMA") => Some(Dialect::Sqlite),
+        Some(first) if first.is_word("COPY") => Some(Dialect::Postgres),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::check::{Finding, Severity, agreed, examine, python_differences};
+use crate::check::{FileCheck, Finding, Severity};
 use crate::file::{Kind, Script, Section};
 use crate::set::folder::{Folder, SourceFile};
 use crate::set::sum::{Manifest, SumFile};
@@ -95,10 +95,10 @@ impl Rules {
         let all = Dialect::ALL.map(Syntax::of);
         let syntaxes = known.as_ref().map_or(all.as_slice(), std::slice::from_ref);
         let script = Script::read(&file.text);
-        findings.append(&mut examine(&file.path, &script, syntaxes, lint));
+        let check = FileCheck::new(&file.path, &script, syntaxes);
+        findings.append(&mut check.mistakes(lint));
         if self.python_compatible {
-            let differences = |syntax| python_differences(&file.path, &script, syntax);
-            findings.append(&mut agreed(syntaxes, differences));
+            findings.append(&mut check.python_differences());
         }
         if self.require_rollback {
             findings.extend(without_rollback(file, &script));

@@ -1,8 +1,8 @@
 //! What a statement does to the transaction it runs in.
 
-use crate::sql::dialect::{Dialect, Syntax};
-use crate::sql::statements::parts;
-use crate::sql::token::{Token, TokenKind, code, upper};
+use crate::sql::dialect::Dialect;
+use crate::sql::statements::Statement;
+use crate::sql::token::{Token, TokenKind, keywords};
 
 /// What a statement does to the transaction it runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,18 +27,10 @@ pub enum Effect {
 /// one that commits in MySQL and MariaDB. With a delimiter other than `;`, a text
 /// can hold several statements: then the strongest effect counts.
 #[must_use]
-pub fn effect(sql: &str, syntax: Syntax) -> Effect {
-    if !sql.contains(';') {
-        return effect_of_one(sql, syntax);
-    }
-    let mut strongest = Effect::Transactional;
-    for part in parts(sql, syntax) {
-        let effect = effect_of_one(part, syntax);
-        if rank(effect) > rank(strongest) {
-            strongest = effect;
-        }
-    }
-    strongest
+pub fn effect(statement: &Statement<'_>) -> Effect {
+    let dialect = statement.syntax.dialect;
+    let effects = statement.parts().map(|tokens| effect_of_one(tokens, dialect));
+    effects.max_by_key(|effect| rank(*effect)).unwrap_or(Effect::Transactional)
 }
 
 /// The strength of an effect, for a text that holds several statements.
@@ -53,66 +45,53 @@ fn rank(effect: Effect) -> u8 {
     }
 }
 
-fn effect_of_one(sql: &str, syntax: Syntax) -> Effect {
-    if is_about_rows(sql) {
+fn effect_of_one(tokens: &[Token<'_>], dialect: Dialect) -> Effect {
+    if tokens.first().is_some_and(|first| is_any(first, &["INSERT", "UPDATE", "DELETE", "SELECT"]))
+    {
         return Effect::Transactional;
     }
-    let words = StatementTokens { sql, syntax };
-    let head = words.iter().take(HEAD).map(upper).collect::<Vec<_>>();
+    let words = StatementTokens(tokens);
+    let head = keywords(tokens, HEAD);
     let head = head.iter().map(String::as_str).collect::<Vec<_>>();
-    match syntax.dialect {
+    match dialect {
         Dialect::Postgres => postgres(&head, &words),
         Dialect::MySql => mysql(&head, &words),
         Dialect::Sqlite => sqlite(&head),
     }
 }
 
-/// Whether a statement begins with a word that has the same effect in every dialect. Most statements do.
-fn is_about_rows(sql: &str) -> bool {
-    let Some((word, rest)) = sql.split_at_checked("SELECT".len()) else { return false };
-    rest.starts_with(' ')
-        && ["INSERT", "UPDATE", "DELETE", "SELECT"].iter().any(|it| it.eq_ignore_ascii_case(word))
-}
-
 /// How many tokens are read where the first ones decide.
 const HEAD: usize = 8;
 
-/// The tokens of a statement without comments and blanks.
-struct StatementTokens<'t> {
-    sql: &'t str,
-    syntax: Syntax,
-}
+/// The tokens of one statement.
+struct StatementTokens<'a, 't>(&'a [Token<'t>]);
 
-impl<'t> StatementTokens<'t> {
-    fn iter(&self) -> impl Iterator<Item = Token<'t>> {
-        code(self.sql, self.syntax)
-    }
-
+impl StatementTokens<'_, '_> {
     /// Whether these words follow each other outside parentheses.
     fn contain(&self, first: &[&str], second: &[&str]) -> bool {
         let mut depth = 0_usize;
         let mut found = false;
-        for token in self.iter() {
+        for token in self.0 {
             match token.text {
                 "(" => depth += 1,
                 ")" => depth = depth.saturating_sub(1),
                 _ if depth > 0 => continue,
-                _ if found && is_any(&token, second) => return true,
+                _ if found && is_any(token, second) => return true,
                 _ => {}
             }
-            found = depth == 0 && is_any(&token, first);
+            found = depth == 0 && is_any(token, first);
         }
         false
     }
 
     fn contains(&self, word: &str) -> bool {
-        self.iter().any(|token| token.is_word(word))
+        self.0.iter().any(|token| token.is_word(word))
     }
 
     /// Whether a `SET` of MySQL sets the system variable `autocommit`.
     fn set_autocommit(&self) -> bool {
         let mut marks = 0;
-        for token in self.iter() {
+        for token in self.0 {
             let name = token.text.trim_matches('`');
             if name.eq_ignore_ascii_case("autocommit") && marks != 1 {
                 return true;
@@ -127,7 +106,7 @@ fn is_any(token: &Token<'_>, words: &[&str]) -> bool {
     token.kind == TokenKind::Word && words.iter().any(|word| token.is_word(word))
 }
 
-fn postgres(head: &[&str], words: &StatementTokens<'_>) -> Effect {
+fn postgres(head: &[&str], words: &StatementTokens<'_, '_>) -> Effect {
     match head {
         ["BEGIN" | "COMMIT" | "END" | "ABORT", ..] => Effect::TransactionControl,
         ["START" | "PREPARE", "TRANSACTION", ..] => Effect::TransactionControl,
@@ -141,7 +120,7 @@ fn postgres(head: &[&str], words: &StatementTokens<'_>) -> Effect {
 }
 
 /// Whether a statement of PostgreSQL "cannot run inside a transaction block".
-fn needs_no_transaction_in_postgres(head: &[&str], words: &StatementTokens<'_>) -> bool {
+fn needs_no_transaction_in_postgres(head: &[&str], words: &StatementTokens<'_, '_>) -> bool {
     match head {
         ["VACUUM", ..] | ["ALTER", "SYSTEM", ..] | ["DISCARD", "ALL"] => true,
         ["CREATE" | "DROP", "DATABASE" | "TABLESPACE" | "SUBSCRIPTION", ..] => true,
@@ -165,9 +144,9 @@ fn needs_no_transaction_in_postgres(head: &[&str], words: &StatementTokens<'_>) 
 }
 
 /// Whether a `REINDEX (options)` names more than a table or an index.
-fn reindexes_all(words: &StatementTokens<'_>) -> bool {
-    let mut behind = words.iter().skip_while(|token| !token.is_symbol(")")).skip(1);
-    behind.next().is_some_and(|token| is_any(&token, &["DATABASE", "SYSTEM", "SCHEMA"]))
+fn reindexes_all(words: &StatementTokens<'_, '_>) -> bool {
+    let mut behind = words.0.iter().skip_while(|token| !token.is_symbol(")")).skip(1);
+    behind.next().is_some_and(|token| is_any(token, &["DATABASE", "SYSTEM", "SCHEMA"]))
 }
 
 fn rollback(rest: &[&str]) -> Effect {
@@ -178,7 +157,7 @@ fn rollback(rest: &[&str]) -> Effect {
     }
 }
 
-fn mysql(head: &[&str], words: &StatementTokens<'_>) -> Effect {
+fn mysql(head: &[&str], words: &StatementTokens<'_, '_>) -> Effect {
     match head {
         ["BEGIN", "NOT", ..] => Effect::CommitsImplicitly,
         ["BEGIN" | "COMMIT" | "XA", ..] | ["START", "TRANSACTION", ..] => {

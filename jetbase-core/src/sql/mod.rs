@@ -5,16 +5,18 @@ mod dialect;
 mod effect;
 mod modes;
 mod server;
-pub mod session;
+mod session;
 mod statements;
 mod token;
 
-pub(crate) use self::bytes::run;
 pub use self::dialect::{Dialect, Syntax};
 pub use self::effect::{Effect, effect};
 pub use self::server::Server;
-pub use self::session::{SessionEffect, reads_session, session_effect};
+pub use self::session::{
+    OwnSession, SessionEffect, SessionUse, TableLocks, empties_session, mentions_trigger,
+    needs_own_session, session_use, table_locks,
+};
+pub(crate) use self::statements::statement;
 pub use self::statements::{CutError, Open, Piece, Statement, cut, pieces};
-pub(crate) use self::statements::{hidden, parts};
-pub use self::token::{Token, TokenKind, tokens};
-pub(crate) use self::token::{code, dollar_tag};
+pub(crate) use self::token::dollar_tag;
+pub use self::token::{Token, TokenKind, lexed_bytes, tokens};

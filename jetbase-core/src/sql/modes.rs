@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::sql::dialect::{Dialect, Syntax};
-use crate::sql::token::{Token, TokenKind, code};
+use crate::sql::dialect::Syntax;
+use crate::sql::token::{Token, TokenKind};
 
 /// Follows `sql_mode` through a text.
 #[derive(Clone, Debug)]
@@ -32,17 +32,18 @@ impl Modes {
         Modes { first: syntax, now: syntax, saved: HashMap::new() }
     }
 
-    /// Whether a statement can change the syntax or a variable that holds a mode.
-    pub(crate) fn may_change(&self, sql: &str) -> bool {
-        let sets = |sql| code(sql, self.now).next().is_some_and(|first| first.is_word("SET"));
-        self.now.dialect == Dialect::MySql && (sql.contains(['@', ';']) || sets(sql))
+    /// Whether a statement can change the syntax or a variable that holds a mode. `parts` are the
+    /// statements that the server finds in it.
+    pub(crate) fn may_change(sql: &str, parts: &[&[Token<'_>]]) -> bool {
+        let sets = |part: &&[Token<'_>]| part.first().is_some_and(|first| first.is_word("SET"));
+        sql.contains('@') || parts.iter().any(sets)
     }
 
     /// The syntax of what follows these statements, which were cut with one syntax.
-    pub(crate) fn after(&mut self, parts: &[&str]) -> Result<Syntax, Unclear> {
+    pub(crate) fn after(&mut self, parts: &[&[Token<'_>]]) -> Result<Syntax, Unclear> {
         let before = self.now;
         for part in parts {
-            self.statement(part)?;
+            self.part(part)?;
         }
         match parts.len() > 1 && self.now != before {
             true => Err(Unclear::Joined),
@@ -50,11 +51,10 @@ impl Modes {
         }
     }
 
-    fn statement(&mut self, sql: &str) -> Result<(), Unclear> {
-        let tokens: Vec<_> = code(sql, self.now).collect();
+    fn part(&mut self, tokens: &[Token<'_>]) -> Result<(), Unclear> {
         let Some((first, rest)) = tokens.split_first() else { return Ok(()) };
         if !first.is_word("SET") {
-            self.forget(&tokens);
+            self.forget(tokens);
             return Ok(());
         }
         let mut scope = SetScope::Session;

@@ -27,7 +27,7 @@ pub(crate) enum Runs {
 
 /// What opens a comment with code: `/*!`, `/*!50003` or `/*M!100100`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct CommentMark {
     /// The length of the mark, with its version.
     pub(crate) length: usize,
     pub(crate) runs: Runs,
@@ -81,7 +81,7 @@ impl Server {
     }
 
     /// The mark at the start of a text.
-    pub(crate) fn mark(self, text: &str) -> Option<Mark> {
+    pub(crate) fn mark(self, text: &str) -> Option<CommentMark> {
         let (opens, code) = match text.strip_prefix("/*M!") {
             Some(code) => ("/*M!", code),
             None => ("/*!", text.strip_prefix("/*!")?),
@@ -98,7 +98,7 @@ impl Server {
             (Server::Unknown, "/*M!") => Nesting::Both,
             _ => Nesting::Once,
         };
-        Some(Mark { length: opens.len() + read, runs, nesting })
+        Some(CommentMark { length: opens.len() + read, runs, nesting })
     }
 }
 
@@ -205,9 +205,9 @@ mod tests {
         ] {
             let found = servers.map(|server| match server.mark(text) {
                 None => (0, ' '),
-                Some(Mark { length, runs: Runs::Everybody, .. }) => (length, 'y'),
-                Some(Mark { length, runs: Runs::Somebody, .. }) => (length, '?'),
-                Some(Mark { length, runs: Runs::Nobody, .. }) => (length, 'n'),
+                Some(CommentMark { length, runs: Runs::Everybody, .. }) => (length, 'y'),
+                Some(CommentMark { length, runs: Runs::Somebody, .. }) => (length, '?'),
+                Some(CommentMark { length, runs: Runs::Nobody, .. }) => (length, 'n'),
             });
             assert_eq!(found, wanted, "{text}");
         }

@@ -7,30 +7,26 @@
 mod calls;
 mod functions;
 mod head;
+mod own_session;
 mod scan;
 mod session_effect;
 
+pub use self::own_session::{
+    OwnSession, TableLocks, empties_session, mentions_trigger, needs_own_session, table_locks,
+};
 use self::scan::Scan;
-pub use self::session_effect::SessionEffect;
-use crate::sql::dialect::Syntax;
-use crate::sql::statements::parts;
+pub use self::session_effect::{SessionEffect, SessionUse};
+use crate::sql::statements::Statement;
 
-/// Returns what a statement leaves in its session, as far as its tokens show it.
+/// Returns how a statement uses its session, as far as its tokens show it.
 ///
 /// `SET LOCAL` counts as a setting: the rest of its transaction runs under it.
 /// A text of several statements has the strongest effect of them.
 #[must_use]
-pub fn session_effect(sql: &str, syntax: Syntax) -> SessionEffect {
-    let effects = parts(sql, syntax).into_iter().map(|part| Scan::of(part, syntax).effect);
-    effects.max().unwrap_or(SessionEffect::Nothing)
-}
-
-/// Returns whether a statement reads what an earlier statement may have left in the
-/// session: a variable of the user, the last identity or sequence value, or the
-/// number of rows.
-#[must_use]
-pub fn reads_session(sql: &str, syntax: Syntax) -> bool {
-    parts(sql, syntax).into_iter().any(|part| Scan::of(part, syntax).reads)
+pub fn session_use(statement: &Statement<'_>) -> SessionUse {
+    let dialect = statement.syntax.dialect;
+    let uses = statement.parts().map(|tokens| Scan::of(tokens, dialect).session_use());
+    uses.fold(SessionUse::default(), SessionUse::and)
 }
 
 #[cfg(test)]

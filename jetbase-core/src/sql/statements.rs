@@ -3,11 +3,12 @@
 mod body;
 mod cutter;
 mod delimiter;
+mod draft;
 mod piece;
 mod routine;
 
 use self::cutter::Cutter;
-pub(crate) use self::cutter::parts;
+use self::delimiter::Delimiter;
 pub use self::piece::{CutError, Open, Piece, Statement};
 use crate::sql::dialect::Syntax;
 
@@ -43,10 +44,11 @@ pub fn pieces<'t>(
     Ok(Cutter::cut(text, delimiter, syntax)?.pieces)
 }
 
-/// Finds the first comment of MySQL whose code ends a statement, and returns its start. The server
-/// runs the rest of the comment as another statement, which no piece shows.
-pub(crate) fn hidden(text: &str, delimiter: &str, syntax: Syntax) -> Option<usize> {
-    Cutter::cut(text, delimiter, syntax).ok()?.hidden
+/// Reads a text as one statement, whatever delimiters it holds; `None` if something in it is never closed.
+pub(crate) fn statement(sql: &str, syntax: Syntax) -> Option<Statement<'_>> {
+    let mut cutter = Cutter::of(sql, Delimiter::TextEnd, syntax);
+    cutter.run().ok()?;
+    cutter.pieces.pop()?.statement
 }
 
 #[cfg(test)]

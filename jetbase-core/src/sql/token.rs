@@ -7,11 +7,13 @@
 
 mod quote;
 
+use std::cell::Cell;
+
 pub(crate) use self::quote::skipped_comment;
 use self::quote::{Quote, continuation, nested_comment, variable};
 use crate::sql::bytes::{blanks, line, run, word_start};
 use crate::sql::dialect::{Dialect, Syntax};
-use crate::sql::server::{Mark, Nesting, Runs};
+use crate::sql::server::{CommentMark, Nesting, Runs};
 
 pub(crate) use self::quote::dollar_tag;
 
@@ -73,6 +75,11 @@ impl Token<'_> {
         self.kind == TokenKind::Symbol && self.text == symbol
     }
 
+    /// Whether the server reads the token: it is no blank, no comment, and no mark around code.
+    pub(crate) fn is_code(&self) -> bool {
+        !self.is_trivia() && !self.opens_code() && !self.is_symbol("*/")
+    }
+
     /// Whether the token opens code in a comment: `/*!`, `/*!50003` or `/*M!`.
     #[must_use]
     pub fn opens_code(&self) -> bool {
@@ -80,18 +87,16 @@ impl Token<'_> {
     }
 }
 
-/// The tokens of a statement that its server reads: no blanks, no comments, no marks around code.
-pub(crate) fn code(sql: &str, syntax: Syntax) -> impl Iterator<Item = Token<'_>> {
-    tokens(sql, syntax)
-        .filter(|token| !token.is_trivia() && !token.opens_code() && !token.is_symbol("*/"))
-}
+/// The longest text of a token that is compared with keywords.
+const LONGEST_KEYWORD: usize = 64;
 
-/// A longer token is never a keyword.
-const LONGEST: usize = 64;
-
-/// The text of a token that may be a keyword, in upper case.
-pub(crate) fn upper(token: Token<'_>) -> String {
-    token.text.get(..token.text.len().min(LONGEST)).unwrap_or_default().to_ascii_uppercase()
+/// The first tokens of a statement in upper case, so that they can be compared with keywords.
+pub(crate) fn keywords(tokens: &[Token<'_>], count: usize) -> Vec<String> {
+    let upper = |token: &Token<'_>| {
+        let length = token.text.len().min(LONGEST_KEYWORD);
+        token.text.get(..length).unwrap_or_default().to_ascii_uppercase()
+    };
+    tokens.iter().take(count).map(upper).collect()
 }
 
 /// Cuts a text into tokens.
@@ -100,8 +105,19 @@ pub fn tokens(text: &str, syntax: Syntax) -> Tokens<'_> {
     Tokens { rest: text, at: 0, syntax, state: LexerState::Text, word_end: 0 }
 }
 
+thread_local! {
+    static LEXED_BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How many bytes this thread has cut into tokens. Tests read it to check that each text is lexed once.
+#[doc(hidden)]
+#[must_use]
+pub fn lexed_bytes() -> usize {
+    LEXED_BYTES.get()
+}
+
 /// The iterator over the tokens of a text.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Tokens<'t> {
     rest: &'t str,
     at: usize,
@@ -122,6 +138,15 @@ impl<'t> Tokens<'t> {
     /// The byte offset of the next token.
     pub(crate) fn offset(&self) -> usize {
         self.at
+    }
+
+    /// Skips the blanks and line ends here.
+    pub(crate) fn skip_blanks(&mut self) {
+        let length = blanks(self.rest);
+        if length > 0 {
+            self.at += length;
+            self.rest = self.rest.get(length..).unwrap_or_default();
+        }
     }
 
     /// Goes on at a byte offset of `text`, the text of these tokens.
@@ -210,7 +235,7 @@ impl<'t> Tokens<'t> {
     }
 
     /// The mark here that makes a comment code.
-    fn mark(&self) -> Option<Mark> {
+    fn mark(&self) -> Option<CommentMark> {
         self.is(Dialect::MySql).then(|| self.syntax.server.mark(self.rest)).flatten()
     }
 
@@ -255,6 +280,12 @@ impl<'t> Tokens<'t> {
             return self.word_end - self.at;
         }
         run!(self.rest, word_start!() | b'0'..=b'9' | b'$')
+    }
+}
+
+impl Drop for Tokens<'_> {
+    fn drop(&mut self) {
+        LEXED_BYTES.set(LEXED_BYTES.get() + self.at);
     }
 }
 

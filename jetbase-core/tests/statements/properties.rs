@@ -176,7 +176,7 @@ fn well_cut(text: &str, pieces: &[Piece<'_>]) -> Result<(), TestCaseError> {
         prop_assert!(!piece.text.is_empty());
         end += piece.text.len();
         prop_assert_eq!(text.get(piece.start..end), Some(piece.text));
-        if let Some(statement) = piece.statement {
+        if let Some(statement) = &piece.statement {
             let last = statement.start + statement.sql.len();
             prop_assert!(!statement.sql.is_empty());
             prop_assert_eq!(text.get(statement.start..last), Some(statement.sql));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use jetbase_core::{Dialect, Effect, Position, Transaction, snippet};
 
 use super::message::{MessageFailure, Purpose};
-use super::{Job, Mode};
+use super::{Grouping, Job};
 use crate::connection::Cause;
 use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError, TableError};
 use crate::session::Session;
@@ -33,13 +33,14 @@ impl Job<'_> {
         &self,
         session: &mut Session<'_>,
         halt: &MessageFailure,
-        mode: Mode,
+        grouping: Grouping,
     ) -> Found {
         let mut fault = self.orphans(session, halt).await;
-        let ended = self.transaction_ended(session, halt, mode).await;
+        let ended = self.transaction_ended(session, halt, grouping).await;
         let unsafe_tables = roll_back(session).await == RolledBack::NotEverything;
         session.reset().await;
-        let permanent = if mode == Mode::EachAlone { self.permanent(halt.executed) } else { 0 };
+        let permanent =
+            if grouping == Grouping::EachAlone { self.permanent(halt.executed) } else { 0 };
         let kept = match halt.executed {
             0 => Kept::Nothing,
             executed if ended || unsafe_tables => Kept::Perhaps(executed),
@@ -63,9 +64,9 @@ impl Job<'_> {
         &self,
         session: &mut Session<'_>,
         halt: &MessageFailure,
-        mode: Mode,
+        grouping: Grouping,
     ) -> bool {
-        let has_one = mode != Mode::EachAlone || halt.again.is_some();
+        let has_one = grouping != Grouping::EachAlone || halt.again.is_some();
         if !has_one || halt.executed == 0 || halt.found_open {
             return false;
         }
@@ -123,8 +124,9 @@ impl Job<'_> {
     }
 
     /// The error after a lost connection. The history may later show the outcome.
-    pub(super) fn interrupted(&self, halt: MessageFailure, mode: Mode) -> Error {
-        let outcome = if mode == Mode::EachAlone { Outcome::InDoubt } else { Outcome::Unknown };
+    pub(super) fn interrupted(&self, halt: MessageFailure, grouping: Grouping) -> Error {
+        let outcome =
+            if grouping == Grouping::EachAlone { Outcome::InDoubt } else { Outcome::Unknown };
         let file = self.migration.path().to_owned();
         let message = halt.cause.message.clone();
         Error::new(ErrorKind::Interrupted { file, outcome, message }).caused_by(&halt.cause)
@@ -220,13 +222,12 @@ impl Job<'_> {
             return executed;
         }
         let ran = self.statements.get(..executed).unwrap_or_default();
-        ran.iter().rposition(|(_, effect)| *effect != Effect::Transactional).map_or(0, |at| at + 1)
+        ran.iter().rposition(|it| it.effect != Effect::Transactional).map_or(0, |at| at + 1)
     }
 
     fn statement_error(&self, halt: &MessageFailure, index: Option<usize>, kept: Kept) -> Error {
         let text = self.script.text();
-        let range =
-            index.and_then(|index| self.statements.get(index)).map(|(range, _)| range.clone());
+        let range = index.and_then(|index| self.statements.get(index)).map(|it| it.range.clone());
         let at = range.clone().map(|range| {
             let statement = self.text(&range);
             let pointed =

@@ -1,12 +1,11 @@
 //! The messages of a job: what is sent together, and which part of it failed.
 
-use std::ops::Range;
 use std::time::Duration;
 
-use jetbase_core::{Dialect, cut};
+use jetbase_core::Dialect;
 
 use super::writer::Writer;
-use super::{Job, Mode};
+use super::{Grouping, Job};
 use crate::connection::{Cause, SendFailure};
 use crate::dialect::Bindings;
 use crate::session::Session;
@@ -20,14 +19,14 @@ pub(super) struct Part {
 }
 
 /// Statements that are sent together.
-pub(super) struct Message {
+pub(super) struct FileMessage {
     pub(super) parts: Vec<Part>,
     /// The message from which to retry after a momentary failure: the one that starts the
     /// transaction. `None` if something may have taken effect.
     pub(super) again: Option<usize>,
 }
 
-impl Message {
+impl FileMessage {
     /// Returns the number of the file's statements in the message.
     fn statements(&self) -> usize {
         self.parts.iter().filter(|it| matches!(it.role, Purpose::Statement(_))).count()
@@ -74,8 +73,13 @@ pub(super) struct MessageFailure {
 
 impl Job<'_> {
     /// Returns the bindings for the templates of this file.
-    pub(super) fn bindings(&self, session: &Session<'_>, label: &str, mode: Mode) -> Bindings {
-        let alone = mode == Mode::EachAlone;
+    pub(super) fn bindings(
+        &self,
+        session: &Session<'_>,
+        label: &str,
+        grouping: Grouping,
+    ) -> Bindings {
+        let alone = grouping == Grouping::EachAlone;
         // A statement that cannot be undone must not be stopped by a default timeout of jetbase.
         let lock_timeout = self.lock_timeout.unwrap_or(if alone {
             Duration::ZERO
@@ -114,28 +118,19 @@ impl Job<'_> {
         &self,
         session: &Session<'_>,
         fill: &Bindings,
-        mode: Mode,
-    ) -> Vec<Message> {
+        grouping: Grouping,
+    ) -> Vec<FileMessage> {
         let writer = Writer { job: self, session, fill };
-        match mode {
-            Mode::OneMessage => vec![Message { parts: writer.transaction(), again: Some(0) }],
-            Mode::OneTransaction => writer
+        match grouping {
+            Grouping::OneMessage => {
+                vec![FileMessage { parts: writer.transaction(), again: Some(0) }]
+            }
+            Grouping::OneTransaction => writer
                 .transaction()
                 .into_iter()
-                .map(|part| Message { parts: vec![part], again: Some(0) })
+                .map(|part| FileMessage { parts: vec![part], again: Some(0) })
                 .collect(),
-            Mode::EachAlone => writer.each_alone(),
-        }
-    }
-
-    /// Returns how many results the server sends for one statement. With a delimiter of its own, a
-    /// file may join several statements into one.
-    pub(super) fn results(&self, range: &Range<usize>, session: &Session<'_>) -> usize {
-        match session.namespace.syntax {
-            Some(syntax) if self.script.delimiter() != ";" => {
-                cut(self.text(range), ";", syntax).map_or(1, |statements| statements.len().max(1))
-            }
-            _ => 1,
+            Grouping::EachAlone => writer.each_alone(),
         }
     }
 }
@@ -143,13 +138,13 @@ impl Job<'_> {
 /// Sends the messages in order, starting at the index `from`.
 pub(super) async fn deliver(
     session: &mut Session<'_>,
-    messages: &[Message],
+    messages: &[FileMessage],
     from: usize,
 ) -> Result<(), MessageFailure> {
-    let mut executed = messages.iter().take(from).map(Message::statements).sum();
+    let mut executed = messages.iter().take(from).map(FileMessage::statements).sum();
     let mut found_open = false;
     for message in messages.iter().skip(from) {
-        let Message { parts, again } = message;
+        let FileMessage { parts, again } = message;
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
         if let Err(failure) = session.execute(&texts.join(";\n")).await {
             let (part, offset) = locate(parts, &failure);

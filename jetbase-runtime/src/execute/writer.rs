@@ -1,11 +1,9 @@
 //! Writes the messages of a job, in the order in which they are sent.
 
-use std::ops::Range;
+use jetbase_core::{Action, Dialect, Effect, SessionEffect, TableLocks, Transaction};
 
-use jetbase_core::{Action, Dialect, Effect, SessionEffect, Transaction};
-
-use super::message::{Message, Part, Purpose};
-use super::{Job, behind_comments};
+use super::message::{FileMessage, Part, Purpose};
+use super::{Job, JobStatement};
 use crate::dialect::Bindings;
 use crate::session::Session;
 use crate::target::ConnectionOwner;
@@ -25,11 +23,11 @@ impl Writer<'_, '_, '_> {
         templates.iter().map(|template| self.part(role, template)).collect()
     }
 
-    fn statement(&self, index: usize, range: &Range<usize>) -> Part {
+    fn statement(&self, index: usize, statement: &JobStatement) -> Part {
         Part {
-            sql: self.job.sent(range),
+            sql: self.job.sent(&statement.range),
             role: Purpose::Statement(index),
-            results: self.job.results(range, self.session),
+            results: statement.results,
         }
     }
 
@@ -78,7 +76,7 @@ impl Writer<'_, '_, '_> {
         parts.extend(self.opening());
         parts.extend(self.parts(Purpose::Frame, sql.file_settings));
         let statements = self.job.statements.iter().enumerate();
-        parts.extend(statements.map(|(index, (range, _))| self.statement(index, range)));
+        parts.extend(statements.map(|(index, it)| self.statement(index, it)));
         parts.extend(self.resume());
         parts.extend(self.parts(Purpose::StillOpen, sql.still_open));
         parts.extend(self.closing());
@@ -89,9 +87,9 @@ impl Writer<'_, '_, '_> {
     fn resume(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let untouched = match self.session.dialect {
-            Dialect::Postgres => self.job.effect == SessionEffect::Nothing,
+            Dialect::Postgres => self.job.session_use.effect == SessionEffect::Nothing,
             Dialect::MySql => false,
-            Dialect::Sqlite => self.job.effect < SessionEffect::Setting,
+            Dialect::Sqlite => self.job.session_use.effect < SessionEffect::Setting,
         };
         self.parts(Purpose::Frame, if untouched { sql.beside } else { sql.restore_settings })
     }
@@ -121,7 +119,7 @@ impl Writer<'_, '_, '_> {
         parts.push(self.part(Purpose::Commit, "COMMIT"));
         // Outside a transaction, the file's settings apply to the whole session.
         let off = self.job.transaction == Transaction::Off;
-        let effect = if off { SessionEffect::Object } else { self.job.effect };
+        let effect = if off { SessionEffect::Object } else { self.job.session_use.effect };
         let reset = self.session.resetting(effect);
         parts.extend(reset.map(|sql| Part { sql, role: Purpose::Reset, results: 1 }));
         parts
@@ -129,9 +127,9 @@ impl Writer<'_, '_, '_> {
 
     /// Returns each statement in a message of its own, after a fence, and then the record in a
     /// transaction.
-    pub(super) fn each_alone(&self) -> Vec<Message> {
+    pub(super) fn each_alone(&self) -> Vec<FileMessage> {
         let sql = self.session.sql;
-        let once = |parts| Message { parts, again: None };
+        let once = |parts| FileMessage { parts, again: None };
         let mut frame = self.parts(Purpose::Frame, sql.session_settings);
         // Through a pooler, a session's setting would affect other clients.
         if self.session.liveness.has_session_lock() || self.session.owner != ConnectionOwner::Run {
@@ -140,36 +138,36 @@ impl Writer<'_, '_, '_> {
         let mut messages: Vec<_> = frame.into_iter().map(|part| once(vec![part])).collect();
         // The index of the message that starts the open transaction.
         let mut open = None;
-        let mut tables = Tables::Free;
-        for (index, (range, effect)) in self.job.statements.iter().enumerate() {
+        let mut locks = TableLocks::Released;
+        for (index, statement) in self.job.statements.iter().enumerate() {
             let mut parts = Vec::new();
-            let undoable = *effect == Effect::Transactional
+            let undoable = statement.effect == Effect::Transactional
                 && self.job.transaction == Transaction::Whole
-                && tables == Tables::Free;
-            parts.extend(match tables {
-                Tables::Free => self.beside(sql.fence),
+                && locks == TableLocks::Released;
+            parts.extend(match locks {
+                TableLocks::Released => self.beside(sql.fence),
                 // LOCK TABLES hides every other table, so only the session lock can be checked.
-                Tables::Locked => self.session_fence().into_iter().collect(),
+                TableLocks::Acquired => self.session_fence().into_iter().collect(),
             });
             if undoable && open.is_none() {
                 parts.extend(self.parts(Purpose::Frame, sql.open));
             }
             open = undoable.then(|| open.unwrap_or(messages.len()));
-            tables = tables.behind(self.job.text(range));
+            locks = statement.table_locks.unwrap_or(locks);
             match self.session.dialect {
                 // The statement must be alone in its message, so the fence has its own message
                 // before it.
                 Dialect::Postgres | Dialect::Sqlite => {
-                    messages.extend([once(parts), once(vec![self.statement(index, range)])])
+                    messages.extend([once(parts), once(vec![self.statement(index, statement)])])
                 }
                 Dialect::MySql => {
-                    parts.push(self.statement(index, range));
-                    messages.push(Message { parts, again: open });
+                    parts.push(self.statement(index, statement));
+                    messages.push(FileMessage { parts, again: open });
                 }
             }
         }
         let mut last = Vec::new();
-        if tables == Tables::Locked {
+        if locks == TableLocks::Acquired {
             messages.push(once(self.parts(Purpose::Frame, &["UNLOCK TABLES"])));
         }
         // The server must read the text of the last message in the character set in which it was
@@ -188,7 +186,7 @@ impl Writer<'_, '_, '_> {
             }
         }
         last.extend(self.closing());
-        messages.push(Message { again: open.or(Some(messages.len())), parts: last });
+        messages.push(FileMessage { again: open.or(Some(messages.len())), parts: last });
         messages
     }
 
@@ -207,32 +205,6 @@ impl Writer<'_, '_, '_> {
             // The transaction that follows sets everything else.
             Dialect::Postgres => self.parts(Purpose::Frame, &["RESET SESSION AUTHORIZATION"]),
             Dialect::MySql | Dialect::Sqlite => self.resume(),
-        }
-    }
-}
-
-/// Whether the file has locked tables for its session (MySQL).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tables {
-    Free,
-    Locked,
-}
-
-impl Tables {
-    /// Returns the state after a statement.
-    fn behind(self, sql: &str) -> Self {
-        let sql = behind_comments(sql);
-        let mut words =
-            sql.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
-        let first = words.next().unwrap_or_default().to_ascii_uppercase();
-        let second = words.next().unwrap_or_default().to_ascii_uppercase();
-        match (first.as_str(), second.as_str()) {
-            ("LOCK", "TABLE" | "TABLES") => Tables::Locked,
-            ("UNLOCK", "TABLE" | "TABLES") => Tables::Free,
-            ("FLUSH", "TABLE" | "TABLES") if sql.to_ascii_uppercase().contains("LOCK") => {
-                Tables::Locked
-            }
-            _ => self,
         }
     }
 }

@@ -28,14 +28,14 @@ pub(super) async fn work(
     let set = request.set.clone();
     let syntax = session.namespace.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
     let jobs = prepare(&set, &planned, syntax)?;
-    session.has_triggers |= jobs.iter().any(Job::mentions_trigger);
+    session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
     session.count_orphans().await;
     if session.owner == ConnectionOwner::Caller && session.dialect == Dialect::Postgres {
         set.iter().for_each(|migration| session.learn_settings(migration.script().text()));
         session.learn_settings_of_functions().await;
     }
-    let effects = jobs.iter().map(|job| job.effect);
+    let effects = jobs.iter().map(|job| job.session_use.effect);
     session.remember(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
     if jobs.iter().any(Job::replaces) {
         session.create_superseded().await?;
@@ -45,12 +45,12 @@ pub(super) async fn work(
             break;
         }
         let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
-        if job.reads_session {
+        if job.session_use.reads {
             session.refresh_for_reader().await?;
         }
         execute(session, listener, report, job, (index + 1, jobs.len())).instrument(span).await?;
         let next = if index + 1 < jobs.len() { Next::File } else { Next::Release };
-        session.refresh(job.effect, next).await?;
+        session.refresh(job.session_use.effect, next).await?;
     }
     Ok(())
 }
@@ -90,15 +90,15 @@ fn refuse(session: &Session<'_>, jobs: &[Job<'_>]) -> Result<(), Error> {
     {
         return Err(Error::new(ErrorKind::PlanChanged));
     }
-    if let Some(job) = jobs.iter().find(|job| session.pooled && job.needs_session()) {
+    if let Some(job) = jobs.iter().find(|job| session.pooled && job.needs_own_session()) {
         return Err(Error::file(job.migration.path(), FileFault::NeedsSession));
     }
     if let Some(job) =
-        jobs.iter().find(|job| session.owner == ConnectionOwner::Caller && job.empties_session())
+        jobs.iter().find(|job| session.owner == ConnectionOwner::Caller && job.empties_session)
     {
         return Err(Error::file(job.migration.path(), FileFault::EmptiesSession));
     }
-    if let Some(job) = jobs.iter().find(|job| session.cannot_undo(job.effect)) {
+    if let Some(job) = jobs.iter().find(|job| session.cannot_undo(job.session_use.effect)) {
         return Err(Error::file(job.migration.path(), FileFault::LeavesObjects));
     }
     Ok(())

@@ -1,76 +1,65 @@
-//! A statement as a list of upper-case words, without what stands in parentheses.
+//! The words of a statement in upper case, without what stands in parentheses.
 
 use crate::file::Kind;
-use crate::sql::{Syntax, TokenKind, tokens};
-
-/// The words of a statement that the lints read.
-pub(super) struct Words(Vec<String>);
+use crate::sql::{Token, TokenKind};
 
 /// Whether a lint reads statements with this first word.
-fn looked_at(first: &str, kind: Kind) -> bool {
-    match first {
-        "ALTER" | "CREATE" | "DELETE" | "DROP" | "RENAME" | "RESET" | "SET" | "TRUNCATE"
-        | "UPDATE" | "WITH" => true,
-        "INSERT" => kind.is_repeatable(),
-        _ => false,
-    }
+fn is_read(first: &Token<'_>, kind: Kind) -> bool {
+    let words = [
+        "ALTER", "CREATE", "DELETE", "DROP", "RENAME", "RESET", "SET", "TRUNCATE", "UPDATE", "WITH",
+    ];
+    words.iter().any(|word| first.is_word(word))
+        || (kind.is_repeatable() && first.is_word("INSERT"))
 }
 
-impl Words {
-    /// The words of a statement; only those before the first parenthesis of a CREATE, and none if no lint
-    /// reads the statement.
-    pub(super) fn of(sql: &str, syntax: Syntax, kind: Kind) -> Self {
-        let mut words = Vec::new();
-        let mut depth = 0_usize;
-        for token in tokens(sql, syntax).filter(|token| !token.is_trivia() && !token.opens_code()) {
-            match token.text {
-                ")" => depth = depth.saturating_sub(1),
-                "(" => {
-                    if depth == 0 {
-                        words.push("(".to_owned());
-                    }
-                    depth += 1;
-                    if words.first().is_some_and(|first| first == "CREATE") {
-                        break;
-                    }
+/// The words of a statement; only those before the first parenthesis of a CREATE, and only the first word if no
+/// lint reads the statement.
+pub(super) fn words(tokens: &[Token<'_>], kind: Kind) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut depth = 0_usize;
+    let Some(first) = tokens.first() else { return words };
+    let tokens = if is_read(first, kind) { tokens } else { std::slice::from_ref(first) };
+    for token in tokens {
+        match token.text {
+            ")" => depth = depth.saturating_sub(1),
+            "(" => {
+                if depth == 0 {
+                    words.push("(".to_owned());
                 }
-                _ if depth > 0 => {}
-                text if token.kind == TokenKind::Quoted => words.push(unquoted(text)),
-                text => words.push(text.to_ascii_uppercase()),
+                depth += 1;
+                if first.is_word("CREATE") {
+                    break;
+                }
             }
-            if words.len() == 1 && words.iter().all(|first| !looked_at(first, kind)) {
-                break;
-            }
+            _ if depth > 0 => {}
+            text if token.kind == TokenKind::Quoted => words.push(unquoted(text)),
+            text => words.push(text.to_ascii_uppercase()),
         }
-        Words(words)
     }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
+    words
 }
 
-/// The texts in the outermost parentheses of a statement, such as those of its common table expressions.
-pub(super) fn parenthesised(sql: &str, syntax: Syntax) -> Vec<&str> {
-    let (mut depth, mut start, mut texts) = (0_usize, 0, Vec::new());
-    for token in tokens(sql, syntax).filter(|token| token.kind == TokenKind::Symbol) {
+/// The tokens in the outermost parentheses of a statement, such as those of its common table expressions.
+pub(super) fn parenthesised<'a, 't>(tokens: &'a [Token<'t>]) -> Vec<&'a [Token<'t>]> {
+    let (mut depth, mut start, mut parts) = (0_usize, 0, Vec::new());
+    for (at, token) in tokens.iter().enumerate() {
         match token.text {
             "(" => {
                 depth += 1;
                 if depth == 1 {
-                    start = token.end();
+                    start = at + 1;
                 }
             }
             ")" => {
                 depth = depth.saturating_sub(1);
                 if depth == 0 {
-                    texts.extend(sql.get(start..token.start));
+                    parts.extend(tokens.get(start..at));
                 }
             }
             _ => {}
         }
     }
-    texts
+    parts
 }
 
 /// A quoted name as one that is compared like a bare one; strings become no word at all.

@@ -16,7 +16,7 @@ pub(super) struct CallName<'t> {
 
 /// What a call means to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+pub(super) enum FunctionCall {
     Harmless,
     Leaves(SessionEffect),
     Reads,
@@ -53,7 +53,7 @@ impl<'t> CallName<'t> {
 }
 
 /// What a name before a parenthesis calls; `None` if it is a keyword, a type or a table.
-pub(super) fn is_call(name: &CallName<'_>, dialect: Dialect) -> Option<Call> {
+pub(super) fn is_call(name: &CallName<'_>, dialect: Dialect) -> Option<FunctionCall> {
     let text = name.last.text;
     if text.starts_with('\'') || names_columns(name) {
         return None;
@@ -65,7 +65,7 @@ pub(super) fn is_call(name: &CallName<'_>, dialect: Dialect) -> Option<Call> {
     // In MySQL, only stored functions can have a quoted name.
     let foreign = quoted && dialect == Dialect::MySql;
     if foreign || name.schema.is_some_and(|schema| !is_system(&schema, dialect)) {
-        return Some(Call::Leaves(SessionEffect::Code));
+        return Some(FunctionCall::Leaves(SessionEffect::Code));
     }
     let lower = text.trim_matches(['"', '`', '[', ']']).to_ascii_lowercase();
     Some(known(&lower, dialect))
@@ -76,22 +76,24 @@ fn is_system(schema: &Token<'_>, dialect: Dialect) -> bool {
     dialect == Dialect::Postgres && name.eq_ignore_ascii_case("pg_catalog")
 }
 
-fn known(name: &str, dialect: Dialect) -> Call {
+fn known(name: &str, dialect: Dialect) -> FunctionCall {
     use SessionEffect::{Code, Object, Setting};
     let advisory = ["pg_advisory_lock", "pg_try_advisory_lock", "pg_advisory_unlock"];
     match (dialect, name) {
-        (Dialect::Postgres, "set_config" | "setseed") => Call::Leaves(Setting),
+        (Dialect::Postgres, "set_config" | "setseed") => FunctionCall::Leaves(Setting),
         (Dialect::Postgres, _) if advisory.iter().any(|it| name.starts_with(it)) => {
-            Call::Leaves(Object)
+            FunctionCall::Leaves(Object)
         }
-        (Dialect::Postgres, "lastval" | "currval") => Call::Reads,
-        (Dialect::MySql, "get_lock" | "release_lock" | "release_all_locks") => Call::Leaves(Object),
-        (Dialect::MySql, "last_insert_id") => Call::LastInsertId,
-        (Dialect::MySql, "row_count" | "found_rows" | "lastval") => Call::Reads,
-        (Dialect::Sqlite, "load_extension") => Call::Leaves(Object),
-        (Dialect::Sqlite, "last_insert_rowid" | "changes" | "total_changes") => Call::Reads,
-        _ if is_harmless(name, dialect) => Call::Harmless,
-        _ => Call::Leaves(Code),
+        (Dialect::Postgres, "lastval" | "currval") => FunctionCall::Reads,
+        (Dialect::MySql, "get_lock" | "release_lock" | "release_all_locks") => {
+            FunctionCall::Leaves(Object)
+        }
+        (Dialect::MySql, "last_insert_id") => FunctionCall::LastInsertId,
+        (Dialect::MySql, "row_count" | "found_rows" | "lastval") => FunctionCall::Reads,
+        (Dialect::Sqlite, "load_extension") => FunctionCall::Leaves(Object),
+        (Dialect::Sqlite, "last_insert_rowid" | "changes" | "total_changes") => FunctionCall::Reads,
+        _ if is_harmless(name, dialect) => FunctionCall::Harmless,
+        _ => FunctionCall::Leaves(Code),
     }
 }
 

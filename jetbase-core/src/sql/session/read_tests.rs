@@ -1,5 +1,10 @@
 use super::*;
-use crate::sql::dialect::Dialect;
+use crate::sql::dialect::{Dialect, Syntax};
+use crate::sql::statements::statement;
+
+fn reads_session(sql: &str, syntax: Syntax) -> bool {
+    session_use(&statement(sql, syntax).unwrap()).reads
+}
 
 #[test]
 fn what_reads_the_session_is_seen() {

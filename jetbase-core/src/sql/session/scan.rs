@@ -1,15 +1,15 @@
 //! Reads the tokens of a statement once.
 
-use super::calls::{Call, CallName, is_call};
+use super::calls::{CallName, FunctionCall, is_call};
 use super::head::{self, Head, Scope};
-use super::session_effect::SessionEffect;
-use crate::sql::dialect::{Dialect, Syntax};
-use crate::sql::token::{Token, TokenKind, code, upper};
+use super::session_effect::{SessionEffect, SessionUse};
+use crate::sql::dialect::Dialect;
+use crate::sql::token::{Token, TokenKind, keywords};
 
 /// What the tokens of a statement have shown so far.
 pub(super) struct Scan<'t> {
-    pub(super) effect: SessionEffect,
-    pub(super) reads: bool,
+    effect: SessionEffect,
+    reads: bool,
     dialect: Dialect,
     scope: Scope,
     first: String,
@@ -19,7 +19,7 @@ pub(super) struct Scan<'t> {
     name: Option<CallName<'t>>,
     variable: Variable,
     expression: Expression,
-    call: Option<Call>,
+    call: Option<FunctionCall>,
 }
 
 /// How far a user variable of MySQL has been read.
@@ -48,14 +48,14 @@ enum Expression {
 
 impl<'t> Scan<'t> {
     /// Walks over a statement.
-    pub(super) fn of(sql: &'t str, syntax: Syntax) -> Self {
-        let first = code(sql, syntax).take(head::LENGTH).map(upper).collect::<Vec<_>>();
+    pub(super) fn of(tokens: &[Token<'t>], dialect: Dialect) -> Self {
+        let first = keywords(tokens, head::LENGTH);
         let words = first.iter().map(String::as_str).collect::<Vec<_>>();
-        let Head { effect, scope } = Head::of(&words, syntax.dialect);
+        let Head { effect, scope } = Head::of(&words, dialect);
         let mut scan = Scan {
             effect,
             reads: false,
-            dialect: syntax.dialect,
+            dialect,
             scope,
             first: first.first().cloned().unwrap_or_default(),
             depth: 0,
@@ -65,14 +65,18 @@ impl<'t> Scan<'t> {
             expression: Expression::Evaluated,
             call: None,
         };
-        for token in code(sql, syntax) {
-            if scope == Scope::Start && begins_body(&token) {
+        for token in tokens {
+            if scope == Scope::Start && begins_body(token) {
                 break;
             }
-            scan.read(token);
+            scan.read(*token);
         }
         scan.finish_variable();
         scan
+    }
+
+    pub(super) fn session_use(&self) -> SessionUse {
+        SessionUse { effect: self.effect, reads: self.reads }
     }
 
     fn read(&mut self, token: Token<'t>) {
@@ -160,17 +164,17 @@ impl<'t> Scan<'t> {
         }
         self.call = is_call(name, self.dialect);
         match self.call {
-            None | Some(Call::Harmless) => {}
-            Some(Call::Leaves(effect)) => self.leave(effect),
-            Some(Call::Reads) => self.reads = true,
+            None | Some(FunctionCall::Harmless) => {}
+            Some(FunctionCall::Leaves(effect)) => self.leave(effect),
+            Some(FunctionCall::Reads) => self.reads = true,
             // The next token shows whether the call has an argument.
-            Some(Call::LastInsertId) => self.reads = true,
+            Some(FunctionCall::LastInsertId) => self.reads = true,
         }
     }
 
     /// `LAST_INSERT_ID(7)` sets what `LAST_INSERT_ID()` reads.
     fn argument(&mut self, token: &Token<'t>) {
-        if self.call.take() == Some(Call::LastInsertId) && !token.is_symbol(")") {
+        if self.call.take() == Some(FunctionCall::LastInsertId) && !token.is_symbol(")") {
             self.leave(SessionEffect::Code);
         }
     }

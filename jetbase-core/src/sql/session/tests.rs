@@ -1,6 +1,11 @@
 use super::SessionEffect::{Code, Nothing, Object, Rows, Setting};
 use super::*;
-use crate::sql::dialect::Dialect;
+use crate::sql::dialect::{Dialect, Syntax};
+use crate::sql::statements::statement;
+
+fn session_effect(sql: &str, syntax: Syntax) -> SessionEffect {
+    statement(sql, syntax).map_or(Nothing, |statement| session_use(&statement).effect)
+}
 
 #[track_caller]
 fn check(dialect: Dialect, wanted: SessionEffect, statements: &[&str]) {
@@ -340,11 +345,10 @@ fn sqlite_leaves_what_its_text_shows() {
 
 #[test]
 fn a_long_statement_is_read_once() {
-    for fragment in ["f(", "@x := 1, ", "a.", "(1, 'x'), ", "SET @a = 1;", "/*! ", ") OVER ("] {
+    for fragment in ["f(", "@x := 1, ", "a.", "(1, 'x'), ", "SET @a = 1;", ") OVER ("] {
         let sql = format!("INSERT INTO t VALUES {}", fragment.repeat(100_000 / fragment.len()));
         for dialect in Dialect::ALL {
             assert!(session_effect(&sql, Syntax::of(dialect)) >= Rows);
-            let _ = reads_session(&sql, Syntax::of(dialect));
         }
     }
 }

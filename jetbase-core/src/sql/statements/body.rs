@@ -1,15 +1,12 @@
 //! The bodies of triggers and functions, in which `;` does not end the statement.
 
-use super::delimiter::Delimiter;
 use super::piece::Open;
 use super::routine::Routine;
 use crate::sql::dialect::Dialect;
 use crate::sql::token::{Token, TokenKind};
 
 /// Reads one statement and knows whether the current token is inside a body.
-pub(super) enum Body<'t> {
-    /// With a delimiter other than `;`, bodies do not matter.
-    Untracked,
+pub(super) enum BodyReader<'t> {
     /// The `BEGIN ATOMIC` and the parentheses of PostgreSQL.
     Postgres(Function<'t>),
     /// The compound statements of MySQL and MariaDB.
@@ -18,23 +15,21 @@ pub(super) enum Body<'t> {
     Sqlite(Trigger),
 }
 
-impl<'t> Body<'t> {
-    pub(super) fn new(delimiter: &Delimiter, dialect: Dialect) -> Self {
+impl<'t> BodyReader<'t> {
+    pub(super) fn new(dialect: Dialect) -> Self {
         match dialect {
-            _ if *delimiter != Delimiter::Semicolon => Body::Untracked,
-            Dialect::Postgres => Body::Postgres(Function::default()),
-            Dialect::MySql => Body::MySql(Routine::default()),
-            Dialect::Sqlite => Body::Sqlite(Trigger::default()),
+            Dialect::Postgres => BodyReader::Postgres(Function::default()),
+            Dialect::MySql => BodyReader::MySql(Routine::default()),
+            Dialect::Sqlite => BodyReader::Sqlite(Trigger::default()),
         }
     }
 
     /// Reads the next token of the statement that is no trivia.
     pub(super) fn read(&mut self, token: &Token<'t>) {
         match self {
-            Body::Untracked => {}
-            Body::Postgres(function) => function.read(token),
-            Body::MySql(routine) => routine.read(token),
-            Body::Sqlite(trigger) => trigger.read(token),
+            BodyReader::Postgres(function) => function.read(token),
+            BodyReader::MySql(routine) => routine.read(token),
+            BodyReader::Sqlite(trigger) => trigger.read(token),
         }
     }
 
@@ -46,10 +41,9 @@ impl<'t> Body<'t> {
     /// The start of the outermost block or parenthesis that is still open.
     pub(super) fn opened(&self) -> Option<(usize, Open)> {
         match self {
-            Body::Untracked => None,
-            Body::Postgres(function) => function.opened(),
-            Body::MySql(routine) => Some((routine.opened()?, Open::Body)),
-            Body::Sqlite(trigger) => Some((trigger.opened()?, Open::Body)),
+            BodyReader::Postgres(function) => function.opened(),
+            BodyReader::MySql(routine) => Some((routine.opened()?, Open::Body)),
+            BodyReader::Sqlite(trigger) => Some((trigger.opened()?, Open::Body)),
         }
     }
 }
@@ -77,9 +71,9 @@ enum FunctionHead {
 
 impl<'t> Function<'t> {
     fn read(&mut self, token: &Token<'t>) {
-        match token.text {
-            "(" => open(&mut self.parentheses, token.start),
-            ")" => close(&mut self.parentheses),
+        match token.text.as_bytes() {
+            [b'('] => open(&mut self.parentheses, token.start),
+            [b')'] => close(&mut self.parentheses),
             _ if token.kind == TokenKind::Word => self.word(token),
             _ if self.head != FunctionHead::Function => self.head = FunctionHead::Other,
             _ => {}
@@ -138,13 +132,13 @@ fn close((_, depth): &mut (usize, usize)) {
 /// ends with a `;`, an `END` and a `;`.
 #[derive(Default)]
 pub(super) struct Trigger {
-    state: State,
+    state: TriggerState,
     /// Where the trigger or its `BEGIN` stands.
     at: usize,
 }
 
 #[derive(Clone, Copy, Default)]
-enum State {
+enum TriggerState {
     #[default]
     Begin,
     Explain,
@@ -160,27 +154,33 @@ impl Trigger {
     fn read(&mut self, token: &Token<'_>) {
         let is = |word| token.is_word(word);
         self.state = match self.state {
-            State::Begin if is("EXPLAIN") => State::Explain,
-            State::Begin | State::Explain if is("CREATE") => State::Create,
-            State::Explain if is("QUERY") || is("PLAN") => State::Explain,
-            State::Create if is("TEMP") || is("TEMPORARY") => State::Create,
-            State::Create if is("TRIGGER") => {
+            TriggerState::Begin if is("EXPLAIN") => TriggerState::Explain,
+            TriggerState::Begin | TriggerState::Explain if is("CREATE") => TriggerState::Create,
+            TriggerState::Explain if is("QUERY") || is("PLAN") => TriggerState::Explain,
+            TriggerState::Create if is("TEMP") || is("TEMPORARY") => TriggerState::Create,
+            TriggerState::Create if is("TRIGGER") => {
                 self.at = token.start;
-                State::Trigger
+                TriggerState::Trigger
             }
-            State::Trigger if is("BEGIN") => {
+            TriggerState::Trigger if is("BEGIN") => {
                 self.at = token.start;
-                State::Body
+                TriggerState::Body
             }
-            State::Trigger => State::Trigger,
-            State::Body | State::Semicolon if token.is_symbol(";") => State::Semicolon,
-            State::Semicolon if is("END") => State::End,
-            State::Body | State::Semicolon | State::End => State::Body,
-            State::Begin | State::Explain | State::Create | State::Other => State::Other,
+            TriggerState::Trigger => TriggerState::Trigger,
+            TriggerState::Body | TriggerState::Semicolon if token.is_symbol(";") => {
+                TriggerState::Semicolon
+            }
+            TriggerState::Semicolon if is("END") => TriggerState::End,
+            TriggerState::Body | TriggerState::Semicolon | TriggerState::End => TriggerState::Body,
+            TriggerState::Begin
+            | TriggerState::Explain
+            | TriggerState::Create
+            | TriggerState::Other => TriggerState::Other,
         };
     }
 
     fn opened(&self) -> Option<usize> {
-        matches!(self.state, State::Trigger | State::Body | State::Semicolon).then_some(self.at)
+        matches!(self.state, TriggerState::Trigger | TriggerState::Body | TriggerState::Semicolon)
+            .then_some(self.at)
     }
 }

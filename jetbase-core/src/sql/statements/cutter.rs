@@ -1,50 +1,35 @@
 //! The reader that cuts a text into pieces.
 
-use super::body::Body;
 use super::delimiter::{Delimiter, client_command};
-use super::piece::{CutError, Open, Piece, Statement};
+use super::draft::StatementDraft;
+use super::piece::{CutError, Open, Piece};
 use crate::sql::dialect::{Dialect, Syntax};
 use crate::sql::modes::{Modes, Unclear};
 use crate::sql::server::Runs;
 use crate::sql::token::{Token, TokenKind, Tokens, dollar_tag, skipped_comment, tokens};
 
-/// The statements in a text. With a delimiter other than `;`, the text can hold several.
-pub(crate) fn parts(sql: &str, syntax: Syntax) -> Vec<&str> {
-    if !sql.contains(';') {
-        return vec![sql];
-    }
-    let mut cutter = Cutter::of(sql, ";", syntax);
-    match cutter.run() {
-        Ok(()) => cutter.pieces.iter().filter_map(|it| Some(it.statement?.sql)).collect(),
-        Err(_) => vec![sql],
-    }
-}
-
 /// Reads a text once, and ends a piece at each delimiter.
 pub(super) struct Cutter<'t> {
     text: &'t str,
     syntax: Syntax,
-    /// What a `SET sql_mode` changes; `None` where the modes do not matter.
+    /// What a `SET sql_mode` of MySQL changes; `None` where the modes do not matter.
     modes: Option<Modes>,
     tokens: Tokens<'t>,
     delimiter: Delimiter,
-    body: Body<'t>,
     /// The comment of MySQL whose code is read.
-    code: Option<Code>,
+    comment: Option<CodeComment>,
     /// The start of the first comment that only some servers run.
     differs: Option<usize>,
-    /// The start of the first comment whose code ends a statement.
-    pub(super) hidden: Option<usize>,
     /// Where the piece begins.
     begin: usize,
-    /// Where the statement of the piece begins and ends so far.
-    sql: Option<(usize, usize)>,
+    /// The statement of the piece, as far as it is read.
+    draft: StatementDraft<'t>,
     pub(super) pieces: Vec<Piece<'t>>,
 }
 
 /// A comment of MySQL whose code is read.
 #[derive(Clone, Copy)]
-struct Code {
+struct CodeComment {
     start: usize,
     /// Where it ends for a server that skips it, if some server does.
     skipped: Option<usize>,
@@ -58,26 +43,25 @@ enum Ended {
 }
 
 impl<'t> Cutter<'t> {
-    pub(super) fn of(text: &'t str, delimiter: &str, syntax: Syntax) -> Self {
-        let delimiter = Delimiter::of_file(delimiter);
+    pub(super) fn of(text: &'t str, delimiter: Delimiter, syntax: Syntax) -> Self {
         Cutter {
             text,
             syntax,
             modes: None,
             tokens: tokens(text, syntax),
-            body: Body::new(&delimiter, syntax.dialect),
             delimiter,
-            code: None,
+            comment: None,
             differs: None,
-            hidden: None,
             begin: 0,
-            sql: None,
+            draft: StatementDraft::new(syntax.dialect),
             pieces: Vec::new(),
         }
     }
 
     fn following(text: &'t str, delimiter: &str, syntax: Syntax) -> Self {
-        Cutter { modes: Some(Modes::of(syntax)), ..Cutter::of(text, delimiter, syntax) }
+        let delimiter = Delimiter::of_file(delimiter);
+        let modes = (syntax.dialect == Dialect::MySql).then(|| Modes::of(syntax));
+        Cutter { modes, ..Cutter::of(text, delimiter, syntax) }
     }
 
     pub(super) fn cut(text: &'t str, delimiter: &str, syntax: Syntax) -> Result<Self, CutError> {
@@ -91,6 +75,7 @@ impl<'t> Cutter<'t> {
 
     pub(super) fn run(&mut self) -> Result<(), CutError> {
         loop {
+            self.tokens.skip_blanks();
             // The delimiter is searched before the token is read, because a delimiter such
             // as `$$` or `--` must not be read as a quote or a comment.
             if let Some(end) = self.delimiter_at(self.tokens.offset()) {
@@ -105,31 +90,31 @@ impl<'t> Cutter<'t> {
 
     fn delimiter_at(&self, at: usize) -> Option<usize> {
         let end = self.delimiter.end_at(self.text, at)?;
-        (self.code.is_none() && !self.body.is_open()).then_some(end)
+        let in_body = self.delimiter == Delimiter::Semicolon && self.draft.body().is_open();
+        (self.comment.is_none() && !in_body).then_some(end)
     }
 
     fn read(&mut self, token: Token<'t>) -> Result<(), CutError> {
         if !token.closed {
-            return Err(match self.code {
-                Some(Code { start, skipped: Some(_) }) => {
+            return Err(match self.comment {
+                Some(CodeComment { start, skipped: Some(_) }) => {
                     CutError { at: start, open: Open::Versions }
                 }
                 _ => CutError { at: token.start, open: self.open(&token) },
             });
         }
-        if token.is_trivia() || (self.sql.is_none() && self.read_delimiter_command(&token)?) {
+        if token.is_trivia() || (self.draft.is_empty() && self.read_delimiter_command(&token)?) {
             return Ok(());
         }
         let token = self.before_delimiter(token);
-        let start = self.sql.map_or(token.start, |(start, _)| start);
-        self.sql = Some((start, token.end()));
+        self.draft.extend(&token);
         if token.opens_code() {
             self.open_code(&token)
-        } else if token.is_symbol("*/") {
+        } else if self.comment.is_some() && token.is_symbol("*/") {
             self.close_code(&token)
         } else {
-            self.inside_code(&token);
-            self.body.read(&token);
+            let comment = self.comment.map(|comment| comment.start);
+            self.draft.add(token, comment, self.syntax.dialect);
             Ok(())
         }
     }
@@ -139,13 +124,14 @@ impl<'t> Cutter<'t> {
         let here = self.text.get(start..).unwrap_or_default();
         let mark = self.syntax.server.mark(here).filter(|mark| mark.runs == Runs::Somebody);
         let Some(mark) = mark else {
-            self.code = Some(Code { start, skipped: None });
+            self.comment = Some(CodeComment { start, skipped: None });
             return Ok(());
         };
         self.differs.get_or_insert(start);
-        match (self.code, skipped_comment(here, mark.nesting)) {
+        self.draft.add_condition();
+        match (self.comment, skipped_comment(here, mark.nesting)) {
             (None, Some(length)) => {
-                self.code = Some(Code { start, skipped: Some(start + length) });
+                self.comment = Some(CodeComment { start, skipped: Some(start + length) });
                 Ok(())
             }
             // A server that skips the outer comment does not read the inner one.
@@ -154,22 +140,11 @@ impl<'t> Cutter<'t> {
     }
 
     fn close_code(&mut self, token: &Token<'t>) -> Result<(), CutError> {
-        match self.code.take() {
-            Some(Code { start, skipped: Some(end) }) if end != token.end() => {
+        match self.comment.take() {
+            Some(CodeComment { start, skipped: Some(end) }) if end != token.end() => {
                 Err(CutError { at: start, open: Open::Versions })
             }
             _ => Ok(()),
-        }
-    }
-
-    /// A server also ends a statement at a `;` in the code of a comment.
-    fn inside_code(&mut self, token: &Token<'t>) {
-        if let Some(Code { start, .. }) = self.code
-            && token.is_symbol(";")
-            && self.delimiter == Delimiter::Semicolon
-            && !self.body.is_open()
-        {
-            self.hidden.get_or_insert(start);
         }
     }
 
@@ -177,7 +152,7 @@ impl<'t> Cutter<'t> {
     fn compare(&self, delimiter: &str, syntax: Syntax, at: usize) -> Result<(), CutError> {
         let alike = |own: &Piece<'_>, other: &Piece<'_>| {
             let quotes = |syntax: Syntax| (syntax.ansi_quotes, syntax.backslash_escapes);
-            let same = match (own.statement, other.statement) {
+            let same = match (&own.statement, &other.statement) {
                 (Some(own), Some(other)) => quotes(own.syntax) == quotes(other.syntax),
                 _ => true,
             };
@@ -228,40 +203,37 @@ impl<'t> Cutter<'t> {
     }
 
     fn finish(&mut self, end: usize, ended: Ended) -> Result<(), CutError> {
-        let text = self.text;
-        let statement = self.sql.take().map(|(from, to)| Statement {
-            sql: text.get(from..to).unwrap_or_default(),
-            start: from,
-            terminated: ended == Ended::ByDelimiter,
-            syntax: self.syntax,
-        });
-        let piece = text.get(self.begin..end).unwrap_or_default();
-        self.pieces.push(Piece { text: piece, start: self.begin, statement });
-        self.begin = end;
-        self.tokens.jump(text, end);
-        self.body = Body::new(&self.delimiter, self.syntax.dialect);
-        if let (Some(Statement { sql, start, .. }), Some(modes)) = (statement, &mut self.modes) {
-            let error = |unclear| CutError {
-                at: start,
-                open: match unclear {
-                    Unclear::Value => Open::SqlMode,
-                    Unclear::Joined => Open::JoinedSqlMode,
-                },
-            };
-            if modes.may_change(sql) {
-                self.syntax = modes.after(&parts(sql, self.syntax)).map_err(error)?;
+        let dialect = self.syntax.dialect;
+        let draft = std::mem::replace(&mut self.draft, StatementDraft::new(dialect));
+        let statement = draft.finish(self.text, self.syntax, ended == Ended::ByDelimiter);
+        self.tokens.jump(self.text, end);
+        if let (Some(statement), Some(modes)) = (&statement, &mut self.modes) {
+            let parts: Vec<_> = statement.parts().collect();
+            if Modes::may_change(statement.sql, &parts) {
+                self.syntax = modes.after(&parts).map_err(|unclear| CutError {
+                    at: statement.start,
+                    open: match unclear {
+                        Unclear::Value => Open::SqlMode,
+                        Unclear::Joined => Open::JoinedSqlMode,
+                    },
+                })?;
                 self.tokens.follow(self.syntax);
             }
         }
+        let text = self.text.get(self.begin..end).unwrap_or_default();
+        self.pieces.push(Piece { text, start: self.begin, statement });
+        self.begin = end;
         Ok(())
     }
 
     fn finish_text(&mut self) -> Result<(), CutError> {
-        if let Some(Code { start, skipped }) = self.code {
+        if let Some(CodeComment { start, skipped }) = self.comment {
             let open = if skipped.is_some() { Open::Versions } else { Open::Comment };
             return Err(CutError { at: start, open });
         }
-        if let Some((at, open)) = self.body.opened() {
+        if let Some((at, open)) = self.draft.body().opened()
+            && self.delimiter == Delimiter::Semicolon
+        {
             return Err(CutError { at, open });
         }
         if self.begin < self.text.len() {

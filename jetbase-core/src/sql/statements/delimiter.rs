@@ -9,6 +9,8 @@ pub(super) enum Delimiter {
     LineEnd(String),
     /// The delimiter of a `DELIMITER` line: anywhere.
     Anywhere(String),
+    /// None: the whole text is read as one piece.
+    TextEnd,
 }
 
 impl Delimiter {
@@ -30,14 +32,19 @@ impl Delimiter {
         match self {
             Delimiter::Semicolon => ";",
             Delimiter::LineEnd(name) | Delimiter::Anywhere(name) => name,
+            Delimiter::TextEnd => "",
         }
     }
 
     /// Where the delimiter at this place ends, with the blanks after it when
     /// it must end a line.
     pub(super) fn end_at(&self, text: &str, at: usize) -> Option<usize> {
-        if matches!(self, Delimiter::Semicolon) {
-            return matches!(text.as_bytes().get(at), Some(b';')).then_some(at + 1);
+        match self {
+            Delimiter::Semicolon => {
+                return matches!(text.as_bytes().get(at), Some(b';')).then_some(at + 1);
+            }
+            Delimiter::TextEnd => return None,
+            Delimiter::LineEnd(_) | Delimiter::Anywhere(_) => {}
         }
         let (before, here) = text.split_at_checked(at)?;
         let after = here.strip_prefix(self.name())?;

@@ -1,4 +1,4 @@
-use super::cutter::parts;
+use super::statement;
 use crate::sql::dialect::{Dialect, Syntax};
 use crate::sql::modes::{Modes, Unclear};
 
@@ -7,8 +7,10 @@ fn follow(statements: &[&str]) -> Result<(bool, bool), Unclear> {
     let mut modes = Modes::of(Syntax::of(Dialect::MySql));
     let mut syntax = Syntax::of(Dialect::MySql);
     for sql in statements {
-        if modes.may_change(sql) {
-            syntax = modes.after(&parts(sql, syntax))?;
+        let statement = statement(sql, syntax).unwrap();
+        let parts: Vec<_> = statement.parts().collect();
+        if Modes::may_change(sql, &parts) {
+            syntax = modes.after(&parts)?;
         }
     }
     Ok((syntax.ansi_quotes, syntax.backslash_escapes))

@@ -4,10 +4,11 @@ use std::error::Error;
 use std::fmt;
 
 use crate::sql::dialect::Syntax;
+use crate::sql::token::Token;
 
 /// A statement with the comments before it and the delimiter after it. All pieces
 /// of a text, joined, are the text again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece<'t> {
     /// The text of the piece.
     pub text: &'t str,
@@ -18,7 +19,7 @@ pub struct Piece<'t> {
 }
 
 /// A statement, from its first to its last token, without its delimiter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement<'t> {
     /// The SQL to run.
     pub sql: &'t str,
@@ -28,6 +29,34 @@ pub struct Statement<'t> {
     pub terminated: bool,
     /// How the server reads it: a `SET sql_mode` before it may have changed the syntax.
     pub syntax: Syntax,
+    /// The tokens that the server reads: no blanks, no comments, no marks around code.
+    pub(crate) tokens: Vec<Token<'t>>,
+    /// The indexes of the tokens `;` between several statements.
+    pub(super) semicolons: Vec<usize>,
+    /// The start of the first comment of MySQL whose code ends a statement. The server runs the rest of
+    /// the comment as another statement, which no piece shows.
+    pub(crate) hidden: Option<usize>,
+    /// Whether it holds a comment that only some servers run.
+    pub(crate) conditional: bool,
+}
+
+impl<'t> Statement<'t> {
+    /// The tokens of each statement in it. With a delimiter other than `;`, there can be several.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &[Token<'t>]> {
+        let mut from = 0;
+        let ends = self.semicolons.iter().copied().chain([self.tokens.len()]);
+        ends.filter_map(move |end| {
+            let part = self.tokens.get(from..end)?;
+            from = end + 1;
+            (!part.is_empty() || self.semicolons.is_empty()).then_some(part)
+        })
+    }
+
+    /// How many statements the server finds in it.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.parts().count().max(1)
+    }
 }
 
 /// A text that cannot be cut: something in it is never closed, or servers read it in two ways.

@@ -5,9 +5,9 @@ use crate::sql::token::{Token, TokenKind};
 /// A statement of MySQL or MariaDB, and the blocks that are open in it.
 #[derive(Default)]
 pub(super) struct Routine<'t> {
-    stage: Stage,
-    place: Place,
-    frames: Vec<Frame>,
+    stage: RoutineStage,
+    position: RoutinePosition,
+    blocks: Vec<OpenBlock>,
     /// Where the outermost block opens.
     at: usize,
     parentheses: usize,
@@ -18,7 +18,7 @@ pub(super) struct Routine<'t> {
 
 /// How much of the statement has been read.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Stage {
+enum RoutineStage {
     #[default]
     Begin,
     /// Behind `BEGIN`: a transaction, or the `NOT ATOMIC` of MariaDB.
@@ -39,7 +39,7 @@ enum Stage {
 
 /// Where in a statement of the body.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Place {
+enum RoutinePosition {
     /// At its first word.
     #[default]
     Start,
@@ -52,7 +52,7 @@ enum Place {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Frame {
+enum OpenBlock {
     /// Statements, closed by an `END` that begins a statement.
     Block,
     /// An expression (`CASE … END`, `UNTIL … END REPEAT`), closed by any `END`.
@@ -77,11 +77,11 @@ const SIMPLE: [&str; 17] = [
 impl<'t> Routine<'t> {
     /// Where the outermost open block opens.
     pub(super) fn opened(&self) -> Option<usize> {
-        (!self.frames.is_empty()).then_some(self.at)
+        (!self.blocks.is_empty()).then_some(self.at)
     }
 
     pub(super) fn read(&mut self, token: &Token<'t>) {
-        if self.stage == Stage::Other {
+        if self.stage == RoutineStage::Other {
             return;
         }
         let after = |symbol| self.previous.is_some_and(|previous| previous.is_symbol(symbol));
@@ -95,23 +95,31 @@ impl<'t> Routine<'t> {
 
     fn word(&mut self, token: &Token<'t>, word: &str) {
         match (self.stage, word) {
-            (Stage::Begin, "CREATE" | "ALTER") => self.stage = Stage::Create,
-            (Stage::Begin, "BEGIN") => self.stage = Stage::Block,
-            (Stage::Begin, "IF" | "CASE" | "LOOP" | "WHILE" | "REPEAT" | "FOR") => {
-                self.stage = Stage::Body;
+            (RoutineStage::Begin, "CREATE" | "ALTER") => self.stage = RoutineStage::Create,
+            (RoutineStage::Begin, "BEGIN") => self.stage = RoutineStage::Block,
+            (RoutineStage::Begin, "IF" | "CASE" | "LOOP" | "WHILE" | "REPEAT" | "FOR") => {
+                self.stage = RoutineStage::Body;
                 self.body(token, word);
             }
-            (Stage::Block, "NOT") => {
-                self.enter(Place::Start);
-                self.push(Frame::Block, self.previous.map_or(token.start, |begin| begin.start));
+            (RoutineStage::Block, "NOT") => {
+                self.enter(RoutinePosition::Start);
+                self.push(OpenBlock::Block, self.previous.map_or(token.start, |begin| begin.start));
             }
-            (Stage::Create, _) => self.create(token, word),
-            (Stage::Routine, "AS" | "IS") if self.parentheses == 0 => self.enter(Place::Head),
-            (Stage::Trigger, "ROW") if self.follows("EACH") => self.enter(Place::Head),
-            (Stage::Event, "DO") if self.parentheses == 0 => self.enter(Place::Head),
-            (Stage::Routine | Stage::Trigger | Stage::Event, _) => {}
-            (Stage::Body, _) => self.body(token, word),
-            (Stage::Begin | Stage::Block | Stage::Other, _) => self.stage = Stage::Other,
+            (RoutineStage::Create, _) => self.create(token, word),
+            (RoutineStage::Routine, "AS" | "IS") if self.parentheses == 0 => {
+                self.enter(RoutinePosition::Head)
+            }
+            (RoutineStage::Trigger, "ROW") if self.follows("EACH") => {
+                self.enter(RoutinePosition::Head)
+            }
+            (RoutineStage::Event, "DO") if self.parentheses == 0 => {
+                self.enter(RoutinePosition::Head)
+            }
+            (RoutineStage::Routine | RoutineStage::Trigger | RoutineStage::Event, _) => {}
+            (RoutineStage::Body, _) => self.body(token, word),
+            (RoutineStage::Begin | RoutineStage::Block | RoutineStage::Other, _) => {
+                self.stage = RoutineStage::Other
+            }
         }
     }
 
@@ -120,119 +128,129 @@ impl<'t> Routine<'t> {
         match word {
             _ if definer => {}
             "OR" | "REPLACE" | "DEFINER" | "AGGREGATE" => {}
-            "PROCEDURE" | "FUNCTION" => self.stage = Stage::Routine,
-            "TRIGGER" => self.stage = Stage::Trigger,
-            "EVENT" => self.stage = Stage::Event,
+            "PROCEDURE" | "FUNCTION" => self.stage = RoutineStage::Routine,
+            "TRIGGER" => self.stage = RoutineStage::Trigger,
+            "EVENT" => self.stage = RoutineStage::Event,
             "PACKAGE" => {
-                self.enter(Place::Inside);
-                self.push(Frame::Package, token.start);
+                self.enter(RoutinePosition::Inside);
+                self.push(OpenBlock::Package, token.start);
             }
-            _ => self.stage = Stage::Other,
+            _ => self.stage = RoutineStage::Other,
         }
     }
 
     fn other(&mut self, token: &Token<'t>) {
         match (self.stage, token.text) {
-            (Stage::Routine | Stage::Event, "(") => self.parentheses += 1,
-            (Stage::Routine | Stage::Event, ")") => {
+            (RoutineStage::Routine | RoutineStage::Event, "(") => self.parentheses += 1,
+            (RoutineStage::Routine | RoutineStage::Event, ")") => {
                 self.parentheses = self.parentheses.saturating_sub(1);
-                if self.stage == Stage::Routine && self.parentheses == 0 {
-                    self.enter(Place::Head);
+                if self.stage == RoutineStage::Routine && self.parentheses == 0 {
+                    self.enter(RoutinePosition::Head);
                 }
             }
-            (Stage::Body, ";") => {
+            (RoutineStage::Body, ";") => {
                 // A `;` ends every expression.
-                while self.frames.pop_if(|frame| *frame == Frame::Expression).is_some() {}
-                self.place = Place::Start;
+                while self.blocks.pop_if(|block| *block == OpenBlock::Expression).is_some() {}
+                self.position = RoutinePosition::Start;
             }
-            (Stage::Body, ":") if self.place == Place::Label => self.place = Place::Start,
-            (Stage::Body, _) if self.place == Place::Start && token.kind != TokenKind::Symbol => {
-                self.place = Place::Label;
+            (RoutineStage::Body, ":") if self.position == RoutinePosition::Label => {
+                self.position = RoutinePosition::Start
             }
-            (Stage::Body, _) if self.place != Place::Head => self.place = Place::Inside,
-            (Stage::Begin | Stage::Block, _) => self.stage = Stage::Other,
+            (RoutineStage::Body, _)
+                if self.position == RoutinePosition::Start && token.kind != TokenKind::Symbol =>
+            {
+                self.position = RoutinePosition::Label;
+            }
+            (RoutineStage::Body, _) if self.position != RoutinePosition::Head => {
+                self.position = RoutinePosition::Inside
+            }
+            (RoutineStage::Begin | RoutineStage::Block, _) => self.stage = RoutineStage::Other,
             _ => {}
         }
     }
 
     fn body(&mut self, token: &Token<'t>, word: &str) {
-        let begins = matches!(self.place, Place::Start | Place::Head);
-        let top = self.frames.last().copied();
+        let begins = matches!(self.position, RoutinePosition::Start | RoutinePosition::Head);
+        let top = self.blocks.last().copied();
         match word {
             "END" => self.end(),
-            "CASE" | "LOOP" if self.follows("END") => self.place = Place::Inside,
+            "CASE" | "LOOP" if self.follows("END") => self.position = RoutinePosition::Inside,
             "BEGIN" if begins || self.follows("AS") || self.follows("IS") => self.begin(token),
             "IF" | "CASE" | "WHILE" | "FOR" if begins => {
-                self.push(Frame::Block, token.start);
-                self.place = Place::Inside;
+                self.push(OpenBlock::Block, token.start);
+                self.position = RoutinePosition::Inside;
             }
             "LOOP" | "REPEAT" if begins => {
-                self.push(Frame::Block, token.start);
-                self.place = Place::Start;
+                self.push(OpenBlock::Block, token.start);
+                self.position = RoutinePosition::Start;
             }
             "CASE" => {
-                self.push(Frame::Expression, token.start);
-                self.place = Place::Inside;
+                self.push(OpenBlock::Expression, token.start);
+                self.position = RoutinePosition::Inside;
             }
-            "PROCEDURE" | "FUNCTION" if top == Some(Frame::Package) => {
+            "PROCEDURE" | "FUNCTION" if top == Some(OpenBlock::Package) => {
                 self.member = Member::Pending;
-                self.place = Place::Head;
+                self.position = RoutinePosition::Head;
             }
-            "AS" | "IS" if top == Some(Frame::Package) => self.place = Place::Start,
+            "AS" | "IS" if top == Some(OpenBlock::Package) => {
+                self.position = RoutinePosition::Start
+            }
             "UNTIL" if begins => {
-                if let Some(top) = self.frames.last_mut() {
-                    *top = Frame::Expression;
+                if let Some(top) = self.blocks.last_mut() {
+                    *top = OpenBlock::Expression;
                 }
-                self.place = Place::Inside;
+                self.position = RoutinePosition::Inside;
             }
-            "THEN" | "DO" | "LOOP" if !begins && top == Some(Frame::Block) => {
-                self.place = Place::Start;
+            "THEN" | "DO" | "LOOP" if !begins && top == Some(OpenBlock::Block) => {
+                self.position = RoutinePosition::Start;
             }
             "ELSE" | "NOT" | "ATOMIC" if begins => {}
-            "FOR" if self.follows("HANDLER") => self.place = Place::Head,
+            "FOR" if self.follows("HANDLER") => self.position = RoutinePosition::Head,
             _ => self.step(word),
         }
     }
 
     /// Reads a word that neither opens nor closes a block.
     fn step(&mut self, word: &str) {
-        self.place = match self.place {
-            Place::Start => Place::Label,
+        self.position = match self.position {
+            RoutinePosition::Start => RoutinePosition::Label,
             // `CHARACTER SET` and `RETURNS SET('a')` are types.
-            Place::Head if self.follows("CHARACTER") || self.follows("RETURNS") => Place::Head,
-            Place::Head if !SIMPLE.contains(&word) => Place::Head,
-            _ => Place::Inside,
+            RoutinePosition::Head if self.follows("CHARACTER") || self.follows("RETURNS") => {
+                RoutinePosition::Head
+            }
+            RoutinePosition::Head if !SIMPLE.contains(&word) => RoutinePosition::Head,
+            _ => RoutinePosition::Inside,
         };
     }
 
     fn begin(&mut self, token: &Token<'t>) {
         // The `BEGIN` of a package itself shares the package's `END`.
-        if self.frames.last() != Some(&Frame::Package) || self.member == Member::Pending {
-            self.push(Frame::Block, token.start);
+        if self.blocks.last() != Some(&OpenBlock::Package) || self.member == Member::Pending {
+            self.push(OpenBlock::Block, token.start);
         }
         self.member = Member::None;
-        self.place = Place::Start;
+        self.position = RoutinePosition::Start;
     }
 
     fn end(&mut self) {
-        match self.frames.last() {
-            Some(Frame::Expression) => self.frames.pop(),
-            Some(_) if self.place == Place::Start => self.frames.pop(),
+        match self.blocks.last() {
+            Some(OpenBlock::Expression) => self.blocks.pop(),
+            Some(_) if self.position == RoutinePosition::Start => self.blocks.pop(),
             _ => None,
         };
-        self.place = Place::Inside;
+        self.position = RoutinePosition::Inside;
     }
 
-    fn enter(&mut self, place: Place) {
-        self.stage = Stage::Body;
-        self.place = place;
+    fn enter(&mut self, position: RoutinePosition) {
+        self.stage = RoutineStage::Body;
+        self.position = position;
     }
 
-    fn push(&mut self, frame: Frame, start: usize) {
-        if self.frames.is_empty() {
+    fn push(&mut self, frame: OpenBlock, start: usize) {
+        if self.blocks.is_empty() {
             self.at = start;
         }
-        self.frames.push(frame);
+        self.blocks.push(frame);
     }
 
     fn follows(&self, word: &str) -> bool {

@@ -1,20 +1,46 @@
 use super::delimiter::{Delimiter, client_command};
 use super::*;
 use crate::sql::dialect::Dialect;
+use crate::sql::token::Token;
 
 #[test]
 fn a_piece_has_its_comments_and_its_delimiter() {
     let text = "-- a\nSELECT 1 ; ;SELECT 2 -- b";
     let syntax = Syntax::of(Dialect::Postgres);
     let found = pieces(text, ";", syntax).unwrap();
-    let statement = |sql, start, terminated| Some(Statement { sql, start, terminated, syntax });
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|it| (it.text, it.start, it.statement.map(|it| (it.sql, it.start, it.terminated))))
+        .collect();
     let wanted = [
-        Piece { text: "-- a\nSELECT 1 ;", start: 0, statement: statement("SELECT 1", 5, true) },
-        Piece { text: " ;", start: 15, statement: None },
-        Piece { text: "SELECT 2 -- b", start: 17, statement: statement("SELECT 2", 17, false) },
+        ("-- a\nSELECT 1 ;", 0, Some(("SELECT 1", 5, true))),
+        (" ;", 15, None),
+        ("SELECT 2 -- b", 17, Some(("SELECT 2", 17, false))),
     ];
     assert_eq!(found, wanted);
     assert_eq!(cut(text, ";", syntax).unwrap().len(), 2);
+}
+
+/// A text, its delimiter, and the texts of the statements that the server finds in each of its statements.
+type Joined = (&'static str, &'static str, &'static [&'static [&'static str]]);
+
+#[test]
+fn a_statement_knows_the_statements_that_are_joined_in_it() {
+    let cases: [Joined; 6] = [
+        ("SELECT 1; SELECT 2;", ";", &[&["SELECT 1"], &["SELECT 2"]]),
+        ("SELECT 1; SELECT ';';; -- a\n//", "//", &[&["SELECT 1", "SELECT ';'"]]),
+        ("SELECT (1; SELECT 2 //", "//", &[&["SELECT ( 1 ; SELECT 2"]]),
+        ("BEGIN NOT ATOMIC a; b; END; c//", "//", &[&["BEGIN NOT ATOMIC a ; b ; END", "c"]]),
+        ("a /*! ; b */ //", "//", &[&["a ; b"]]),
+        ("/*!40101 SET a = 1 */;", ";", &[&["SET a = 1"]]),
+    ];
+    for (text, delimiter, wanted) in cases {
+        let dialect = if text.contains('(') { Dialect::Postgres } else { Dialect::MySql };
+        let found = cut(text, delimiter, Syntax::of(dialect)).unwrap();
+        let join = |part: &[Token<'_>]| part.iter().map(|it| it.text).collect::<Vec<_>>().join(" ");
+        let found: Vec<Vec<_>> = found.iter().map(|it| it.parts().map(join).collect()).collect();
+        assert_eq!(found, wanted, "{text}");
+    }
 }
 
 #[test]

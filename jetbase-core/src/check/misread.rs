@@ -1,6 +1,6 @@
 //! Settings that make the server read a file differently from the lexer.
 
-use crate::sql::{Dialect, Syntax, Token, TokenKind, code, parts};
+use crate::sql::{Dialect, Statement, Syntax, Token, TokenKind};
 
 /// A setting that must not stand in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,36 +11,18 @@ pub(crate) enum Misread {
     Charset,
 }
 
-const STRINGS: &str = "standard_conforming_strings";
-
 /// The character sets whose characters may end with an ASCII byte.
 const CHARSETS: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
 
 /// Whether a statement sets such a setting.
-pub(crate) fn misread(sql: &str, syntax: Syntax) -> Option<Misread> {
-    parts(sql, syntax).into_iter().find_map(|part| {
-        let tokens: Vec<_> = match syntax.dialect {
-            Dialect::Sqlite => return None,
-            Dialect::MySql => code(part, syntax).take(SHORT).collect(),
-            Dialect::Postgres => code(part, syntax).collect(),
-        };
-        match syntax.dialect {
-            Dialect::Postgres => strings(&tokens, syntax).then_some(Misread::Strings),
-            _ => charset(&tokens).then_some(Misread::Charset),
+pub(crate) fn misread(statement: &Statement<'_>) -> Option<Misread> {
+    let syntax = statement.syntax;
+    match syntax.dialect {
+        Dialect::Postgres => {
+            statement.parts().any(|part| strings(part, syntax)).then_some(Misread::Strings)
         }
-    })
-}
-
-/// A SET of character sets has fewer tokens than this.
-const SHORT: usize = 200;
-
-/// Whether a text can hold such a setting at all.
-pub(crate) fn may_misread(text: &str, dialect: Dialect) -> bool {
-    let lower = text.to_ascii_lowercase();
-    match dialect {
-        Dialect::Postgres => lower.contains(STRINGS),
-        Dialect::MySql => CHARSETS.iter().any(|name| lower.contains(name)),
-        Dialect::Sqlite => false,
+        Dialect::MySql => statement.parts().any(charset).then_some(Misread::Charset),
+        Dialect::Sqlite => None,
     }
 }
 
@@ -57,15 +39,25 @@ fn strings(tokens: &[Token<'_>], syntax: Syntax) -> bool {
         [update, ..] if update.is_word("UPDATE") => {
             tokens.iter().any(|token| token.is_word("pg_settings")) && tokens.iter().any(is_strings)
         }
-        _ => tokens.iter().enumerate().any(|(at, token)| {
-            let called = name(token) == "set_config";
-            let arguments = tokens.get(at + 1..).unwrap_or_default();
-            called
-                && matches!(arguments, [open, setting, comma, value @ ..]
-                if open.is_symbol("(") && is_strings(setting) && comma.is_symbol(",")
-                    && !is_kept(first_argument(value), syntax))
-        }),
+        _ => calls_set_config(tokens, syntax),
     }
+}
+
+fn calls_set_config(tokens: &[Token<'_>], syntax: Syntax) -> bool {
+    let mut rest = tokens;
+    while let [function, arguments @ ..] = rest {
+        if is_named(function, "set_config")
+            && let [open, setting, comma, value @ ..] = arguments
+            && open.is_symbol("(")
+            && is_strings(setting)
+            && comma.is_symbol(",")
+            && !is_kept(first_argument(value), syntax)
+        {
+            return true;
+        }
+        rest = arguments;
+    }
+    false
 }
 
 /// The tokens of an argument, up to its comma.
@@ -74,16 +66,23 @@ fn first_argument<'a, 't>(tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
 }
 
 fn is_strings(token: &Token<'_>) -> bool {
-    name(token) == STRINGS
+    is_named(token, "standard_conforming_strings")
 }
 
-/// A name or the text of a string, in lower case.
-fn name(token: &Token<'_>) -> String {
+/// Whether a token is this name, or a string with this text.
+fn is_named(token: &Token<'_>, name: &str) -> bool {
+    // Most tokens are too short or too long for the name and its quotes.
+    (name.len()..=name.len() + 4).contains(&token.text.len())
+        && unquoted(token).eq_ignore_ascii_case(name)
+}
+
+/// A name or the text of a string, without its quotes; empty for other tokens.
+fn unquoted<'t>(token: &Token<'t>) -> &'t str {
     if !matches!(token.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::DollarQuoted) {
-        return String::new();
+        return "";
     }
     let text = token.text.strip_prefix(['E', 'e', 'N', 'n']).filter(|it| it.starts_with('\''));
-    text.unwrap_or(token.text).trim_matches(['\'', '"', '$']).to_ascii_lowercase()
+    text.unwrap_or(token.text).trim_matches(['\'', '"', '$'])
 }
 
 /// Whether a value leaves the setting as it is.
@@ -91,8 +90,8 @@ fn is_kept(value: &[Token<'_>], syntax: Syntax) -> bool {
     let [value] = value else { return false };
     let on = ["on", "true", "yes", "1", "t", "y"];
     let off = ["off", "false", "no", "0", "f", "n"];
-    let text = if value.kind == TokenKind::Number { value.text.to_owned() } else { name(value) };
-    match text.as_str() {
+    let text = if value.kind == TokenKind::Number { value.text } else { unquoted(value) };
+    match text.to_ascii_lowercase().as_str() {
         "default" => value.kind == TokenKind::Word,
         text if syntax.backslash_escapes => off.contains(&text),
         text => on.contains(&text),
@@ -106,7 +105,7 @@ fn charset(tokens: &[Token<'_>]) -> bool {
         && rest.windows(2).any(|pair| match pair {
             [before, value] => {
                 let target = is_any(before, &clients) || before.is_symbol("=");
-                target && CHARSETS.contains(&name(value).as_str())
+                target && CHARSETS.contains(&unquoted(value).to_ascii_lowercase().as_str())
             }
             _ => false,
         })
@@ -137,6 +136,11 @@ impl Misread {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::statement;
+
+    fn misread(sql: &str, syntax: Syntax) -> Option<Misread> {
+        super::misread(&statement(sql, syntax).unwrap())
+    }
 
     #[test]
     fn strings_of_postgres_keep_their_meaning() {

@@ -1,0 +1,91 @@
+//! The statement that the cutter reads.
+
+use super::body::BodyReader;
+use super::piece::Statement;
+use crate::sql::dialect::{Dialect, Syntax};
+use crate::sql::token::Token;
+
+/// A statement whose end is not read yet.
+pub(super) struct StatementDraft<'t> {
+    /// Where the statement begins and ends so far; `None` before its first token.
+    range: Option<(usize, usize)>,
+    body: BodyReader<'t>,
+    tokens: Vec<Token<'t>>,
+    semicolons: Vec<usize>,
+    hidden: Option<usize>,
+    conditional: bool,
+}
+
+impl<'t> StatementDraft<'t> {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        StatementDraft {
+            range: None,
+            body: BodyReader::new(dialect),
+            tokens: Vec::new(),
+            semicolons: Vec::new(),
+            hidden: None,
+            conditional: false,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.range.is_none()
+    }
+
+    pub(super) fn body(&self) -> &BodyReader<'t> {
+        &self.body
+    }
+
+    /// Extends the statement to the end of a token.
+    pub(super) fn extend(&mut self, token: &Token<'t>) {
+        let start = self.range.map_or(token.start, |(start, _)| start);
+        self.range = Some((start, token.end()));
+    }
+
+    /// Notes a comment that only some servers run.
+    pub(super) fn add_condition(&mut self) {
+        self.conditional = true;
+    }
+
+    /// Adds a token that the server reads. `comment` is the start of the comment around it, if it is
+    /// code in a comment of MySQL.
+    pub(super) fn add(&mut self, token: Token<'t>, comment: Option<usize>, dialect: Dialect) {
+        if matches!(token.text.as_bytes(), [b';']) && !self.body.is_open() {
+            match comment {
+                Some(start) => {
+                    self.hidden.get_or_insert(start);
+                }
+                None => {
+                    self.semicolons.push(self.tokens.len());
+                    self.body = BodyReader::new(dialect);
+                    self.tokens.push(token);
+                    return;
+                }
+            }
+        }
+        self.body.read(&token);
+        self.tokens.push(token);
+    }
+
+    /// The statement, when its end is read; `None` if there was no token.
+    pub(super) fn finish(
+        self,
+        text: &'t str,
+        syntax: Syntax,
+        terminated: bool,
+    ) -> Option<Statement<'t>> {
+        let (start, end) = self.range?;
+        // In a body that is never closed, a `;` ends nothing.
+        let semicolons = if self.body.is_open() { Vec::new() } else { self.semicolons };
+        Some(Statement {
+            sql: text.get(start..end).unwrap_or_default(),
+            start,
+            terminated,
+            syntax,
+            tokens: self.tokens,
+            semicolons,
+            hidden: self.hidden,
+            conditional: self.conditional,
+        })
+    }
+}
