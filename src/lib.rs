@@ -13,10 +13,11 @@ pub use jetbase_core::{
 };
 #[doc(inline)]
 pub use jetbase_runtime::{
-    Applied, DatabaseUrl, Error, ErrorKind, Event, History, Kept, LockStatus, Outcome, Pending,
-    Planned, Published, Query, Readiness, Report, Rollback, Run, StatementError, Status, Target,
-    Unlock, Unlocked, Validated, Wait, check, current, history, lock_status, rollback, run,
-    run_url, sqlx, status, unlock, validate,
+    AnyTarget, Applied, DatabaseUrl, Error, ErrorKind, Event, History, HistoryChange, Kept,
+    LockStatus, Outcome, Pending, Planned, Published, Query, Readiness, Repair, RepairReport,
+    RepairScope, Report, Rollback, Run, StatementError, Status, Target, Unlock, Unlocked,
+    Validated, Wait, check, current, history, lock_status, repair, rollback, run, run_url, sqlx,
+    status, unlock, validate,
 };
 
 /// Longer texts: the lock, the file format, the Python tool, Kubernetes.

@@ -2,92 +2,80 @@
 //! remedy.
 
 use std::fmt::Display;
+use std::io;
 
-use jetbase_core::{Finding, Problem, Refusal};
-
-use super::answer::{Code, Object, sentence};
-use super::record::{finding, problem};
+use jetbase_core::{Finding, Refusal};
 use jetbase_runtime::{Error, ErrorKind, Kept, Outcome, StatementError};
+
+use super::exit::Exit;
+use super::json::{CommandFields, ErrorDetails, ErrorJson, list, millis};
+use super::python;
+use super::sentence::sentence;
 
 /// A failed command.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CommandError {
     /// The kind of failure, for programs.
     kind: &'static str,
     /// The text to print, with one block for each mistake.
     pub(crate) blocks: Vec<String>,
-    pub(crate) code: Code,
+    pub(crate) exit: Exit,
     /// Further fields of the error, for programs.
-    details: Object,
+    details: Box<ErrorDetails>,
     /// What had been done before.
-    pub(crate) partial: Object,
+    pub(crate) partial: Box<CommandFields>,
 }
 
-impl Failure {
-    pub(crate) fn new(kind: &'static str, message: impl Into<String>, code: Code) -> Self {
-        Failure {
+impl CommandError {
+    pub(crate) fn new(kind: &'static str, message: impl Into<String>, exit: Exit) -> Self {
+        CommandError {
             kind,
             blocks: vec![message.into()],
-            code,
-            details: Object::default(),
-            partial: Object::default(),
+            exit,
+            details: Box::default(),
+            partial: Box::default(),
         }
     }
 
     /// The command line or the configuration is wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Failure::new("usage", message, Code::Usage)
+        CommandError::new("usage", message, Exit::Usage)
     }
 
     /// Ctrl-C was pressed, and the current file is finished.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
-        Failure::new("interrupted", message, Code::Interrupted)
+        CommandError::new("interrupted", message, Exit::Interrupted)
     }
 
     /// A file cannot be read or written.
-    pub(crate) fn io(what: impl Display, error: &std::io::Error) -> Self {
-        let text = error.to_string();
-        let reason = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
-        Failure::new("io", format!("{what}: {reason}"), Code::Failed)
+    pub(crate) fn io(what: impl Display, error: &io::Error) -> Self {
+        CommandError::new("io", format!("{what}: {}", io_reason(error)), Exit::Failed)
+    }
+
+    /// A file that the command would create exists.
+    pub(crate) fn exists(file: impl Display) -> Self {
+        let text = format!("{file} already exists. It was not changed.");
+        CommandError::new("io", text, Exit::Failed)
     }
 
     /// The folder contains something that no command can work with.
-    pub(crate) fn folder(findings: &[Finding], folder: &str, code: Code) -> Self {
-        let blocks = findings.iter().map(|it| match sentence_of_finding(it) {
+    pub(crate) fn folder(findings: &[Finding], folder: &str) -> Self {
+        let blocks = findings.iter().map(|it| match python::of_finding(it) {
             Some(python) => format!("{python}\n{}", it.render(folder)),
             None => it.render(folder),
         });
-        Failure {
+        CommandError {
             blocks: blocks.collect(),
-            details: Object::default().list("findings", findings.iter().map(finding)),
-            ..Failure::new("folder", "", code)
+            details: Box::new(ErrorDetails::Findings { findings: list(findings) }),
+            ..CommandError::new("folder", "", Exit::of_findings(findings))
         }
     }
 
-    pub(crate) fn partial(self, partial: Object) -> Self {
-        Failure { partial, ..self }
-    }
-
-    /// Returns the value of `error` under `--json`.
-    pub(crate) fn error(&self) -> Object {
-        let head = Object::default().field("kind", self.kind);
-        head.field("message", self.blocks.join("\n")).fields(&self.details)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Failure::in_folder(&error, "")
-    }
-}
-
-impl Failure {
     /// An error about files of a folder. The folder is shown before their names.
     pub(crate) fn in_folder(error: &Error, folder: &str) -> Self {
-        let (kind, code) = class(error.kind());
         let mut message = match error.kind() {
             ErrorKind::Refused(refusal) => refused(refusal),
-            ErrorKind::Findings(findings) => return Failure::folder(findings, folder, code),
+            ErrorKind::Findings(findings) => return CommandError::folder(findings, folder),
             ErrorKind::Statement(error) if !folder.is_empty() => {
                 let mut error = StatementError::clone(error);
                 error.file = format!("{}/{}", folder.trim_end_matches('/'), error.file);
@@ -103,77 +91,95 @@ impl Failure {
         if !done.is_empty() {
             message.push_str(&format!("\nDone before that, and kept: {}.", done.join(", ")));
         }
-        Failure { details: details(error.kind()), ..Failure::new(kind, message, code) }
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Failure::io("a file cannot be used", &error)
-    }
-}
-
-fn class(kind: &ErrorKind) -> (&'static str, Code) {
-    match kind {
-        ErrorKind::Refused(refusal) => {
-            let drift = refusal.problems.iter().any(Problem::is_drift);
-            ("refused", if drift { Code::Drift } else { Code::Failed })
+        CommandError {
+            details: Box::new(details(error.kind())),
+            ..CommandError::new(kind_name(error.kind()), message, Exit::from(error.kind()))
         }
-        ErrorKind::Findings(_) => ("folder", Code::Failed),
-        ErrorKind::Place(_) => ("place", Code::Failed),
-        ErrorKind::Held { .. } => ("held", Code::Locked),
-        ErrorKind::Blocked { .. } => ("blocked", Code::Locked),
-        ErrorKind::LockLost { .. } => ("lock_lost", Code::Locked),
-        ErrorKind::Statement(_) => ("statement", Code::Failed),
-        ErrorKind::Interrupted { .. } => ("connection_lost", Code::Failed),
-        ErrorKind::Database { .. } => ("database", Code::Failed),
-        ErrorKind::Cancelled => ("interrupted", Code::Interrupted),
-        _ => ("other", Code::Failed),
+    }
+
+    pub(crate) fn partial(self, partial: CommandFields) -> Self {
+        CommandError { partial: Box::new(partial), ..self }
+    }
+
+    /// Returns the value of `error` under `--json`.
+    pub(crate) fn json(&self) -> ErrorJson<'_> {
+        ErrorJson { kind: self.kind, message: self.blocks.join("\n"), details: &self.details }
+    }
+}
+
+impl From<Error> for CommandError {
+    fn from(error: Error) -> Self {
+        CommandError::in_folder(&error, "")
+    }
+}
+
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        CommandError::io("a file cannot be used", &error)
+    }
+}
+
+/// Returns the reason of an input or output error, without its number.
+pub(crate) fn io_reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+/// Returns the value of `kind` in the JSON of an error.
+fn kind_name(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Refused(_) => "refused",
+        ErrorKind::Findings(_) => "folder",
+        ErrorKind::Held { .. } => "held",
+        ErrorKind::Blocked { .. } => "blocked",
+        ErrorKind::LockLost { .. } => "lock_lost",
+        ErrorKind::Statement(_) => "statement",
+        ErrorKind::Interrupted { .. } => "connection_lost",
+        ErrorKind::Database { .. } => "database",
+        ErrorKind::Cancelled => "interrupted",
+        _ => "place",
     }
 }
 
 /// Returns the fields next to `kind` and `message` in the JSON of an error.
-fn details(kind: &ErrorKind) -> Object {
-    let none = Object::default();
+fn details(kind: &ErrorKind) -> ErrorDetails {
     match kind {
-        ErrorKind::Refused(refusal) => none.list("problems", refusal.problems.iter().map(problem)),
-        ErrorKind::Held { holder, since, alive, waited } => none
-            .field("holder", holder.as_str())
-            .field("since", since.clone())
-            .field("alive", *alive)
-            .field("waited_ms", millis(*waited)),
+        ErrorKind::Refused(refusal) => ErrorDetails::Refused { problems: list(&refusal.problems) },
+        ErrorKind::Held { holder, since, alive, waited } => ErrorDetails::Held {
+            holder: holder.clone(),
+            since: since.clone(),
+            alive: *alive,
+            waited_ms: millis(*waited),
+        },
         ErrorKind::Blocked { obstacle, waited } => {
-            none.field("obstacle", obstacle.as_str()).field("waited_ms", millis(*waited))
+            ErrorDetails::Blocked { obstacle: obstacle.clone(), waited_ms: millis(*waited) }
         }
         ErrorKind::LockLost { file, kept } => {
-            none.field("file", file.clone()).field("permanent", permanent(*kept))
+            ErrorDetails::LockLost { file: file.clone(), permanent: permanent(*kept) }
         }
-        ErrorKind::Statement(error) => statement(error),
+        ErrorKind::Statement(error) => ErrorDetails::Statement {
+            file: error.file.clone(),
+            line: error.position.map(|position| position.line),
+            column: error.position.map(|position| position.column),
+            statement: error.statement.map(|(number, _)| number),
+            statements: error.statement.map(|(_, of)| of),
+            code: error.code.clone(),
+            database_message: error.message.clone(),
+            detail: error.detail.clone(),
+            hint: error.hint.clone(),
+            permanent: permanent(error.kept),
+        },
         ErrorKind::Interrupted { file, outcome, .. } => {
-            none.field("file", file.as_str()).field("outcome", word(*outcome))
+            ErrorDetails::ConnectionLost { file: file.clone(), outcome: outcome_name(*outcome) }
         }
         ErrorKind::Database { code, kept, .. } => {
-            none.field("code", code.as_str()).field("permanent", permanent(*kept))
+            ErrorDetails::Database { code: code.clone(), permanent: permanent(*kept) }
         }
-        _ => none,
+        _ => ErrorDetails::None,
     }
 }
 
-fn statement(error: &StatementError) -> Object {
-    Object::default()
-        .field("file", error.file.as_str())
-        .field("line", error.position.map(|position| position.line))
-        .field("column", error.position.map(|position| position.column))
-        .field("statement", error.statement.map(|(number, _)| number))
-        .field("statements", error.statement.map(|(_, of)| of))
-        .field("code", error.code.as_str())
-        .field("database_message", error.message.as_str())
-        .field("detail", error.detail.clone())
-        .field("hint", error.hint.clone())
-        .field("permanent", permanent(error.kept))
-}
-
-/// Returns how many statements are permanent; null if that cannot be determined.
+/// Returns how many statements are permanent; `None` if that cannot be determined.
 fn permanent(kept: Kept) -> Option<usize> {
     match kept {
         Kept::Nothing => Some(0),
@@ -182,7 +188,7 @@ fn permanent(kept: Kept) -> Option<usize> {
     }
 }
 
-fn word(outcome: Outcome) -> &'static str {
+fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Committed => "committed",
         Outcome::RolledBack => "rolled_back",
@@ -191,92 +197,19 @@ fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Returns milliseconds, limited to the range of JSON numbers.
-pub(crate) fn millis(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Formats a refusal: first the Python tool's sentences, then every problem with its remedy.
 fn refused(refusal: &Refusal) -> String {
-    let mut lines = sentences(&refusal.problems);
+    let mut lines = python::sentences(&refusal.problems);
     let indent = if lines.is_empty() { "" } else { "  " };
     let own = refusal.problems.iter();
     lines.extend(own.map(|it| format!("{indent}{}", sentence(&format!("{it}; {}", it.help())))));
     lines.join("\n")
 }
 
-/// Returns the Python tool's sentences for these problems.
-pub(crate) fn sentences(problems: &[Problem]) -> Vec<String> {
-    let mut sentences = Vec::new();
-    let changed: Vec<_> = problems.iter().filter_map(changed).collect();
-    if !changed.is_empty() {
-        let versions = changed.join(", ");
-        sentences.push(format!(
-            "Checksum mismatch for versions: {versions}. Files have been changed since migration."
-        ));
-    }
-    sentences.extend(problems.iter().filter_map(sentence_of_problem));
-    let repeatables: Vec<_> = problems.iter().filter_map(missing_repeatable).collect();
-    if !repeatables.is_empty() {
-        sentences.push(format!(
-            "The following migrated repeatable files are missing: {}",
-            repeatables.join(", ")
-        ));
-    }
-    sentences
-}
-
-fn changed(problem: &Problem) -> Option<&str> {
-    match problem {
-        Problem::Changed { version, .. } | Problem::OtherSet { version, .. } => Some(version),
-        _ => None,
-    }
-}
-
-fn missing_repeatable(problem: &Problem) -> Option<&str> {
-    match problem {
-        Problem::MissingRepeatable { file } => Some(file),
-        _ => None,
-    }
-}
-
-fn sentence_of_problem(problem: &Problem) -> Option<String> {
-    Some(match problem {
-        Problem::Missing { version, .. } | Problem::Ahead { version, .. } => format!(
-            "Version {version} has been migrated but is missing from the current migration files."
-        ),
-        Problem::OutOfOrder { file, version, latest } => format!(
-            "{file} has version {version} which is lower than the latest migrated version {latest}.\n\
-             New migration files cannot have versions lower than the latest migrated version.\n\
-             Please rename the file to have a version higher than {latest}."
-        ),
-        Problem::UnknownTarget { version } => {
-            format!("The specified to_version '{version}' does not exist among pending migrations.")
-        }
-        Problem::NotApplied { version } => {
-            format!("Version '{version}' has not been applied yet or does not exist.")
-        }
-        Problem::NoFile { version, .. } => format!(
-            "Migration file for version '{version}' not found. Cannot proceed with rollback."
-        ),
-        _ => return None,
-    })
-}
-
-fn sentence_of_finding(finding: &Finding) -> Option<String> {
-    let file = finding.file.rsplit('/').next().unwrap_or_default();
-    match finding.rule {
-        "name" => Some(format!("Invalid migration filename format: {file}.")),
-        "duplicate-version" => {
-            let version = jetbase_core::Name::parse(file).ok()?.version?;
-            Some(format!("Duplicate migration version detected: {version}."))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use jetbase_core::Problem;
+
     use super::*;
 
     #[test]
@@ -288,8 +221,8 @@ mod tests {
             found: "abcdefabcd".to_owned(),
         };
         let error = Error::from(Refusal { problems: vec![changed("1"), changed("2")] });
-        let failure = Failure::from(error);
-        assert_eq!(failure.code, Code::Drift);
+        let failure = CommandError::from(error);
+        assert_eq!(failure.exit, Exit::Drift);
         let text = failure.blocks.concat();
         assert!(text.starts_with(
             "Checksum mismatch for versions: 1, 2. Files have been changed since migration.\n  V1__a.sql was changed"
@@ -299,10 +232,10 @@ mod tests {
     #[test]
     fn a_wrong_request_is_no_drift() {
         let problem = Problem::NotApplied { version: "9".to_owned() };
-        let failure = Failure::from(Error::from(Refusal { problems: vec![problem] }));
-        assert_eq!(failure.code, Code::Failed);
+        let failure = CommandError::from(Error::from(Refusal { problems: vec![problem] }));
+        assert_eq!(failure.exit, Exit::Failed);
         assert_eq!(
-            failure.error().to_string(),
+            serde_json::to_string(&failure.json()).unwrap(),
             r#"{"kind":"refused","message":"Version '9' has not been applied yet or does not exist.\n  Version 9 is not applied; name a version that the history shows as applied.","problems":[{"kind":"not_applied","version":"9","file":null,"message":"version 9 is not applied","help":"name a version that the history shows as applied"}]}"#
         );
     }

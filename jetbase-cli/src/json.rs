@@ -1,90 +1,192 @@
-//! History rows, problems and findings as JSON objects.
+//! The JSON objects that commands print with `--json`. The order of their keys is documented.
 
-use jetbase_core::{Action, Finding, Kind, Problem, Record, SkipReason, Skipped};
+mod values;
 
-use super::answer::Object;
-use jetbase_runtime::Pending;
+use std::time::Duration;
 
-/// Formats a row of the history.
-pub(crate) fn record(record: &Record) -> Object {
-    Object::default()
-        .field("order", record.order)
-        .field("version", record.version.clone())
-        .field("description", record.description.as_str())
-        .field("file", record.file.as_str())
-        .field("kind", record.kind.as_str())
-        .field("applied_at", record.applied_at.as_str())
-        .field("checksum", record.checksum.as_str())
+use jetbase_runtime::{LockStatus, RepairReport, Report};
+use serde::Serialize;
+
+pub(crate) use self::values::{
+    AppliedJson, ChangeJson, FindingJson, InspectFindingJson, InspectJson, PendingJson,
+    PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
+};
+
+/// The object that a command prints.
+#[derive(Serialize)]
+pub(crate) struct OutputJson<'a> {
+    pub(crate) command: &'a str,
+    pub(crate) ok: bool,
+    pub(crate) exit_code: u8,
+    #[serde(flatten)]
+    pub(crate) fields: &'a CommandFields,
+    pub(crate) error: Option<ErrorJson<'a>>,
 }
 
-/// Formats a migration that would run.
-pub(crate) fn pending(pending: &Pending) -> Object {
-    Object::default()
-        .field("version", pending.version.clone())
-        .field("description", pending.description.as_str())
-        .field("file", pending.file.as_str())
-        .field("kind", pending.kind.as_str())
+/// The fields of a command, between `exit_code` and `error`.
+#[derive(Debug, Default, Serialize)]
+#[serde(untagged)]
+pub(crate) enum CommandFields {
+    #[default]
+    None,
+    Run {
+        applied: Vec<AppliedJson>,
+        planned: Vec<PlannedJson>,
+        skipped: Vec<SkippedJson>,
+        warnings: Vec<String>,
+        waited_ms: u64,
+        recovered: Option<String>,
+        elapsed_ms: u64,
+    },
+    Status {
+        applied: Vec<RecordJson>,
+        pending: Vec<PendingJson>,
+        skipped: Vec<SkippedJson>,
+        problems: Vec<ProblemJson>,
+    },
+    History {
+        records: Vec<RecordJson>,
+    },
+    Current {
+        version: Option<String>,
+    },
+    Check {
+        state: &'static str,
+        pending: Vec<String>,
+    },
+    LockStatus {
+        locked: bool,
+        locked_at: Option<String>,
+        process_id: Option<String>,
+        holder: Option<String>,
+        alive: Option<bool>,
+    },
+    Unlock {
+        holder: Option<String>,
+    },
+    Validate {
+        compared: Option<usize>,
+        problems: Vec<ProblemJson>,
+        skipped: Vec<SkippedJson>,
+    },
+    Repair {
+        repaired: Vec<ChangeJson>,
+    },
+    Init {
+        created: Vec<String>,
+    },
+    New {
+        file: String,
+    },
+    Sum {
+        list: String,
+        recorded: Vec<String>,
+        entries: usize,
+    },
+    SumCheck {
+        list: String,
+        unrecorded: Vec<String>,
+    },
+    Renumber {
+        renamed: Vec<RenameJson>,
+    },
 }
 
-/// Formats a migration that is skipped.
-pub(crate) fn skipped(skipped: &Skipped) -> Object {
-    let reason = match skipped.reason {
-        SkipReason::Ahead => "ahead",
-        SkipReason::Missing => "missing",
-        SkipReason::OutOfOrder => "out_of_order",
-        SkipReason::Changed => "changed",
-        SkipReason::Superseded => "superseded",
-    };
-    let object = Object::default().field("file", skipped.file.as_str()).field("reason", reason);
-    object.field("message", skipped.reason.to_string())
+/// The value of `error`.
+#[derive(Serialize)]
+pub(crate) struct ErrorJson<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    #[serde(flatten)]
+    pub(crate) details: &'a ErrorDetails,
 }
 
-/// Formats a problem that prevents a run.
-pub(crate) fn problem(problem: &Problem) -> Object {
-    let (kind, version, file) = match problem {
-        Problem::Changed { version, file, .. } => ("changed", Some(version), Some(file)),
-        Problem::OtherSet { version, file, .. } => ("other_set", Some(version), Some(file)),
-        Problem::Respelled { file, recorded } => ("respelled", Some(recorded), Some(file)),
-        Problem::Missing { version, file } => ("missing", Some(version), Some(file)),
-        Problem::MissingRepeatable { file } => ("missing", None, Some(file)),
-        Problem::Ahead { version, file } => ("ahead", Some(version), Some(file)),
-        Problem::OutOfOrder { file, version, .. } => ("out_of_order", Some(version), Some(file)),
-        Problem::UnknownTarget { version } => ("unknown_target", Some(version), None),
-        Problem::NotApplied { version } => ("not_applied", Some(version), None),
-        Problem::NoFile { version, file } => ("no_file", Some(version), Some(file)),
-        Problem::NoRollback { file } => ("no_rollback", None, Some(file)),
-        _ => ("other", None, None),
-    };
-    Object::default()
-        .field("kind", kind)
-        .field("version", version.cloned())
-        .field("file", file.cloned())
-        .field("message", problem.to_string())
-        .field("help", problem.help())
+/// The fields of an error, after `kind` and `message`.
+#[derive(Debug, Default, Serialize)]
+#[serde(untagged)]
+pub(crate) enum ErrorDetails {
+    #[default]
+    None,
+    Findings {
+        findings: Vec<FindingJson>,
+    },
+    Refused {
+        problems: Vec<ProblemJson>,
+    },
+    Held {
+        holder: String,
+        since: Option<String>,
+        alive: Option<bool>,
+        waited_ms: u64,
+    },
+    Blocked {
+        obstacle: String,
+        waited_ms: u64,
+    },
+    LockLost {
+        file: Option<String>,
+        permanent: Option<usize>,
+    },
+    Statement {
+        file: String,
+        line: Option<usize>,
+        column: Option<usize>,
+        statement: Option<usize>,
+        statements: Option<usize>,
+        code: String,
+        database_message: String,
+        detail: Option<String>,
+        hint: Option<String>,
+        permanent: Option<usize>,
+    },
+    ConnectionLost {
+        file: String,
+        outcome: &'static str,
+    },
+    Database {
+        code: String,
+        permanent: Option<usize>,
+    },
 }
 
-/// Formats a finding, with its remedy.
-pub(crate) fn finding(finding: &Finding) -> Object {
-    Object::default()
-        .field("severity", finding.severity.to_string())
-        .field("rule", finding.rule)
-        .field("file", finding.file.as_str())
-        .field("line", finding.position.map(|position| position.line))
-        .field("column", finding.position.map(|position| position.column))
-        .field("message", finding.message.as_str())
-        .field("help", finding.help.as_str())
+/// Makes the JSON values of a list.
+pub(crate) fn list<'a, T: 'a, J: From<&'a T>>(values: impl IntoIterator<Item = &'a T>) -> Vec<J> {
+    values.into_iter().map(J::from).collect()
 }
 
-/// Returns the word for an action.
-pub(crate) fn action(action: Action) -> &'static str {
-    match action {
-        Action::Apply => "apply",
-        Action::Reapply => "reapply",
-        Action::RollBack => "roll_back",
+/// Returns milliseconds, limited to the range of JSON numbers.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<&Report> for CommandFields {
+    fn from(report: &Report) -> Self {
+        CommandFields::Run {
+            applied: list(&report.applied),
+            planned: list(&report.planned),
+            skipped: list(&report.skipped),
+            warnings: report.warnings.clone(),
+            waited_ms: millis(report.waited),
+            recovered: report.recovered.clone(),
+            elapsed_ms: millis(report.elapsed),
+        }
     }
 }
 
-/// Returns the text for the column `Version` of a table.
-pub(crate) fn shown_version(version: Option<&str>, kind: Kind) -> String {
-    version.unwrap_or(kind.as_str()).to_owned()
+impl From<&LockStatus> for CommandFields {
+    fn from(status: &LockStatus) -> Self {
+        CommandFields::LockStatus {
+            locked: status.locked,
+            locked_at: status.locked_at.clone(),
+            process_id: status.process_id.clone(),
+            holder: status.holder.clone(),
+            alive: status.alive,
+        }
+    }
+}
+
+impl From<&RepairReport> for CommandFields {
+    fn from(report: &RepairReport) -> Self {
+        CommandFields::Repair { repaired: list(&report.repaired) }
+    }
 }

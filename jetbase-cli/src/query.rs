@@ -1,110 +1,122 @@
 //! The commands that only read: `status`, `history`, `current`, `check` and the two validations.
 
-use jetbase_core::{Ahead, Problem, Record, Repeat, Validation};
+use std::fmt::Display;
 
-use super::answer::{Answer, Code, Object, sentence};
-use super::context::{CommandContext, Depth, Intent, Origin};
-use super::failure::{Failure, sentences};
-use super::output::table;
-use super::record::{pending, problem, record, shown_version, skipped};
-use jetbase_runtime::{Error, ErrorKind};
-use jetbase_runtime::{Query, Readiness, Validated};
+use jetbase_core::{Ahead, Kind, Problem, Record, Repeat, Validation};
+use jetbase_runtime::{Error, ErrorKind, Readiness, Validated};
 
-pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
-    let set = context.set(Depth::Names)?;
-    let database = context.database(Intent::Ask)?;
-    let mut query = context.ask(jetbase_runtime::status(&set, database))?;
-    query.policy.repeat = Repeat::Always;
-    query.policy.skip.append(&mut context.skipped()?);
+use super::command_error::CommandError;
+use super::command_output::CommandOutput;
+use super::context::{CommandContext, FolderChecks, Intent, MigrationSource, in_namespace};
+use super::exit::Exit;
+use super::json::{CommandFields, list};
+use super::printer::table;
+use super::python::sentences;
+use super::sentence::sentence;
+
+pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOutput, CommandError> {
+    let set = context.set(FolderChecks::Names)?;
+    let database = context.database(Intent::Read)?;
+    let mut query = in_namespace!(context, jetbase_runtime::status(&set, database));
+    query = query.repeat(Repeat::Always);
+    for validation in context.skipped()? {
+        query = query.skip(validation);
+    }
     let found = query.await?;
     let mut applied = found.applied;
     applied.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
     let header = ["Version", "Description"];
     let rows = applied
         .iter()
-        .map(|it| [shown_version(it.version.as_deref(), it.kind), it.description.clone()]);
+        .map(|it| [version_or_kind(it.version.as_ref(), it.kind), it.description.clone()]);
     let above = table("Migrations Applied", header, rows);
     let rows = found
         .pending
         .iter()
-        .map(|it| [shown_version(it.version.as_deref(), it.kind), it.description.clone()]);
+        .map(|it| [version_or_kind(it.version.as_ref(), it.kind), it.description.clone()]);
     let below = table("Migrations Pending", header, rows);
-    let fields = Object::default()
-        .list("applied", applied.iter().map(record))
-        .list("pending", found.pending.iter().map(pending))
-        .list("skipped", found.skipped.iter().map(skipped))
-        .list("problems", found.problems.iter().map(problem));
-    let mut answer = Answer::new(format!("{above}\n\n{below}"), fields);
+    let fields = CommandFields::Status {
+        applied: list(&applied),
+        pending: list(&found.pending),
+        skipped: list(&found.skipped),
+        problems: list(&found.problems),
+    };
+    let mut output = CommandOutput::new(format!("{above}\n\n{below}"), fields);
     for it in &found.skipped {
-        answer = answer.note(format!("{}: {}", it.file, sentence(&it.reason.to_string())));
+        output = output.note(format!("{}: {}", it.file, sentence(&it.reason.to_string())));
     }
     for it in &found.problems {
         let text = sentence(&format!("{it}; {}", it.help()));
-        answer = answer.note(format!("problem: {text}"));
+        output = output.note(format!("problem: {text}"));
     }
-    Ok(answer)
+    Ok(output)
 }
 
-pub(crate) async fn history(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
+pub(crate) async fn history(
+    mut context: CommandContext<'_>,
+) -> Result<CommandOutput, CommandError> {
     let set = context.set_unread();
-    let database = context.database(Intent::Ask)?;
-    let found = context.ask(jetbase_runtime::history(&set, database))?.await?;
-    let fields = Object::default().list("records", found.records.iter().map(record));
+    let database = context.database(Intent::Read)?;
+    let found = in_namespace!(context, jetbase_runtime::history(&set, database)).await?;
+    let fields = CommandFields::History { records: list(&found.records) };
     if found.records.is_empty() {
-        return Ok(Answer::new(NONE_YET, fields));
+        return Ok(CommandOutput::new(NONE_YET, fields));
     }
     let header = ["Version", "Order Executed", "Description", "Applied At"];
     let rows = found.records.iter().map(|it: &Record| {
         let applied_at: String = it.applied_at.chars().take(22).collect();
-        let version = shown_version(it.version.as_deref(), it.kind);
+        let version = version_or_kind(it.version.as_ref(), it.kind);
         [version, it.order.to_string(), it.description.clone(), applied_at]
     });
-    Ok(Answer::new(table("Migration History", header, rows), fields))
+    Ok(CommandOutput::new(table("Migration History", header, rows), fields))
 }
 
 const NONE_YET: &str = "No migrations have been applied yet.";
 
-pub(crate) async fn current(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
+pub(crate) async fn current(
+    mut context: CommandContext<'_>,
+) -> Result<CommandOutput, CommandError> {
     let set = context.set_unread();
-    let database = context.database(Intent::Ask)?;
-    let version = context.ask(jetbase_runtime::current(&set, database))?.await?;
+    let database = context.database(Intent::Read)?;
+    let version = in_namespace!(context, jetbase_runtime::current(&set, database)).await?;
     let text = match &version {
         Some(version) => format!("Latest migration version: {version}"),
         None => NONE_YET.to_owned(),
     };
     let version = version.map(|version| version.to_string());
-    Ok(Answer::new(text, Object::default().field("version", version)))
+    Ok(CommandOutput::new(text, CommandFields::Current { version }))
 }
 
-pub(crate) async fn check(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
-    let set = context.set(Depth::Names)?;
-    let database = context.database(Intent::Ask)?;
-    let mut query = context.ask(jetbase_runtime::check(&set, database))?;
-    query.policy.skip.append(&mut context.skipped()?);
+pub(crate) async fn check(mut context: CommandContext<'_>) -> Result<CommandOutput, CommandError> {
+    let set = context.set(FolderChecks::Names)?;
+    let database = context.database(Intent::Read)?;
+    let mut query = in_namespace!(context, jetbase_runtime::check(&set, database));
+    for validation in context.skipped()? {
+        query = query.skip(validation);
+    }
     let readiness = query.await?;
-    let (state, pending, code) = match &readiness {
-        Readiness::Ready => ("ready", Vec::new(), Code::Done),
-        Readiness::Ahead => ("ahead", Vec::new(), Code::Done),
-        Readiness::Behind { pending } => ("behind", pending.clone(), Code::Pending),
+    let (state, pending) = match &readiness {
+        Readiness::Ready => ("ready", Vec::new()),
+        Readiness::Ahead => ("ahead", Vec::new()),
+        Readiness::Behind { pending } => ("behind", pending.clone()),
     };
-    let fields = Object::default().field("state", state).field("pending", pending);
-    Ok(Answer::new(sentence(&readiness.to_string()), fields).code(code))
+    let fields = CommandFields::Check { state, pending };
+    Ok(CommandOutput::new(sentence(&readiness.to_string()), fields).exit(Exit::from(&readiness)))
 }
 
-pub(crate) async fn validate_checksums(context: CommandContext<'_>) -> Result<Answer, Failure> {
+pub(crate) async fn validate_checksums(
+    context: CommandContext<'_>,
+) -> Result<CommandOutput, CommandError> {
     let (compared, problems) = compare(context, Validation::Files).await?;
     let fields = validated(&compared, &problems);
     if problems.is_empty() {
         let none = compared.is_some_and(|it| it.records == 0);
-        return Ok(Answer::new(
-            match none {
-                true => "No migrations have been applied; nothing to repair.",
-                false => {
-                    "All migration checksums are valid - no altered upgrade statements detected."
-                }
-            },
-            fields,
-        ));
+        let text = if none {
+            "No migrations have been applied; nothing to repair."
+        } else {
+            "All migration checksums are valid - no altered upgrade statements detected."
+        };
+        return Ok(CommandOutput::new(text, fields));
     }
     let versions: Vec<_> = problems.iter().filter_map(version_of).collect();
     let text = format!(
@@ -112,14 +124,16 @@ pub(crate) async fn validate_checksums(context: CommandContext<'_>) -> Result<An
          Changes detected in the following migration versions:\n{}",
         arrows(&versions)
     );
-    Ok(noted(Answer::new(text, fields).code(Code::Drift), &problems))
+    Ok(with_problems(CommandOutput::new(text, fields), &problems))
 }
 
-pub(crate) async fn validate_files(context: CommandContext<'_>) -> Result<Answer, Failure> {
+pub(crate) async fn validate_files(
+    context: CommandContext<'_>,
+) -> Result<CommandOutput, CommandError> {
     let (compared, problems) = compare(context, Validation::Checksums).await?;
     let fields = validated(&compared, &problems);
     if problems.is_empty() {
-        return Ok(Answer::new("All migrations have corresponding files.", fields));
+        return Ok(CommandOutput::new("All migrations have corresponding files.", fields));
     }
     let (missing, others): (Vec<_>, Vec<_>) =
         problems.iter().cloned().partition(|it| missing(it).is_some());
@@ -132,73 +146,74 @@ pub(crate) async fn validate_files(context: CommandContext<'_>) -> Result<Answer
         ));
     }
     lines.extend(sentences(&others));
-    Ok(noted(Answer::new(lines.join("\n"), fields).code(Code::Drift), &problems))
+    Ok(with_problems(CommandOutput::new(lines.join("\n"), fields), &problems))
 }
 
 /// Compares the history with the set. Returns the compared rows, or what is wrong with them.
 async fn compare(
     mut context: CommandContext<'_>,
     without: Validation,
-) -> Result<(Option<Validated>, Vec<Problem>), Failure> {
-    let set = context.set(Depth::Names)?;
-    let database = context.database(Intent::Ask)?;
-    let mut query = context.ask(jetbase_runtime::validate(&set, database))?.skip(without);
-    if matches!(context.origin, Origin::Folder(_)) {
+) -> Result<(Option<Validated>, Vec<Problem>), CommandError> {
+    let set = context.set(FolderChecks::Names)?;
+    let database = context.database(Intent::Read)?;
+    let mut query = in_namespace!(context, jetbase_runtime::validate(&set, database)).skip(without);
+    if matches!(context.source, MigrationSource::Folder(_)) {
         query = query.ahead(Ahead::Refuse);
     }
     match query.await {
         Ok(validated) => Ok((Some(validated), Vec::new())),
-        Err(error) => Ok((None, drift(error)?)),
+        Err(error) => Ok((None, problems(error)?)),
     }
 }
 
-fn drift(error: Error) -> Result<Vec<Problem>, Failure> {
+fn problems(error: Error) -> Result<Vec<Problem>, CommandError> {
     match error.kind() {
         ErrorKind::Refused(refusal) => Ok(refusal.problems.clone()),
         _ => Err(error.into()),
     }
 }
 
-fn validated(compared: &Option<Validated>, problems: &[Problem]) -> Object {
-    Object::default()
-        .field("compared", compared.as_ref().map(|it| it.records))
-        .list("problems", problems.iter().map(problem))
-        .list("skipped", compared.iter().flat_map(|it| it.skipped.iter().map(skipped)))
+fn validated(compared: &Option<Validated>, problems: &[Problem]) -> CommandFields {
+    CommandFields::Validate {
+        compared: compared.as_ref().map(|it| it.records),
+        problems: list(problems),
+        skipped: compared.iter().flat_map(|it| list(&it.skipped)).collect(),
+    }
 }
 
-fn noted(answer: Answer, problems: &[Problem]) -> Answer {
-    problems.iter().fold(answer, |answer, it| {
-        answer.note(format!("  {}", sentence(&format!("{it}; {}", it.help()))))
+/// Adds a note for each problem, and the exit code for them.
+fn with_problems(output: CommandOutput, problems: &[Problem]) -> CommandOutput {
+    let output = output.exit(Exit::of_problems(problems));
+    problems.iter().fold(output, |output, it| {
+        output.note(format!("  {}", sentence(&format!("{it}; {}", it.help()))))
     })
 }
 
-fn arrows(names: &[&str]) -> String {
+fn arrows(names: &[String]) -> String {
     names.iter().map(|name| format!("→ {name}")).collect::<Vec<_>>().join("\n")
 }
 
-fn version_of(problem: &Problem) -> Option<&str> {
+fn version_of(problem: &Problem) -> Option<String> {
     match problem {
-        Problem::Changed { version, .. } | Problem::OtherSet { version, .. } => Some(version),
-        Problem::Respelled { recorded, .. } => Some(recorded),
+        Problem::Changed { version, .. } | Problem::OtherSet { version, .. } => {
+            Some(version.to_string())
+        }
+        Problem::Respelled { recorded, .. } => Some(recorded.to_string()),
         _ => None,
     }
 }
 
-fn missing(problem: &Problem) -> Option<&str> {
+fn missing(problem: &Problem) -> Option<String> {
     match problem {
-        Problem::Missing { version, .. } | Problem::Ahead { version, .. } => Some(version),
-        Problem::MissingRepeatable { file } => Some(file),
+        Problem::Missing { version, .. } | Problem::Ahead { version, .. } => {
+            Some(version.to_string())
+        }
+        Problem::MissingRepeatable { file } => Some(file.clone()),
         _ => None,
     }
 }
 
-impl<'t> CommandContext<'t> {
-    /// Applies the options of the command to a query.
-    pub(crate) fn ask<'q, T>(&self, query: Query<'q, T>) -> Result<Query<'q, T>, Failure> {
-        let mut query =
-            self.schema()?.into_iter().fold(query, |query, schema| query.schema(schema));
-        query.options.role.clone_from(&self.common.role);
-        query.options.trusted.clone_from(&self.common.trust_owner);
-        Ok(query)
-    }
+/// Returns the text for the column `Version` of a table.
+pub(crate) fn version_or_kind(version: Option<&impl Display>, kind: Kind) -> String {
+    version.map_or_else(|| kind.as_str().to_owned(), ToString::to_string)
 }

@@ -1,80 +1,75 @@
 //! `fix`, `fix-checksums`, `fix-files`, and the validations with `--fix`.
 
 use jetbase_core::Ahead;
+use jetbase_runtime::{Event, HistoryChange, RepairScope};
 
-use super::answer::{Answer, Code, Object, sentence};
-use super::context::{CommandContext, Depth, Intent, Origin};
-use super::failure::Failure;
-use super::options::Patience;
-use jetbase_runtime::Event;
-use jetbase_runtime::internal::Cancel;
-use jetbase_runtime::internal::Listener;
-use jetbase_runtime::internal::NamespaceOptions;
-use jetbase_runtime::internal::{Repair, RepairRequest, RepairScope, repair};
+use super::command_error::CommandError;
+use super::command_output::CommandOutput;
+use super::context::{CommandContext, FolderChecks, Intent, MigrationSource, in_namespace};
+use super::exit::Exit;
+use super::options::WaitArgs;
+use super::sentence::sentence;
 
-pub(crate) async fn fix(
+/// Repairs the history: checksums, missing files, or with `None` both.
+pub(crate) async fn repair(
     mut context: CommandContext<'_>,
-    scopes: &[RepairScope],
-    patience: &Patience,
-) -> Result<Answer, Failure> {
-    let set = context.set(Depth::Names)?;
-    if set.is_empty() && scopes.contains(&RepairScope::Files) {
-        let text = "There is no migration here: the whole history would be forgotten. Name the right folder.";
-        return Err(Failure::new("folder", text, Code::Failed));
+    only: Option<RepairScope>,
+    wait: &WaitArgs,
+) -> Result<CommandOutput, CommandError> {
+    let (files, checksums) =
+        (only != Some(RepairScope::Checksums), only != Some(RepairScope::Files));
+    let set = context.set(FolderChecks::Names)?;
+    if set.is_empty() && files {
+        let text = "There are no migrations here, so every row of the history would be deleted. \
+                    Nothing was changed. Name the right folder with --dir.";
+        return Err(CommandError::new("folder", text, Exit::Failed));
     }
-    let output = context.output;
-    let emit = move |event: &Event| match event {
-        Event::Waiting { .. } | Event::Recovered { .. } => {
-            output.progress(&sentence(&event.to_string()));
-        }
-        Event::Warning { message } => output.warning(&sentence(message)),
-        _ => {}
-    };
-    let listener = Listener::new(emit, &Cancel::default());
-    let mut request = RepairRequest {
-        set,
-        options: NamespaceOptions {
-            schema: context.schema()?,
-            role: context.common.role.clone(),
-            trusted: context.common.trust_owner.clone(),
-        },
-        wait: context.wait(patience)?,
-        scopes: scopes.to_vec(),
-        // A program must not delete the rows of migrations that are newer than itself.
-        ahead: match context.origin {
-            Origin::Folder(_) => Ahead::Refuse,
-            Origin::Embedded(_) => Ahead::Allow,
-        },
-        listener,
-    };
-    let database = context.database(Intent::Ask)?;
-    let repairs = repair(&mut request, database).await?;
+    let database = context.database(Intent::Read)?;
+    let printer = context.printer;
+    let mut repair = in_namespace!(context, jetbase_runtime::repair(&set, database))
+        .wait(context.wait(wait)?)
+        .on_event(move |event| match event {
+            Event::Waiting { .. } | Event::Recovered { .. } => {
+                printer.progress(&sentence(&event.to_string()));
+            }
+            Event::Warning { message } => printer.warning(&sentence(message)),
+            _ => {}
+        });
+    // A program must not delete the rows of migrations that are newer than itself.
+    if matches!(context.source, MigrationSource::Folder(_)) {
+        repair = repair.ahead(Ahead::Refuse);
+    }
+    if let Some(scope) = only {
+        repair = repair.only(scope);
+    }
+    let report = repair.await?;
     let mut lines = Vec::new();
-    if scopes.contains(&RepairScope::Files) {
-        lines.extend(of_files(&repairs));
+    if files {
+        lines.extend(of_files(&report.repaired));
     }
-    if scopes.contains(&RepairScope::Checksums) {
-        lines.extend(of_checksums(&repairs));
+    if checksums {
+        lines.extend(of_checksums(&report.repaired));
     }
-    if scopes.len() > 1 {
+    if files && checksums {
         lines.push("Fix completed successfully.".to_owned());
     }
-    let fields = Object::default().list("repaired", repairs.iter().map(object));
-    Ok(Answer::new(lines.join("\n"), fields))
+    Ok(CommandOutput::new(lines.join("\n"), &report))
 }
 
-fn of_files(repairs: &[Repair]) -> Vec<String> {
-    let versions: Vec<_> = repairs
+fn of_files(changes: &[HistoryChange]) -> Vec<String> {
+    let versions: Vec<_> = changes
         .iter()
         .filter_map(|it| match it {
-            Repair::Version { version, .. } => Some(format!("→ {version}")),
+            HistoryChange::RowDeleted { version: Some(version), .. } => {
+                Some(format!("→ {version}"))
+            }
             _ => None,
         })
         .collect();
-    let repeatables: Vec<_> = repairs
+    let repeatables: Vec<_> = changes
         .iter()
         .filter_map(|it| match it {
-            Repair::Repeatable { file, .. } => Some(format!("→ {file}")),
+            HistoryChange::RowDeleted { version: None, file, .. } => Some(format!("→ {file}")),
             _ => None,
         })
         .collect();
@@ -95,40 +90,21 @@ fn of_files(repairs: &[Repair]) -> Vec<String> {
     lines
 }
 
-fn of_checksums(repairs: &[Repair]) -> Vec<String> {
-    let repaired = repairs.iter().filter_map(|it| match it {
-        Repair::Checksum { version, .. } => {
+fn of_checksums(changes: &[HistoryChange]) -> Vec<String> {
+    let repaired = changes.iter().filter_map(|it| match it {
+        HistoryChange::ChecksumUpdated { version, .. } => {
             Some(format!("Repaired checksum for version: {version}"))
         }
         _ => None,
     });
     let mut lines: Vec<_> = repaired.collect();
     lines.push(
-        match lines.is_empty() {
-            true => "All migration checksums are valid - no altered upgrade statements detected.",
-            false => "Successfully repaired checksums",
+        if lines.is_empty() {
+            "All migration checksums are valid - no altered upgrade statements detected."
+        } else {
+            "Successfully repaired checksums"
         }
         .to_owned(),
     );
     lines
-}
-
-fn object(repair: &Repair) -> Object {
-    let object = Object::default();
-    match repair {
-        Repair::Checksum { version, file, from, to } => object
-            .field("kind", "checksum")
-            .field("version", version.as_str())
-            .field("file", file.as_str())
-            .field("from", from.as_str())
-            .field("to", to.as_str()),
-        Repair::Version { version, file } => object
-            .field("kind", "forgotten")
-            .field("version", version.as_str())
-            .field("file", file.as_str()),
-        Repair::Repeatable { file, .. } => object
-            .field("kind", "forgotten")
-            .field("version", serde_json::Value::Null)
-            .field("file", file.as_str()),
-    }
 }

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
 use jetbase_core::{Action, Dialect, Goal, Kind, Migrations, Plan, Record, Step, Until, plan};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::outcome::{planned_job, report_skipped, resolve_lost_connection, warn};
 use super::work::work;
 use super::{DryRun, Published, Request};
-use crate::cancel::AskOnDrop;
+use crate::cancel::{AskOnDrop, Cancel};
 use crate::environment;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::event::Event;
@@ -20,18 +20,33 @@ use crate::session::{Session, nonce};
 use crate::state::{DatabaseState, NamespaceOptions, read_database_state};
 use crate::target::{Connect, ConnectionSource, DedicatedConnection, Owner, Source, source_of_url};
 
-/// Starts a run, in a task of its own where that is possible.
-#[doc(hidden)]
-pub fn start(source: Source<'_>, mut request: Request) -> BoxFuture<'_, Result<Report, Error>> {
+/// Starts a run.
+pub(crate) fn start(
+    source: Source<'_>,
+    mut request: Request,
+) -> BoxFuture<'_, Result<Report, Error>> {
     let name = match request.goal {
         Goal::Upgrade(_) => "upgrade",
         Goal::Rollback(_) => "rollback",
     };
     let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal = name);
+    in_task(source, request.cancel.clone(), span, move |origin| {
+        Box::pin(async move { perform(&mut request, origin).await })
+    })
+}
+
+/// Does the work of a command, in a task of its own where that is possible. When the future of such
+/// a task is dropped, the task is asked to stop.
+pub(crate) fn in_task<'t, T: Send + 'static>(
+    source: Source<'t>,
+    cancel: Cancel,
+    span: Span,
+    work: impl for<'c> FnOnce(&'c mut dyn Connect) -> BoxFuture<'c, Result<T, Error>> + Send + 'static,
+) -> BoxFuture<'t, Result<T, Error>> {
     match source.0 {
         ConnectionSource::Shared(mut origin) => Box::pin(async move {
-            let guard = AskOnDrop(request.cancel.clone());
-            let work = async move { perform(&mut request, origin.as_mut()).await };
+            let guard = AskOnDrop(cancel);
+            let work = async move { work(origin.as_mut()).await };
             let result = tokio::spawn(work.instrument(span)).await;
             drop(guard);
             result.unwrap_or_else(|failure| match failure.try_into_panic() {
@@ -40,7 +55,7 @@ pub fn start(source: Source<'_>, mut request: Request) -> BoxFuture<'_, Result<R
             })
         }),
         ConnectionSource::Borrowed(mut origin) => {
-            Box::pin(async move { perform(&mut request, origin.as_mut()).await }.instrument(span))
+            Box::pin(async move { work(origin.as_mut()).await }.instrument(span))
         }
         ConnectionSource::Broken(why) => Box::pin(async move { Err(Error::place(why)) }),
     }
@@ -129,7 +144,7 @@ async fn once(
         return Ok(());
     }
     // Check the direct URL early, before the run needs it.
-    let mut direct = direct(request, origin.dialect())?;
+    let mut direct = direct(request.direct.as_deref(), origin.dialect())?;
     let origin = match &mut direct {
         Some(direct) => direct.as_mut(),
         None => origin,
@@ -220,8 +235,11 @@ pub(super) fn work_of(jobs: &[Job<'_>], dialect: Dialect) -> Commits {
 }
 
 /// Returns the connection source of the direct URL, if there is one.
-fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Connect>>, Error> {
-    let Some(url) = &request.direct else { return Ok(None) };
+pub(crate) fn direct(
+    url: Option<&str>,
+    dialect: Dialect,
+) -> Result<Option<Box<dyn Connect>>, Error> {
+    let Some(url) = url else { return Ok(None) };
     match source_of_url(url).0 {
         ConnectionSource::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
         ConnectionSource::Shared(_) | ConnectionSource::Borrowed(_) => Err(Error::place(format!(
