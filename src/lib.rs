@@ -13,11 +13,12 @@ pub use jetbase_core::{
 };
 #[doc(inline)]
 pub use jetbase_runtime::{
-    Applied, DatabaseFault, DatabaseUrl, Error, ErrorKind, Event, FileFault, History, Kept,
-    LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Report,
-    Rollback, Run, SettingError, SideFileError, SideFileFault, StatementError, Status, TableError,
-    Target, Unlock, Unlocked, UrlError, Validated, Wait, check, current, history, lock_status,
-    rollback, run, run_url, sqlx, status, unlock, validate,
+    AnyTarget, Applied, DatabaseFault, DatabaseUrl, Error, ErrorKind, Event, FileFault, History,
+    HistoryChange, Kept, LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query,
+    Readiness, Repair, RepairReport, RepairScope, Report, Rollback, Run, SettingError,
+    SideFileError, SideFileFault, StatementError, Status, TableError, Target, Unlock, Unlocked,
+    UrlError, Validated, Wait, check, current, history, lock_status, repair, rollback, run,
+    run_url, sqlx, status, unlock, validate,
 };
 
 /// Longer texts: the lock, the file format, the Python tool, Kubernetes.

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
-use super::options::{Inspect, New, Patience, Renumber, Rollback, Sum, Unlock, Upgrade, Validate};
+use super::options::{
+    InspectArgs, NewArgs, RenumberArgs, RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs,
+    ValidateArgs, WaitArgs,
+};
 
 /// The command line of the standalone tool.
 #[derive(Debug, Parser)]
 #[command(name = "jetbase", version, about = ABOUT, after_help = below(), disable_help_subcommand = true)]
 pub(crate) struct Tool {
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: CommonArgs,
 
     /// The folder of migrations [default: ./migrations, else ./jetbase/migrations]
     #[arg(long, global = true, value_name = "FOLDER", help_heading = OPTIONS)]
@@ -25,7 +28,7 @@ const ABOUT: &str = "Applies SQL migrations exactly once, under the jetbase lock
 const OPTIONS: &str = "Common options";
 
 /// The text below the help of every command line.
-pub(crate) const AFTER: &str = "\
+pub(crate) const AFTER_HELP: &str = "\
 Database: --database-url, else JETBASE_DATABASE_URL, JETBASE_SQLALCHEMY_URL or DATABASE_URL, else
   `sqlalchemy_url` in jetbase.toml. `sqlite:///x.db` is a file here, `sqlite:////x.db` an absolute one.
   jetbase.toml (or JETBASE_<KEY>) may also set postgres_schema, skip_validation,
@@ -40,7 +43,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 10 migrations are pending, 11 drift
 
 /// Returns the text below the help of the tool, which has one more command that prints JSON.
 fn below() -> String {
-    let (before, codes) = AFTER.rsplit_once("\n\n").unwrap_or((AFTER, ""));
+    let (before, codes) = AFTER_HELP.rsplit_once("\n\n").unwrap_or((AFTER_HELP, ""));
     format!(
         "{before} Only `inspect`\n  prints JSON Lines: one object a line for each file.\n\n{codes}"
     )
@@ -48,7 +51,7 @@ fn below() -> String {
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Common {
+pub(crate) struct CommonArgs {
     /// The database, as SQLAlchemy or sqlx writes it
     #[arg(long, global = true, value_name = "URL", help_heading = OPTIONS)]
     pub(crate) database_url: Option<String>,
@@ -90,13 +93,13 @@ pub(crate) enum SetCommand {
     #[command(
         after_long_help = "JSON: applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
-    Upgrade(Upgrade),
+    Upgrade(UpgradeArgs),
 
     /// Undo the version applied last, or more
     #[command(
         after_long_help = "JSON: applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
-    Rollback(Rollback),
+    Rollback(RollbackArgs),
 
     /// Show what is applied and what is pending
     #[command(after_long_help = "JSON: applied, pending, skipped, problems")]
@@ -125,27 +128,27 @@ pub(crate) enum SetCommand {
     /// A holder that is provably alive keeps it, unless --force is given: its run then stops before
     /// its next commit.
     #[command(after_long_help = "JSON: holder")]
-    Unlock(Unlock),
+    Unlock(UnlockArgs),
 
     /// Compare the checksums of files and history
     #[command(after_long_help = "JSON: compared, problems, skipped; with --fix: repaired")]
-    ValidateChecksums(Validate),
+    ValidateChecksums(ValidateArgs),
 
     /// DatabaseState for applied migrations without files, and for files that sort too low
     #[command(after_long_help = "JSON: compared, problems, skipped; with --fix: repaired")]
-    ValidateFiles(Validate),
+    ValidateFiles(ValidateArgs),
 
     /// Do both, fix-files and fix-checksums
     #[command(after_long_help = "JSON: repaired (kind, version, file, from, to)")]
-    Fix(Patience),
+    Fix(WaitArgs),
 
     /// Record the checksums that the files have now
     #[command(after_long_help = "JSON: repaired (kind, version, file, from, to)")]
-    FixChecksums(Patience),
+    FixChecksums(WaitArgs),
 
     /// Forget applied migrations whose files are gone; what they did stays
     #[command(after_long_help = "JSON: repaired (kind, version, file)")]
-    FixFiles(Patience),
+    FixFiles(WaitArgs),
 }
 
 /// Commands about files.
@@ -157,24 +160,24 @@ pub(crate) enum FilesCommand {
 
     /// Create a migration file
     #[command(after_long_help = "JSON: file")]
-    New(New),
+    New(NewArgs),
 
     /// Show how files are read: name, checksum, statements, findings
     #[command(
         after_long_help = "JSON Lines, one object for each file: file, valid_name, kind, version, description, delimiter, \
         checksum, upgrade, rollback (line, sql), findings (severity, rule, line, column, message)"
     )]
-    Inspect(Inspect),
+    Inspect(InspectArgs),
 
     /// Record the new migrations in the list beside the folder, `<folder>.sum`
     ///
     /// What is recorded must not change: a build, and this command, tell.
     #[command(after_long_help = "JSON: list, recorded, entries; with --check: list, unrecorded")]
-    Sum(Sum),
+    Sum(SumArgs),
 
     /// Give new migrations that sort too low, or share a version, versions above all others
     #[command(after_long_help = "JSON: renamed (from, to)")]
-    Renumber(Renumber),
+    Renumber(RenumberArgs),
 }
 
 #[cfg(test)]
@@ -183,8 +186,8 @@ mod tests {
 
     use clap::CommandFactory;
 
+    use super::super::options::time;
     use super::*;
-    use crate::options::time;
 
     fn parse(line: &str) -> Result<Tool, clap::Error> {
         Tool::try_parse_from(line.split(' '))
@@ -199,12 +202,12 @@ mod tests {
     fn options_of_the_python_tool_are_taken() {
         let tool = parse("jetbase upgrade -c 2 -d --skip-validation --wait 5min").unwrap();
         let ToolCommand::Set(SetCommand::Upgrade(upgrade)) = tool.command else { panic!() };
-        assert_eq!(upgrade.reach.count, Some(2));
-        assert!(upgrade.reach.dry_run && upgrade.skip_validation);
-        assert_eq!(upgrade.reach.locking.patience.wait, Some(Duration::from_secs(300)));
+        assert_eq!(upgrade.run.count, Some(2));
+        assert!(upgrade.run.dry_run && upgrade.skip_validation);
+        assert_eq!(upgrade.run.lock.wait.wait, Some(Duration::from_secs(300)));
         let tool = parse("jetbase rollback --to-version 1_2").unwrap();
         let ToolCommand::Set(SetCommand::Rollback(rollback)) = tool.command else { panic!() };
-        assert_eq!(rollback.reach.to_version.unwrap().as_str(), "1.2");
+        assert_eq!(rollback.run.to_version.unwrap().as_str(), "1.2");
         assert!(parse("jetbase new words -v 3").is_ok());
     }
 

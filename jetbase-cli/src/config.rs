@@ -7,8 +7,8 @@ use std::time::Duration;
 use jetbase_core::{Validation, duration, similar};
 use toml::{Table, Value};
 
-use super::address::Address;
-use super::failure::Failure;
+use super::command_error::CommandError;
+use super::database_address::DatabaseAddress;
 use super::options::{TIME, time};
 use super::secret;
 use jetbase_runtime::Wait;
@@ -38,16 +38,16 @@ pub(crate) struct Config {
     file: Option<PathBuf>,
     /// Warnings about the file.
     pub(crate) warnings: Vec<String>,
-    environment: Environment,
+    read_variable: ReadVariable,
 }
 
 /// Reads a variable. An empty one counts as not set.
-type Environment = fn(&str) -> Result<Option<String>, Failure>;
+type ReadVariable = fn(&str) -> Result<Option<String>, CommandError>;
 
 impl Config {
     /// Reads `jetbase.toml` from the working directory, or from the folder that contains the
     /// migrations.
-    pub(crate) fn read(folder: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn read(folder: Option<&Path>) -> Result<Self, CommandError> {
         let beside = folder.and_then(Path::parent).map(|parent| parent.join("jetbase.toml"));
         let file = [Some(PathBuf::from("jetbase.toml")), beside]
             .into_iter()
@@ -55,20 +55,24 @@ impl Config {
             .find(|file| file.is_file());
         let text = match &file {
             Some(file) => std::fs::read_to_string(file).map_err(|error| {
-                Failure::io(format!("{} cannot be read", file.display()), &error)
+                CommandError::io(format!("{} cannot be read", file.display()), &error)
             })?,
             None => String::new(),
         };
         Config::parse(&text, file, variable)
     }
 
-    fn parse(text: &str, file: Option<PathBuf>, environment: Environment) -> Result<Self, Failure> {
+    fn parse(
+        text: &str,
+        file: Option<PathBuf>,
+        read_variable: ReadVariable,
+    ) -> Result<Self, CommandError> {
         let table = text.parse::<Table>().map_err(|error| {
             // The parser's own text would quote the line, which may contain a password.
             let line = error.span().and_then(|span| text.get(..span.start));
             let line = line.map_or(1, |before| before.matches('\n').count() + 1);
             let message = error.message();
-            Failure::usage(format!("{}:{line}: {message}", shown(file.as_deref())))
+            CommandError::usage(format!("{}:{line}: {message}", shown(file.as_deref())))
         })?;
         let warnings = table.keys().filter(|key| !KEYS.contains(&key.as_str())).map(|key| {
             let close = similar(key, &KEYS)
@@ -76,12 +80,12 @@ impl Config {
             format!("{}: the key `{key}` has no meaning{close}", shown(file.as_deref()))
         });
         let warnings = warnings.collect();
-        Ok(Config { table, file, warnings, environment })
+        Ok(Config { table, file, warnings, read_variable })
     }
 
     /// Checks every setting, including those that the command does not need, so that none is
     /// ignored silently.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), CommandError> {
         self.text("sqlalchemy_url")?;
         self.text("postgres_schema")?;
         self.skipped()?;
@@ -89,64 +93,64 @@ impl Config {
         self.wait()?;
         self.direct_url()?;
         for name in ["JETBASE_DATABASE_URL", "JETBASE_SQLALCHEMY_URL"] {
-            (self.environment)(name)?;
+            (self.read_variable)(name)?;
         }
-        let lease = (self.environment)("JETBASE_LEASE")?;
+        let lease = (self.read_variable)("JETBASE_LEASE")?;
         match lease.map(|text| duration(&text)) {
             None => Ok(()),
             Some(Some(lease)) if !lease.is_zero() => Ok(()),
-            Some(_) => Err(Failure::usage(format!("JETBASE_LEASE: {TIME}, and not 0"))),
+            Some(_) => Err(CommandError::usage(format!("JETBASE_LEASE: {TIME}, and not 0"))),
         }
     }
 
     /// Returns how long to wait for the lock, from `JETBASE_WAIT`.
-    pub(crate) fn wait(&self) -> Result<Option<Wait>, Failure> {
-        match (self.environment)("JETBASE_WAIT")?.as_deref().map(str::trim) {
+    pub(crate) fn wait(&self) -> Result<Option<Wait>, CommandError> {
+        match (self.read_variable)("JETBASE_WAIT")?.as_deref().map(str::trim) {
             None => Ok(None),
             Some("never") => Ok(Some(Wait::Never)),
             Some(text) => match time(text) {
                 Ok(time) => Ok(Some(up_to(time))),
-                Err(why) => Err(Failure::usage(format!("JETBASE_WAIT: {why}, or `never`"))),
+                Err(why) => Err(CommandError::usage(format!("JETBASE_WAIT: {why}, or `never`"))),
             },
         }
     }
 
     /// Returns the URL that bypasses a pooler, from `JETBASE_DIRECT_URL`.
-    pub(crate) fn direct_url(&self) -> Result<Option<Address>, Failure> {
-        let text = (self.environment)(DIRECT_URL)?;
-        text.map(|text| parsed(DIRECT_URL, &text, Path::new(""))).transpose()
+    pub(crate) fn direct_url(&self) -> Result<Option<DatabaseAddress>, CommandError> {
+        let text = (self.read_variable)(DIRECT_URL)?;
+        text.map(|text| parse_url(DIRECT_URL, &text, Path::new(""))).transpose()
     }
 
     /// Returns the database's address. The command-line option has priority.
-    pub(crate) fn address(&self, option: Option<&str>) -> Result<Address, Failure> {
+    pub(crate) fn address(&self, option: Option<&str>) -> Result<DatabaseAddress, CommandError> {
         let here = Path::new("");
         if let Some(text) = option {
-            return parsed("--database-url", text, here);
+            return parse_url("--database-url", text, here);
         }
         for name in URLS {
-            if let Some(text) = (self.environment)(name)? {
-                return parsed(name, &text, here);
+            if let Some(text) = (self.read_variable)(name)? {
+                return parse_url(name, &text, here);
             }
         }
         match self.text("sqlalchemy_url")? {
             Some(text) => {
                 let base = self.file.as_deref().and_then(Path::parent).unwrap_or(here);
-                parsed(&shown(self.file.as_deref()), &text, base)
+                parse_url(&shown(self.file.as_deref()), &text, base)
             }
-            None => Err(Failure::usage(no_url())),
+            None => Err(CommandError::usage(no_url())),
         }
     }
 
     /// Returns the schema in which the Python tool would work on PostgreSQL.
-    pub(crate) fn schema(&self) -> Result<Option<String>, Failure> {
-        match (self.environment)("JETBASE_POSTGRES_SCHEMA")? {
+    pub(crate) fn schema(&self) -> Result<Option<String>, CommandError> {
+        match (self.read_variable)("JETBASE_POSTGRES_SCHEMA")? {
             Some(schema) => Ok(Some(schema)),
             None => self.text("postgres_schema"),
         }
     }
 
     /// Returns the validations that are switched off.
-    pub(crate) fn skipped(&self) -> Result<Vec<Validation>, Failure> {
+    pub(crate) fn skipped(&self) -> Result<Vec<Validation>, CommandError> {
         let mut skipped = Vec::new();
         for (key, validation) in [
             ("skip_validation", Validation::All),
@@ -160,13 +164,13 @@ impl Config {
         Ok(skipped)
     }
 
-    fn is_on(&self, key: &str) -> Result<bool, Failure> {
+    fn is_on(&self, key: &str) -> Result<bool, CommandError> {
         let name = format!("JETBASE_{}", key.to_ascii_uppercase());
-        if let Some(text) = (self.environment)(&name)? {
+        if let Some(text) = (self.read_variable)(&name)? {
             return match text.trim().to_ascii_lowercase().as_str() {
                 "true" => Ok(true),
                 "false" => Ok(false),
-                _ => Err(Failure::usage(format!("{name}: write `true` or `false`"))),
+                _ => Err(CommandError::usage(format!("{name}: write `true` or `false`"))),
             };
         }
         match self.table.get(key) {
@@ -176,7 +180,7 @@ impl Config {
         }
     }
 
-    fn text(&self, key: &str) -> Result<Option<String>, Failure> {
+    fn text(&self, key: &str) -> Result<Option<String>, CommandError> {
         match self.table.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -184,26 +188,31 @@ impl Config {
         }
     }
 
-    fn wrong(&self, key: &str, expected: &str) -> Failure {
-        Failure::usage(format!("{}: `{key}` must be {expected}", shown(self.file.as_deref())))
+    fn wrong(&self, key: &str, expected: &str) -> CommandError {
+        CommandError::usage(format!("{}: `{key}` must be {expected}", shown(self.file.as_deref())))
     }
 }
 
-fn variable(name: &str) -> Result<Option<String>, Failure> {
+fn variable(name: &str) -> Result<Option<String>, CommandError> {
     match std::env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.trim().is_empty())),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => {
-            Err(Failure::usage(format!("{name}: the value is not UTF-8; set it again")))
+            Err(CommandError::usage(format!("{name}: the value is not UTF-8; set it again")))
         }
     }
 }
 
 /// Parses a URL from an option, a variable or a file. From then on, its password is hidden wherever
 /// it is quoted.
-pub(crate) fn parsed(source: &str, text: &str, base: &Path) -> Result<Address, Failure> {
+pub(crate) fn parse_url(
+    source: &str,
+    text: &str,
+    base: &Path,
+) -> Result<DatabaseAddress, CommandError> {
     secret::learn(text);
-    Address::parse(text, base).map_err(|why| Failure::usage(format!("{source}: {why}")))
+    DatabaseAddress::parse(text, base)
+        .map_err(|why| CommandError::usage(format!("{source}: {why}")))
 }
 
 /// Turns a time into a wait; zero means no wait.
@@ -240,14 +249,14 @@ fn no_url() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::Code;
+    use crate::exit::Exit;
 
-    fn none(_: &str) -> Result<Option<String>, Failure> {
+    fn none(_: &str) -> Result<Option<String>, CommandError> {
         Ok(None)
     }
 
-    fn config(text: &str, environment: Environment) -> Config {
-        Config::parse(text, Some(PathBuf::from("db/jetbase.toml")), environment).unwrap()
+    fn config(text: &str, read_variable: ReadVariable) -> Config {
+        Config::parse(text, Some(PathBuf::from("db/jetbase.toml")), read_variable).unwrap()
     }
 
     #[test]
@@ -268,14 +277,14 @@ mod tests {
     fn switches_come_from_both() {
         let text = "skip_validation = false\nskip_file_validation = true\n";
         assert_eq!(config(text, none).skipped().unwrap(), [Validation::Files]);
-        let environment: Environment = |name| {
+        let variables: ReadVariable = |name| {
             Ok(match name {
                 "JETBASE_SKIP_VALIDATION" => Some("True".to_owned()),
                 "JETBASE_SKIP_FILE_VALIDATION" => Some("false".to_owned()),
                 _ => None,
             })
         };
-        assert_eq!(config(text, environment).skipped().unwrap(), [Validation::All]);
+        assert_eq!(config(text, variables).skipped().unwrap(), [Validation::All]);
         assert!(config("skip_validation = 'yes'", none).skipped().is_err());
     }
 
@@ -285,10 +294,9 @@ mod tests {
         for text in ["sqlalchemy_url = 5", "postgres_schema = []", "skip_file_validation = 1"] {
             assert!(config(text, none).check().is_err(), "{text}");
         }
-        let environment: Environment =
-            |name| Ok((name == "JETBASE_LEASE").then(|| "0s".to_owned()));
-        let failure = config("", environment).check().unwrap_err();
-        assert_eq!(failure.code, Code::Usage);
+        let variables: ReadVariable = |name| Ok((name == "JETBASE_LEASE").then(|| "0s".to_owned()));
+        let failure = config("", variables).check().unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
         assert!(failure.blocks.concat().starts_with("JETBASE_LEASE: write a number and a unit"));
     }
 

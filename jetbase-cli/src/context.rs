@@ -5,20 +5,35 @@ use std::time::Duration;
 
 use jetbase_core::{Dialect, Folder, Migrations, Options, Severity, SumFile, Validation};
 
-use super::answer::Code;
-use super::args::Common;
-use super::config::{Config, parsed, up_to};
-use super::failure::Failure;
-use super::options::{Locking, Patience};
-use super::output::Output;
-use jetbase_runtime::Error;
-use jetbase_runtime::Published;
-use jetbase_runtime::Wait;
-use jetbase_runtime::internal::{Source, source_of_url};
+use jetbase_runtime::{AnyTarget, DatabaseUrl, Error, Wait};
+
+use super::args::CommonArgs;
+use super::command_error::CommandError;
+use super::config::{Config, parse_url, up_to};
+use super::options::{LockArgs, WaitArgs};
+use super::printer::Printer;
+
+/// Applies the options about schema and roles to a builder of the runtime.
+macro_rules! in_namespace {
+    ($context:expr, $builder:expr) => {{
+        let mut builder = $builder;
+        if let Some(schema) = $context.schema()? {
+            builder = builder.schema(schema);
+        }
+        if let Some(role) = &$context.common.role {
+            builder = builder.role(role);
+        }
+        for owner in &$context.common.trust_owner {
+            builder = builder.trust_owner(owner);
+        }
+        builder
+    }};
+}
+pub(crate) use in_namespace;
 
 /// Where the migrations come from.
 #[derive(Clone, Debug)]
-pub(crate) enum Origin {
+pub(crate) enum MigrationSource {
     /// The folder that was named, or one of the default folders.
     Folder(Option<PathBuf>),
     /// A set that is embedded in the program.
@@ -28,13 +43,13 @@ pub(crate) enum Origin {
 /// What a command does with the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intent {
-    Ask,
+    Read,
     Write,
 }
 
 /// How far a folder is checked before a command uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Depth {
+pub(crate) enum FolderChecks {
     /// Names and versions.
     Names,
     /// Names, versions, and the list of recorded migrations.
@@ -44,11 +59,11 @@ pub(crate) enum Depth {
 /// The context of a command.
 #[derive(Debug)]
 pub(crate) struct CommandContext<'t> {
-    pub(crate) origin: Origin,
-    pub(crate) common: Common,
-    pub(crate) output: Output,
+    pub(crate) source: MigrationSource,
+    pub(crate) common: CommonArgs,
+    pub(crate) printer: Printer,
     /// The database of the calling program.
-    pub(crate) given: Option<Source<'t>>,
+    pub(crate) given: Option<AnyTarget<'t>>,
     config: Config,
 }
 
@@ -57,65 +72,64 @@ const WAIT: Duration = Duration::from_secs(30);
 
 impl<'t> CommandContext<'t> {
     pub(crate) fn new(
-        origin: Origin,
-        common: Common,
-        output: Output,
-        given: Option<Source<'t>>,
-    ) -> Result<Self, Failure> {
-        let folder = match &origin {
-            Origin::Folder(named) => Some(folder(named.as_deref())),
-            Origin::Embedded(_) => None,
+        source: MigrationSource,
+        common: CommonArgs,
+        printer: Printer,
+        given: Option<AnyTarget<'t>>,
+    ) -> Result<Self, CommandError> {
+        let folder = match &source {
+            MigrationSource::Folder(named) => Some(folder(named.as_deref())),
+            MigrationSource::Embedded(_) => None,
         };
         let config = Config::read(folder.as_deref())?;
         config.check()?;
-        config.warnings.iter().for_each(|warning| output.warning(warning));
-        Ok(CommandContext { origin, common, output, given, config })
+        config.warnings.iter().for_each(|warning| printer.warning(warning));
+        Ok(CommandContext { source, common, printer, given, config })
     }
 
     /// Returns the set, checked as far as the command needs it.
-    pub(crate) fn set(&self, depth: Depth) -> Result<Migrations, Failure> {
-        let root = match &self.origin {
-            Origin::Embedded(set) => return Ok(set.clone()),
-            Origin::Folder(named) => folder(named.as_deref()),
+    pub(crate) fn set(&self, checks: FolderChecks) -> Result<Migrations, CommandError> {
+        let root = match &self.source {
+            MigrationSource::Embedded(set) => return Ok(set.clone()),
+            MigrationSource::Folder(named) => folder(named.as_deref()),
         };
         let mut read = Folder::read(&root);
         let mut findings = std::mem::take(&mut read.findings);
         findings.retain(|finding| finding.severity == Severity::Error);
-        let mut code = Code::Failed;
-        if findings.is_empty() && depth == Depth::SumFile {
+        if findings.is_empty() && checks == FolderChecks::SumFile {
             match SumFile::read(&root) {
                 Ok(None) => {}
                 Ok(Some(list)) => findings = list.verify(&read),
                 Err(finding) => findings.push(*finding),
             }
-            code = Code::Drift;
         }
-        match findings.is_empty() {
-            true => Ok(Migrations::load(read.files, Options::default())),
-            false => Err(Failure::folder(&findings, &root.display().to_string(), code)),
+        if findings.is_empty() {
+            Ok(Migrations::load(read.files, Options::default()))
+        } else {
+            Err(CommandError::folder(&findings, &root.display().to_string()))
         }
     }
 
     /// Turns a library error into a failure. It shows the folder before the names of files.
-    pub(crate) fn failed(&self, error: &Error) -> Failure {
-        let folder = match &self.origin {
-            Origin::Embedded(_) => String::new(),
-            Origin::Folder(named) => folder(named.as_deref()).display().to_string(),
+    pub(crate) fn failed(&self, error: &Error) -> CommandError {
+        let folder = match &self.source {
+            MigrationSource::Embedded(_) => String::new(),
+            MigrationSource::Folder(named) => folder(named.as_deref()).display().to_string(),
         };
-        Failure::in_folder(error, &folder)
+        CommandError::in_folder(error, &folder)
     }
 
     /// Returns the set's name and options, for commands that need no migration.
     pub(crate) fn set_unread(&self) -> Migrations {
-        match &self.origin {
-            Origin::Embedded(set) => set.clone(),
-            Origin::Folder(_) => Migrations::load(Vec::new(), Options::default()),
+        match &self.source {
+            MigrationSource::Embedded(set) => set.clone(),
+            MigrationSource::Folder(_) => Migrations::load(Vec::new(), Options::default()),
         }
     }
 
     /// Returns the database: the URL from the command line, else the program's own, else the
     /// configured one.
-    pub(crate) fn database(&mut self, intent: Intent) -> Result<Source<'t>, Failure> {
+    pub(crate) fn database(&mut self, intent: Intent) -> Result<AnyTarget<'t>, CommandError> {
         let typed = self.common.database_url.as_deref();
         if typed.is_none()
             && let Some(given) = self.given.take()
@@ -123,14 +137,15 @@ impl<'t> CommandContext<'t> {
             return Ok(given);
         }
         let address = self.config.address(typed)?;
-        Ok(source_of_url(&match intent {
-            Intent::Ask => address.to_ask(),
+        let url = match intent {
+            Intent::Read => address.to_read(),
             Intent::Write => address.to_write(),
-        }))
+        };
+        Ok(AnyTarget::new(DatabaseUrl(&url)))
     }
 
     /// Returns the schema to work in. `postgres_schema` applies to PostgreSQL only.
-    pub(crate) fn schema(&self) -> Result<Option<String>, Failure> {
+    pub(crate) fn schema(&self) -> Result<Option<String>, CommandError> {
         if let Some(schema) = &self.common.schema {
             return Ok(Some(schema.clone()));
         }
@@ -141,11 +156,11 @@ impl<'t> CommandContext<'t> {
     }
 
     /// Returns the validations that the configuration switches off.
-    pub(crate) fn skipped(&self) -> Result<Vec<Validation>, Failure> {
+    pub(crate) fn skipped(&self) -> Result<Vec<Validation>, CommandError> {
         self.config.skipped()
     }
 
-    pub(crate) fn wait(&self, wanted: &Patience) -> Result<Wait, Failure> {
+    pub(crate) fn wait(&self, wanted: &WaitArgs) -> Result<Wait, CommandError> {
         match wanted.wait {
             _ if wanted.no_wait => Ok(Wait::Never),
             Some(time) => Ok(up_to(time)),
@@ -153,14 +168,10 @@ impl<'t> CommandContext<'t> {
         }
     }
 
-    pub(crate) fn published(wanted: &Locking) -> Published {
-        if wanted.allow_published { Published::Allow } else { Published::Refuse }
-    }
-
     /// Returns the URL that bypasses a pooler.
-    pub(crate) fn direct_url(&self, wanted: &Locking) -> Result<Option<String>, Failure> {
+    pub(crate) fn direct_url(&self, wanted: &LockArgs) -> Result<Option<String>, CommandError> {
         let address = match &wanted.direct_url {
-            Some(text) => Some(parsed("--direct-url", text, Path::new(""))?),
+            Some(text) => Some(parse_url("--direct-url", text, Path::new(""))?),
             None => self.config.direct_url()?,
         };
         Ok(address.map(|address| address.to_write()))

@@ -5,48 +5,48 @@ use std::path::Path;
 
 use jetbase_core::{Dialect, Finding, Name, Script, Section, Statement, Syntax, check};
 
-use super::answer::{Answer, Body, Code, Object};
-use super::options::Inspect;
-use super::output::Output;
-use super::record;
+use super::command_error::io_reason;
+use super::command_output::{CommandOutput, JsonFormat};
+use super::exit::Exit;
+use super::json::{InspectFindingJson, InspectJson, StatementJson};
+use super::options::InspectArgs;
+use super::printer::Printer;
+use super::query::version_or_kind;
 
-pub(crate) fn inspect(output: Output, wanted: &Inspect) -> Answer {
-    let seen: Vec<_> = wanted.files.iter().map(|file| look(file, wanted.dialect)).collect();
-    let unread = seen.iter().any(|it| it.contents.is_none() && it.is_unreadable());
-    let text: Vec<_> = seen.iter().map(InspectedFile::to_string).collect();
-    for finding in seen.iter().flat_map(|it| &it.findings) {
-        output.finding(finding, "");
+pub(crate) fn inspect(printer: Printer, wanted: &InspectArgs) -> CommandOutput {
+    let files: Vec<_> = wanted.files.iter().map(|file| read(file, wanted.dialect)).collect();
+    let unread = files.iter().any(|it| it.contents.is_none() && it.is_unreadable());
+    let text: Vec<_> = files.iter().map(InspectedFile::to_string).collect();
+    for finding in files.iter().flat_map(|it| &it.findings) {
+        printer.finding(finding, "");
     }
-    Answer {
+    CommandOutput {
         text: text.join("\n\n"),
-        body: Body::Lines(seen.iter().map(InspectedFile::object).collect()),
-        code: if unread { Code::Failed } else { Code::Done },
-        ..Answer::default()
+        json: JsonFormat::Lines(files),
+        exit: if unread { Exit::Failed } else { Exit::Done },
+        ..CommandOutput::default()
     }
 }
 
-struct InspectedFile {
+/// A file as jetbase reads it.
+#[derive(Debug)]
+pub(crate) struct InspectedFile {
     /// The path as it was given.
     file: String,
     name: Option<Name>,
-    contents: Option<Contents>,
+    contents: Option<FileContents>,
     findings: Vec<Finding>,
 }
 
-struct Contents {
+#[derive(Debug)]
+struct FileContents {
     delimiter: String,
     checksum: String,
-    upgrade: Vec<Line>,
-    rollback: Vec<Line>,
+    upgrade: Vec<StatementJson>,
+    rollback: Vec<StatementJson>,
 }
 
-/// A statement, with the line of the file where it begins.
-struct Line {
-    line: usize,
-    sql: String,
-}
-
-fn look(path: &Path, dialect: Option<Dialect>) -> InspectedFile {
+fn read(path: &Path, dialect: Option<Dialect>) -> InspectedFile {
     let file = path.display().to_string();
     let base = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let mut findings = Vec::new();
@@ -60,8 +60,7 @@ fn look(path: &Path, dialect: Option<Dialect>) -> InspectedFile {
     });
     let contents = match fs::read(path) {
         Err(error) => {
-            let why = error.to_string();
-            let why = why.split(" (os error").next().unwrap_or(&why).to_lowercase();
+            let why = io_reason(&error);
             findings.push(Finding::error(UNREADABLE, &file, format!("cannot be read: {why}")));
             None
         }
@@ -75,7 +74,7 @@ fn look(path: &Path, dialect: Option<Dialect>) -> InspectedFile {
                 findings.push(finding.at(&text, at, 1).help("save it as UTF-8"));
                 readable(error.as_bytes(), at).map(|text| {
                     let upgrade = contents(&file, text, dialect, &mut findings);
-                    Contents { rollback: Vec::new(), ..upgrade }
+                    FileContents { rollback: Vec::new(), ..upgrade }
                 })
             }
         },
@@ -104,7 +103,7 @@ fn contents(
     text: &str,
     dialect: Option<Dialect>,
     findings: &mut Vec<Finding>,
-) -> Contents {
+) -> FileContents {
     let script = Script::read(text);
     let syntaxes: Vec<Syntax> = match dialect {
         Some(dialect) => vec![Syntax::of(dialect)],
@@ -119,7 +118,7 @@ fn contents(
     };
     let (upgrade, rollback) = (lines(Section::Upgrade), lines(Section::Rollback));
     findings.extend(check(file, &script, &syntaxes).findings);
-    Contents {
+    FileContents {
         delimiter: script.delimiter().to_owned(),
         checksum: script.checksum().to_string(),
         upgrade,
@@ -127,7 +126,11 @@ fn contents(
     }
 }
 
-fn lines(script: &Script<'_>, section: Section, statements: &[Statement<'_>]) -> Vec<Line> {
+fn lines(
+    script: &Script<'_>,
+    section: Section,
+    statements: &[Statement<'_>],
+) -> Vec<StatementJson> {
     let start = script.range(section).map_or(0, |range| range.start);
     let mut at = 0;
     let mut line = 1;
@@ -136,7 +139,7 @@ fn lines(script: &Script<'_>, section: Section, statements: &[Statement<'_>]) ->
         let offset = start + statement.start;
         line += script.text().get(at..offset).map_or(0, |text| text.matches('\n').count());
         at = offset;
-        Line { line, sql: statement.sql.to_owned() }
+        StatementJson { line, sql: statement.sql.to_owned() }
     });
     statements.collect()
 }
@@ -146,46 +149,29 @@ impl InspectedFile {
         self.findings.iter().any(|finding| finding.rule == UNREADABLE)
     }
 
-    fn object(&self) -> Object {
-        let contents = self.contents.as_ref();
-        let lines = |section: fn(&Contents) -> &[Line]| {
-            contents
-                .into_iter()
-                .flat_map(section)
-                .map(|it| Object::default().field("line", it.line).field("sql", it.sql.as_str()))
-        };
-        let name = self.name.as_ref();
-        let version = name.and_then(|name| name.version.as_ref()).map(ToString::to_string);
-        Object::default()
-            .field("file", self.file.as_str())
-            .field("valid_name", name.is_some())
-            .field("kind", name.map(|name| name.kind.as_str()))
-            .field("version", version)
-            .field("description", name.map(|name| name.description.as_str()))
-            .field("delimiter", contents.map(|it| it.delimiter.as_str()))
-            .field("checksum", contents.map(|it| it.checksum.as_str()))
-            .list("upgrade", lines(|it| &it.upgrade))
-            .list("rollback", lines(|it| &it.rollback))
-            .list("findings", self.findings.iter().map(finding))
+    /// Returns the documented object for this file.
+    pub(crate) fn json(&self) -> InspectJson<'_> {
+        let (name, contents) = (self.name.as_ref(), self.contents.as_ref());
+        InspectJson {
+            file: &self.file,
+            valid_name: name.is_some(),
+            kind: name.map(|name| name.kind.as_str()),
+            version: name.and_then(|name| name.version.as_ref()).map(ToString::to_string),
+            description: name.map(|name| name.description.as_str()),
+            delimiter: contents.map(|it| it.delimiter.as_str()),
+            checksum: contents.map(|it| it.checksum.as_str()),
+            upgrade: contents.map_or(&[], |it| &it.upgrade),
+            rollback: contents.map_or(&[], |it| &it.rollback),
+            findings: self.findings.iter().map(InspectFindingJson::from).collect(),
+        }
     }
-}
-
-/// Returns a finding with its five documented fields.
-fn finding(finding: &Finding) -> Object {
-    Object::default()
-        .field("severity", finding.severity.to_string())
-        .field("rule", finding.rule)
-        .field("line", finding.position.map(|position| position.line))
-        .field("column", finding.position.map(|position| position.column))
-        .field("message", finding.message.as_str())
 }
 
 impl std::fmt::Display for InspectedFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.file)?;
         if let Some(name) = &self.name {
-            let version = name.version.as_ref();
-            let shown = record::shown_version(version, name.kind);
+            let shown = version_or_kind(name.version.as_ref(), name.kind);
             write!(f, "\n  version      {shown}\n  description  {}", name.description)?;
         }
         let Some(contents) = &self.contents else { return Ok(()) };
@@ -214,7 +200,7 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join(name);
         fs::write(&path, text).unwrap();
-        let object = look(&path, None).object().to_string();
+        let object = serde_json::to_string(&read(&path, None).json()).unwrap();
         fs::remove_file(&path).unwrap();
         let mut value: serde_json::Value = serde_json::from_str(&object).unwrap();
         assert_eq!(value["file"], path.display().to_string());

@@ -4,35 +4,39 @@ use std::pin::pin;
 
 use futures_core::future::BoxFuture;
 use futures_util::future::{Either, select};
+use jetbase_runtime::{Error, Report};
+use tokio::sync::oneshot;
 
-use super::answer::Code;
-use super::output::Output;
-use jetbase_runtime::Error;
-use jetbase_runtime::Report;
-use jetbase_runtime::internal::Cancel;
+use super::exit::Exit;
+use super::printer::Printer;
 
-/// Why a run has not done everything that was requested.
-pub(crate) enum Stopped {
+/// How a run ended.
+pub(crate) enum RunEnd {
+    /// The run did everything that was requested.
+    Finished(Report),
     Failed(Error),
+    /// A signal stopped the run.
     Interrupted(Report),
 }
 
-/// Awaits a run. The first signal asks it to stop; the second one ends the process.
+/// Awaits a run. The first signal asks it to stop, over `stop`. The second one ends the process.
 pub(crate) async fn watch(
     run: BoxFuture<'_, Result<Report, Error>>,
-    cancel: Cancel,
-    output: Output,
-) -> Result<Report, Stopped> {
+    stop: oneshot::Sender<()>,
+    printer: Printer,
+) -> RunEnd {
     let run = match select(run, pin!(signal())).await {
-        Either::Left((result, _)) => return result.map_err(Stopped::Failed),
+        Either::Left((Ok(report), _)) => return RunEnd::Finished(report),
+        Either::Left((Err(error), _)) => return RunEnd::Failed(error),
         Either::Right(((), run)) => run,
     };
-    cancel.ask();
-    output.progress("Stopping after the migration in work; press Ctrl-C again to break it off.");
+    // The run may have ended in the meantime.
+    let _ = stop.send(());
+    printer.progress("Stopping after the current migration. Press Ctrl-C again to stop at once.");
     match select(run, pin!(signal())).await {
-        Either::Left((Ok(report), _)) => Err(Stopped::Interrupted(report)),
-        Either::Left((Err(error), _)) => Err(Stopped::Failed(error)),
-        Either::Right(_) => std::process::exit(Code::Interrupted as i32),
+        Either::Left((Ok(report), _)) => RunEnd::Interrupted(report),
+        Either::Left((Err(error), _)) => RunEnd::Failed(error),
+        Either::Right(_) => std::process::exit(Exit::Interrupted.code().into()),
     }
 }
 

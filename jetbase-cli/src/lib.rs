@@ -16,41 +16,42 @@
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
-mod address;
-mod answer;
 mod args;
-mod ask;
+mod command_error;
+mod command_output;
 mod config;
 mod context;
-mod failure;
+mod database_address;
+mod exit;
 mod files;
-mod fix;
 mod inspect;
 mod interrupt;
-mod list;
+mod json;
 mod lock;
 mod options;
-mod output;
-mod record;
+mod printer;
+mod python;
+mod query;
 mod renumber;
+mod repair;
 mod run;
 mod secret;
+mod sentence;
 mod spinner;
+mod sum;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, FromArgMatches, Parser, Subcommand};
 use jetbase_core::Migrations;
+use jetbase_runtime::{AnyTarget, RepairScope, Target};
 
-use self::answer::Answer;
-use self::args::{AFTER, Common, FilesCommand, SetCommand, Tool, ToolCommand};
-use self::context::{CommandContext, Origin};
-use self::failure::Failure;
-use self::output::{Format, Output};
-use jetbase_runtime::Target;
-use jetbase_runtime::internal::RepairScope;
-use jetbase_runtime::internal::Source;
+use self::args::{AFTER_HELP, CommonArgs, FilesCommand, SetCommand, Tool, ToolCommand};
+use self::command_error::CommandError;
+use self::command_output::CommandOutput;
+use self::context::{CommandContext, MigrationSource};
+use self::printer::{Format, Printer};
 
 pub use clap;
 
@@ -74,10 +75,10 @@ impl Cli {
     /// Returns a command named `migrate`, to add to the program's own [`clap::Command`].
     #[must_use]
     pub fn command(&self) -> clap::Command {
-        let command = Common::augment_args(clap::Command::new("migrate"));
+        let command = CommonArgs::augment_args(clap::Command::new("migrate"));
         SetCommand::augment_subcommands(command)
             .about("Migrate the database of this program")
-            .after_help(AFTER)
+            .after_help(AFTER_HELP)
             .subcommand_required(true)
             .arg_required_else_help(true)
             .disable_help_subcommand(true)
@@ -91,7 +92,7 @@ impl Cli {
         matches: &clap::ArgMatches,
         target: impl Target<'t> + 't,
     ) -> ExitCode {
-        self.perform(matches, Some(target.source())).await
+        self.perform(matches, Some(AnyTarget::new(target))).await
     }
 
     /// Executes the matches of [`Cli::command`] on the database that options, environment or
@@ -109,13 +110,13 @@ impl Cli {
         }
     }
 
-    async fn perform(&self, matches: &clap::ArgMatches, given: Option<Source<'_>>) -> ExitCode {
-        let read = Common::from_arg_matches(matches)
+    async fn perform(&self, matches: &clap::ArgMatches, given: Option<AnyTarget<'_>>) -> ExitCode {
+        let read = CommonArgs::from_arg_matches(matches)
             .and_then(|common| Ok((common, SetCommand::from_arg_matches(matches)?)));
         match read {
             Ok((common, command)) => {
-                let origin = Origin::Embedded(self.set.clone());
-                execute(origin, common, ToolCommand::Set(command), given).await
+                let source = MigrationSource::Embedded(self.set.clone());
+                execute(source, common, ToolCommand::Set(command), given).await
             }
             Err(error) => refuse(&error, &[]),
         }
@@ -130,74 +131,81 @@ pub fn main() -> ExitCode {
         Ok(tool) => tool,
         Err(error) => return refuse(&error, &arguments),
     };
-    let work = execute(Origin::Folder(tool.dir), tool.common, tool.command, None);
+    let work = execute(MigrationSource::Folder(tool.dir), tool.common, tool.command, None);
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => {
-            let failure = Failure::io("the program cannot start", &error);
-            let output = Output::new(Format::Plain, ColorChoice::Auto);
-            output.finish("", &Err(failure)).into()
+            let error = CommandError::io("the program cannot start", &error);
+            let printer = Printer::new(Format::Plain, ColorChoice::Auto);
+            printer.finish("", &Err(error)).into()
         }
     }
 }
 
 async fn execute(
-    origin: Origin,
-    common: Common,
+    source: MigrationSource,
+    common: CommonArgs,
     command: ToolCommand,
-    given: Option<Source<'_>>,
+    given: Option<AnyTarget<'_>>,
 ) -> ExitCode {
     let format = if common.json { Format::Json } else { Format::Plain };
-    let output = Output::new(format, common.color);
+    let printer = Printer::new(format, common.color);
     let name = command.name();
     let result = match command {
-        ToolCommand::Set(command) => match CommandContext::new(origin, common, output, given) {
-            Ok(context) => about_set(context, command).await,
-            Err(failure) => Err(failure),
+        ToolCommand::Set(command) => match CommandContext::new(source, common, printer, given) {
+            Ok(context) => execute_on_set(context, command).await,
+            Err(error) => Err(error),
         },
-        ToolCommand::Files(command) => about_files(&origin, output, command),
+        ToolCommand::Files(command) => execute_on_files(&source, printer, command),
     };
-    output.finish(name, &result).into()
+    printer.finish(name, &result).into()
 }
 
-async fn about_set(context: CommandContext<'_>, command: SetCommand) -> Result<Answer, Failure> {
+async fn execute_on_set(
+    context: CommandContext<'_>,
+    command: SetCommand,
+) -> Result<CommandOutput, CommandError> {
     match command {
         SetCommand::Upgrade(wanted) => run::upgrade(context, wanted).await,
         SetCommand::Rollback(wanted) => run::rollback(context, wanted).await,
-        SetCommand::Status => ask::status(context).await,
-        SetCommand::History => ask::history(context).await,
-        SetCommand::Current => ask::current(context).await,
-        SetCommand::Check => ask::check(context).await,
+        SetCommand::Status => query::status(context).await,
+        SetCommand::History => query::history(context).await,
+        SetCommand::Current => query::current(context).await,
+        SetCommand::Check => query::check(context).await,
         SetCommand::LockStatus => lock::lock_status(context).await,
         SetCommand::Unlock(wanted) => lock::unlock(context, wanted).await,
         SetCommand::ValidateChecksums(wanted) if wanted.fix => {
-            fix::fix(context, &[RepairScope::Checksums], &wanted.patience).await
+            repair::repair(context, Some(RepairScope::Checksums), &wanted.wait).await
         }
         SetCommand::ValidateFiles(wanted) if wanted.fix => {
-            fix::fix(context, &[RepairScope::Files], &wanted.patience).await
+            repair::repair(context, Some(RepairScope::Files), &wanted.wait).await
         }
-        SetCommand::ValidateChecksums(_) => ask::validate_checksums(context).await,
-        SetCommand::ValidateFiles(_) => ask::validate_files(context).await,
-        SetCommand::Fix(patience) => {
-            fix::fix(context, &[RepairScope::Files, RepairScope::Checksums], &patience).await
+        SetCommand::ValidateChecksums(_) => query::validate_checksums(context).await,
+        SetCommand::ValidateFiles(_) => query::validate_files(context).await,
+        SetCommand::Fix(wait) => repair::repair(context, None, &wait).await,
+        SetCommand::FixChecksums(wait) => {
+            repair::repair(context, Some(RepairScope::Checksums), &wait).await
         }
-        SetCommand::FixChecksums(patience) => {
-            fix::fix(context, &[RepairScope::Checksums], &patience).await
+        SetCommand::FixFiles(wait) => {
+            repair::repair(context, Some(RepairScope::Files), &wait).await
         }
-        SetCommand::FixFiles(patience) => fix::fix(context, &[RepairScope::Files], &patience).await,
     }
 }
 
-fn about_files(origin: &Origin, output: Output, command: FilesCommand) -> Result<Answer, Failure> {
-    let named = match origin {
-        Origin::Folder(named) => named.as_deref(),
-        Origin::Embedded(_) => None,
+fn execute_on_files(
+    source: &MigrationSource,
+    printer: Printer,
+    command: FilesCommand,
+) -> Result<CommandOutput, CommandError> {
+    let named = match source {
+        MigrationSource::Folder(named) => named.as_deref(),
+        MigrationSource::Embedded(_) => None,
     };
     match command {
         FilesCommand::Init => files::init(named),
         FilesCommand::New(wanted) => files::new(named, &wanted),
-        FilesCommand::Inspect(wanted) => Ok(inspect::inspect(output, &wanted)),
-        FilesCommand::Sum(wanted) => list::sum(output, named, &wanted),
+        FilesCommand::Inspect(wanted) => Ok(inspect::inspect(printer, &wanted)),
+        FilesCommand::Sum(wanted) => sum::sum(printer, named, &wanted),
         FilesCommand::Renumber(wanted) => renumber::renumber(named, &wanted),
     }
 }
@@ -237,14 +245,10 @@ fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if wrong && arguments.iter().any(|argument| argument == "--json") {
         let text = error.to_string();
         let text = text.trim().strip_prefix("error: ").unwrap_or(&text).to_owned();
-        let output = Output::new(Format::Json, ColorChoice::Never);
-        return output.finish("", &Err(Failure::usage(text))).into();
+        let printer = Printer::new(Format::Json, ColorChoice::Never);
+        return printer.finish("", &Err(CommandError::usage(text))).into();
     }
-    match wrong {
-        true => output::refuse(error),
-        false => output::help(error),
-    }
-    .into()
+    if wrong { printer::refuse(error).into() } else { printer::help(error).into() }
 }
 
 #[cfg(test)]
@@ -262,7 +266,7 @@ mod tests {
         app.clone().debug_assert();
         let matches = app.get_matches_from(["app", "migrate", "--json", "lock-status"]);
         let Some(("migrate", matches)) = matches.subcommand() else { panic!() };
-        assert!(Common::from_arg_matches(matches).unwrap().json);
+        assert!(CommonArgs::from_arg_matches(matches).unwrap().json);
         let command = SetCommand::from_arg_matches(matches).unwrap();
         assert_eq!(ToolCommand::Set(command).name(), "lock-status");
     }

@@ -1,40 +1,32 @@
 //! `lock-status` and `unlock`.
 
-use super::answer::{Answer, Object};
-use super::context::{CommandContext, Intent};
-use super::failure::Failure;
-use super::options::Unlock;
+use super::command_error::CommandError;
+use super::command_output::CommandOutput;
+use super::context::{CommandContext, Intent, in_namespace};
+use super::json::CommandFields;
+use super::options::UnlockArgs;
 
-pub(crate) async fn lock_status(mut context: CommandContext<'_>) -> Result<Answer, Failure> {
+pub(crate) async fn lock_status(
+    mut context: CommandContext<'_>,
+) -> Result<CommandOutput, CommandError> {
     let set = context.set_unread();
-    let database = context.database(Intent::Ask)?;
-    let status = context.ask(jetbase_runtime::lock_status(&set, database))?.await?;
-    let fields = Object::default()
-        .field("locked", status.locked)
-        .field("locked_at", status.locked_at.clone())
-        .field("process_id", status.process_id.clone())
-        .field("holder", status.holder.clone())
-        .field("alive", status.alive);
-    Ok(Answer::new(status.to_string(), fields))
+    let database = context.database(Intent::Read)?;
+    let status = in_namespace!(context, jetbase_runtime::lock_status(&set, database)).await?;
+    Ok(CommandOutput::new(status.to_string(), &status))
 }
 
 pub(crate) async fn unlock(
     mut context: CommandContext<'_>,
-    wanted: Unlock,
-) -> Result<Answer, Failure> {
+    wanted: UnlockArgs,
+) -> Result<CommandOutput, CommandError> {
     let set = context.set_unread();
-    let database = context.database(Intent::Ask)?;
-    let mut unlock = jetbase_runtime::unlock(&set, database);
-    unlock = context.schema()?.into_iter().fold(unlock, |unlock, schema| unlock.schema(schema));
-    unlock.options.role.clone_from(&context.common.role);
-    unlock.options.trusted.clone_from(&context.common.trust_owner);
+    let database = context.database(Intent::Read)?;
+    let unlock = in_namespace!(context, jetbase_runtime::unlock(&set, database));
     let unlocked = if wanted.force { unlock.force() } else { unlock }.await?;
-    let answer = Answer::new(
-        "Unlock successful.",
-        Object::default().field("holder", unlocked.holder.clone()),
-    );
+    let fields = CommandFields::Unlock { holder: unlocked.holder.clone() };
+    let output = CommandOutput::new("Unlock successful.", fields);
     Ok(match unlocked.holder {
-        Some(holder) => answer.note(format!("The lock was held by {holder}.")),
-        None => answer.note("Nobody held the lock."),
+        Some(holder) => output.note(format!("The lock was held by {holder}.")),
+        None => output.note("Nobody held the lock."),
     })
 }

@@ -8,7 +8,7 @@ use jetbase_core::{Dialect, Version, duration};
 
 /// How far a run goes, and how.
 #[derive(Debug, Args)]
-pub(crate) struct Reach {
+pub(crate) struct RunArgs {
     /// This many versions at most
     #[arg(short, long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) count: Option<usize>,
@@ -22,13 +22,13 @@ pub(crate) struct Reach {
     pub(crate) dry_run: bool,
 
     #[command(flatten)]
-    pub(crate) locking: Locking,
+    pub(crate) lock: LockArgs,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Upgrade {
+pub(crate) struct UpgradeArgs {
     #[command(flatten)]
-    pub(crate) reach: Reach,
+    pub(crate) run: RunArgs,
 
     /// Compare neither checksums nor files with the history
     #[arg(long)]
@@ -44,14 +44,14 @@ pub(crate) struct Upgrade {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Rollback {
+pub(crate) struct RollbackArgs {
     #[command(flatten)]
-    pub(crate) reach: Reach,
+    pub(crate) run: RunArgs,
 }
 
 /// How long a command waits for the lock.
 #[derive(Debug, Args)]
-pub(crate) struct Patience {
+pub(crate) struct WaitArgs {
     /// How long to wait while somebody else holds the lock, such as `90s` or `5min` [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) wait: Option<Duration>,
@@ -63,9 +63,9 @@ pub(crate) struct Patience {
 
 /// How a run takes and holds the lock.
 #[derive(Debug, Args)]
-pub(crate) struct Locking {
+pub(crate) struct LockArgs {
     #[command(flatten)]
-    pub(crate) patience: Patience,
+    pub(crate) wait: WaitArgs,
 
     /// A URL that leads past a pooler to the same database [default: JETBASE_DIRECT_URL]
     #[arg(long, value_name = "URL")]
@@ -77,24 +77,24 @@ pub(crate) struct Locking {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Validate {
+pub(crate) struct ValidateArgs {
     /// Make the history agree with the files
     #[arg(short, long)]
     pub(crate) fix: bool,
 
     #[command(flatten)]
-    pub(crate) patience: Patience,
+    pub(crate) wait: WaitArgs,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Unlock {
+pub(crate) struct UnlockArgs {
     /// Unlock even under a holder that is provably alive
     #[arg(long)]
     pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct New {
+pub(crate) struct NewArgs {
     /// What the migration does, in words
     pub(crate) description: String,
 
@@ -104,7 +104,7 @@ pub(crate) struct New {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Inspect {
+pub(crate) struct InspectArgs {
     /// The files
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
@@ -115,13 +115,13 @@ pub(crate) struct Inspect {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Sum {
+pub(crate) struct SumArgs {
     /// Write nothing; fail when folder and list disagree (11), or a migration is not recorded (10)
     #[arg(long, conflicts_with_all = ["accept", "out_of_order"])]
     pub(crate) check: bool,
 
     /// Take a recorded version as the folder has it now
-    #[arg(long, value_name = "VERSION", value_parser = super::list::accepted)]
+    #[arg(long, value_name = "VERSION", value_parser = super::sum::accepted)]
     pub(crate) accept: Vec<Version>,
 
     /// Record versions below recorded ones: every database can still take them
@@ -134,7 +134,7 @@ pub(crate) struct Sum {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Renumber {
+pub(crate) struct RenumberArgs {
     /// Show the new names, rename nothing
     #[arg(short, long)]
     pub(crate) dry_run: bool,

@@ -1,72 +1,78 @@
 //! `upgrade` and `rollback`.
 
-use jetbase_core::{Ahead, Goal, Repeat, Until, Validation};
+use std::future::IntoFuture;
 
-use super::answer::{Answer, Object, sentence};
-use super::context::{CommandContext, Depth, Intent, Origin};
-use super::failure::{Failure, millis};
-use super::interrupt;
-use super::options::{Reach, Rollback, Upgrade};
-use super::output::Output;
-use super::record::{action, skipped};
-use jetbase_runtime::Event;
-use jetbase_runtime::internal::Listener;
-use jetbase_runtime::internal::{DryRun, Request, start};
-use jetbase_runtime::{Applied, Planned, Report};
+use jetbase_core::{Ahead, Repeat, Validation};
+use jetbase_runtime::{Error, Event, Published, Report};
+use tokio::sync::oneshot;
 
+use super::command_error::CommandError;
+use super::command_output::CommandOutput;
+use super::context::{CommandContext, FolderChecks, Intent, MigrationSource, in_namespace};
+use super::interrupt::{self, RunEnd};
+use super::json::CommandFields;
+use super::options::{RollbackArgs, RunArgs, UpgradeArgs};
+use super::printer::Printer;
+use super::sentence::sentence;
+
+/// Executes a run or a rollback: two types with the same options.
+macro_rules! execute {
+    ($context:ident, $builder:expr, $wanted:expr, $texts:expr) => {{
+        let wanted: &RunArgs = &$wanted;
+        let mut run = in_namespace!($context, $builder).wait($context.wait(&wanted.lock.wait)?);
+        if let Some(count) = wanted.count {
+            run = run.count(count);
+        }
+        if let Some(version) = &wanted.to_version {
+            run = run.to_version(version.clone());
+        }
+        if let Some(url) = $context.direct_url(&wanted.lock)? {
+            run = run.direct_url(url);
+        }
+        if wanted.lock.allow_published {
+            run = run.published(Published::Allow);
+        }
+        if wanted.dry_run {
+            return preview(&$context, run.dry_run().await, $texts);
+        }
+        let printer = $context.printer;
+        let (stop, stopped) = oneshot::channel();
+        let run = run
+            .on_event(event_printer(printer, $texts))
+            .graceful_shutdown(async { drop(stopped.await) });
+        finished(&$context, interrupt::watch(run.into_future(), stop, printer).await, $texts)
+    }};
+}
 pub(crate) async fn upgrade(
-    context: CommandContext<'_>,
-    wanted: Upgrade,
-) -> Result<Answer, Failure> {
-    let until = wanted.reach.until("upgrade", "run all pending migrations")?;
-    let set = context.set(Depth::SumFile)?;
-    let mut request = Request::new(&set, Goal::Upgrade(until.unwrap_or(Until::End)));
-    request.policy.repeat = Repeat::Always;
-    if matches!(context.origin, Origin::Folder(_)) {
-        request.policy.ahead = Ahead::Refuse;
+    mut context: CommandContext<'_>,
+    wanted: UpgradeArgs,
+) -> Result<CommandOutput, CommandError> {
+    wanted.run.check("upgrade", "run all pending migrations")?;
+    let set = context.set(FolderChecks::SumFile)?;
+    let database = context.database(wanted.run.intent())?;
+    let mut run = jetbase_runtime::run(&set, database).repeat(Repeat::Always);
+    if matches!(context.source, MigrationSource::Folder(_)) {
+        run = run.ahead(Ahead::Refuse);
     }
-    request.policy.skip.extend(wanted.skipped());
-    request.policy.skip.extend(context.skipped()?);
-    carry_out(context, request, &wanted.reach, &UPGRADE).await
+    for validation in wanted.skipped().into_iter().chain(context.skipped()?) {
+        run = run.skip(validation);
+    }
+    execute!(context, run, wanted.run, &UPGRADE)
 }
 
 pub(crate) async fn rollback(
-    context: CommandContext<'_>,
-    wanted: Rollback,
-) -> Result<Answer, Failure> {
-    let until = wanted.reach.until("rollback", "rollback the last migration")?;
-    let set = context.set(Depth::SumFile)?;
-    let request = Request::new(&set, Goal::Rollback(until.unwrap_or(Until::Count(1))));
-    carry_out(context, request, &wanted.reach, &ROLLBACK).await
-}
-
-/// Executes both commands.
-async fn carry_out(
     mut context: CommandContext<'_>,
-    mut request: Request,
-    wanted: &Reach,
-    words: &'static Words,
-) -> Result<Answer, Failure> {
-    request.wait = Ok(context.wait(&wanted.locking.patience)?);
-    request.direct = context.direct_url(&wanted.locking)?;
-    request.published = CommandContext::published(&wanted.locking);
-    request.options.schema = context.schema()?.or(request.options.schema);
-    request.options.role = context.common.role.clone();
-    request.options.trusted.clone_from(&context.common.trust_owner);
-    if wanted.dry_run {
-        request.dry_run = DryRun::Yes;
-        let report = start(context.database(Intent::Ask)?, request).await;
-        return Ok(preview(&report.map_err(|error| context.failed(&error))?, words.preview));
-    }
-    let output = context.output;
-    request.listener = Listener::new(teller(output, words), &request.cancel);
-    let cancel = request.cancel.clone();
-    let run = start(context.database(Intent::Write)?, request);
-    finished(&context, interrupt::watch(run, cancel, output).await, words)
+    wanted: RollbackArgs,
+) -> Result<CommandOutput, CommandError> {
+    wanted.run.check("rollback", "rollback the last migration")?;
+    let set = context.set(FolderChecks::SumFile)?;
+    let database = context.database(wanted.run.intent())?;
+    let rollback = jetbase_runtime::rollback(&set, database);
+    execute!(context, rollback, wanted.run, &ROLLBACK)
 }
 
 /// The Python tool's texts for one command.
-struct Words {
+struct PythonTexts {
     start: &'static str,
     one: &'static str,
     end: &'static str,
@@ -75,7 +81,7 @@ struct Words {
     preview: &'static str,
 }
 
-const UPGRADE: Words = Words {
+const UPGRADE: PythonTexts = PythonTexts {
     start: "Starting migrations...",
     one: "Migration applied successfully:",
     end: "Migrations completed successfully.",
@@ -83,7 +89,7 @@ const UPGRADE: Words = Words {
     preview: "",
 };
 
-const ROLLBACK: Words = Words {
+const ROLLBACK: PythonTexts = PythonTexts {
     start: "Starting rollback...",
     one: "Rollback applied successfully:",
     end: "Rollbacks completed successfully.",
@@ -91,21 +97,24 @@ const ROLLBACK: Words = Words {
     preview: "Nothing to rollback.",
 };
 
-impl Reach {
-    /// Returns how far to go; `None` if no option says so.
-    fn until(&self, command: &str, default: &str) -> Result<Option<Until>, Failure> {
-        match (&self.count, &self.to_version) {
-            (Some(_), Some(_)) => Err(Failure::usage(format!(
+impl RunArgs {
+    /// Refuses two options that both say how far to go.
+    fn check(&self, command: &str, default: &str) -> Result<(), CommandError> {
+        if self.count.is_some() && self.to_version.is_some() {
+            return Err(CommandError::usage(format!(
                 "Cannot specify both 'count' and 'to_version' for {command}. \
                  Select only one, or do not specify either to {default}."
-            ))),
-            (Some(count), None) => Ok(Some(Until::Count(*count))),
-            (None, version) => Ok(version.clone().map(Until::Version)),
+            )));
         }
+        Ok(())
+    }
+
+    fn intent(&self) -> Intent {
+        if self.dry_run { Intent::Read } else { Intent::Write }
     }
 }
 
-impl Upgrade {
+impl UpgradeArgs {
     fn skipped(&self) -> Vec<Validation> {
         let switches = [
             (self.skip_validation, Validation::All),
@@ -118,90 +127,71 @@ impl Upgrade {
 
 /// Returns a listener that prints progress in the Python tool's texts, and what only jetbase for
 /// Rust reports.
-fn teller(output: Output, words: &'static Words) -> impl FnMut(&Event) + Send + 'static {
+fn event_printer(
+    printer: Printer,
+    texts: &'static PythonTexts,
+) -> impl FnMut(&Event) + Send + 'static {
     let mut spinner = None;
     move |event| {
         // The spinner of the last event ends before the next event is printed.
         drop(spinner.take());
-        tell(output, event, words);
+        print_event(printer, event, texts);
         if let Event::Started { .. } | Event::Retrying { .. } = event {
-            spinner = output.spinner(sentence(&event.to_string()).trim_end_matches('.'));
+            spinner = printer.spinner(sentence(&event.to_string()).trim_end_matches('.'));
         }
     }
 }
 
-fn tell(output: Output, event: &Event, words: &Words) {
+fn print_event(printer: Printer, event: &Event, texts: &PythonTexts) {
     match event {
-        Event::Acquired { .. } => output.progress(words.start),
-        Event::Finished { file, .. } => output.progress(&format!("{} {file}", words.one)),
+        Event::Acquired { .. } => printer.progress(texts.start),
+        Event::Finished { file, .. } => printer.progress(&format!("{} {file}", texts.one)),
         Event::Waiting { .. }
         | Event::Unavailable { .. }
         | Event::Recovered { .. }
-        | Event::Retrying { .. } => {
-            output.progress(&sentence(&event.to_string()));
-        }
-        Event::Warning { message } => output.warning(&sentence(message)),
+        | Event::Retrying { .. } => printer.progress(&sentence(&event.to_string())),
+        Event::Warning { message } => printer.warning(&sentence(message)),
+        // The spinner shows the start of a file. The error reports a lost lock.
         _ => {}
     }
 }
 
 fn finished(
     context: &CommandContext<'_>,
-    result: Result<Report, interrupt::Stopped>,
-    words: &Words,
-) -> Result<Answer, Failure> {
-    let report = match result {
-        Ok(report) => report,
-        Err(interrupt::Stopped::Failed(error)) => {
-            let partial = fields(error.report());
+    end: RunEnd,
+    texts: &PythonTexts,
+) -> Result<CommandOutput, CommandError> {
+    let report = match end {
+        RunEnd::Finished(report) => report,
+        RunEnd::Failed(error) => {
+            let partial = CommandFields::from(error.report());
             return Err(context.failed(&error).partial(partial));
         }
-        Err(interrupt::Stopped::Interrupted(report)) => {
-            let done = report.applied.len();
-            let text = format!("Interrupted: {done} done, and kept; the lock is free again.");
-            return Err(Failure::interrupted(text).partial(fields(&report)));
+        RunEnd::Interrupted(report) => {
+            let count = report.applied.len();
+            let noun = if count == 1 { "migration was" } else { "migrations were" };
+            let text = format!("Interrupted: {count} {noun} executed. The lock is released.");
+            return Err(CommandError::interrupted(text).partial((&report).into()));
         }
     };
     for it in &report.skipped {
-        context.output.warning(&format!("{}: {}", it.file, sentence(&it.reason.to_string())));
+        context.printer.warning(&format!("{}: {}", it.file, sentence(&it.reason.to_string())));
     }
-    context.output.progress(if report.is_up_to_date() { words.nothing } else { words.end });
-    Ok(Answer::new("", fields(&report)))
-}
-
-fn fields(report: &Report) -> Object {
-    Object::default()
-        .list("applied", report.applied.iter().map(applied))
-        .list("planned", report.planned.iter().map(planned))
-        .list("skipped", report.skipped.iter().map(skipped))
-        .field("warnings", report.warnings.clone())
-        .field("waited_ms", millis(report.waited))
-        .field("recovered", report.recovered.clone())
-        .field("elapsed_ms", millis(report.elapsed))
-}
-
-fn applied(applied: &Applied) -> Object {
-    Object::default()
-        .field("file", applied.file.as_str())
-        .field("version", applied.version.as_ref().map(ToString::to_string))
-        .field("kind", applied.kind.as_str())
-        .field("action", action(applied.action))
-        .field("elapsed_ms", millis(applied.elapsed))
-}
-
-fn planned(planned: &Planned) -> Object {
-    Object::default()
-        .field("file", planned.file.as_str())
-        .field("action", action(planned.action))
-        .field("statements", planned.statements.clone())
+    context.printer.progress(if report.is_up_to_date() { texts.nothing } else { texts.end });
+    Ok(CommandOutput::new("", &report))
 }
 
 const RULE: &str = "----------------------------------------";
 
 /// Formats a dry run in the Python tool's layout.
-fn preview(report: &Report, nothing: &str) -> Answer {
-    if report.planned.is_empty() && !nothing.is_empty() {
-        return Answer::new("", fields(report)).note(nothing);
+fn preview(
+    context: &CommandContext<'_>,
+    result: Result<Report, Error>,
+    texts: &PythonTexts,
+) -> Result<CommandOutput, CommandError> {
+    let report = result.map_err(|error| context.failed(&error))?;
+    if report.planned.is_empty() && !texts.preview.is_empty() {
+        return Ok(CommandOutput::new("", &report).note(texts.preview));
     }
     let mut text = format!(
         "\nJETBASE - Dry Run Mode\n\
@@ -216,5 +206,5 @@ fn preview(report: &Report, nothing: &str) -> Answer {
         }
         text.push_str(&format!("{RULE}\n\n"));
     }
-    Answer::new(text, fields(report))
+    Ok(CommandOutput::new(text, &report))
 }

@@ -206,6 +206,11 @@ pub(crate) fn functions(krate: &TokenStream) -> TokenStream {
     let table = [
         ("run", "Applies what is pending, under the jetbase lock.", quote!(#krate::Run<'t>)),
         ("rollback", "Takes the last applied version back.", quote!(#krate::Rollback<'t>)),
+        (
+            "repair",
+            "Makes the history agree with the files: deletes the rows of missing files, updates checksums.",
+            quote!(#krate::Repair<'t>),
+        ),
         ("status", "Tells what is applied and what is pending.", query(quote!(#krate::Status))),
         ("history", "Reads the history of the database.", query(quote!(#krate::History))),
         ("current", "Reads the version of the database.", query(version)),

@@ -1,15 +1,19 @@
-//! The request to stop a run: made when its future is dropped, and checked between two files.
+//! The request to stop a run: made when its future is dropped or when the caller's signal comes, and
+//! checked between two files.
 
+use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_core::future::BoxFuture;
+use futures_util::future::{Either, select};
 use tokio::sync::Notify;
 
 /// One run's request to stop, shared by its future and its task.
 #[derive(Clone, Debug, Default)]
-#[doc(hidden)]
-pub struct Cancel(Arc<Inner>);
+pub(crate) struct Cancel(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -18,8 +22,7 @@ struct Inner {
 }
 
 impl Cancel {
-    #[doc(hidden)]
-    pub fn ask(&self) {
+    pub(crate) fn ask(&self) {
         self.0.asked.store(true, Ordering::Release);
         self.0.wake.notify_waiters();
     }
@@ -44,5 +47,40 @@ pub(crate) struct AskOnDrop(pub(crate) Cancel);
 impl Drop for AskOnDrop {
     fn drop(&mut self) {
         self.0.ask();
+    }
+}
+
+/// The future with which a caller asks a run to stop. Without one, the run does all its work.
+#[derive(Default)]
+pub(crate) struct Shutdown<'t>(Option<BoxFuture<'t, ()>>);
+
+impl<'t> Shutdown<'t> {
+    pub(crate) fn on(signal: impl Future<Output = ()> + Send + 't) -> Self {
+        Shutdown(Some(Box::pin(signal)))
+    }
+
+    /// Awaits the work of a run. When the signal completes first, asks the run to stop, and awaits
+    /// its end.
+    pub(crate) fn watch<T: Send + 't>(
+        self,
+        cancel: Cancel,
+        work: BoxFuture<'t, T>,
+    ) -> BoxFuture<'t, T> {
+        let Some(signal) = self.0 else { return work };
+        Box::pin(async move {
+            match select(work, signal).await {
+                Either::Left((result, _)) => result,
+                Either::Right(((), work)) => {
+                    cancel.ask();
+                    work.await
+                }
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Shutdown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shutdown")
     }
 }

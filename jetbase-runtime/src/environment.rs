@@ -19,5 +19,5 @@ const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 /// Returns the URL that bypasses a pooler, from `JETBASE_DIRECT_URL`.
 pub(crate) fn direct_url() -> Option<String> {
-    std::env::var("JETBASE_DIRECT_URL").ok().filter(|url| !url.is_empty())
+    std::env::var("JETBASE_DIRECT_URL").ok().filter(|url| !url.trim().is_empty())
 }

@@ -109,9 +109,8 @@ impl fmt::Display for Event {
 ///
 /// A panic of that function does not skip the end of the run. The run stops before the next file,
 /// releases the lock, returns its connection, and then resumes the panic.
-#[doc(hidden)]
 #[derive(Default)]
-pub struct Listener {
+pub(crate) struct Listener {
     listen: Option<Listen>,
     /// Stops the run after a panic.
     cancel: Cancel,
@@ -125,8 +124,7 @@ type Listen = Box<dyn FnMut(&Event) + Send>;
 pub(crate) type Panic = Box<dyn Any + Send>;
 
 impl Listener {
-    #[doc(hidden)]
-    pub fn new(listen: impl FnMut(&Event) + Send + 'static, cancel: &Cancel) -> Self {
+    pub(crate) fn new(listen: impl FnMut(&Event) + Send + 'static, cancel: &Cancel) -> Self {
         let listen: Listen = Box::new(listen);
         Listener { listen: Some(listen), cancel: cancel.clone(), ..Listener::default() }
     }

@@ -35,21 +35,11 @@ pub use query::{
     History, LockStatus, Pending, Query, Readiness, Status, Unlock, Unlocked, Validated, check,
     current, history, lock_status, status, unlock, validate,
 };
+pub use repair::{HistoryChange, Repair, RepairReport, RepairScope, repair};
 pub use report::{Applied, Planned, Report};
 pub use run::{Published, Rollback, Run, rollback, run, run_url};
 pub use sqlx;
 #[doc(hidden)]
 pub use stale::compare_with_folder;
-pub use target::{DatabaseUrl, Target};
-
-/// What the command line uses and the public API does not have yet.
-#[doc(hidden)]
-pub mod internal {
-    pub use crate::cancel::Cancel;
-    pub use crate::event::Listener;
-    pub use crate::repair::{Repair, RepairRequest, RepairScope, repair};
-    pub use crate::run::{DryRun, Request, start};
-    pub use crate::state::NamespaceOptions;
-    pub use crate::target::{Source, source_of_url};
-}
+pub use target::{AnyTarget, DatabaseUrl, Target};
 pub use wait::Wait;

@@ -7,8 +7,8 @@ use std::future::IntoFuture;
 
 use futures_core::future::BoxFuture;
 use jetbase_core::{
-    Ahead, Goal, Kind, Migrations, Policy, Problem, Record, Refusal, SkipReason, Skipped, Until,
-    Validation, Version, plan, validate as compare_all,
+    Ahead, Goal, Kind, Migrations, Policy, Problem, Record, Refusal, Repeat, SkipReason, Skipped,
+    Until, Validation, Version, plan, validate as compare_all,
 };
 
 pub use self::lock::{LockStatus, Unlock, Unlocked, lock_status, unlock};
@@ -25,10 +25,8 @@ use crate::target::{Connect, ConnectionSource, Source, Target};
 pub struct Query<'t, T> {
     source: Source<'t>,
     set: Migrations,
-    #[doc(hidden)]
-    pub options: NamespaceOptions,
-    #[doc(hidden)]
-    pub policy: Policy,
+    options: NamespaceOptions,
+    policy: Policy,
     ask: Ask<T>,
 }
 
@@ -60,6 +58,12 @@ impl<'t, T> Query<'t, T> {
         self
     }
 
+    /// Sets the PostgreSQL role to read as, like `SET ROLE`.
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.options.role = Some(role.into());
+        self
+    }
+
     /// Trusts a PostgreSQL role that owns jetbase's tables or their schema. See
     /// [`Run::trust_owner`](crate::Run::trust_owner).
     pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
@@ -70,6 +74,12 @@ impl<'t, T> Query<'t, T> {
     /// Skips a validation. Call it again to skip another one.
     pub fn skip(mut self, validation: Validation) -> Self {
         self.policy.skip.push(validation);
+        self
+    }
+
+    /// Sets when `RA__` files run, which decides whether they count as pending.
+    pub fn repeat(mut self, repeat: Repeat) -> Self {
+        self.policy.repeat = repeat;
         self
     }
 

@@ -5,13 +5,14 @@ mod perform;
 mod plan;
 mod work;
 
-use std::future::IntoFuture;
+use std::future::{Future, IntoFuture};
 
 use futures_core::future::BoxFuture;
 use jetbase_core::{Ahead, Goal, Migrations, Policy, Repeat, Until, Validation, Version};
 
-pub use self::perform::start;
-use crate::cancel::Cancel;
+use self::perform::start;
+pub(crate) use self::perform::{direct, in_task};
+use crate::cancel::{Cancel, Shutdown};
 use crate::environment;
 use crate::error::{Error, SettingError};
 use crate::event::{Event, Listener};
@@ -21,20 +22,19 @@ use crate::target::{Source, Target, source_of_url};
 use crate::wait::Wait;
 
 /// A request for one run. The builders below set its fields.
-#[doc(hidden)]
 #[derive(Debug)]
-pub struct Request {
-    pub set: Migrations,
-    pub goal: Goal,
-    pub policy: Policy,
+pub(crate) struct Request {
+    pub(crate) set: Migrations,
+    pub(crate) goal: Goal,
+    pub(crate) policy: Policy,
     /// How long to wait for the lock, or what is wrong with the value of `JETBASE_WAIT`.
-    pub wait: Result<Wait, SettingError>,
-    pub options: NamespaceOptions,
-    pub direct: Option<String>,
-    pub published: Published,
-    pub dry_run: DryRun,
-    pub listener: Listener,
-    pub cancel: Cancel,
+    pub(crate) wait: Result<Wait, SettingError>,
+    pub(crate) options: NamespaceOptions,
+    pub(crate) direct: Option<String>,
+    pub(crate) published: Published,
+    pub(crate) dry_run: DryRun,
+    pub(crate) listener: Listener,
+    pub(crate) cancel: Cancel,
 }
 
 /// What to do when a PostgreSQL publication contains jetbase's tables.
@@ -51,16 +51,14 @@ pub enum Published {
 }
 
 /// Whether the run only reports what it would execute.
-#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DryRun {
+pub(crate) enum DryRun {
     No,
     Yes,
 }
 
 impl Request {
-    #[doc(hidden)]
-    pub fn new(set: &Migrations, goal: Goal) -> Self {
+    pub(crate) fn new(set: &Migrations, goal: Goal) -> Self {
         let options = NamespaceOptions::of(set);
         Request {
             set: set.clone(),
@@ -81,13 +79,21 @@ impl Request {
 ///
 /// The returned builder is a future: await it. See [`Run`].
 pub fn run<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Run<'t> {
-    Run { source: target.source(), request: Request::new(set, Goal::Upgrade(Until::End)) }
+    Run {
+        source: target.source(),
+        request: Request::new(set, Goal::Upgrade(Until::End)),
+        shutdown: Shutdown::default(),
+    }
 }
 
 /// Applies the pending migrations of a set to the database behind a URL. See
 /// [`DatabaseUrl`](crate::DatabaseUrl).
 pub fn run_url(set: &Migrations, url: &str) -> Run<'static> {
-    Run { source: source_of_url(url), request: Request::new(set, Goal::Upgrade(Until::End)) }
+    Run {
+        source: source_of_url(url),
+        request: Request::new(set, Goal::Upgrade(Until::End)),
+        shutdown: Shutdown::default(),
+    }
 }
 
 /// Rolls back the latest applied version. [`Rollback`] has options to roll back more.
@@ -97,6 +103,7 @@ pub fn rollback<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Rollback<
     Rollback {
         source: target.source(),
         request: Request::new(set, Goal::Rollback(Until::Count(1))),
+        shutdown: Shutdown::default(),
     }
 }
 
@@ -119,6 +126,7 @@ pub fn rollback<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Rollback<
 pub struct Run<'t> {
     source: Source<'t>,
     request: Request,
+    shutdown: Shutdown<'t>,
 }
 
 /// A run that rolls back: set options, then `.await` it. See [`Run`] for its errors and for what
@@ -128,6 +136,7 @@ pub struct Run<'t> {
 pub struct Rollback<'t> {
     source: Source<'t>,
     request: Request,
+    shutdown: Shutdown<'t>,
 }
 
 macro_rules! options {
@@ -188,6 +197,20 @@ macro_rules! options {
                 self
             }
 
+            /// Stops the run when a future completes, for example the one of
+            /// `tokio::signal::ctrl_c`.
+            ///
+            /// The run finishes the current file, releases the lock, and returns the report of what
+            /// was applied. If it does not have the lock yet, it returns
+            /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
+            pub fn graceful_shutdown(
+                mut self,
+                signal: impl Future<Output = ()> + Send + 't,
+            ) -> Self {
+                self.shutdown = Shutdown::on(signal);
+                self
+            }
+
             /// Reports what the run would do. Nothing is executed, and no lock is taken.
             pub fn dry_run(mut self) -> Self {
                 self.request.dry_run = DryRun::Yes;
@@ -200,7 +223,8 @@ macro_rules! options {
             type IntoFuture = BoxFuture<'t, Result<Report, Error>>;
 
             fn into_future(self) -> Self::IntoFuture {
-                start(self.source, self.request)
+                let cancel = self.request.cancel.clone();
+                self.shutdown.watch(cancel, start(self.source, self.request))
             }
         }
     };

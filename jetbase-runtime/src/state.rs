@@ -27,13 +27,12 @@ pub(crate) struct Namespace {
 }
 
 /// The options with which a caller fixes the namespace.
-#[doc(hidden)]
 #[derive(Clone, Debug, Default)]
-pub struct NamespaceOptions {
-    pub schema: Option<String>,
-    pub role: Option<String>,
+pub(crate) struct NamespaceOptions {
+    pub(crate) schema: Option<String>,
+    pub(crate) role: Option<String>,
     /// The roles whose tables may run code, in addition to those that are always trusted.
-    pub trusted: Vec<String>,
+    pub(crate) trusted: Vec<String>,
 }
 
 /// What the first message to the database returns.

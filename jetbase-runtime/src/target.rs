@@ -57,10 +57,33 @@ impl fmt::Debug for Source<'_> {
     }
 }
 
-// A `Source` is a target too, so that the commands need no type parameter.
-impl<'t> sealed::Sealed<'t> for Source<'t> {
+/// A target of any kind, for a program that chooses it at run time.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # fn example(url: Option<&str>, pool: &jetbase_runtime::sqlx::SqlitePool) {
+/// use jetbase_runtime::{AnyTarget, DatabaseUrl};
+///
+/// let target = match url {
+///     Some(url) => AnyTarget::new(DatabaseUrl(url)),
+///     None => AnyTarget::new(pool),
+/// };
+/// # drop(target);
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct AnyTarget<'t>(Source<'t>);
+
+impl<'t> AnyTarget<'t> {
+    /// Makes a target of any kind from a target of a certain kind.
+    pub fn new(target: impl Target<'t>) -> Self {
+        AnyTarget(target.source())
+    }
+}
+
+impl<'t> sealed::Sealed<'t> for AnyTarget<'t> {
     fn source(self) -> Source<'t> {
-        self
+        self.0
     }
 }
 
@@ -296,8 +319,7 @@ impl<'t> sealed::Sealed<'t> for DatabaseUrl<'_> {
     }
 }
 
-#[doc(hidden)]
-pub fn source_of_url(url: &str) -> Source<'static> {
+pub(crate) fn source_of_url(url: &str) -> Source<'static> {
     let scheme = url.split(':').next().unwrap_or_default();
     let dialect = match scheme {
         "postgres" | "postgresql" => Dialect::Postgres,

@@ -1,13 +1,13 @@
 use jetbase::{DatabaseUrl, Event};
+use jetbase_test_harness::{Database, DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 use crate::apply::set;
-use jetbase_test_harness::{Context, Database, Kind, Needs, Suite, TestResult};
 use crate::lock::aside;
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.each(
         "releases_the_lock_over_a_new_connection_when_its_own_is_lost_after_the_last_file",
-        Kind::SERVERS,
+        DatabaseKind::SERVERS,
         Needs::NOTHING,
         releases_over_new_connection,
     );
@@ -16,7 +16,7 @@ pub(crate) fn register(suite: &mut Suite) {
 /// Ends every other connection to the database.
 fn end_other_connections(db: &Database) {
     let end = match db.kind {
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             "SELECT 'SELECT ' || string_agg(format('pg_terminate_backend(%s, 10000)', pid), ', ') \
              FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         }
@@ -29,7 +29,7 @@ fn end_other_connections(db: &Database) {
     aside(db, &end);
 }
 
-async fn releases_over_new_connection(ctx: Context) -> TestResult {
+async fn releases_over_new_connection(ctx: TestContext) -> TestResult {
     let one = set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]);
     let db = ctx.db.clone();
     let run = jetbase::run(&one, DatabaseUrl(&ctx.db.url)).on_event(move |event| {

@@ -49,6 +49,28 @@ impl Version {
     }
 }
 
+impl Version {
+    /// The version with its last number raised by one: `2.10` after `2.9`.
+    ///
+    /// It is higher than this version. Numbers can have any length.
+    #[must_use]
+    pub fn next(&self) -> Version {
+        let text = self.as_str();
+        let last = text.rsplit('.').next().unwrap_or(text);
+        let (before, _) = text.split_at_checked(text.len() - last.len()).unwrap_or(("", text));
+        let nines = last.len() - last.trim_end_matches('9').len();
+        let (stay, _) = last.split_at_checked(last.len() - nines).unwrap_or((last, ""));
+        let raised = match stay.char_indices().next_back() {
+            Some((at, digit)) => {
+                let digit = digit.to_digit(10).unwrap_or(0) + 1;
+                format!("{}{digit}", stay.get(..at).unwrap_or_default())
+            }
+            None => "1".to_owned(),
+        };
+        Version(Cow::Owned(format!("{before}{raised}{}", "0".repeat(nines))))
+    }
+}
+
 /// Compares two versions as releases; see [`Version`].
 pub(crate) fn compare(left: &str, right: &str) -> Ordering {
     if is_one_number(left) && is_one_number(right) {
@@ -167,6 +189,24 @@ mod tests {
             assert_eq!(hash(a), hash(b), "{a} {b}");
         }
         assert_ne!(version("1.0.2"), version("1.2"));
+    }
+
+    #[test]
+    fn the_next_version_is_higher_by_one() {
+        for (text, higher) in [
+            ("7", "8"),
+            ("9", "10"),
+            ("199", "200"),
+            ("2.9", "2.10"),
+            ("1.0", "1.1"),
+            ("009", "010"),
+            ("20260101.235959", "20260101.235960"),
+            ("99999999999999999999999999999999999999", "100000000000000000000000000000000000000"),
+        ] {
+            let next = version(text).next();
+            assert_eq!(next.as_str(), higher);
+            assert!(next > version(text));
+        }
     }
 
     #[test]

@@ -37,62 +37,21 @@ impl Folder {
             })
             .map(|(file, _)| file)
             .collect();
-        let mut highest = versioned()
-            .map(|(_, version)| version)
-            .chain(last)
-            .max()
-            .map(Version::as_str)
-            .map(str::to_owned);
+        let mut highest = versioned().map(|(_, version)| version).chain(last).max().cloned();
         moving
             .into_iter()
             .filter_map(|file| {
-                let version = next(highest.as_deref()?);
-                highest = Some(version.clone());
-                Some(Rename { from: file.path.clone(), to: renamed(file, &version)? })
+                let version = highest.as_ref()?.next();
+                let to = renamed(file, &version)?;
+                highest = Some(version);
+                Some(Rename { from: file.path.clone(), to })
             })
             .collect()
     }
 }
 
-fn renamed(file: &SourceFile, version: &str) -> Option<String> {
+fn renamed(file: &SourceFile, version: &Version) -> Option<String> {
     let (_, description) = file.file().split_once("__")?;
     let folder = file.path.strip_suffix(file.file())?;
     Some(format!("{folder}V{version}__{description}"))
-}
-
-/// The version with its last number raised by one. Numbers can have any length.
-fn next(version: &str) -> String {
-    let (before, last) =
-        version.rsplit_once('.').map_or(("", version), |(before, last)| (before, last));
-    let nines = last.len() - last.trim_end_matches('9').len();
-    let (stay, _) = last.split_at_checked(last.len() - nines).unwrap_or((last, ""));
-    let raised = match stay.char_indices().next_back() {
-        Some((at, digit)) => {
-            let digit = digit.to_digit(10).unwrap_or(0) + 1;
-            format!("{}{digit}", stay.get(..at).unwrap_or_default())
-        }
-        None => "1".to_owned(),
-    };
-    let last = format!("{raised}{}", "0".repeat(nines));
-    if before.is_empty() { last } else { format!("{before}.{last}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next;
-
-    #[test]
-    fn the_last_number_is_raised() {
-        for (version, higher) in [
-            ("7", "8"),
-            ("9", "10"),
-            ("199", "200"),
-            ("2.9", "2.10"),
-            ("009", "010"),
-            ("20260101.120000", "20260101.120001"),
-            ("99999999999999999999999999999999999999", "100000000000000000000000000000000000000"),
-        ] {
-            assert_eq!(next(version), higher);
-        }
-    }
 }

@@ -104,8 +104,7 @@ fn stamp(since: &str, session: &Session<'_>) -> String {
 #[must_use = "nothing is unlocked until it is awaited"]
 pub struct Unlock<'t> {
     source: Source<'t>,
-    #[doc(hidden)]
-    pub options: NamespaceOptions,
+    options: NamespaceOptions,
     force: Force,
 }
 
@@ -143,6 +142,12 @@ impl Unlock<'_> {
     /// Unlocks even if the holder is alive. Its run then stops with the error "lock lost".
     pub fn force(mut self) -> Self {
         self.force = Force::Yes;
+        self
+    }
+
+    /// Sets the PostgreSQL role to work as, like `SET ROLE`.
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.options.role = Some(role.into());
         self
     }
 

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
 use jetbase_core::{Dialect, Goal, Syntax, Until};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::outcome::{planned_job, report_skipped, with_outcome};
 use super::plan::{commits_of, plan_run, read_superseded};
 use super::work::work;
 use super::{DryRun, Published, Request};
-use crate::cancel::AskOnDrop;
+use crate::cancel::{AskOnDrop, Cancel};
 use crate::environment;
 use crate::error::{Error, ErrorKind, Retry, SettingError, TableError, UrlError};
 use crate::event::{Event, Listener};
@@ -22,18 +22,33 @@ use crate::state::{DatabaseState, read_state_once};
 use crate::target::{Connect, ConnectionOwner, ConnectionSource, Source, source_of_url};
 use crate::wait::{Limit, NOTICE_INTERVAL, Wait};
 
-/// Starts a run, in a task of its own where that is possible.
-#[doc(hidden)]
-pub fn start(source: Source<'_>, mut request: Request) -> BoxFuture<'_, Result<Report, Error>> {
+/// Starts a run.
+pub(crate) fn start(
+    source: Source<'_>,
+    mut request: Request,
+) -> BoxFuture<'_, Result<Report, Error>> {
     let name = match request.goal {
         Goal::Upgrade(_) => "upgrade",
         Goal::Rollback(_) => "rollback",
     };
     let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal = name);
+    in_task(source, request.cancel.clone(), span, move |origin| {
+        Box::pin(async move { perform(&mut request, origin).await })
+    })
+}
+
+/// Does the work of a command, in a task of its own where that is possible. When the future of such
+/// a task is dropped, the task is asked to stop.
+pub(crate) fn in_task<'t, T: Send + 'static>(
+    source: Source<'t>,
+    cancel: Cancel,
+    span: Span,
+    work: impl for<'c> FnOnce(&'c mut dyn Connect) -> BoxFuture<'c, Result<T, Error>> + Send + 'static,
+) -> BoxFuture<'t, Result<T, Error>> {
     match source.0 {
         ConnectionSource::Shared(mut origin) => Box::pin(async move {
-            let guard = AskOnDrop(request.cancel.clone());
-            let work = async move { perform(&mut request, origin.as_mut()).await };
+            let guard = AskOnDrop(cancel);
+            let work = async move { work(origin.as_mut()).await };
             let result = tokio::spawn(work.instrument(span)).await;
             drop(guard);
             result.unwrap_or_else(|failure| match failure.try_into_panic() {
@@ -42,7 +57,7 @@ pub fn start(source: Source<'_>, mut request: Request) -> BoxFuture<'_, Result<R
             })
         }),
         ConnectionSource::Borrowed(mut origin) => {
-            Box::pin(async move { perform(&mut request, origin.as_mut()).await }.instrument(span))
+            Box::pin(async move { work(origin.as_mut()).await }.instrument(span))
         }
         ConnectionSource::Broken(fault) => {
             Box::pin(async move { Err(SettingError::DatabaseUrl(fault).into()) })
@@ -135,7 +150,7 @@ async fn once(
         return Ok(());
     }
     // Check the direct URL early, before the run needs it.
-    let mut direct = direct(request, origin.dialect())?;
+    let mut direct = direct(request.direct.as_deref(), origin.dialect())?;
     let origin = match &mut direct {
         Some(direct) => direct.as_mut(),
         None => origin,
@@ -206,8 +221,11 @@ async fn release_stale_lock(
 }
 
 /// Returns the connection source of the direct URL, if there is one.
-fn direct(request: &Request, dialect: Dialect) -> Result<Option<Box<dyn Connect>>, Error> {
-    let Some(url) = &request.direct else { return Ok(None) };
+pub(crate) fn direct(
+    url: Option<&str>,
+    dialect: Dialect,
+) -> Result<Option<Box<dyn Connect>>, Error> {
+    let Some(url) = url else { return Ok(None) };
     match source_of_url(url).0 {
         ConnectionSource::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
         ConnectionSource::Shared(_) | ConnectionSource::Borrowed(_) => {

@@ -6,8 +6,11 @@ use clap::ColorChoice;
 use comfy_table::{ContentArrangement, Table, presets};
 use jetbase_core::{Finding, Severity};
 
-use super::answer::{Answer, Body, Code, Object};
-use super::failure::Failure;
+use super::command_error::{CommandError, io_reason};
+use super::command_output::{CommandOutput, JsonFormat};
+use super::exit::Exit;
+use super::inspect::InspectedFile;
+use super::json::{CommandFields, ErrorJson, OutputJson};
 use super::secret;
 use super::spinner::{CLEAR, Spinner};
 
@@ -22,21 +25,14 @@ pub(crate) enum Format {
 
 /// Where and how a command writes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Output {
+pub(crate) struct Printer {
     format: Format,
     color: ColorChoice,
 }
 
-/// The start of a line on standard error, and its colour.
-#[derive(Clone, Copy, Debug)]
-enum Mark {
-    Error,
-    Warning,
-}
-
-impl Output {
+impl Printer {
     pub(crate) fn new(format: Format, color: ColorChoice) -> Self {
-        Output { format, color }
+        Printer { format, color }
     }
 
     /// Prints a line of progress.
@@ -53,50 +49,54 @@ impl Output {
 
     /// Prints a warning that an operator should look at.
     pub(crate) fn warning(self, text: &str) {
-        self.marked(Mark::Warning, text);
+        self.print(Severity::Warning, text);
     }
 
     /// Prints a finding in the style of a compiler.
     pub(crate) fn finding(self, finding: &Finding, folder: &str) {
-        let mark = match finding.severity {
-            Severity::Error => Mark::Error,
-            Severity::Warning => Mark::Warning,
-        };
-        self.marked(mark, &finding.render(folder));
+        self.print(finding.severity, &finding.render(folder));
     }
 
     /// Prints the result of a command, and returns the exit code of the program.
-    pub(crate) fn finish(self, command: &str, result: &Result<Answer, Failure>) -> Code {
-        let code = match result {
-            Ok(answer) => answer.code,
-            Err(failure) => failure.code,
+    pub(crate) fn finish(
+        self,
+        command: &str,
+        result: &Result<CommandOutput, CommandError>,
+    ) -> Exit {
+        let exit = match result {
+            Ok(output) => output.exit,
+            Err(error) => error.exit,
         };
         let written = match (self.format, result) {
-            (Format::Json, result) => out(&json(command, result)),
-            (Format::Plain, Ok(answer)) => {
-                let written = out(&answer.text);
-                answer.notes.iter().for_each(|note| err(note));
+            (Format::Json, result) => {
+                json(command, result).map_err(io::Error::from).and_then(|text| out(&text))
+            }
+            (Format::Plain, Ok(output)) => {
+                let written = out(&output.text);
+                output.notes.iter().for_each(|note| err(note));
                 written
             }
-            (Format::Plain, Err(failure)) => {
-                failure.blocks.iter().for_each(|block| self.marked(Mark::Error, block));
+            (Format::Plain, Err(error)) => {
+                error.blocks.iter().for_each(|block| self.print(Severity::Error, block));
                 Ok(())
             }
         };
-        delivered(written, code)
+        exit_of(written, exit)
     }
 
-    fn marked(self, mark: Mark, text: &str) {
+    /// Prints a text to standard error, after the word for its severity.
+    fn print(self, severity: Severity, text: &str) {
         if self.format == Format::Json {
             return;
         }
-        let (word, color) = match mark {
-            Mark::Error => ("error", "31"),
-            Mark::Warning => ("warning", "33"),
+        let color = match severity {
+            Severity::Error => "31",
+            Severity::Warning => "33",
         };
-        let word = match self.has_color() {
-            true => format!("\x1b[1;{color}m{word}\x1b[0m"),
-            false => word.to_owned(),
+        let word = if self.has_color() {
+            format!("\x1b[1;{color}m{severity}\x1b[0m")
+        } else {
+            severity.to_string()
         };
         err(&redact(&format!("{word}: {text}")));
     }
@@ -112,59 +112,67 @@ impl Output {
 }
 
 /// Reports what is wrong with the arguments.
-pub(crate) fn refuse(error: &clap::Error) -> Code {
+pub(crate) fn refuse(error: &clap::Error) -> Exit {
     let text = error.to_string();
     // The message quotes the arguments, which may contain a password.
     let safe = redact(&secret::hide(&text));
-    match safe == text {
-        true => drop(error.print()),
-        false => err(&safe),
+    if safe == text {
+        drop(error.print());
+    } else {
+        err(&safe);
     }
-    Code::Usage
+    Exit::Usage
 }
 
 /// Prints the requested help or version.
-pub(crate) fn help(asked: &clap::Error) -> Code {
-    delivered(asked.print().and_then(|()| io::stdout().flush()), Code::Done)
+pub(crate) fn help(asked: &clap::Error) -> Exit {
+    exit_of(asked.print().and_then(|()| io::stdout().flush()), Exit::Done)
 }
 
 /// Returns the exit code of the program. A result that cannot be written is a failure, even if the
 /// command succeeded.
-fn delivered(written: io::Result<()>, code: Code) -> Code {
+fn exit_of(written: io::Result<()>, exit: Exit) -> Exit {
     match written {
         // A reader that closed the pipe has read what it wanted.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let Failure { blocks, code: failed, .. } =
-                Failure::io("standard output cannot be written", &error);
-            let code = code as u8;
             err(&format!(
-                "error: {}; the command itself has ended with the exit code {code}",
-                blocks.concat()
+                "error: standard output cannot be written: {}; the command itself ended with the exit code {}",
+                io_reason(&error),
+                exit.code()
             ));
-            failed
+            Exit::Failed
         }
-        _ => code,
+        _ => exit,
     }
 }
 
 /// Formats a result for `--json`.
-fn json(command: &str, result: &Result<Answer, Failure>) -> String {
-    let head = |code: u8| {
-        Object::default().field("command", command).field("ok", code == 0).field("exit_code", code)
-    };
+fn json(command: &str, result: &Result<CommandOutput, CommandError>) -> serde_json::Result<String> {
     match result {
-        Ok(Answer { body: Body::Lines(lines), .. }) => {
-            lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        Ok(CommandOutput { json: JsonFormat::Lines(files), .. }) => {
+            let lines: Result<Vec<_>, _> = files
+                .iter()
+                .map(|file| serde_json::to_string(&InspectedFile::json(file)))
+                .collect();
+            Ok(lines?.join("\n"))
         }
-        Ok(Answer { body: Body::Fields(fields), code, .. }) => {
-            let whole = head(*code as u8).fields(fields).field("error", serde_json::Value::Null);
-            whole.to_string()
+        Ok(CommandOutput { json: JsonFormat::Object(fields), exit, .. }) => {
+            object(command, *exit, fields, None)
         }
-        Err(failure) => {
-            let whole = head(failure.code as u8).fields(&failure.partial);
-            redact(&whole.object("error", &failure.error()).to_string())
+        Err(error) => {
+            object(command, error.exit, &error.partial, Some(error.json())).map(|it| redact(&it))
         }
     }
+}
+
+fn object(
+    command: &str,
+    exit: Exit,
+    fields: &CommandFields,
+    error: Option<ErrorJson<'_>>,
+) -> serde_json::Result<String> {
+    let (ok, exit_code) = (exit == Exit::Done, exit.code());
+    serde_json::to_string(&OutputJson { command, ok, exit_code, fields, error })
 }
 
 /// Formats a table: with lines on a terminal, in plain columns elsewhere.
@@ -252,14 +260,15 @@ mod tests {
 
     #[test]
     fn a_result_is_one_object() {
-        let answer = Ok(Answer::new("text", Object::default().field("version", "1")));
+        let fields = CommandFields::Current { version: Some("1 \"\n".to_owned()) };
+        let output = Ok(CommandOutput::new("text", fields));
         assert_eq!(
-            json("current", &answer),
-            r#"{"command":"current","ok":true,"exit_code":0,"version":"1","error":null}"#
+            json("current", &output).unwrap(),
+            r#"{"command":"current","ok":true,"exit_code":0,"version":"1 \"\n","error":null}"#
         );
-        let failure = Err(Failure::usage("no such thing"));
+        let error = Err(CommandError::usage("no such thing"));
         assert_eq!(
-            json("new", &failure),
+            json("new", &error).unwrap(),
             r#"{"command":"new","ok":false,"exit_code":2,"error":{"kind":"usage","message":"no such thing"}}"#
         );
     }

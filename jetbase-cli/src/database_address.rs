@@ -7,17 +7,17 @@ use jetbase_core::Dialect;
 
 /// The address of a database.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Address {
+pub(crate) struct DatabaseAddress {
     dialect: Dialect,
     /// The URL without its parameters, in the form of sqlx.
     url: String,
     parameters: Vec<(String, String)>,
 }
 
-impl fmt::Debug for Address {
+impl fmt::Debug for DatabaseAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The URL may hold a password.
-        f.debug_struct("Address").field("dialect", &self.dialect).finish_non_exhaustive()
+        f.debug_struct("DatabaseAddress").field("dialect", &self.dialect).finish_non_exhaustive()
     }
 }
 
@@ -33,7 +33,7 @@ const MYSQL: [(&str, &str); 5] = [
 /// The parameters of SQLite URLs that sqlx knows. The others are for Python only.
 const SQLITE: [&str; 4] = ["mode", "cache", "immutable", "vfs"];
 
-impl Address {
+impl DatabaseAddress {
     /// Parses a URL. A relative file of SQLite is relative to `base`.
     ///
     /// The error quotes only the scheme, because the rest may contain a password.
@@ -48,7 +48,7 @@ impl Address {
             None => (rest, Vec::new()),
         };
         match name.to_ascii_lowercase().as_str() {
-            "postgresql" | "postgres" => Ok(Address {
+            "postgresql" | "postgres" => Ok(DatabaseAddress {
                 dialect: Dialect::Postgres,
                 url: format!("postgres:{rest}"),
                 parameters,
@@ -59,7 +59,11 @@ impl Address {
                     (known.map_or(key, |(_, ours)| (*ours).to_owned()), value)
                 });
                 let parameters = parameters.collect();
-                Ok(Address { dialect: Dialect::MySql, url: format!("mysql:{rest}"), parameters })
+                Ok(DatabaseAddress {
+                    dialect: Dialect::MySql,
+                    url: format!("mysql:{rest}"),
+                    parameters,
+                })
             }
             "sqlite" => Ok(sqlite(rest, parameters, base)),
             known @ ("snowflake" | "databricks" | "clickhouse" | "clickhousedb" | "oracle"
@@ -87,7 +91,7 @@ impl Address {
 
     /// Returns the URL for a query. A missing SQLite file counts as an empty database, and is not
     /// created.
-    pub(crate) fn to_ask(&self) -> String {
+    pub(crate) fn to_read(&self) -> String {
         match self.file() {
             Some(file) if !file.exists() && has_parent(file) => MEMORY.to_owned(),
             _ => self.url_and(&[]),
@@ -123,7 +127,7 @@ fn pairs(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn sqlite(rest: &str, parameters: Vec<(String, String)>, base: &Path) -> Address {
+fn sqlite(rest: &str, parameters: Vec<(String, String)>, base: &Path) -> DatabaseAddress {
     let parameters = parameters.into_iter().filter(|(key, _)| SQLITE.contains(&key.as_str()));
     let parameters = parameters.collect();
     let path = match rest.strip_prefix("///") {
@@ -134,7 +138,7 @@ fn sqlite(rest: &str, parameters: Vec<(String, String)>, base: &Path) -> Address
         "" | ":memory:" => MEMORY.to_owned(),
         path => format!("sqlite://{}", base.join(path).display()),
     };
-    Address { dialect: Dialect::Sqlite, url, parameters }
+    DatabaseAddress { dialect: Dialect::Sqlite, url, parameters }
 }
 
 /// `sqlite:///a/b.db` is `a/b.db` for SQLAlchemy and `/a/b.db` for sqlx. Returns the one that
@@ -167,7 +171,7 @@ mod tests {
     use super::*;
 
     fn url(text: &str) -> String {
-        Address::parse(text, Path::new("")).unwrap().url_and(&[])
+        DatabaseAddress::parse(text, Path::new("")).unwrap().url_and(&[])
     }
 
     #[test]
@@ -199,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_relative_file_lies_below_its_configuration() {
-        let address = Address::parse("sqlite:///x.db", Path::new("jetbase")).unwrap();
+        let address = DatabaseAddress::parse("sqlite:///x.db", Path::new("jetbase")).unwrap();
         assert_eq!(address.to_write(), "sqlite://jetbase/x.db?mode=rwc");
     }
 
@@ -213,17 +217,18 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_made_only_by_commands_that_write() {
-        let address = Address::parse("sqlite:///no-such-file.db", Path::new("")).unwrap();
-        assert_eq!(address.to_ask(), MEMORY);
+        let address = DatabaseAddress::parse("sqlite:///no-such-file.db", Path::new("")).unwrap();
+        assert_eq!(address.to_read(), MEMORY);
         assert_eq!(address.to_write(), "sqlite://no-such-file.db?mode=rwc");
-        let nowhere = Address::parse("sqlite:////no/such/folder/x.db", Path::new("")).unwrap();
-        assert_eq!(nowhere.to_ask(), "sqlite:///no/such/folder/x.db");
+        let nowhere =
+            DatabaseAddress::parse("sqlite:////no/such/folder/x.db", Path::new("")).unwrap();
+        assert_eq!(nowhere.to_read(), "sqlite:///no/such/folder/x.db");
     }
 
     #[test]
     fn other_databases_are_named_and_secrets_are_not() {
         for text in ["u:secret@h/db", "oracle://u:secret@h/db", "secret", "postgrs://u:secret@h"] {
-            let error = Address::parse(text, Path::new("")).unwrap_err();
+            let error = DatabaseAddress::parse(text, Path::new("")).unwrap_err();
             assert!(!error.contains("secret"), "{error}");
             assert!(error.contains("postgresql://"), "{error}");
         }

@@ -1,0 +1,192 @@
+//! The JSON objects that commands print with `--json`. The order of their keys is documented.
+
+mod values;
+
+use std::time::Duration;
+
+use jetbase_runtime::{LockStatus, RepairReport, Report};
+use serde::Serialize;
+
+pub(crate) use self::values::{
+    AppliedJson, ChangeJson, FindingJson, InspectFindingJson, InspectJson, PendingJson,
+    PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
+};
+
+/// The object that a command prints.
+#[derive(Serialize)]
+pub(crate) struct OutputJson<'a> {
+    pub(crate) command: &'a str,
+    pub(crate) ok: bool,
+    pub(crate) exit_code: u8,
+    #[serde(flatten)]
+    pub(crate) fields: &'a CommandFields,
+    pub(crate) error: Option<ErrorJson<'a>>,
+}
+
+/// The fields of a command, between `exit_code` and `error`.
+#[derive(Debug, Default, Serialize)]
+#[serde(untagged)]
+pub(crate) enum CommandFields {
+    #[default]
+    None,
+    Run {
+        applied: Vec<AppliedJson>,
+        planned: Vec<PlannedJson>,
+        skipped: Vec<SkippedJson>,
+        warnings: Vec<String>,
+        waited_ms: u64,
+        recovered: Option<String>,
+        elapsed_ms: u64,
+    },
+    Status {
+        applied: Vec<RecordJson>,
+        pending: Vec<PendingJson>,
+        skipped: Vec<SkippedJson>,
+        problems: Vec<ProblemJson>,
+    },
+    History {
+        records: Vec<RecordJson>,
+    },
+    Current {
+        version: Option<String>,
+    },
+    Check {
+        state: &'static str,
+        pending: Vec<String>,
+    },
+    LockStatus {
+        locked: bool,
+        locked_at: Option<String>,
+        process_id: Option<String>,
+        holder: Option<String>,
+        alive: Option<bool>,
+    },
+    Unlock {
+        holder: Option<String>,
+    },
+    Validate {
+        compared: Option<usize>,
+        problems: Vec<ProblemJson>,
+        skipped: Vec<SkippedJson>,
+    },
+    Repair {
+        repaired: Vec<ChangeJson>,
+    },
+    Init {
+        created: Vec<String>,
+    },
+    New {
+        file: String,
+    },
+    Sum {
+        list: String,
+        recorded: Vec<String>,
+        entries: usize,
+    },
+    SumCheck {
+        list: String,
+        unrecorded: Vec<String>,
+    },
+    Renumber {
+        renamed: Vec<RenameJson>,
+    },
+}
+
+/// The value of `error`.
+#[derive(Serialize)]
+pub(crate) struct ErrorJson<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    #[serde(flatten)]
+    pub(crate) details: &'a ErrorDetails,
+}
+
+/// The fields of an error, after `kind` and `message`.
+#[derive(Debug, Default, Serialize)]
+#[serde(untagged)]
+pub(crate) enum ErrorDetails {
+    #[default]
+    None,
+    Findings {
+        findings: Vec<FindingJson>,
+    },
+    Refused {
+        problems: Vec<ProblemJson>,
+    },
+    Held {
+        holder: String,
+        since: Option<String>,
+        alive: Option<bool>,
+        waited_ms: u64,
+    },
+    Blocked {
+        obstacle: String,
+        waited_ms: u64,
+    },
+    LockLost {
+        file: Option<String>,
+        permanent: Option<usize>,
+    },
+    Statement {
+        file: String,
+        line: Option<usize>,
+        column: Option<usize>,
+        statement: Option<usize>,
+        statements: Option<usize>,
+        code: String,
+        database_message: String,
+        detail: Option<String>,
+        hint: Option<String>,
+        permanent: Option<usize>,
+    },
+    ConnectionLost {
+        file: String,
+        outcome: &'static str,
+    },
+    Database {
+        code: String,
+        permanent: Option<usize>,
+    },
+}
+
+/// Makes the JSON values of a list.
+pub(crate) fn list<'a, T: 'a, J: From<&'a T>>(values: impl IntoIterator<Item = &'a T>) -> Vec<J> {
+    values.into_iter().map(J::from).collect()
+}
+
+/// Returns milliseconds, limited to the range of JSON numbers.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<&Report> for CommandFields {
+    fn from(report: &Report) -> Self {
+        CommandFields::Run {
+            applied: list(&report.applied),
+            planned: list(&report.planned),
+            skipped: list(&report.skipped),
+            warnings: report.warnings.clone(),
+            waited_ms: millis(report.waited),
+            recovered: report.recovered.clone(),
+            elapsed_ms: millis(report.elapsed),
+        }
+    }
+}
+
+impl From<&LockStatus> for CommandFields {
+    fn from(status: &LockStatus) -> Self {
+        CommandFields::LockStatus {
+            locked: status.locked,
+            locked_at: status.locked_at.clone(),
+            process_id: status.process_id.clone(),
+            holder: status.holder.clone(),
+            alive: status.alive,
+        }
+    }
+}
+
+impl From<&RepairReport> for CommandFields {
+    fn from(report: &RepairReport) -> Self {
+        CommandFields::Repair { repaired: list(&report.repaired) }
+    }
+}

@@ -1,0 +1,280 @@
+//! The objects in the lists of a result.
+
+use jetbase_core::{Action, Finding, Problem, Record, Rename, SkipReason, Skipped};
+use jetbase_runtime::{Applied, HistoryChange, Pending, Planned};
+use serde::Serialize;
+
+use super::millis;
+
+/// A migration that was executed.
+#[derive(Debug, Serialize)]
+pub(crate) struct AppliedJson {
+    file: String,
+    version: Option<String>,
+    kind: &'static str,
+    action: &'static str,
+    elapsed_ms: u64,
+}
+
+/// A migration that a dry run would execute.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlannedJson {
+    file: String,
+    action: &'static str,
+    statements: Vec<String>,
+}
+
+/// A migration that a run skips.
+#[derive(Debug, Serialize)]
+pub(crate) struct SkippedJson {
+    file: String,
+    reason: &'static str,
+    message: String,
+}
+
+/// A row of the history.
+#[derive(Debug, Serialize)]
+pub(crate) struct RecordJson {
+    order: i64,
+    version: Option<String>,
+    description: String,
+    file: String,
+    kind: &'static str,
+    applied_at: String,
+    checksum: String,
+}
+
+/// A migration that a run would execute.
+#[derive(Debug, Serialize)]
+pub(crate) struct PendingJson {
+    version: Option<String>,
+    description: String,
+    file: String,
+    kind: &'static str,
+}
+
+/// A reason why a run would refuse.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProblemJson {
+    kind: &'static str,
+    version: Option<String>,
+    file: Option<String>,
+    message: String,
+    help: String,
+}
+
+/// A finding in a file.
+#[derive(Debug, Serialize)]
+pub(crate) struct FindingJson {
+    severity: String,
+    rule: &'static str,
+    file: String,
+    line: Option<usize>,
+    column: Option<usize>,
+    message: String,
+    help: String,
+}
+
+/// A change of the history.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum ChangeJson {
+    Checksum { kind: &'static str, version: String, file: String, from: String, to: String },
+    Row { kind: &'static str, version: Option<String>, file: String },
+}
+
+/// A file that has a new name.
+#[derive(Debug, Serialize)]
+pub(crate) struct RenameJson {
+    from: String,
+    to: String,
+}
+
+/// A line of `inspect --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct InspectJson<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) valid_name: bool,
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) version: Option<String>,
+    pub(crate) description: Option<&'a str>,
+    pub(crate) delimiter: Option<&'a str>,
+    pub(crate) checksum: Option<&'a str>,
+    pub(crate) upgrade: &'a [StatementJson],
+    pub(crate) rollback: &'a [StatementJson],
+    pub(crate) findings: Vec<InspectFindingJson<'a>>,
+}
+
+/// A statement, with the line of the file where it begins.
+#[derive(Debug, Serialize)]
+pub(crate) struct StatementJson {
+    pub(crate) line: usize,
+    pub(crate) sql: String,
+}
+
+/// A finding with its five documented fields.
+#[derive(Debug, Serialize)]
+pub(crate) struct InspectFindingJson<'a> {
+    severity: String,
+    rule: &'static str,
+    line: Option<usize>,
+    column: Option<usize>,
+    message: &'a str,
+}
+
+impl From<&Applied> for AppliedJson {
+    fn from(applied: &Applied) -> Self {
+        AppliedJson {
+            file: applied.file.clone(),
+            version: applied.version.as_ref().map(ToString::to_string),
+            kind: applied.kind.as_str(),
+            action: action(applied.action),
+            elapsed_ms: millis(applied.elapsed),
+        }
+    }
+}
+
+impl From<&Planned> for PlannedJson {
+    fn from(planned: &Planned) -> Self {
+        PlannedJson {
+            file: planned.file.clone(),
+            action: action(planned.action),
+            statements: planned.statements.clone(),
+        }
+    }
+}
+
+fn action(action: Action) -> &'static str {
+    match action {
+        Action::Apply => "apply",
+        Action::Reapply => "reapply",
+        Action::RollBack => "roll_back",
+    }
+}
+
+impl From<&Skipped> for SkippedJson {
+    fn from(skipped: &Skipped) -> Self {
+        let reason = match skipped.reason {
+            SkipReason::Ahead => "ahead",
+            SkipReason::Missing => "missing",
+            SkipReason::OutOfOrder => "out_of_order",
+            SkipReason::Changed => "changed",
+            SkipReason::Superseded => "superseded",
+        };
+        SkippedJson { file: skipped.file.clone(), reason, message: skipped.reason.to_string() }
+    }
+}
+
+impl From<&Record> for RecordJson {
+    fn from(record: &Record) -> Self {
+        RecordJson {
+            order: record.order,
+            version: record.version.as_ref().map(ToString::to_string),
+            description: record.description.clone(),
+            file: record.file.clone(),
+            kind: record.kind.as_str(),
+            applied_at: record.applied_at.clone(),
+            checksum: record.checksum.clone(),
+        }
+    }
+}
+
+impl From<&Pending> for PendingJson {
+    fn from(pending: &Pending) -> Self {
+        PendingJson {
+            version: pending.version.as_ref().map(ToString::to_string),
+            description: pending.description.clone(),
+            file: pending.file.clone(),
+            kind: pending.kind.as_str(),
+        }
+    }
+}
+
+impl From<&Problem> for ProblemJson {
+    fn from(problem: &Problem) -> Self {
+        let (kind, version, file) = match problem {
+            Problem::Changed { version, file, .. } => {
+                ("changed", Some(version.to_string()), Some(file))
+            }
+            Problem::OtherSet { version, file, .. } => {
+                ("other_set", Some(version.to_string()), Some(file))
+            }
+            Problem::Respelled { file, recorded } => {
+                ("respelled", Some(recorded.to_string()), Some(file))
+            }
+            Problem::Missing { version, file } => {
+                ("missing", Some(version.to_string()), Some(file))
+            }
+            Problem::MissingRepeatable { file } => ("missing", None, Some(file)),
+            Problem::Ahead { version, file } => ("ahead", Some(version.to_string()), Some(file)),
+            Problem::OutOfOrder { file, version, .. } => {
+                ("out_of_order", Some(version.to_string()), Some(file))
+            }
+            Problem::UnknownTarget { version } => {
+                ("unknown_target", Some(version.to_string()), None)
+            }
+            Problem::NotApplied { version } => ("not_applied", Some(version.to_string()), None),
+            Problem::NoFile { version, file } => ("no_file", Some(version.to_string()), Some(file)),
+            Problem::NoRollback { file } => ("no_rollback", None, Some(file)),
+            _ => ("other", None, None),
+        };
+        ProblemJson {
+            kind,
+            version,
+            file: file.cloned(),
+            message: problem.to_string(),
+            help: problem.help().to_string(),
+        }
+    }
+}
+
+impl From<&Finding> for FindingJson {
+    fn from(finding: &Finding) -> Self {
+        FindingJson {
+            severity: finding.severity.to_string(),
+            rule: finding.rule,
+            file: finding.file.clone(),
+            line: finding.position.map(|position| position.line),
+            column: finding.position.map(|position| position.column),
+            message: finding.message.clone(),
+            help: finding.help.clone(),
+        }
+    }
+}
+
+impl<'a> From<&'a Finding> for InspectFindingJson<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        InspectFindingJson {
+            severity: finding.severity.to_string(),
+            rule: finding.rule,
+            line: finding.position.map(|position| position.line),
+            column: finding.position.map(|position| position.column),
+            message: &finding.message,
+        }
+    }
+}
+
+impl From<&HistoryChange> for ChangeJson {
+    fn from(change: &HistoryChange) -> Self {
+        match change {
+            HistoryChange::ChecksumUpdated { version, file, from, to } => ChangeJson::Checksum {
+                kind: "checksum",
+                version: version.to_string(),
+                file: file.clone(),
+                from: from.clone(),
+                to: to.clone(),
+            },
+            HistoryChange::RowDeleted { version, file, .. } => ChangeJson::Row {
+                kind: "forgotten",
+                version: version.as_ref().map(ToString::to_string),
+                file: file.clone(),
+            },
+        }
+    }
+}
+
+impl From<&Rename> for RenameJson {
+    fn from(rename: &Rename) -> Self {
+        RenameJson { from: rename.from.clone(), to: rename.to.clone() }
+    }
+}

@@ -1,0 +1,219 @@
+//! The commands that only read: `status`, `history`, `current`, `check` and the two validations.
+
+use std::fmt::Display;
+
+use jetbase_core::{Ahead, Kind, Problem, Record, Repeat, Validation};
+use jetbase_runtime::{Error, ErrorKind, Readiness, Validated};
+
+use super::command_error::CommandError;
+use super::command_output::CommandOutput;
+use super::context::{CommandContext, FolderChecks, Intent, MigrationSource, in_namespace};
+use super::exit::Exit;
+use super::json::{CommandFields, list};
+use super::printer::table;
+use super::python::sentences;
+use super::sentence::sentence;
+
+pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOutput, CommandError> {
+    let set = context.set(FolderChecks::Names)?;
+    let database = context.database(Intent::Read)?;
+    let mut query = in_namespace!(context, jetbase_runtime::status(&set, database));
+    query = query.repeat(Repeat::Always);
+    for validation in context.skipped()? {
+        query = query.skip(validation);
+    }
+    let found = query.await?;
+    let mut applied = found.applied;
+    applied.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
+    let header = ["Version", "Description"];
+    let rows = applied
+        .iter()
+        .map(|it| [version_or_kind(it.version.as_ref(), it.kind), it.description.clone()]);
+    let above = table("Migrations Applied", header, rows);
+    let rows = found
+        .pending
+        .iter()
+        .map(|it| [version_or_kind(it.version.as_ref(), it.kind), it.description.clone()]);
+    let below = table("Migrations Pending", header, rows);
+    let fields = CommandFields::Status {
+        applied: list(&applied),
+        pending: list(&found.pending),
+        skipped: list(&found.skipped),
+        problems: list(&found.problems),
+    };
+    let mut output = CommandOutput::new(format!("{above}\n\n{below}"), fields);
+    for it in &found.skipped {
+        output = output.note(format!("{}: {}", it.file, sentence(&it.reason.to_string())));
+    }
+    for it in &found.problems {
+        let text = sentence(&format!("{it}; {}", it.help()));
+        output = output.note(format!("problem: {text}"));
+    }
+    Ok(output)
+}
+
+pub(crate) async fn history(
+    mut context: CommandContext<'_>,
+) -> Result<CommandOutput, CommandError> {
+    let set = context.set_unread();
+    let database = context.database(Intent::Read)?;
+    let found = in_namespace!(context, jetbase_runtime::history(&set, database)).await?;
+    let fields = CommandFields::History { records: list(&found.records) };
+    if found.records.is_empty() {
+        return Ok(CommandOutput::new(NONE_YET, fields));
+    }
+    let header = ["Version", "Order Executed", "Description", "Applied At"];
+    let rows = found.records.iter().map(|it: &Record| {
+        let applied_at: String = it.applied_at.chars().take(22).collect();
+        let version = version_or_kind(it.version.as_ref(), it.kind);
+        [version, it.order.to_string(), it.description.clone(), applied_at]
+    });
+    Ok(CommandOutput::new(table("Migration History", header, rows), fields))
+}
+
+const NONE_YET: &str = "No migrations have been applied yet.";
+
+pub(crate) async fn current(
+    mut context: CommandContext<'_>,
+) -> Result<CommandOutput, CommandError> {
+    let set = context.set_unread();
+    let database = context.database(Intent::Read)?;
+    let version = in_namespace!(context, jetbase_runtime::current(&set, database)).await?;
+    let text = match &version {
+        Some(version) => format!("Latest migration version: {version}"),
+        None => NONE_YET.to_owned(),
+    };
+    let version = version.map(|version| version.to_string());
+    Ok(CommandOutput::new(text, CommandFields::Current { version }))
+}
+
+pub(crate) async fn check(mut context: CommandContext<'_>) -> Result<CommandOutput, CommandError> {
+    let set = context.set(FolderChecks::Names)?;
+    let database = context.database(Intent::Read)?;
+    let mut query = in_namespace!(context, jetbase_runtime::check(&set, database));
+    for validation in context.skipped()? {
+        query = query.skip(validation);
+    }
+    let readiness = query.await?;
+    let (state, pending) = match &readiness {
+        Readiness::Ready => ("ready", Vec::new()),
+        Readiness::Ahead => ("ahead", Vec::new()),
+        Readiness::Behind { pending } => ("behind", pending.clone()),
+    };
+    let fields = CommandFields::Check { state, pending };
+    Ok(CommandOutput::new(sentence(&readiness.to_string()), fields).exit(Exit::from(&readiness)))
+}
+
+pub(crate) async fn validate_checksums(
+    context: CommandContext<'_>,
+) -> Result<CommandOutput, CommandError> {
+    let (compared, problems) = compare(context, Validation::Files).await?;
+    let fields = validated(&compared, &problems);
+    if problems.is_empty() {
+        let none = compared.is_some_and(|it| it.records == 0);
+        let text = if none {
+            "No migrations have been applied; nothing to repair."
+        } else {
+            "All migration checksums are valid - no altered upgrade statements detected."
+        };
+        return Ok(CommandOutput::new(text, fields));
+    }
+    let versions: Vec<_> = problems.iter().filter_map(version_of).collect();
+    let text = format!(
+        "JETBASE - Checksum Audit Report\n----------------------------------------\n\
+         Changes detected in the following migration versions:\n{}",
+        arrows(&versions)
+    );
+    Ok(with_problems(CommandOutput::new(text, fields), &problems))
+}
+
+pub(crate) async fn validate_files(
+    context: CommandContext<'_>,
+) -> Result<CommandOutput, CommandError> {
+    let (compared, problems) = compare(context, Validation::Checksums).await?;
+    let fields = validated(&compared, &problems);
+    if problems.is_empty() {
+        return Ok(CommandOutput::new("All migrations have corresponding files.", fields));
+    }
+    let (missing, others): (Vec<_>, Vec<_>) =
+        problems.iter().cloned().partition(|it| missing(it).is_some());
+    let mut lines = Vec::new();
+    if !missing.is_empty() {
+        let names: Vec<_> = missing.iter().filter_map(self::missing).collect();
+        lines.push(format!(
+            "The following migration versions are missing their corresponding files:\n{}",
+            arrows(&names)
+        ));
+    }
+    lines.extend(sentences(&others));
+    Ok(with_problems(CommandOutput::new(lines.join("\n"), fields), &problems))
+}
+
+/// Compares the history with the set. Returns the compared rows, or what is wrong with them.
+async fn compare(
+    mut context: CommandContext<'_>,
+    without: Validation,
+) -> Result<(Option<Validated>, Vec<Problem>), CommandError> {
+    let set = context.set(FolderChecks::Names)?;
+    let database = context.database(Intent::Read)?;
+    let mut query = in_namespace!(context, jetbase_runtime::validate(&set, database)).skip(without);
+    if matches!(context.source, MigrationSource::Folder(_)) {
+        query = query.ahead(Ahead::Refuse);
+    }
+    match query.await {
+        Ok(validated) => Ok((Some(validated), Vec::new())),
+        Err(error) => Ok((None, problems(error)?)),
+    }
+}
+
+fn problems(error: Error) -> Result<Vec<Problem>, CommandError> {
+    match error.kind() {
+        ErrorKind::Refused(refusal) => Ok(refusal.problems.clone()),
+        _ => Err(error.into()),
+    }
+}
+
+fn validated(compared: &Option<Validated>, problems: &[Problem]) -> CommandFields {
+    CommandFields::Validate {
+        compared: compared.as_ref().map(|it| it.records),
+        problems: list(problems),
+        skipped: compared.iter().flat_map(|it| list(&it.skipped)).collect(),
+    }
+}
+
+/// Adds a note for each problem, and the exit code for them.
+fn with_problems(output: CommandOutput, problems: &[Problem]) -> CommandOutput {
+    let output = output.exit(Exit::of_problems(problems));
+    problems.iter().fold(output, |output, it| {
+        output.note(format!("  {}", sentence(&format!("{it}; {}", it.help()))))
+    })
+}
+
+fn arrows(names: &[String]) -> String {
+    names.iter().map(|name| format!("→ {name}")).collect::<Vec<_>>().join("\n")
+}
+
+fn version_of(problem: &Problem) -> Option<String> {
+    match problem {
+        Problem::Changed { version, .. } | Problem::OtherSet { version, .. } => {
+            Some(version.to_string())
+        }
+        Problem::Respelled { recorded, .. } => Some(recorded.to_string()),
+        _ => None,
+    }
+}
+
+fn missing(problem: &Problem) -> Option<String> {
+    match problem {
+        Problem::Missing { version, .. } | Problem::Ahead { version, .. } => {
+            Some(version.to_string())
+        }
+        Problem::MissingRepeatable { file } => Some(file.clone()),
+        _ => None,
+    }
+}
+
+/// Returns the text for the column `Version` of a table.
+pub(crate) fn version_or_kind(version: Option<&impl Display>, kind: Kind) -> String {
+    version.map_or_else(|| kind.as_str().to_owned(), ToString::to_string)
+}

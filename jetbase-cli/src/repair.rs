@@ -1,0 +1,110 @@
+//! `fix`, `fix-checksums`, `fix-files`, and the validations with `--fix`.
+
+use jetbase_core::Ahead;
+use jetbase_runtime::{Event, HistoryChange, RepairScope};
+
+use super::command_error::CommandError;
+use super::command_output::CommandOutput;
+use super::context::{CommandContext, FolderChecks, Intent, MigrationSource, in_namespace};
+use super::exit::Exit;
+use super::options::WaitArgs;
+use super::sentence::sentence;
+
+/// Repairs the history: checksums, missing files, or with `None` both.
+pub(crate) async fn repair(
+    mut context: CommandContext<'_>,
+    only: Option<RepairScope>,
+    wait: &WaitArgs,
+) -> Result<CommandOutput, CommandError> {
+    let (files, checksums) =
+        (only != Some(RepairScope::Checksums), only != Some(RepairScope::Files));
+    let set = context.set(FolderChecks::Names)?;
+    if set.is_empty() && files {
+        let text = "There are no migrations here, so every row of the history would be deleted. \
+                    Nothing was changed. Name the right folder with --dir.";
+        return Err(CommandError::new("folder", text, Exit::Failed));
+    }
+    let database = context.database(Intent::Read)?;
+    let printer = context.printer;
+    let mut repair = in_namespace!(context, jetbase_runtime::repair(&set, database))
+        .wait(context.wait(wait)?)
+        .on_event(move |event| match event {
+            Event::Waiting { .. } | Event::Recovered { .. } => {
+                printer.progress(&sentence(&event.to_string()));
+            }
+            Event::Warning { message } => printer.warning(&sentence(message)),
+            _ => {}
+        });
+    // A program must not delete the rows of migrations that are newer than itself.
+    if matches!(context.source, MigrationSource::Folder(_)) {
+        repair = repair.ahead(Ahead::Refuse);
+    }
+    if let Some(scope) = only {
+        repair = repair.only(scope);
+    }
+    let report = repair.await?;
+    let mut lines = Vec::new();
+    if files {
+        lines.extend(of_files(&report.repaired));
+    }
+    if checksums {
+        lines.extend(of_checksums(&report.repaired));
+    }
+    if files && checksums {
+        lines.push("Fix completed successfully.".to_owned());
+    }
+    Ok(CommandOutput::new(lines.join("\n"), &report))
+}
+
+fn of_files(changes: &[HistoryChange]) -> Vec<String> {
+    let versions: Vec<_> = changes
+        .iter()
+        .filter_map(|it| match it {
+            HistoryChange::RowDeleted { version: Some(version), .. } => {
+                Some(format!("→ {version}"))
+            }
+            _ => None,
+        })
+        .collect();
+    let repeatables: Vec<_> = changes
+        .iter()
+        .filter_map(|it| match it {
+            HistoryChange::RowDeleted { version: None, file, .. } => Some(format!("→ {file}")),
+            _ => None,
+        })
+        .collect();
+    let mut lines = Vec::new();
+    if !versions.is_empty() {
+        let list = versions.join("\n");
+        lines.push(format!("Stopped tracking the following missing versions:\n{list}"));
+    }
+    if !repeatables.is_empty() {
+        let list = repeatables.join("\n");
+        lines.push(format!(
+            "Removed the following missing repeatable migrations from the database:\n{list}"
+        ));
+    }
+    if lines.is_empty() {
+        lines.push("No missing migration files.".to_owned());
+    }
+    lines
+}
+
+fn of_checksums(changes: &[HistoryChange]) -> Vec<String> {
+    let repaired = changes.iter().filter_map(|it| match it {
+        HistoryChange::ChecksumUpdated { version, .. } => {
+            Some(format!("Repaired checksum for version: {version}"))
+        }
+        _ => None,
+    });
+    let mut lines: Vec<_> = repaired.collect();
+    lines.push(
+        if lines.is_empty() {
+            "All migration checksums are valid - no altered upgrade statements detected."
+        } else {
+            "Successfully repaired checksums"
+        }
+        .to_owned(),
+    );
+    lines
+}

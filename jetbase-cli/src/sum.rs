@@ -1,0 +1,111 @@
+//! `sum`: the list of recorded migrations.
+
+use std::path::Path;
+
+use jetbase_core::{
+    Dialect, Finding, Folder, FolderCheck, Manifest, OutOfOrder, Rules, Severity, SumFile, Version,
+    check_folder,
+};
+
+use super::command_error::CommandError;
+use super::command_output::CommandOutput;
+use super::context::folder;
+use super::exit::{Exit, is_about_list};
+use super::json::CommandFields;
+use super::options::SumArgs;
+use super::printer::Printer;
+
+pub(crate) fn sum(
+    printer: Printer,
+    named: Option<&Path>,
+    wanted: &SumArgs,
+) -> Result<CommandOutput, CommandError> {
+    let root = folder(named);
+    if wanted.check {
+        return check(printer, &root, wanted.dialect);
+    }
+    let checked = checked(&root, wanted.dialect, Manifest::Optional);
+    let (about_list, in_files): (Vec<_>, Vec<_>) =
+        checked.findings.into_iter().partition(is_about_list);
+    // A recorded file is frozen, so its mistakes would be frozen too.
+    fail_on(in_files, printer, &root)?;
+    let old = match SumFile::read(&root) {
+        Ok(list) => list,
+        Err(_) => return Err(CommandError::folder(&about_list, &shown(&root))),
+    };
+    let old_or_new = old.clone().unwrap_or_else(|| SumFile::new(&root));
+    let late = if wanted.out_of_order { OutOfOrder::Record } else { OutOfOrder::Refuse };
+    let list = old_or_new
+        .record(&Folder::read(&root), &wanted.accept, late)
+        .map_err(|findings| CommandError::folder(&findings, &shown(&root)))?;
+    let path = shown(&SumFile::path(&root));
+    let recorded: Vec<_> = list
+        .entries()
+        .iter()
+        .filter(|entry| !old_or_new.entries().iter().any(|it| it.file == entry.file))
+        .map(|entry| entry.file.clone())
+        .collect();
+    let fields = CommandFields::Sum {
+        list: path.clone(),
+        recorded: recorded.clone(),
+        entries: list.entries().len(),
+    };
+    if old.as_ref() == Some(&list) {
+        let text = format!("Nothing to record: {path} is up to date.");
+        return Ok(CommandOutput::new(text, fields));
+    }
+    list.write(&root)
+        .map_err(|error| CommandError::io(format!("{path} cannot be written"), &error))?;
+    let mut lines: Vec<_> =
+        wanted.accept.iter().map(|version| format!("Accepted V{version}")).collect();
+    lines.extend(recorded.iter().map(|file| format!("Recorded {file}")));
+    let count = list.entries().len();
+    let noun = if count == 1 { "migration" } else { "migrations" };
+    lines.push(format!("{path} has {count} {noun}: commit it."));
+    Ok(CommandOutput::new(lines.join("\n"), fields))
+}
+
+/// Checks that the folder matches the list, and that everything is recorded.
+fn check(
+    printer: Printer,
+    root: &Path,
+    dialect: Option<Dialect>,
+) -> Result<CommandOutput, CommandError> {
+    let checked = checked(root, dialect, Manifest::Required);
+    fail_on(checked.findings, printer, root)?;
+    let unrecorded: Vec<String> = match SumFile::read(root) {
+        Ok(Some(list)) => list.unrecorded(&checked.files).map(|it| it.file().to_owned()).collect(),
+        _ => Vec::new(),
+    };
+    let path = shown(&SumFile::path(root));
+    let exit = Exit::of_unrecorded(&unrecorded);
+    let names = unrecorded.join(", ");
+    let fields = CommandFields::SumCheck { list: path.clone(), unrecorded };
+    if exit == Exit::Done {
+        return Ok(CommandOutput::new(format!("{path} and the folder agree."), fields));
+    }
+    let output = CommandOutput::new(format!("Not recorded yet: {names}"), fields);
+    Ok(output.exit(exit).note("Run `jetbase sum` to record them."))
+}
+
+fn checked(root: &Path, dialect: Option<Dialect>, manifest: Manifest) -> FolderCheck {
+    check_folder(root, &Rules { dialect, manifest, ..Rules::default() })
+}
+
+/// Prints warnings. Errors end the command.
+fn fail_on(findings: Vec<Finding>, printer: Printer, root: &Path) -> Result<(), CommandError> {
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|it| it.severity == Severity::Error);
+    let folder = shown(root);
+    warnings.iter().for_each(|warning| printer.finding(warning, &folder));
+    if errors.is_empty() { Ok(()) } else { Err(CommandError::folder(&errors, &folder)) }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Parses a version for `--accept`: `2`, or `V2` as in the file's name.
+pub(crate) fn accepted(text: &str) -> Result<Version, jetbase_core::VersionError> {
+    Version::parse(text.strip_prefix('V').unwrap_or(text))
+}
