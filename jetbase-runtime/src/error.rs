@@ -61,6 +61,11 @@ pub enum ErrorKind {
         /// How long the run waited.
         waited: Duration,
     },
+    /// The lock cannot be unlocked while its holder executes a migration.
+    HolderBusy {
+        /// A description of the holder.
+        holder: String,
+    },
     /// Another process took the lock away during the run.
     LockLost {
         /// The file that was not recorded.
@@ -280,6 +285,11 @@ impl fmt::Display for ErrorKind {
                 f,
                 "the migration lock is free, and could not be taken within {waited:.1?}; what is in the way: \
                  {obstacle}; end that, or wait for it, and run again"
+            ),
+            ErrorKind::HolderBusy { holder } => write!(
+                f,
+                "the lock cannot be released now: {holder} is executing a migration under it; wait until it is \
+                 done, or end it, and run `jetbase unlock` again"
             ),
             ErrorKind::LockLost { file, kept } => {
                 f.write_str("the migration lock was taken away during the run; ")?;

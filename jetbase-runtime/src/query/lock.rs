@@ -226,9 +226,9 @@ async fn release_row_by_force(session: &mut Session<'_>, force: Force) -> Result
             "the lock was not released: the database accepted the change of jetbase_lock and did not make it; look \
              for a trigger, a rule or a policy on the table",
         )),
-        Err(failure) if failure.cause.is_contended() => Err(Error::place(format!(
-            "the lock cannot be released now: {holder} is executing a migration under it"
-        ))),
+        Err(failure) if failure.cause.is_contended() => {
+            Err(Error::new(ErrorKind::HolderBusy { holder }))
+        }
         Err(failure) => Err(Error::database("unlocking", &failure.cause)),
     }
 }
