@@ -30,16 +30,18 @@ const OPTIONS: &str = "Common options";
 /// The text below the help of every command line.
 pub(crate) const AFTER_HELP: &str = "\
 Database: --database-url, else JETBASE_DATABASE_URL, JETBASE_SQLALCHEMY_URL or DATABASE_URL, else
-  `sqlalchemy_url` in jetbase.toml. `sqlite:///x.db` is a file here, `sqlite:////x.db` an absolute one.
-  jetbase.toml (or JETBASE_<KEY>) may also set postgres_schema, skip_validation,
-  skip_checksum_validation and skip_file_validation. JETBASE_WAIT (`30s`, `never`) is
-  the default of --wait. A wrong value is wrong usage.
+  `sqlalchemy_url` in jetbase.toml. `sqlite:///x.db` is a relative path, `sqlite:////x.db` an absolute one.
+  jetbase.toml (or JETBASE_<KEY>) can also set postgres_schema, skip_validation,
+  skip_checksum_validation and skip_file_validation. JETBASE_WAIT (`30s`, `never`) is the default of
+  --wait. A value that cannot be read is wrong usage.
 
-Output: results on standard output, progress and errors on standard error. With --json one object on
-  standard output: command, ok, exit_code, the fields of the command (see its --help), error.
+Output: results go to standard output, progress and errors to standard error. With --json, a command
+  prints one object to standard output: command, ok, exit_code, the fields of the command (see its
+  --help), error.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 10 migrations are pending, 11 drift or missing files,
-  12 locked or lock lost, 130 interrupted.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 10 migrations are pending (check) or not recorded
+  (sum --check), 11 drift or missing files, 12 another process holds the lock or took it away,
+  130 interrupted.";
 
 /// Returns the text below the help of the tool, which has one more command that prints JSON.
 fn below() -> String {
@@ -52,7 +54,7 @@ fn below() -> String {
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CommonArgs {
-    /// The database, as SQLAlchemy or sqlx writes it
+    /// The URL of the database, in the form of SQLAlchemy or sqlx
     #[arg(long, global = true, value_name = "URL", help_heading = OPTIONS)]
     pub(crate) database_url: Option<String>,
 
@@ -60,11 +62,11 @@ pub(crate) struct CommonArgs {
     #[arg(long, global = true, help_heading = OPTIONS)]
     pub(crate) schema: Option<String>,
 
-    /// The PostgreSQL role to work as
+    /// The PostgreSQL role to work as (SET ROLE)
     #[arg(long, global = true, help_heading = OPTIONS)]
     pub(crate) role: Option<String>,
 
-    /// Trust a PostgreSQL role that owns jetbase's tables, or their schema; for each role once more
+    /// Trust a PostgreSQL role that owns jetbase's tables or their schema; can be repeated
     #[arg(long, global = true, value_name = "ROLE", help_heading = OPTIONS)]
     pub(crate) trust_owner: Vec<String>,
 
@@ -89,23 +91,23 @@ pub(crate) enum ToolCommand {
 /// Commands about a set and its database.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SetCommand {
-    /// Apply what is pending
+    /// Apply the pending migrations
     #[command(
         after_long_help = "JSON: applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
     Upgrade(UpgradeArgs),
 
-    /// Undo the version applied last, or more
+    /// Roll back the latest applied version, or more
     #[command(
         after_long_help = "JSON: applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
     Rollback(RollbackArgs),
 
-    /// Show what is applied and what is pending
+    /// Show the applied and the pending migrations
     #[command(after_long_help = "JSON: applied, pending, skipped, problems")]
     Status,
 
-    /// Show what was applied, and when
+    /// Show which migrations were applied, and when
     #[command(
         after_long_help = "JSON: records (order, version, description, file, kind, applied_at, checksum)"
     )]
@@ -115,38 +117,38 @@ pub(crate) enum SetCommand {
     #[command(after_long_help = "JSON: version")]
     Current,
 
-    /// Ask whether a program may start: everything is applied, or more than everything
+    /// Check whether a program can start: no migration is pending
     #[command(after_long_help = "JSON: state (ready, ahead, behind), pending")]
     Check,
 
-    /// Show who holds the migration lock, and whether that holder lives
+    /// Show who holds the migration lock, and whether that holder is alive
     #[command(after_long_help = "JSON: locked, locked_at, process_id, holder, alive")]
     LockStatus,
 
-    /// Set the migration lock free
+    /// Release the migration lock by hand
     ///
-    /// A holder that is provably alive keeps it, unless --force is given: its run then stops before
-    /// its next commit.
+    /// The lock of a holder that is alive is released with --force only. The run of that holder
+    /// then stops before its next commit.
     #[command(after_long_help = "JSON: holder")]
     Unlock(UnlockArgs),
 
-    /// Compare the checksums of files and history
+    /// Compare the checksums of the files with the history
     #[command(after_long_help = "JSON: compared, problems, skipped; with --fix: repaired")]
     ValidateChecksums(ValidateArgs),
 
-    /// DatabaseState for applied migrations without files, and for files that sort too low
+    /// Find applied migrations without files, and new files with a version that is too low
     #[command(after_long_help = "JSON: compared, problems, skipped; with --fix: repaired")]
     ValidateFiles(ValidateArgs),
 
-    /// Do both, fix-files and fix-checksums
+    /// Run fix-files and fix-checksums
     #[command(after_long_help = "JSON: repaired (kind, version, file, from, to)")]
     Fix(WaitArgs),
 
-    /// Record the checksums that the files have now
+    /// Change the checksums in the history to those of the files
     #[command(after_long_help = "JSON: repaired (kind, version, file, from, to)")]
     FixChecksums(WaitArgs),
 
-    /// Forget applied migrations whose files are gone; what they did stays
+    /// Delete the history rows of migrations whose files are missing; the schema does not change
     #[command(after_long_help = "JSON: repaired (kind, version, file)")]
     FixFiles(WaitArgs),
 }
@@ -171,11 +173,11 @@ pub(crate) enum FilesCommand {
 
     /// Record the new migrations in the list beside the folder, `<folder>.sum`
     ///
-    /// What is recorded must not change: a build, and this command, tell.
+    /// A recorded migration must not change. The build and this command report a change.
     #[command(after_long_help = "JSON: list, recorded, entries; with --check: list, unrecorded")]
     Sum(SumArgs),
 
-    /// Give new migrations that sort too low, or share a version, versions above all others
+    /// Rename new files whose version is too low or taken: their versions become the highest
     #[command(after_long_help = "JSON: renamed (from, to)")]
     Renumber(RenumberArgs),
 }

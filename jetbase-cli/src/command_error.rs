@@ -132,6 +132,7 @@ fn kind_name(kind: &ErrorKind) -> &'static str {
         ErrorKind::Findings(_) => "folder",
         ErrorKind::Held { .. } => "held",
         ErrorKind::Blocked { .. } => "blocked",
+        ErrorKind::HolderBusy { .. } => "holder_busy",
         ErrorKind::LockLost { .. } => "lock_lost",
         ErrorKind::Statement(_) => "statement",
         ErrorKind::Interrupted { .. } => "connection_lost",
@@ -154,6 +155,7 @@ fn details(kind: &ErrorKind) -> ErrorDetails {
         ErrorKind::Blocked { obstacle, waited } => {
             ErrorDetails::Blocked { obstacle: obstacle.clone(), waited_ms: millis(*waited) }
         }
+        ErrorKind::HolderBusy { holder } => ErrorDetails::HolderBusy { holder: holder.clone() },
         ErrorKind::LockLost { file, kept } => {
             ErrorDetails::LockLost { file: file.clone(), permanent: permanent(*kept) }
         }

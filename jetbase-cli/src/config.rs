@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_told_whatever_the_command_needs() {
+    fn a_wrong_setting_is_an_error_of_every_command() {
         assert!(config("", none).check().is_ok());
         for text in ["sqlalchemy_url = 5", "postgres_schema = []", "skip_file_validation = 1"] {
             assert!(config(text, none).check().is_err(), "{text}");
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_file_is_told_without_its_secrets() {
+    fn a_wrong_file_is_reported_without_its_secrets() {
         let failure = Config::parse("\nsqlalchemy_url = secret@h", None, none).unwrap_err();
         let text = failure.blocks.concat();
         assert!(text.starts_with("jetbase.toml:2: "), "{text}");

@@ -58,9 +58,10 @@ impl From<&ErrorKind> for Exit {
             ErrorKind::Refused(refusal) if refusal.problems.iter().any(Problem::is_drift) => {
                 Exit::Drift
             }
-            ErrorKind::Held { .. } | ErrorKind::Blocked { .. } | ErrorKind::LockLost { .. } => {
-                Exit::Locked
-            }
+            ErrorKind::Held { .. }
+            | ErrorKind::Blocked { .. }
+            | ErrorKind::HolderBusy { .. }
+            | ErrorKind::LockLost { .. } => Exit::Locked,
             ErrorKind::Cancelled => Exit::Interrupted,
             _ => Exit::Failed,
         }

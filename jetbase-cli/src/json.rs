@@ -123,6 +123,9 @@ pub(crate) enum ErrorDetails {
         obstacle: String,
         waited_ms: u64,
     },
+    HolderBusy {
+        holder: String,
+    },
     LockLost {
         file: Option<String>,
         permanent: Option<usize>,

@@ -1,18 +1,9 @@
 //! The command line, for the tool `jetbase` and for programs.
 //!
 //! The tool `jetbase` reads a folder when it runs. A program that embeds its migrations has the
-//! same commands for its embedded set:
+//! same commands for its embedded set: [`cli`], or `migrations::cli()` of the generated module.
 //!
-//! ```ignore
-//! // A program that parses its own command line adds one more command:
-//! let app = clap::Command::new("app").subcommand(migrations::cli().command());
-//! match app.get_matches().subcommand() {
-//!     Some(("migrate", matches)) => migrations::cli().handle(matches, &pool).await,
-//!     // …
-//! }
-//! // A program that has no other commands:
-//! migrations::cli().run_main().await
-//! ```
+//! This crate uses the public API of `jetbase-core` and `jetbase-runtime` only.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
@@ -56,6 +47,26 @@ use self::printer::{Format, Printer};
 pub use clap;
 
 /// Returns the command line of an embedded set. See [`Cli`].
+///
+/// # Examples
+///
+/// A program that parses its own command line adds one more command:
+///
+/// ```no_run
+/// # use std::process::ExitCode;
+/// # async fn example(migrations: &jetbase_core::Migrations) -> ExitCode {
+/// use jetbase_cli::clap::Command;
+///
+/// let cli = jetbase_cli::cli(migrations);
+/// let app = Command::new("app").subcommand(cli.command()).subcommand(Command::new("serve"));
+/// match app.get_matches().subcommand() {
+///     Some(("migrate", matches)) => cli.handle_url(matches).await,
+///     _ => ExitCode::SUCCESS,
+/// }
+/// # }
+/// ```
+///
+/// In a program without other commands, [`Cli::run_main`] is the whole `main`.
 #[must_use]
 pub fn cli(set: &Migrations) -> Cli {
     Cli { set: set.clone() }

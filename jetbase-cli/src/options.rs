@@ -6,18 +6,18 @@ use std::time::Duration;
 use clap::Args;
 use jetbase_core::{Dialect, Version, duration};
 
-/// How far a run goes, and how.
+/// The options of a run.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// This many versions at most
+    /// At most this many versions
     #[arg(short, long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) count: Option<usize>,
 
-    /// The version to come to: an upgrade applies it, a rollback keeps it
+    /// The last version: an upgrade applies it, a rollback keeps it
     #[arg(short, long, value_name = "VERSION", value_parser = Version::parse)]
     pub(crate) to_version: Option<Version>,
 
-    /// Show the SQL, execute nothing
+    /// Show the SQL, and execute nothing
     #[arg(short, long)]
     pub(crate) dry_run: bool,
 
@@ -30,7 +30,7 @@ pub(crate) struct UpgradeArgs {
     #[command(flatten)]
     pub(crate) run: RunArgs,
 
-    /// Compare neither checksums nor files with the history
+    /// Do not compare checksums or files with the history
     #[arg(long)]
     pub(crate) skip_validation: bool,
 
@@ -38,7 +38,7 @@ pub(crate) struct UpgradeArgs {
     #[arg(long)]
     pub(crate) skip_checksum_validation: bool,
 
-    /// Do not look for missing files, or for files that sort too low
+    /// Do not look for missing files, or for files with a version that is too low
     #[arg(long)]
     pub(crate) skip_file_validation: bool,
 }
@@ -52,7 +52,7 @@ pub(crate) struct RollbackArgs {
 /// How long a command waits for the lock.
 #[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
-    /// How long to wait while somebody else holds the lock, such as `90s` or `5min` [default: 30s]
+    /// How long to wait while another process holds the lock, such as `90s` or `5min` [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) wait: Option<Duration>,
 
@@ -61,24 +61,24 @@ pub(crate) struct WaitArgs {
     pub(crate) no_wait: bool,
 }
 
-/// How a run takes and holds the lock.
+/// How a run acquires the lock.
 #[derive(Debug, Args)]
 pub(crate) struct LockArgs {
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
 
-    /// A URL that leads past a pooler to the same database [default: JETBASE_DIRECT_URL]
+    /// A URL that reaches the same database without a pooler [default: JETBASE_DIRECT_URL]
     #[arg(long, value_name = "URL")]
     pub(crate) direct_url: Option<String>,
 
-    /// Run even when a PostgreSQL publication carries jetbase's tables to subscribers
+    /// Run even if a PostgreSQL publication contains jetbase's tables
     #[arg(long)]
     pub(crate) allow_published: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
-    /// Make the history agree with the files
+    /// Change the history so that it agrees with the files
     #[arg(short, long)]
     pub(crate) fix: bool,
 
@@ -88,14 +88,14 @@ pub(crate) struct ValidateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UnlockArgs {
-    /// Unlock even under a holder that is provably alive
+    /// Unlock even if the holder is alive
     #[arg(long)]
     pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct NewArgs {
-    /// What the migration does, in words
+    /// What the migration does; it becomes part of the file name
     pub(crate) description: String,
 
     /// The version [default: the date and time in UTC, above all others]
@@ -109,33 +109,33 @@ pub(crate) struct InspectArgs {
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// The dialect they are written in: postgres, mysql or sqlite [default: any that reads them]
+    /// The dialect of the files: postgres, mysql or sqlite [default: any that can read them]
     #[arg(long, value_parser = dialect)]
     pub(crate) dialect: Option<Dialect>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SumArgs {
-    /// Write nothing; fail when folder and list disagree (11), or a migration is not recorded (10)
+    /// Write nothing; fail if the folder and the list differ (11), or if a file is not recorded (10)
     #[arg(long, conflicts_with_all = ["accept", "out_of_order"])]
     pub(crate) check: bool,
 
-    /// Take a recorded version as the folder has it now
+    /// Record a version again, as the folder has it now; can be repeated
     #[arg(long, value_name = "VERSION", value_parser = super::sum::accepted)]
     pub(crate) accept: Vec<Version>,
 
-    /// Record versions below recorded ones: every database can still take them
+    /// Record new versions below recorded ones; only right if every database can still apply them
     #[arg(long)]
     pub(crate) out_of_order: bool,
 
-    /// The dialect the set is written in: postgres, mysql or sqlite [default: any]
+    /// The dialect of the files: postgres, mysql or sqlite [default: any]
     #[arg(long, value_parser = dialect)]
     pub(crate) dialect: Option<Dialect>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RenumberArgs {
-    /// Show the new names, rename nothing
+    /// Show the new names, and rename nothing
     #[arg(short, long)]
     pub(crate) dry_run: bool,
 }

@@ -16,6 +16,8 @@ mod bad_input;
 mod cli;
 /// The examples run, and say what they should.
 mod examples;
+/// The exit codes of the program `jetbase`.
+mod exit_codes;
 /// Roles that mean harm, and tables that do not keep what is written to them.
 mod hostile;
 /// What runs, files, sessions and callers must not notice of each other.
@@ -28,6 +30,8 @@ mod lost_connection;
 mod namespace;
 /// The real Python tool on the same database.
 mod python;
+/// Repairs of the history, and runs that are asked to stop.
+mod repair;
 /// Servers that are starting, or full.
 mod server;
 /// The file beside an SQLite database.
@@ -57,6 +61,8 @@ fn main() -> ExitCode {
     side_file::register(&mut suite);
     tool::register(&mut suite);
     tool_hostile::register(&mut suite);
+    exit_codes::register(&mut suite);
+    repair::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);
     namespace::register(&mut suite);

@@ -16,14 +16,14 @@ pub(crate) fn register(suite: &mut Suite) {
 }
 
 /// What one call of the tool printed.
-struct Said {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Said {
-    fn json(&self) -> Result<Value, TestError> {
+    pub(crate) fn json(&self) -> Result<Value, TestError> {
         Ok(serde_json::from_str(&self.stdout)
             .map_err(|error| format!("{error:#}: {}{}", self.stdout, self.stderr))?)
     }
@@ -39,7 +39,22 @@ impl Said {
     }
 }
 
-async fn tool(project: &PythonProject, url: &str, words: &[&str]) -> Result<Said, TestError> {
+pub(crate) async fn tool(
+    project: &PythonProject,
+    url: &str,
+    words: &[&str],
+) -> Result<Said, TestError> {
+    let output = tool_command(project, url, words).output().await?;
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes);
+    Ok(Said {
+        code: output.status.code(),
+        stdout: text(output.stdout)?,
+        stderr: text(output.stderr)?,
+    })
+}
+
+/// The tool in a project, on a database.
+pub(crate) fn tool_command(project: &PythonProject, url: &str, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jetbase"));
     for name in std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("JETBASE_")) {
         command.env_remove(name);
@@ -50,13 +65,7 @@ async fn tool(project: &PythonProject, url: &str, words: &[&str]) -> Result<Said
         .env("JETBASE_DATABASE_URL", url)
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    let output = command.output().await?;
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes);
-    Ok(Said {
-        code: output.status.code(),
-        stdout: text(output.stdout)?,
-        stderr: text(output.stderr)?,
-    })
+    command
 }
 
 const V1: (&str, &str) =

@@ -1,0 +1,150 @@
+use std::future::IntoFuture;
+
+use jetbase::{Event, Version};
+use jetbase_test_harness::{DatabaseKind, Needs, PythonProject, Suite, TestContext, TestResult};
+
+use crate::apply::set;
+use crate::tool::{tool, tool_command};
+
+pub(crate) fn register(suite: &mut Suite) {
+    let nothing = Needs::NOTHING;
+    suite.each(
+        "exit_code_of_unlock_is_12_while_the_holder_works",
+        DatabaseKind::ALL,
+        nothing,
+        working,
+    );
+    suite.each("exit_code_of_the_validations_is_11_after_drift", DatabaseKind::ALL, nothing, drift);
+    suite.once("exit_codes_of_sum_tell_unrecorded_files_from_drift", nothing, sum);
+    suite.once("exit_codes_are_in_the_help_of_the_tool", nothing, help);
+    #[cfg(unix)]
+    suite.each(
+        "exit_code_of_an_interrupted_upgrade_is_130",
+        DatabaseKind::ALL,
+        nothing,
+        interrupted,
+    );
+}
+
+const V1: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
+const V2: (&str, &str) = ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n");
+
+/// SQL that takes about this many seconds.
+pub(crate) fn slow(kind: DatabaseKind, seconds: u32) -> String {
+    match kind {
+        DatabaseKind::Sqlite => format!(
+            "CREATE TABLE slow AS WITH RECURSIVE n(i) AS \
+             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT max(i) AS i FROM n;\n",
+            seconds * 2_000_000
+        ),
+        DatabaseKind::Postgres => format!("SELECT pg_sleep({seconds});\n"),
+        DatabaseKind::Mysql => format!("DO SLEEP({seconds});\n"),
+    }
+}
+
+async fn working(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[])?;
+    let url = ctx.db.url.as_str();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let mut tell = Some(tell);
+    let run = jetbase::run_url(&set(&[("V1__slow.sql", &slow(ctx.kind, 6))]), url);
+    let run = run.on_event(move |event| {
+        if matches!(event, Event::Started { .. }) {
+            tell.take().map(|tell| tell.send(()));
+        }
+    });
+    let run = tokio::spawn(run.into_future());
+    told.await?;
+    let unlock = tool(&project, url, &["unlock", "--json"]).await?;
+    assert_eq!(unlock.code, Some(12), "{}{}", unlock.stdout, unlock.stderr);
+    // On MySQL, a statement that commits by itself does not keep the row locked.
+    if ctx.kind != DatabaseKind::Mysql {
+        let unlock = tool(&project, url, &["unlock", "--force", "--json"]).await?;
+        assert_eq!(unlock.code, Some(12), "{}{}", unlock.stdout, unlock.stderr);
+        let json = unlock.json()?;
+        assert_eq!(json["error"]["kind"], "holder_busy", "{json}");
+        assert!(json["error"]["holder"].as_str().is_some_and(|it| it.starts_with("process ")));
+    }
+    assert_eq!(run.await??.applied.len(), 1);
+    Ok(())
+}
+
+async fn drift(ctx: TestContext) -> TestResult {
+    let project = PythonProject::with(&[V1, V2])?;
+    let url = ctx.db.url.as_str();
+    assert_eq!(tool(&project, url, &["upgrade"]).await?.code, Some(0));
+    for command in ["validate-checksums", "validate-files", "check", "status"] {
+        assert_eq!(tool(&project, url, &[command]).await?.code, Some(0), "{command}");
+    }
+    project.write(V2.0, "CREATE TABLE b (id BIGINT);\n")?;
+    project.remove(V1.0)?;
+    for (command, code) in [
+        ("validate-checksums", 11),
+        ("validate-files", 11),
+        ("check", 11),
+        ("upgrade", 11),
+        ("status", 0),
+        ("fix", 0),
+        ("check", 0),
+    ] {
+        let ended = tool(&project, url, &[command]).await?;
+        assert_eq!(ended.code, Some(code), "{command}: {}{}", ended.stdout, ended.stderr);
+    }
+    let current = jetbase::current(&set(&[V2]), jetbase::DatabaseUrl(url)).await?;
+    assert_eq!(current, Version::parse("2").ok());
+    Ok(())
+}
+
+async fn sum() -> TestResult {
+    let project = PythonProject::with(&[V1])?;
+    for (words, code) in [(&["sum", "--check"][..], 11), (&["sum"], 0), (&["sum", "--check"], 0)] {
+        let ended = tool(&project, "", words).await?;
+        assert_eq!(ended.code, Some(code), "{words:?}: {}{}", ended.stdout, ended.stderr);
+    }
+    project.write(V2.0, V2.1)?;
+    assert_eq!(tool(&project, "", &["sum", "--check"]).await?.code, Some(10));
+    project.write(V1.0, "CREATE TABLE a (id BIGINT);\n")?;
+    for words in [&["sum"][..], &["sum", "--check"], &["upgrade"]] {
+        let ended = tool(&project, "sqlite://never-made.db", words).await?;
+        assert_eq!(ended.code, Some(11), "{words:?}: {}{}", ended.stdout, ended.stderr);
+    }
+    Ok(())
+}
+
+async fn help() -> TestResult {
+    let project = PythonProject::with(&[])?;
+    let help = tool(&project, "", &["--help"]).await?;
+    let codes = help.stdout.split("Exit codes:").nth(1).ok_or("no exit codes")?;
+    for code in ["0 ", "1 ", "2 ", "10 ", "11 ", "12 ", "130 "] {
+        assert!(codes.contains(code), "{code}: {codes}");
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn interrupted(ctx: TestContext) -> TestResult {
+    use std::process::Stdio;
+
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+    use tokio::process::Command;
+
+    let project = PythonProject::with(&[("V1__slow.sql", &slow(ctx.kind, 2)), V2])?;
+    let mut command = tool_command(&project, &ctx.db.url, &["upgrade"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut stderr = BufReader::new(child.stderr.take().ok_or("no standard error")?);
+    let mut line = String::new();
+    stderr.read_line(&mut line).await?;
+    assert_eq!(line, "Starting migrations...\n");
+    let id = child.id().ok_or("it has ended")?.to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().await?.success());
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).await?;
+    assert_eq!(child.wait().await?.code(), Some(130), "{rest}");
+    assert!(
+        rest.contains("Interrupted: 1 migration was executed. The lock is released."),
+        "{rest}"
+    );
+    let status = tool(&project, &ctx.db.url, &["lock-status"]).await?;
+    assert_eq!(status.stdout.trim_end(), "Status: UNLOCKED");
+    Ok(())
+}
