@@ -34,7 +34,7 @@ use crate::connection::{Cause, CauseKind};
 ///
 /// [`source`](std::error::Error::source) returns the error of the driver, if a database or a
 /// connection caused this one. It can be downcast to [`sqlx::Error`](crate::sqlx::Error). `{}`
-/// leaves the source's message out, because whoever prints a chain of errors prints it next. `{:#}`
+/// leaves the source's message out, because a program that prints a chain of errors prints it next. `{:#}`
 /// and `{:?}` print everything in one text, so `fn main() -> Result<(), Error>` shows everything.
 ///
 /// # Examples

@@ -109,25 +109,25 @@ impl Problem {
     pub fn help(&self) -> String {
         match self {
             Problem::Changed { .. } => {
-                "bring the file back as it was, and write the change as a new migration".to_owned()
+                "restore the file from version control, and write the change as a new migration".to_owned()
             }
             Problem::OtherSet { .. } => {
-                "two sets of migrations share one history: give this one its own place, with `schema = \"…\"` \
-                 or another database"
+                "two sets of migrations share one history: give this set its own schema with `schema = \"…\"`, \
+                 or its own database"
                     .to_owned()
             }
             Problem::Respelled { recorded, .. } => format!("write the version as `{recorded}` in the file's name"),
-            Problem::Missing { file, .. } | Problem::NoFile { file, .. } => format!("bring {file} back from version control"),
+            Problem::Missing { file, .. } | Problem::NoFile { file, .. } => format!("restore {file} from version control"),
             Problem::MissingRepeatable { file } => {
-                format!("bring {file} back, or delete its row from jetbase_migrations")
+                format!("restore {file} from version control, or run `jetbase fix-files` to delete the rows of missing files")
             }
-            Problem::Ahead { .. } => "use a program, or a folder, that knows it".to_owned(),
+            Problem::Ahead { .. } => "use a program or a folder that contains it".to_owned(),
             Problem::OutOfOrder { latest, .. } => format!("rename the file to a version above {latest}"),
             Problem::UnknownTarget { .. } => "name a version of the set".to_owned(),
             Problem::NotApplied { .. } => "name a version that the history shows as applied".to_owned(),
             Problem::NoRollback { .. } => {
-                "write a line `-- rollback` and the statements below it that undo the file; \
-                 the marker alone says that there is nothing to undo"
+                "write a line `-- rollback`, and below it the statements that undo the file; \
+                 if there is nothing to undo, write the line alone"
                     .to_owned()
             }
         }
@@ -152,7 +152,7 @@ impl fmt::Display for Problem {
             Problem::Respelled { file, recorded } => {
                 write!(
                     f,
-                    "{file} is recorded as version {recorded}, which is the same release in other words"
+                    "{file} is recorded as version {recorded}, which is another spelling of the same version"
                 )
             }
             Problem::Missing { version, file } => {

@@ -97,8 +97,8 @@ impl Cause {
         matches!(self.code.as_str(), "53300" | "57P03" | "1040" | "1203" | "1226")
     }
 
-    /// Whether other clients are in the way for a moment: their locks, their transactions, or
-    /// cluster nodes that are joining.
+    /// Whether other clients refuse the statement for a moment: by their locks, by their transactions,
+    /// or because cluster nodes are joining.
     pub(crate) fn is_contended(&self) -> bool {
         let code = self.code.as_str();
         let postgres = matches!(code, "55P03" | "40P01" | "40001");

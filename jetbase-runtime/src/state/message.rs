@@ -107,7 +107,12 @@ impl StateMessage {
     /// Whether the cause is a missing history table.
     fn lacks_history(&self, cause: &Cause, facts: &ResultRow) -> bool {
         // SQLite has one code for a missing table and for many other mistakes.
-        let missing = self.dialect != Dialect::Sqlite || facts.opt("history_schema").is_none();
+        let missing = match self.dialect {
+            Dialect::Postgres | Dialect::MySql => true,
+            Dialect::Sqlite => {
+                facts.opt("used_schema").is_some() && facts.opt("history_schema").is_none()
+            }
+        };
         missing && self.sql.no_table.contains(&cause.code.as_str())
     }
 

@@ -198,7 +198,7 @@ async fn contradictions(ctx: TestContext) -> TestResult {
         ),
         (
             vec![("V1_0__a.sql", A.1), three],
-            "V1_0__a.sql is recorded as version 1, which is the same release in other words",
+            "V1_0__a.sql is recorded as version 1, which is another spelling of the same version",
         ),
         (
             vec![("V1__other.sql", "SELECT 1;\n"), three],
