@@ -1,5 +1,6 @@
 #![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes\n"]
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "the build script of the README is a whole file")]
 
 #[cfg(feature = "cli")]
@@ -21,7 +22,7 @@ pub use jetbase_runtime::{
     run_url, sqlx, status, unlock, validate,
 };
 
-/// Longer texts: the lock, the file format, the Python tool, Kubernetes.
+/// Pages about the lock, the file format, the Python tool and Kubernetes.
 pub mod docs {
     #[doc = include_str!("docs/lock.md")]
     pub mod lock {}
@@ -38,39 +39,102 @@ pub mod docs {
 
 /// Embeds a folder of SQL migrations as a module of the program.
 ///
-/// The folder is read, checked and hashed when the program compiles; every
-/// mistake in it is a compile error that names file, line and cure. A new file
-/// is noticed with one line in `build.rs`:
+/// The macro reads and checks the folder when the program is compiled. Each mistake in the folder is
+/// a compile error, which names the file, the line and what to do.
+///
+/// Cargo notices a new file only with a `build.rs`:
 /// `fn main() { println!("cargo::rerun-if-changed=migrations"); }`
 ///
+/// # Forms
+///
+/// | call | module | folder |
+/// |---|---|---|
+/// | `embed!()` | `mod migrations` | `migrations` |
+/// | `embed!("db/migrations")` | `mod migrations` | `db/migrations` |
+/// | `embed! { pub mod billing = "db/billing" }` | `pub mod billing` | `db/billing` |
+/// | `embed! { pub mod billing }` | `pub mod billing` | `migrations` |
+///
+/// A folder is relative to the crate's `Cargo.toml`. The form with `mod` takes attributes and doc
+/// comments. The options follow the folder, in any order, with a comma between two of them.
+///
+/// # Options
+///
+/// | option | without it | effect | example |
+/// |---|---|---|---|
+/// | `dialect` | all three dialects | The files are read as this database reads them. Without `dialect`, only mistakes in every dialect are compile errors; the rest appear in `run`. The values are `postgres`, `mysql` and `sqlite`. | `dialect = postgres` |
+/// | `schema` | the schema of the connection | The migrations are applied in this schema (MySQL: in this database). | `schema = "billing"` |
+/// | `require_rollback` | a rollback section is optional | Every version must have a line `-- rollback`. | `require_rollback` |
+/// | `manifest` | the list is optional | `required`: a list of recorded migrations must exist beside the folder. `strict`: the list must contain every version. | `manifest = required` |
+/// | `python_compatible` | only our own reading counts | The Python tool must run every file in the same way. | `python_compatible` |
+///
+/// # Examples
+///
 /// ```
-/// jetbase::embed!(); // `mod migrations`, made of ./migrations
+/// jetbase::embed!(); // `mod migrations` from ./migrations
 ///
 /// jetbase::embed! {
 ///     /// The same files, in a schema of their own.
 ///     pub mod billing = "migrations", dialect = postgres, schema = "billing", require_rollback
 /// }
+///
+/// jetbase::embed! { mod shared = "migrations", dialect = sqlite, python_compatible }
 /// # fn main() {}
+/// ```
+///
+/// The module contains the migrations as `MIGRATIONS`, a name for each version in `versions`, and
+/// these functions:
+///
+/// ```no_run
+/// # fn main() {}
+/// # async fn example(pool: sqlx::PgPool) -> Result<(), jetbase::Error> {
+/// jetbase::embed!();
+///
+/// // Apply, and roll back.
+/// let report = migrations::run(&pool).await?;
+/// println!("{report}");
+/// let report = migrations::run_url("postgres://localhost/app").await?;
+/// let report = migrations::rollback(&pool).await?;
+///
+/// let report = migrations::repair(&pool).await?;
+/// println!("{report}");
+///
+/// // Read.
+/// let status = migrations::status(&pool).await?;
+/// println!("{status}");
+/// let history = migrations::history(&pool).await?;
+/// println!("{history}");
+/// let version = migrations::current(&pool).await?;
+/// migrations::validate(&pool).await?;
+/// let is_ready = migrations::check(&pool).await?.is_ready();
+///
+/// // Look at the lock, and release it.
+/// let lock = migrations::lock_status(&pool).await?;
+/// println!("{lock}");
+/// let unlocked = migrations::unlock(&pool).await?;
+/// println!("{unlocked}");
+/// # Ok(())
+/// # }
 /// ```
 #[macro_export]
 macro_rules! embed {
     ($($tokens:tt)*) => { $crate::__private::__embed! { [$crate] $($tokens)* } };
 }
 
-/// The generated function `cli()`: there is one with the feature `cli` only.
+/// Writes the generated function `cli()`, with the feature `cli`.
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __cli {
     () => {
-        /// Every command, for the embedded set: a part of the program's own command line, or all of it.
+        /// Returns every command for the embedded migrations. They can be a part of the program's own
+        /// command line, or all of it.
         pub fn cli() -> $crate::Cli {
             $crate::cli(&MIGRATIONS)
         }
     };
 }
 
-/// The generated function `cli()`: there is none without the feature `cli`.
+/// Writes nothing, without the feature `cli`.
 #[cfg(not(feature = "cli"))]
 #[doc(hidden)]
 #[macro_export]
@@ -78,7 +142,7 @@ macro_rules! __cli {
     () => {};
 }
 
-/// What the macro's expansion uses; nothing here is promised.
+/// The items that the expansion of `embed!` uses. They may change in every release.
 #[doc(hidden)]
 pub mod __private {
     pub use jetbase_core::{Options, Table};

@@ -6,66 +6,96 @@ use std::path::Path;
 use jetbase_core::{Finding, FolderCheck, Packed, Rules, SourceFile, check_folder};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::Error;
 
-use crate::input::Call;
-use crate::migrations_dir::{Environment, MigrationsDir};
-use crate::report::Report;
-use crate::{destination, docs, fallback, versions};
+use crate::diagnostics::Diagnostics;
+use crate::environment::BuildEnvironment;
+use crate::input::EmbedInput;
+use crate::migrations_dir::MigrationsDir;
+use crate::tokens::parse_tokens;
+use crate::{docs, functions, versions};
 
-/// Expands a call into its module, or into its errors and an empty module.
-pub(crate) fn expand(call: &Call, environment: &Environment) -> TokenStream {
-    let mut report = Report::new(call.span(), environment.warnings, &call.errors);
-    if !call.has_folder {
-        return fallback::module(call, &[], &report);
+/// Expands a call into its module, or into its errors and a module without migrations.
+pub(crate) fn expand(input: &EmbedInput, environment: &BuildEnvironment) -> TokenStream {
+    let mut diagnostics = Diagnostics::new(input.span(), environment.warnings, &input.errors);
+    if !input.has_folder {
+        return without_migrations(input, &[], &diagnostics);
     }
-    let place = match MigrationsDir::find(&call.folder(), environment) {
-        Ok(place) => place,
+    let dir = match MigrationsDir::find(&input.folder(), environment) {
+        Ok(dir) => dir,
         Err(text) => {
-            report.error(text);
-            return fallback::module(call, &[], &report);
+            diagnostics.add_error(text);
+            return without_migrations(input, &[], &diagnostics);
         }
     };
-    report.refuse(destination::conflict(call, &place, environment));
-    let settings = &call.settings;
+    let options = &input.options;
     let rules = Rules {
-        dialect: settings.dialect,
-        require_rollback: settings.require_rollback,
-        python_compatible: settings.python_compatible,
-        manifest: settings.manifest,
+        dialect: options.dialect,
+        require_rollback: options.require_rollback,
+        python_compatible: options.python_compatible,
+        manifest: options.manifest,
     };
-    let proof = check_folder(&place.folder, &rules);
-    report.add(&proof.findings, &place.shown);
-    report.add(&doubts(&place, &proof), &place.shown);
-    if report.has_errors() {
-        return fallback::module(call, &proof.files, &report);
+    let check = check_folder(&dir.folder, &rules);
+    diagnostics.add_findings(&check.findings, &dir.display_path);
+    diagnostics.add_findings(&folder_warnings(&dir, &check), &dir.display_path);
+    if diagnostics.has_errors() {
+        return without_migrations(input, &check.files, &diagnostics);
     }
-    let list = list(&proof, &report);
-    let manifest = place.manifest.as_deref().and_then(watched);
-    let contents = contents(call, &place, &proof.files);
-    let doc = docs::table(&call.folder(), &proof.files);
-    frame(call, &doc, &quote!(#report #list #manifest #contents))
+    let list = watch_list(&check, &diagnostics);
+    let manifest = dir.manifest.as_deref().and_then(watch_file);
+    let contents = with_migrations(input, &dir, &check.files);
+    let doc = docs::table(&input.folder(), &check.files);
+    module(input, &doc, &quote!(#diagnostics #list #manifest #contents))
+}
+
+/// Returns the errors, and every item of the module that the program may use.
+///
+/// With these items the rest of the program compiles, so the user sees only the errors of the call.
+fn without_migrations(
+    input: &EmbedInput,
+    files: &[SourceFile],
+    diagnostics: &Diagnostics,
+) -> TokenStream {
+    let facade = &input.facade;
+    let functions = functions::functions(facade, &input.module);
+    let versions = versions::module(facade, files);
+    let contents = quote! {
+        #diagnostics
+
+        /// The embedded migrations: none, because they have errors.
+        pub static MIGRATIONS: #facade::Migrations = #facade::Migrations::embedded(
+            #facade::__private::Table::new(&[], &[], ""),
+            #facade::__private::Options::NONE,
+        );
+
+        #functions
+        #versions
+    };
+    module(
+        input,
+        "The migrations of this module have errors, so none of them is embedded.",
+        &contents,
+    )
 }
 
 /// Makes cargo watch the list, and makes a release build warn about files that are not in the list.
-fn list(proof: &FolderCheck, report: &Report) -> Option<TokenStream> {
-    let list = watched(proof.list.as_ref()?);
-    let unrecorded = (proof.unrecorded > 0).then(|| {
-        let text = match proof.unrecorded {
+fn watch_list(check: &FolderCheck, diagnostics: &Diagnostics) -> Option<TokenStream> {
+    let list = watch_file(check.list.as_ref()?);
+    let unrecorded = (check.unrecorded > 0).then(|| {
+        let text = match check.unrecorded {
             1 => "one migration is not recorded yet".to_owned(),
             count => format!("{count} migrations are not recorded yet"),
         };
-        let note = report.warning(
+        let warning = diagnostics.warning(
             "unrecorded",
             &format!("{text}\n  = help: run `jetbase sum` and commit the list"),
         );
-        quote!(#[cfg(not(debug_assertions))] #note)
+        quote!(#[cfg(not(debug_assertions))] #warning)
     });
     Some(quote!(#list #unrecorded))
 }
 
 /// Makes cargo watch a file, if it exists.
-fn watched(path: &Path) -> Option<TokenStream> {
+fn watch_file(path: &Path) -> Option<TokenStream> {
     let path = path.to_str().filter(|_| path.is_file())?;
     Some(quote!(
         const _: &[u8] = ::core::include_bytes!(#path);
@@ -73,31 +103,31 @@ fn watched(path: &Path) -> Option<TokenStream> {
 }
 
 /// Returns warnings about the folder as a whole.
-fn doubts(place: &MigrationsDir, proof: &FolderCheck) -> Vec<Finding> {
-    let mut doubts = Vec::new();
-    if proof.files.is_empty() && proof.findings.is_empty() {
-        doubts.push(
-            Finding::error("empty-folder", "", "the folder holds no migration")
+fn folder_warnings(dir: &MigrationsDir, check: &FolderCheck) -> Vec<Finding> {
+    let mut warnings = Vec::new();
+    if check.files.is_empty() && check.findings.is_empty() {
+        warnings.push(
+            Finding::error("empty-folder", "", "the folder contains no migration")
                 .warning()
-                .help("write the first one: V1__<description>.sql"),
+                .help("add the first one: V1__<description>.sql"),
         );
     }
-    if place.left_behind {
-        doubts.push(
-            Finding::error("outside-the-crate", "", "a published crate would come without this folder")
+    if dir.is_left_out {
+        warnings.push(
+            Finding::error("outside-the-crate", "", "a published crate would not contain this folder")
                 .warning()
                 .help(
-                    "move it below the crate's Cargo.toml; in a crate that stays at home, `publish = false` in \
-                     Cargo.toml ends this warning",
+                    "move the folder into the folder of the crate's Cargo.toml; if the crate is never published, write \
+                     `publish = false` in Cargo.toml",
                 ),
         );
     }
-    doubts
+    warnings
 }
 
 /// Returns the module around its contents, with the attributes that the caller wrote.
-pub(crate) fn frame(call: &Call, doc: &str, contents: &TokenStream) -> TokenStream {
-    let Call { attributes, visibility, module, .. } = call;
+fn module(input: &EmbedInput, doc: &str, contents: &TokenStream) -> TokenStream {
+    let EmbedInput { attributes, visibility, module, .. } = input;
     // The table follows the caller's own documentation.
     let doc = if attributes.is_empty() { doc.to_owned() } else { format!("\n{doc}") };
     quote! {
@@ -110,29 +140,29 @@ pub(crate) fn frame(call: &Call, doc: &str, contents: &TokenStream) -> TokenStre
     }
 }
 
-fn contents(call: &Call, place: &MigrationsDir, files: &[SourceFile]) -> TokenStream {
-    let krate = &call.krate;
+fn with_migrations(input: &EmbedInput, dir: &MigrationsDir, files: &[SourceFile]) -> TokenStream {
+    let facade = &input.facade;
     let count = files.len();
-    let texts = texts(place, files);
+    let texts = texts(dir, files);
     let Packed { records, names, lengths } = Packed::of(files);
     let records = Literal::byte_string(&records);
     let changed = format!(
-        "a file of {} has changed while the program was compiled: build again",
-        place.shown
+        "a file in {} changed while the program was compiled: run `cargo build` again",
+        dir.display_path
     );
-    let options = options(call, place);
-    let functions = functions(krate);
-    let versions = versions::module(krate, files);
+    let options = options(input, dir);
+    let functions = functions::functions(facade, &input.module);
+    let versions = versions::module(facade, files);
     quote! {
         static __TEXTS: [&str; #count] = [#texts];
 
-        const __TABLE: #krate::__private::Table = #krate::__private::Table::new(&__TEXTS, #records, #names);
+        const __TABLE: #facade::__private::Table = #facade::__private::Table::new(&__TEXTS, #records, #names);
 
         #[allow(long_running_const_eval)]
         const _: () = ::core::assert!(__TABLE.agrees(#lengths), #changed);
 
-        /// The embedded set.
-        pub static MIGRATIONS: #krate::Migrations = #krate::Migrations::embedded(__TABLE, #options);
+        /// The embedded migrations.
+        pub static MIGRATIONS: #facade::Migrations = #facade::Migrations::embedded(__TABLE, #options);
 
         #functions
         #versions
@@ -140,7 +170,7 @@ fn contents(call: &Call, place: &MigrationsDir, files: &[SourceFile]) -> TokenSt
         #[cfg(test)]
         #[test]
         fn embedded_set_matches_the_folder() {
-            if let ::core::result::Result::Err(difference) = #krate::__private::compare_with_folder(&MIGRATIONS) {
+            if let ::core::result::Result::Err(difference) = #facade::__private::compare_with_folder(&MIGRATIONS) {
                 ::core::panic!("{difference}");
             }
         }
@@ -151,42 +181,33 @@ fn contents(call: &Call, place: &MigrationsDir, files: &[SourceFile]) -> TokenSt
 ///
 /// The tokens are written as text that the compiler parses. If the macro made the tokens one by one
 /// for thousands of files, it would be slower than the compiler.
-fn texts(place: &MigrationsDir, files: &[SourceFile]) -> TokenStream {
+fn texts(dir: &MigrationsDir, files: &[SourceFile]) -> TokenStream {
     let mut texts = String::new();
     for file in files {
         // Writing to a String cannot fail.
-        let _ = writeln!(texts, "::core::include_str!({:?}),", place.file(&file.path));
+        let _ = writeln!(texts, "::core::include_str!({:?}),", dir.file(&file.path));
     }
-    tokens(&texts)
+    parse_tokens(&texts)
 }
 
-/// Parses generated text, which has no errors.
-pub(crate) fn tokens(text: &str) -> TokenStream {
-    // `proc_macro2` would first parse the text itself, to see whether the compiler can.
-    if proc_macro::is_available() {
-        return text.parse::<proc_macro::TokenStream>().unwrap_or_default().into();
-    }
-    text.parse().unwrap_or_else(|error| Error::from(error).to_compile_error())
-}
-
-fn options(call: &Call, place: &MigrationsDir) -> TokenStream {
-    let krate = &call.krate;
+fn options(input: &EmbedInput, dir: &MigrationsDir) -> TokenStream {
+    let facade = &input.facade;
     let some = |value: &TokenStream| quote!(::core::option::Option::Some(#value));
     let none = || quote!(::core::option::Option::None);
-    let dialect = call.settings.dialect.map_or_else(none, |dialect| {
+    let dialect = input.options.dialect.map_or_else(none, |dialect| {
         let variant = Ident::new(&format!("{dialect:?}"), Span::call_site());
-        some(&quote!(#krate::Dialect::#variant))
+        some(&quote!(#facade::Dialect::#variant))
     });
     let schema =
-        call.settings.schema.as_ref().map_or_else(none, |schema| some(&schema.to_token_stream()));
-    let reading = if call.settings.python_compatible { quote!(Python) } else { quote!(Plain) };
-    let folder = place.file("");
+        input.options.schema.as_ref().map_or_else(none, |schema| some(&schema.to_token_stream()));
+    let reading = if input.options.python_compatible { quote!(Python) } else { quote!(Plain) };
+    let folder = dir.file("");
     let folder = folder.trim_end_matches(['/', '\\']);
     quote! {
-        #krate::__private::Options {
+        #facade::__private::Options {
             dialect: #dialect,
             schema: #schema,
-            reading: #krate::Reading::#reading,
+            reading: #facade::Reading::#reading,
             // The folder is only useful where the sources are. A release build must not contain a
             // path of the build machine.
             folder: if ::core::cfg!(any(test, debug_assertions)) {
@@ -194,56 +215,6 @@ fn options(call: &Call, place: &MigrationsDir) -> TokenStream {
             } else {
                 ::core::option::Option::None
             },
-        }
-    }
-}
-
-/// Returns the functions of a module. The table has the name, the documentation, and the result of
-/// the facade's function with that name.
-pub(crate) fn functions(krate: &TokenStream) -> TokenStream {
-    let query = |result: TokenStream| quote!(#krate::Query<'t, #result>);
-    let version = quote!(::core::option::Option<#krate::Version>);
-    let table = [
-        ("run", "Applies what is pending, under the jetbase lock.", quote!(#krate::Run<'t>)),
-        ("rollback", "Takes the last applied version back.", quote!(#krate::Rollback<'t>)),
-        (
-            "repair",
-            "Makes the history agree with the files: deletes the rows of missing files, updates checksums.",
-            quote!(#krate::Repair<'t>),
-        ),
-        ("status", "Tells what is applied and what is pending.", query(quote!(#krate::Status))),
-        ("history", "Reads the history of the database.", query(quote!(#krate::History))),
-        ("current", "Reads the version of the database.", query(version)),
-        ("validate", "Compares the history with the set.", query(quote!(#krate::Validated))),
-        (
-            "check",
-            "Tells whether the database is ready for this program.",
-            query(quote!(#krate::Readiness)),
-        ),
-        (
-            "lock_status",
-            "Tells who holds the jetbase lock, if anybody.",
-            query(quote!(#krate::LockStatus)),
-        ),
-        ("unlock", "Releases the jetbase lock by hand.", quote!(#krate::Unlock<'t>)),
-    ];
-    let functions = table.iter().map(|(name, doc, result)| {
-        let name = Ident::new(name, Span::call_site());
-        quote! {
-            #[doc = #doc]
-            pub fn #name<'t>(target: impl #krate::Target<'t> + 't) -> #result {
-                #krate::#name(&MIGRATIONS, target)
-            }
-        }
-    });
-    quote! {
-        #(#functions)*
-
-        #krate::__cli!();
-
-        /// Applies what is pending in the database at a URL, under the jetbase lock.
-        pub fn run_url(url: &str) -> #krate::Run<'static> {
-            #krate::run_url(&MIGRATIONS, url)
         }
     }
 }

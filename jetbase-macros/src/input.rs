@@ -7,14 +7,14 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Error, LitStr, Result, Token, Visibility, bracketed};
 
 /// One call of `embed!`, with everything that could be read.
-pub(crate) struct Call {
-    /// The path to the facade crate: `$crate`.
-    pub(crate) krate: TokenStream,
+pub(crate) struct EmbedInput {
+    /// The path to the crate `jetbase`: `$crate`.
+    pub(crate) facade: TokenStream,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) module: Ident,
     pub(crate) folder: Option<LitStr>,
-    pub(crate) settings: Settings,
+    pub(crate) options: EmbedOptions,
     /// The errors of the call itself.
     pub(crate) errors: Vec<Error>,
     /// Whether enough of the call could be read to know its folder.
@@ -23,7 +23,7 @@ pub(crate) struct Call {
 
 /// The options after the folder.
 #[derive(Default)]
-pub(crate) struct Settings {
+pub(crate) struct EmbedOptions {
     pub(crate) dialect: Option<Dialect>,
     pub(crate) schema: Option<LitStr>,
     pub(crate) require_rollback: bool,
@@ -41,27 +41,27 @@ const MODULE: &str = "migrations";
 const OPTIONS: [&str; 5] =
     ["dialect", "schema", "require_rollback", "manifest", "python_compatible"];
 
-impl Call {
+impl EmbedInput {
     /// Reads a call. A part that cannot be read keeps its default, and is reported in `errors`.
     pub(crate) fn read(tokens: TokenStream) -> Self {
-        let mut call = Call {
-            krate: TokenStream::new(),
+        let mut input = EmbedInput {
+            facade: TokenStream::new(),
             attributes: Vec::new(),
             visibility: Visibility::Inherited,
             module: Ident::new(MODULE, Span::call_site()),
             folder: None,
-            settings: Settings::default(),
+            options: EmbedOptions::default(),
             errors: Vec::new(),
             has_folder: true,
         };
         let mut errors = Vec::new();
-        if let Err(error) = (|input: ParseStream<'_>| call.parse(input, &mut errors)).parse2(tokens)
-        {
+        let parser = |stream: ParseStream<'_>| input.parse(stream, &mut errors);
+        if let Err(error) = parser.parse2(tokens) {
             errors.push(error);
-            call.has_folder = call.folder.is_some();
+            input.has_folder = input.folder.is_some();
         }
-        call.errors = errors;
-        call
+        input.errors = errors;
+        input
     }
 
     /// Returns the folder as the caller wrote it.
@@ -77,18 +77,18 @@ impl Call {
     fn parse(&mut self, input: ParseStream<'_>, errors: &mut Vec<Error>) -> Result<()> {
         let path;
         bracketed!(path in input);
-        self.krate = path.parse()?;
+        self.facade = path.parse()?;
         if input.peek(LitStr) {
             self.folder = Some(input.parse()?);
         } else if input.peek(Token![#]) || input.peek(Token![pub]) || input.peek(Token![mod]) {
             self.parse_module(input)?;
         } else {
-            return self.settings.parse(input, errors);
+            return self.options.parse(input, errors);
         }
         if !input.is_empty() {
             input.parse::<Token![,]>()?;
         }
-        self.settings.parse(input, errors)
+        self.options.parse(input, errors)
     }
 
     fn parse_module(&mut self, input: ParseStream<'_>) -> Result<()> {
@@ -104,7 +104,7 @@ impl Call {
     }
 }
 
-impl Settings {
+impl EmbedOptions {
     fn parse(&mut self, input: ParseStream<'_>, errors: &mut Vec<Error>) -> Result<()> {
         while !input.is_empty() {
             if let Err(error) = self.option(input) {
@@ -125,7 +125,10 @@ impl Settings {
         let word = input.call(Ident::parse_any)?;
         let name = word.to_string();
         if self.given.contains(&name) {
-            return Err(Error::new(word.span(), format!("`{name}` is given twice")));
+            return Err(Error::new(
+                word.span(),
+                format!("the option `{name}` is written twice: remove one"),
+            ));
         }
         match name.as_str() {
             "dialect" => self.dialect = Some(choice(&word, input, &DIALECTS)?),
@@ -133,7 +136,7 @@ impl Settings {
             "schema" => self.schema = Some(schema(&word, input)?),
             "require_rollback" => self.require_rollback = flag(&word, input)?,
             "python_compatible" => self.python_compatible = flag(&word, input)?,
-            _ => return Err(unknown(&word, "option", &OPTIONS)),
+            _ => return Err(unknown(&word, "option", "", &OPTIONS)),
         }
         self.given.push(name);
         Ok(())
@@ -152,29 +155,36 @@ const MANIFESTS: [(&str, Manifest); 2] =
 /// Reads `= word`, where the word is one of the choices.
 fn choice<T: Copy>(option: &Ident, input: ParseStream<'_>, choices: &[(&str, T)]) -> Result<T> {
     let known: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-    let form = || format!("write `{option} = …` with one of {}, without quotes", list(&known));
+    let form =
+        || format!("write `{option} = <value>`, without quotes; the values are {}", list(&known));
     if !input.peek(Token![=]) {
         return Err(Error::new(option.span(), form()));
     }
     input.parse::<Token![=]>()?;
     let word = input.call(Ident::parse_any).map_err(|error| Error::new(error.span(), form()))?;
     let chosen = choices.iter().find(|(name, _)| word == name);
-    chosen.map(|(_, value)| *value).ok_or_else(|| unknown(&word, &format!("`{option}`"), &known))
+    chosen
+        .map(|(_, value)| *value)
+        .ok_or_else(|| unknown(&word, "value", &format!(" of `{option}`"), &known))
 }
 
 /// Reads `= "name"`.
 fn schema(option: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
-    let form = "write `schema = \"name\"`, with quotes";
+    let form = "write `schema = \"<name>\"`, with quotes";
     if !input.peek(Token![=]) {
         return Err(Error::new(option.span(), form));
     }
     input.parse::<Token![=]>()?;
     let name: LitStr = input.parse().map_err(|error| Error::new(error.span(), form))?;
     match name.value() {
-        text if text.is_empty() => Err(Error::new(name.span(), "the schema has no name")),
-        text if text.contains('\0') => {
-            Err(Error::new(name.span(), "no database takes a NUL in a name"))
-        }
+        text if text.is_empty() => Err(Error::new(
+            name.span(),
+            "the name of the schema is empty: write `schema = \"<name>\"`",
+        )),
+        text if text.contains('\0') => Err(Error::new(
+            name.span(),
+            "the name of the schema contains a NUL character, which no database accepts: remove it",
+        )),
         _ => Ok(name),
     }
 }
@@ -184,18 +194,22 @@ fn flag(option: &Ident, input: ParseStream<'_>) -> Result<bool> {
     if input.peek(Token![=]) {
         return Err(Error::new(
             option.span(),
-            format!("`{option}` takes no value: write the word alone, or leave it out"),
+            format!("`{option}` has no value: write `{option}` alone, or remove it"),
         ));
     }
     Ok(true)
 }
 
-fn unknown(word: &Ident, what: &str, known: &[&str]) -> Error {
+/// Returns the error of an unknown word: `what` is "option" or "value", and `of` names its option.
+fn unknown(word: &Ident, what: &str, of: &str, known: &[&str]) -> Error {
+    let known_words = list(known);
     let text = match similar(&word.to_string(), known) {
         Some(close) => {
-            format!("unknown {what} `{word}`: did you mean `{close}`? known are {}", list(known))
+            format!(
+                "unknown {what} `{word}`{of}: did you mean `{close}`? The {what}s are {known_words}"
+            )
         }
-        None => format!("unknown {what} `{word}`: known are {}", list(known)),
+        None => format!("unknown {what} `{word}`{of}: the {what}s are {known_words}"),
     };
     Error::new(word.span(), text)
 }

@@ -4,19 +4,23 @@
 //! version. Do not depend on this crate.
 //!
 //! A call goes through the modules in this order: `input` reads its tokens, `migrations_dir` finds
-//! the folder, `destination` compares it with the calls before, `jetbase-core` checks the folder,
-//! and `expand` writes the module. For a folder with errors, `fallback` writes the module. `report`
-//! turns findings into compile errors and warnings.
+//! the folder in the `environment`, `jetbase-core` checks the folder, and `expand` writes the
+//! module. `functions`, `versions` and `docs` each write a part of it. `diagnostics` turns findings
+//! into compile errors and warnings.
+//!
+//! The macro keeps no state. The result of a call depends only on its tokens, the environment and
+//! the folder, because a compiler or an editor may expand a call twice, later, or never again.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
-mod destination;
+mod diagnostics;
 mod docs;
+mod environment;
 mod expand;
-mod fallback;
+mod functions;
 mod input;
 mod migrations_dir;
-mod report;
+mod tokens;
 mod versions;
 
 use proc_macro::TokenStream;
@@ -25,6 +29,6 @@ use proc_macro::TokenStream;
 #[doc(hidden)]
 #[proc_macro]
 pub fn __embed(tokens: TokenStream) -> TokenStream {
-    let call = input::Call::read(tokens.into());
-    expand::expand(&call, &migrations_dir::Environment::of_process()).into()
+    let input = input::EmbedInput::read(tokens.into());
+    expand::expand(&input, &environment::BuildEnvironment::of_process()).into()
 }

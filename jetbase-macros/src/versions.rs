@@ -12,13 +12,13 @@ use jetbase_core::SourceFile;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
-use crate::expand::tokens;
+use crate::tokens::parse_tokens;
 
 /// Returns the variants of a set, in running order. Versioned files come first in it.
 pub(crate) fn variants(files: &[SourceFile]) -> Vec<String> {
     let mut taken = HashSet::with_capacity(files.len());
     let versioned = files.iter().filter(|file| file.name.version.is_some());
-    versioned.map(|file| unused(name(&file.path), &mut taken)).collect()
+    versioned.map(|file| unique(name(&file.path), &mut taken)).collect()
 }
 
 fn name(path: &str) -> String {
@@ -29,7 +29,7 @@ fn name(path: &str) -> String {
         .collect()
 }
 
-fn unused(name: String, taken: &mut HashSet<String>) -> String {
+fn unique(name: String, taken: &mut HashSet<String>) -> String {
     let numbered = (2..).map(|number: u64| format!("{name}_{number}"));
     let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name));
     let name = free.unwrap_or(name);
@@ -37,8 +37,8 @@ fn unused(name: String, taken: &mut HashSet<String>) -> String {
     name
 }
 
-/// Returns the module `versions`. `krate` is the path to the facade.
-pub(crate) fn module(krate: &TokenStream, files: &[SourceFile]) -> TokenStream {
+/// Returns the module `versions`. `facade` is the path to the crate `jetbase`.
+pub(crate) fn module(facade: &TokenStream, files: &[SourceFile]) -> TokenStream {
     let variants = variants(files);
     let latest = match variants.last() {
         Some(name) => {
@@ -47,11 +47,12 @@ pub(crate) fn module(krate: &TokenStream, files: &[SourceFile]) -> TokenStream {
         }
         None => quote!(::core::option::Option::None),
     };
-    let variants = tokens(&variants.join(","));
+    let variants = parse_tokens(&variants.join(","));
     quote! {
-        /// The versions of the set: `V1__CREATE_USERS` is that of `V1__create_users.sql`.
+        /// The versions of the migrations. For example, `V1__CREATE_USERS` is the version of
+        /// `V1__create_users.sql`.
         pub mod versions {
-            /// A version of the set: one variant a file, in ascending order.
+            /// A version of the migrations. There is one variant for each file, in ascending order.
             #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
             #[allow(missing_docs, non_camel_case_types)]
             pub enum Known { #variants }
@@ -60,11 +61,11 @@ pub(crate) fn module(krate: &TokenStream, files: &[SourceFile]) -> TokenStream {
             #[allow(unused_imports)]
             pub use self::Known::*;
 
-            /// The highest version of the set.
+            /// The highest version, or `None` if there is no version.
             pub const LATEST: ::core::option::Option<Known> = #latest;
 
             impl Known {
-                /// The version as written in the file's name, with dots.
+                /// Returns the version as the name of the file has it, with dots.
                 #[must_use]
                 pub fn as_str(self) -> &'static str {
                     let migration = super::MIGRATIONS.get(self as usize);
@@ -72,9 +73,9 @@ pub(crate) fn module(krate: &TokenStream, files: &[SourceFile]) -> TokenStream {
                 }
             }
 
-            impl ::core::convert::From<Known> for #krate::Version {
+            impl ::core::convert::From<Known> for #facade::Version {
                 fn from(known: Known) -> Self {
-                    #krate::Version::embedded(known.as_str())
+                    #facade::Version::embedded(known.as_str())
                 }
             }
 

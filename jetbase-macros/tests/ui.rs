@@ -1,8 +1,7 @@
-//! What only the compiler can show: its errors around ours.
+//! The errors of the compiler around our messages.
 //!
-//! The cases stand in `tests/ui` of the workspace, the folders that they embed
-//! in `tests/fixtures`. The frame around a message belongs to one compiler, so
-//! the cases run on the pinned one only.
+//! The cases are in `tests/ui` of the workspace. They embed folders of `tests/fixtures`. The lines
+//! around a message depend on the compiler, so the cases run on the pinned compiler only.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -12,16 +11,15 @@ use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-/// The compiler whose output the cases hold.
+/// The compiler whose output the cases contain.
 const PINNED: &str = "rustc 1.95.";
 
 fn main() -> ExitCode {
-    let trial =
-        Trial::ignorable_test("mistakes_are_shown_as_recorded", mistakes_are_shown_as_recorded);
+    let trial = Trial::ignorable_test("errors_look_as_recorded", errors_look_as_recorded);
     libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
 }
 
-fn mistakes_are_shown_as_recorded() -> Result<Completion, Failed> {
+fn errors_look_as_recorded() -> Result<Completion, Failed> {
     let compiler = compiler();
     if !compiler.starts_with(PINNED) {
         return Ok(Completion::ignored_with(format!(
@@ -29,7 +27,7 @@ fn mistakes_are_shown_as_recorded() -> Result<Completion, Failed> {
         )));
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    // There trybuild has the crate of the cases, so there the macro looks for their folders.
+    // trybuild makes the crate of the cases there, so the macro looks there for their folders.
     let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join("../tests/trybuild")
         .join(env!("CARGO_PKG_NAME"));
@@ -53,9 +51,10 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
-        match entry.file_type()?.is_dir() {
-            true => copy(&entry.path(), &target)?,
-            false => drop(fs::copy(entry.path(), target)?),
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
         }
     }
     Ok(())

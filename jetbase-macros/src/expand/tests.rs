@@ -1,27 +1,27 @@
 use std::fs;
 
 use super::*;
-use crate::migrations_dir::Warnings;
+use crate::environment::WarningPolicy;
 
 /// Returns the expansion of a call over these files, with the temporary folder written as `/crate`.
 fn expanded(call: TokenStream, files: &[(&str, &str)]) -> String {
-    expanded_with(call, files, Warnings::Show)
+    expanded_with(call, files, WarningPolicy::Show)
 }
 
-fn expanded_with(call: TokenStream, files: &[(&str, &str)], warnings: Warnings) -> String {
+fn expanded_with(call: TokenStream, files: &[(&str, &str)], warnings: WarningPolicy) -> String {
     let dir = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let path = dir.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let environment = Environment {
+    let environment = BuildEnvironment {
         crate_dir: Some(dir.path().to_path_buf()),
         current_dir: dir.path().to_path_buf(),
         warnings,
-        ..Environment::default()
+        ..BuildEnvironment::default()
     };
-    let tokens = expand(&Call::read(quote!([jetbase] #call)), &environment);
+    let tokens = expand(&EmbedInput::read(quote!([jetbase] #call)), &environment);
     let file = syn::parse2::<syn::File>(tokens.clone());
     assert!(file.is_ok(), "not items: {tokens}");
     let dir = shown(dir.path());
@@ -43,7 +43,7 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn texts_stand_in_running_order() {
+fn texts_are_in_running_order() {
     let expansion = expanded(quote!(), &FILES);
     let places: Vec<_> = ["sub/V2.1__add-email.sql", "V10__last.sql", "ROC__view.sql"]
         .iter()
@@ -65,7 +65,7 @@ fn each_version_has_a_variant() {
 }
 
 #[test]
-fn options_reach_the_table() {
+fn options_are_part_of_the_expansion() {
     let expansion = expanded(quote!("migrations", dialect = mysql, schema = "billing"), &FILES);
     assert!(has(
         &expansion,
@@ -76,7 +76,7 @@ fn options_reach_the_table() {
 }
 
 #[test]
-fn a_mistake_leaves_the_module_with_its_items() {
+fn a_module_with_a_mistake_keeps_its_items() {
     let files = [("migrations/V1__a.sql", "select 1;"), ("migrations/V1__A.sql", "select 1;")];
     let expansion = expanded(quote!(pub mod billing = "migrations"), &files);
     assert_eq!(expansion.matches("compile_error").count(), 1, "{expansion}");
@@ -90,7 +90,7 @@ fn a_mistake_leaves_the_module_with_its_items() {
 }
 
 #[test]
-fn all_findings_come_at_once_up_to_a_limit() {
+fn all_findings_are_shown_at_once_up_to_a_limit() {
     let files: Vec<_> = (1..=27).map(|n| (format!("migrations/V{n}__x.sql"), "select 1")).collect();
     let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
     let expansion = expanded(quote!(nonsense), &files);
@@ -109,7 +109,7 @@ fn an_empty_folder_is_a_warning_that_can_be_denied() {
             pub const LATEST: ::core::option::Option<Known> = ::core::option::Option::None;
         )
     ));
-    let denied = expanded_with(quote!(), &files, Warnings::Deny);
+    let denied = expanded_with(quote!(), &files, WarningPolicy::Deny);
     assert!(denied.contains("compile_error") && !denied.contains("deprecated"));
 }
 

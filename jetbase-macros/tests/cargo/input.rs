@@ -1,17 +1,17 @@
-//! Folders that hold something odd: each is told in words or embedded, and none can hang a build.
+//! Folders with something odd in them: each is embedded or is a compile error, and no build hangs.
 
 use std::fs;
 use std::path::Path;
 
 use jetbase_core::SumFile;
 
-use crate::project::{MAIN, Net, Project};
+use crate::project::{CargoProject, ChangeTracking, MAIN};
 
 /// A folder: what is odd about it, how it comes about, whether it can be embedded, and what is said.
-type Case = (&'static str, fn(&Project), bool, &'static [&'static str]);
+type OddFolder = (&'static str, fn(&CargoProject), bool, &'static [&'static str]);
 
-const EVERYWHERE: [Case; 9] = [
-    ("without a file", empty, true, &["the folder holds no migration", "write the first one"]),
+const EVERYWHERE: [OddFolder; 9] = [
+    ("without a file", empty, true, &["the folder contains no migration", "add the first one"]),
     ("a file in its place", replaced, false, &["this is a file, not a folder of migrations"]),
     ("vanished", vanished, false, &["there is no such folder", "create it, or name another one"]),
     ("5 MB", large, true, &[]),
@@ -40,38 +40,38 @@ const EVERYWHERE: [Case; 9] = [
     ),
 ];
 
-fn empty(project: &Project) {
+fn empty(project: &CargoProject) {
     project.delete("V1__a.sql");
     project.delete("V2__b.sql");
 }
 
-fn vanished(project: &Project) {
+fn vanished(project: &CargoProject) {
     fs::remove_dir_all(project.folder()).unwrap();
 }
 
-fn replaced(project: &Project) {
+fn replaced(project: &CargoProject) {
     vanished(project);
     project.put("migrations", "SELECT 1;\n");
 }
 
-fn large(project: &Project) {
+fn large(project: &CargoProject) {
     let row = "INSERT INTO t VALUES (1, 'a text with some length');\n";
     project.write("V3__large.sql", &row.repeat(5_000_000 / row.len()));
 }
 
-fn many(project: &Project) {
+fn many(project: &CargoProject) {
     for version in 3..=10_000 {
         project.write(&format!("V{version}__x.sql"), &format!("SELECT {version};\n"));
     }
 }
 
-fn line_ends(project: &Project) {
+fn line_ends(project: &CargoProject) {
     project.write("V3__crlf.sql", "SELECT 3;\r\n-- rollback\r\nSELECT 'a\r\nb';\r\n");
     project.write("V4__cr.sql", "SELECT 4;\r-- rollback\rSELECT 5;\r");
     project.record();
 }
 
-fn conflict_in_the_list(project: &Project) {
+fn conflict_in_the_list(project: &CargoProject) {
     project.record();
     let path = SumFile::path(&project.folder());
     let list = fs::read_to_string(&path).unwrap();
@@ -80,9 +80,9 @@ fn conflict_in_the_list(project: &Project) {
 }
 
 /// Builds each case in its turn.
-fn build(name: &str, cases: &[Case]) {
+fn build(name: &str, cases: &[OddFolder]) {
     let dir = tempfile::tempdir().unwrap();
-    let project = Project::new(dir.path().to_path_buf(), name, Net::FilesOnly);
+    let project = CargoProject::new(dir.path().to_path_buf(), name, ChangeTracking::FilesOnly);
     for (case, prepare, embedded, said) in cases {
         drop(fs::remove_file(project.folder()));
         project.reset();
@@ -103,19 +103,19 @@ fn build(name: &str, cases: &[Case]) {
 }
 
 #[test]
-fn odd_folders_are_told_or_embedded() {
+fn an_odd_folder_is_embedded_or_is_an_error() {
     build("input", &EVERYWHERE);
 }
 
 #[cfg(unix)]
 #[test]
-fn odd_files_are_told() {
+fn an_odd_file_is_embedded_or_is_an_error() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::process::Command;
 
-    fn link(project: &Project, to: &str, name: &str) {
+    fn link(project: &CargoProject, to: &str, name: &str) {
         symlink(to, project.folder().join(name)).unwrap();
     }
 
@@ -124,7 +124,7 @@ fn odd_files_are_told() {
     }
 
     /// A file that nobody may read. The superuser may, so there it is one that the kernel does not give out.
-    fn unreadable(project: &Project) {
+    fn unreadable(project: &CargoProject) {
         let path = project.folder().join("V3__c.sql");
         fs::write(&path, "SELECT 3;\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
@@ -135,7 +135,7 @@ fn odd_files_are_told() {
         assert!(fs::read(&path).is_err(), "no file is unreadable to this user");
     }
 
-    let cases: [Case; 9] = [
+    let cases: [OddFolder; 9] = [
         (
             "unreadable",
             unreadable,

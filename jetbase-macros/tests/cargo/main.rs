@@ -1,10 +1,10 @@
 //! What the macro does in programs that cargo builds.
 //!
 //! - `project`: such a program, in a temporary folder
-//! - `input`: folders that hold something odd
-//! - `mistakes`: how the errors look to the one who builds
-//! - `moment`: what changes while the compiler works
-//! - `places`: where a call may stand
+//! - `input`: folders with something odd in them
+//! - `mistakes`: the errors in the output of cargo
+//! - `moment`: changes during the build
+//! - `places`: calls in every kind of target
 //! - `tracking`: whether cargo notices that the folder has changed
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]

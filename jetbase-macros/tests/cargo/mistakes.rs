@@ -1,6 +1,6 @@
-//! How the errors look to the one who builds: all at once, and each at a path that leads to the file.
+//! The errors in the output of cargo: all at once, and each with a path that leads to the file.
 
-use crate::project::{Net, Project};
+use crate::project::{CargoProject, ChangeTracking};
 
 /// A program that uses all of its module.
 const MAIN: &str = r#"
@@ -19,9 +19,10 @@ fn main() {
 "#;
 
 #[test]
-fn twenty_five_mistakes_of_a_member_of_a_workspace() {
+fn the_mistakes_of_a_workspace_member_are_shown_at_once() {
     let dir = tempfile::tempdir().unwrap();
-    let project = Project::new(dir.path().join("crates/member"), "member", Net::FilesOnly);
+    let project =
+        CargoProject::new(dir.path().join("crates/member"), "member", ChangeTracking::FilesOnly);
     let manifest = std::fs::read_to_string(project.root.join("Cargo.toml")).unwrap();
     project.put("Cargo.toml", &manifest.replace("[workspace]\n", ""));
     project
@@ -56,7 +57,11 @@ fn twenty_five_mistakes_of_a_member_of_a_workspace() {
     assert_eq!(count("this string is never closed"), 20, "{text}");
     assert_eq!(count("\n       2 |   SELECT 'open;\n         |          ^\n"), 20, "{text}");
     assert_eq!(count("= help: close it: all that follows is swallowed"), 20, "{text}");
-    assert_eq!(count("error: and 5 more in the same folder"), 1, "{text}");
+    assert_eq!(
+        count("error: and 5 more in the same folder; correct the first ones and build again"),
+        1,
+        "{text}"
+    );
     assert_eq!(count("error: "), 22, "nothing but ours, and cargo's last line: {text}");
     assert_eq!(count("warning"), 0, "{text}");
 }

@@ -1,9 +1,9 @@
-//! What changes while the compiler works: between the macro, which reads a file, and `include_str!`, which reads it again.
+//! Changes during the build: the macro reads a file, and `include_str!` reads it again later.
 //!
-//! An attribute on the generated module is expanded exactly there, so the cases
-//! are about one that changes the folder.
+//! The compiler expands an attribute of the generated module between the two. So the tests use an
+//! attribute that changes the folder.
 
-use crate::project::{Net, Project};
+use crate::project::{CargoProject, ChangeTracking};
 
 /// An attribute that puts the files of `later` into the folder, and takes those away that are empty there.
 const CHANGING: &str = r#"
@@ -58,9 +58,9 @@ fn main() {
 "#;
 
 #[test]
-fn a_file_that_changes_while_the_program_is_compiled() {
+fn a_file_that_changes_during_the_build_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
-    let project = Project::new(dir.path().to_path_buf(), "moment", Net::FilesOnly);
+    let project = CargoProject::new(dir.path().to_path_buf(), "moment", ChangeTracking::FilesOnly);
     project.put("Cargo.toml", MANIFEST);
     project.put("changing/Cargo.toml", CHANGING_MANIFEST);
     project.put("changing/src/lib.rs", CHANGING);
@@ -68,7 +68,8 @@ fn a_file_that_changes_while_the_program_is_compiled() {
     project.put("later/V2__b.sql", "SELECT 2222;\n");
     project.put("src/main.rs", MAIN);
     let (success, _, text) = project.cargo(&["build"]);
-    let told = "a file of migrations has changed while the program was compiled: build again";
+    let told =
+        "a file in migrations changed while the program was compiled: run `cargo build` again";
     assert!(!success && text.contains(told), "{text}");
     let (success, text, errors) = project.cargo(&["run"]);
     assert!(success && text.is_empty(), "built again: {text}{errors}");

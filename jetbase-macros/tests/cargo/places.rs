@@ -1,6 +1,6 @@
-//! Where a call may stand: every kind of target, under every name of the crate, under strict lints.
+//! Calls in every kind of target, under every name of the crate, under strict lints.
 
-use crate::project::{Net, Project};
+use crate::project::{CargoProject, ChangeTracking};
 
 const LIBRARY: &str = r#"//! A library.
 #![deny(warnings, missing_docs, unreachable_pub, unused, clippy::all, clippy::pedantic)]
@@ -28,7 +28,7 @@ reexporting::jetbase::embed! {
     pub(crate) mod theirs = "../outside", schema = "theirs"
 }
 
-jb::embed! { #[cfg(target_os = "none")] mod nowhere = "there/is/no/such/folder", schema = "ours" }
+jb::embed! { #[cfg(target_os = "none")] mod nowhere = "there/is/no/such/folder" }
 
 /// What is embedded.
 #[must_use]
@@ -49,9 +49,9 @@ fn a_test_embeds_too() {
 "#;
 
 #[test]
-fn a_call_works_wherever_it_stands() {
+fn a_call_works_in_every_kind_of_target() {
     let dir = tempfile::tempdir().unwrap();
-    let project = Project::new(dir.path().join("member"), "places", Net::FilesOnly);
+    let project = CargoProject::new(dir.path().join("member"), "places", ChangeTracking::FilesOnly);
     let root = dir.path();
     let manifest = "[package]\nname = \"places\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
                     jb = { package = \"jetbase\", path = \"facade\" }\nreexporting = { path = \"reexporting\" }\n";
@@ -80,7 +80,7 @@ fn a_call_works_wherever_it_stands() {
     // What the library allows: a folder that `cargo package` would leave behind.
     project.put("src/main.rs", "jb::embed!(\"../outside\");\nfn main() {}\n");
     let (success, _, text) = project.cargo(&["build"]);
-    let told = "a published crate would come without this folder\n          --> outside\n";
+    let told = "a published crate would not contain this folder\n          --> outside\n";
     assert!(success && text.contains(told), "{text}");
     project.put("Cargo.toml", &manifest.replace("edition", "publish = false\nedition"));
     let (success, _, text) = project.cargo(&["build"]);

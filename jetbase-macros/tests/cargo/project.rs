@@ -1,4 +1,4 @@
-//! A program of its own, in a temporary folder, that cargo builds.
+//! A program in a temporary folder, which cargo builds.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,19 +10,19 @@ use jetbase_core::{Folder, OutOfOrder, SumFile};
 
 /// How a program learns of changes, beside the files that it embeds.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Net {
+pub(crate) enum ChangeTracking {
     FilesOnly,
     List,
     BuildScript,
 }
 
-pub(crate) struct Project {
+pub(crate) struct CargoProject {
     pub(crate) root: PathBuf,
 }
 
-impl Project {
-    pub(crate) fn new(root: PathBuf, name: &str, net: Net) -> Self {
-        let project = Project { root };
+impl CargoProject {
+    pub(crate) fn new(root: PathBuf, name: &str, tracking: ChangeTracking) -> Self {
+        let project = CargoProject { root };
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         project.put("Cargo.toml", &MANIFEST.replace("NAME", name));
         project.put(
@@ -31,7 +31,7 @@ impl Project {
         );
         project.put("facade/src/lib.rs", FACADE);
         project.put("src/main.rs", MAIN);
-        if net == Net::BuildScript {
+        if tracking == ChangeTracking::BuildScript {
             project.put(
                 "build.rs",
                 "fn main() { println!(\"cargo::rerun-if-changed=migrations\"); }\n",

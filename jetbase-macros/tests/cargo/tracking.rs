@@ -1,19 +1,18 @@
 //! Whether cargo notices that a folder has changed.
 //!
-//! A program of its own embeds a folder; each case changes the folder, and
-//! looks at what the next `cargo run` has embedded. What is missed today is
-//! written down too: a surprise either way should be seen.
+//! A program embeds a folder. Each case changes the folder and checks what the next `cargo run` has
+//! embedded. The table also says which changes cargo does not notice today.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use crate::project::{MAIN, Net, Project};
+use crate::project::{CargoProject, ChangeTracking, MAIN};
 
 /// What happens to the folder.
-type Change = fn(&Project);
+type FolderChange = fn(&CargoProject);
 
 /// Whether the next build notices: without a net, with the list recorded anew, with the build script.
-const TABLE: [(&str, Change, [bool; 3]); 7] = [
+const TABLE: [(&str, FolderChange, [bool; 3]); 7] = [
     ("edit", |it| it.write("V2__b.sql", "SELECT 22;\n"), [true, true, true]),
     ("new file", |it| it.write("V3__c.sql", "SELECT 3;\n"), [false, true, true]),
     ("rename of an embedded file", |it| it.rename("V2__b.sql", "V2__bb.sql"), [true, true, true]),
@@ -48,13 +47,17 @@ fn long_ago() -> SystemTime {
 }
 
 #[test]
-fn changes_are_noticed_as_the_table_says() {
-    for (column, net) in [Net::FilesOnly, Net::List, Net::BuildScript].into_iter().enumerate() {
+fn cargo_notices_changes_of_the_folder_as_the_table_says() {
+    for (column, net) in
+        [ChangeTracking::FilesOnly, ChangeTracking::List, ChangeTracking::BuildScript]
+            .into_iter()
+            .enumerate()
+    {
         let dir = tempfile::tempdir().unwrap();
-        let project = Project::new(dir.path().to_path_buf(), "table", net);
+        let project = CargoProject::new(dir.path().to_path_buf(), "table", net);
         for (name, change, noticed) in TABLE {
             project.reset();
-            if net == Net::List {
+            if net == ChangeTracking::List {
                 project.record();
             }
             // Whatever the last case has left is embedded anew.
@@ -63,7 +66,7 @@ fn changes_are_noticed_as_the_table_says() {
             // A file written in the very moment of a build counts as newer than it, once.
             project.embedded();
             change(&project);
-            if net == Net::List {
+            if net == ChangeTracking::List {
                 project.record();
             }
             let expected = noticed.get(column).copied().unwrap_or_default();
@@ -73,9 +76,9 @@ fn changes_are_noticed_as_the_table_says() {
 }
 
 #[test]
-fn the_generated_test_and_the_switch_notice_too() {
+fn the_generated_test_and_the_variable_notice_changes_too() {
     let dir = tempfile::tempdir().unwrap();
-    let project = Project::new(dir.path().to_path_buf(), "switch", Net::FilesOnly);
+    let project = CargoProject::new(dir.path().to_path_buf(), "switch", ChangeTracking::FilesOnly);
     assert!(project.cargo(&["test"]).0);
     project.write("V3__c.sql", "SELECT 3;\n");
     let (success, text, _) = project.cargo(&["test"]);

@@ -10,6 +10,10 @@ use sqlx::sqlite::SqliteConnection;
 use super::{A, B, forget, namespace_refusal, role, schemas};
 use crate::apply::set;
 
+// The macro accepts two folders for one schema, because they may be for two databases.
+jetbase::embed! { mod orders = "tests/fixtures/recorded", schema = "app", dialect = postgres }
+jetbase::embed! { mod billing = "tests/fixtures/accepted-late", schema = "app", dialect = postgres }
+
 pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     let postgres = &[DatabaseKind::Postgres][..];
@@ -21,6 +25,7 @@ pub(super) fn register(suite: &mut Suite) {
     );
     suite.each("works_in_a_named_schema", DatabaseKind::SERVERS, nothing, named_schema);
     suite.each("names_a_missing_schema", DatabaseKind::ALL, nothing, missing_schema);
+    suite.each("refuses_a_second_set_in_a_schema", postgres, nothing, second_set);
     suite.each("refuses_a_schema_that_appeared_in_front", postgres, nothing, schema_in_front);
     suite.each("refuses_an_empty_search_path", postgres, nothing, empty_search_path);
 }
@@ -104,6 +109,23 @@ async fn named_schema(ctx: TestContext) -> TestResult {
     assert!(jetbase::history(&set, DatabaseUrl(&ctx.db.url)).await?.records.is_empty());
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).schema(&other).await?;
     assert_eq!(status.to_string(), "Status: UNLOCKED");
+    Ok(())
+}
+
+async fn second_set(ctx: TestContext) -> TestResult {
+    let (db, other) = (&ctx.db, ctx.another().await?);
+    for db in [db, &other] {
+        db.execute("CREATE SCHEMA app").await?;
+    }
+    assert_eq!(orders::run(DatabaseUrl(&db.url)).await?.applied.len(), 5);
+    let error = billing::run(DatabaseUrl(&db.url)).await.expect_err("the schema has another set");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("version 1 was recorded from another set (V1__users.sql, not V1__a.sql)")
+            && text.contains("`schema = \"…\"` or another database"),
+        "{text}"
+    );
+    assert_eq!(billing::run(DatabaseUrl(&other.url)).await?.applied.len(), 2);
     Ok(())
 }
 

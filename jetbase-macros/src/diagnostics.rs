@@ -4,58 +4,54 @@ use jetbase_core::{Finding, Severity};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
-use crate::migrations_dir::Warnings;
+use crate::environment::WarningPolicy;
 
 /// The number of findings that are shown for each severity.
-const SHOWN: usize = 20;
+const MAX_SHOWN: usize = 20;
 
 /// The errors and warnings of a call.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct Diagnostics {
     span: Span,
-    warnings: Warnings,
+    policy: WarningPolicy,
     /// The errors of the call itself, each with its own span.
     call_errors: Vec<syn::Error>,
     /// The text of each error.
     errors: Vec<String>,
-    doubts: Vec<(String, String)>,
+    /// The rule and the text of each warning.
+    warnings: Vec<(String, String)>,
 }
 
-impl Report {
-    pub(crate) fn new(span: Span, warnings: Warnings, call_errors: &[syn::Error]) -> Self {
-        Report {
+impl Diagnostics {
+    pub(crate) fn new(span: Span, policy: WarningPolicy, call_errors: &[syn::Error]) -> Self {
+        Diagnostics {
             span,
-            warnings,
+            policy,
             call_errors: call_errors.to_vec(),
             errors: Vec::new(),
-            doubts: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
     /// Adds an error about the folder as a whole.
-    pub(crate) fn error(&mut self, text: String) {
+    pub(crate) fn add_error(&mut self, text: String) {
         self.errors.push(text);
     }
 
-    /// Adds an error of the call itself, if there is one.
-    pub(crate) fn refuse(&mut self, error: Option<syn::Error>) {
-        self.call_errors.extend(error);
-    }
-
     /// Adds findings of a folder. Its path is shown in front of the file.
-    pub(crate) fn add<'f>(
+    pub(crate) fn add_findings<'f>(
         &mut self,
         findings: impl IntoIterator<Item = &'f Finding>,
         folder: &str,
     ) {
         for finding in findings {
             let text = finding.render(folder);
-            match (finding.severity, self.warnings) {
-                (Severity::Error, _) | (Severity::Warning, Warnings::Deny) => {
+            match (finding.severity, self.policy) {
+                (Severity::Error, _) | (Severity::Warning, WarningPolicy::Deny) => {
                     self.errors.push(text)
                 }
-                (Severity::Warning, Warnings::Show) => {
-                    self.doubts.push((finding.rule.to_owned(), text))
+                (Severity::Warning, WarningPolicy::Show) => {
+                    self.warnings.push((finding.rule.to_owned(), text))
                 }
             }
         }
@@ -84,21 +80,21 @@ impl Report {
     }
 }
 
-impl ToTokens for Report {
+impl ToTokens for Diagnostics {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         for error in &self.call_errors {
             tokens.extend(error.to_compile_error());
         }
-        for text in self.errors.iter().take(SHOWN) {
+        for text in self.errors.iter().take(MAX_SHOWN) {
             tokens.extend(self.compile_error(text));
         }
         if let Some(text) = more(self.errors.len()) {
             tokens.extend(self.compile_error(&text));
         }
-        for (rule, text) in self.doubts.iter().take(SHOWN) {
+        for (rule, text) in self.warnings.iter().take(MAX_SHOWN) {
             tokens.extend(self.warning(rule, text));
         }
-        if let Some(text) = more(self.doubts.len()) {
+        if let Some(text) = more(self.warnings.len()) {
             tokens.extend(self.warning("more", &text));
         }
         // The expansion reads the variable, so that cargo builds again when it changes.
@@ -109,6 +105,6 @@ impl ToTokens for Report {
 }
 
 fn more(count: usize) -> Option<String> {
-    let rest = count.checked_sub(SHOWN).filter(|rest| *rest > 0)?;
-    Some(format!("and {rest} more in the same folder"))
+    let rest = count.checked_sub(MAX_SHOWN).filter(|rest| *rest > 0)?;
+    Some(format!("and {rest} more in the same folder; correct the first ones and build again"))
 }
