@@ -7,7 +7,7 @@ use jetbase_core::{
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Kept};
 use crate::event::Listener;
-use crate::lock::{Commits, HeldLock, LockRequest, with_lock};
+use crate::lock::{Commits, LockRequest, with_lock};
 use crate::session::Session;
 use crate::state::{NamespaceOptions, read_state};
 use crate::target::{Connect, ConnectionSource, Source};
@@ -66,10 +66,14 @@ async fn from(request: &mut RepairRequest, origin: &mut dyn Connect) -> Result<V
         commits: Commits::PerFile,
         cancel: &Cancel::default(),
     };
-    let work = async |session: &mut Session<'_>, _: &HeldLock, _: &mut Listener| {
-        write(request, session).await
-    };
-    Ok(with_lock(origin, &wanted, &mut listener, |_| Ok(()), work).await?)
+    let repaired = with_lock(
+        origin,
+        &wanted,
+        &mut listener,
+        |_| Ok(()),
+        async |session, _, _| write(request, session).await,
+    );
+    Ok(repaired.await?)
 }
 
 /// Decides again, with the history read under the lock, and repairs it in one transaction.
