@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use jetbase_core::Dialect;
 
 use super::acquisition::Acquisition;
-use super::holder::give_up;
+use super::holder::describe;
 use super::identity::{ProcessId, same_class};
-use super::protocol::{Claimant, LockAction, Observation, Progress, next};
+use super::protocol::{Claimant, LockAction, Observation, OwnerState, Progress, judge, next};
 use super::side_file::SideFile;
 use super::tables::create_tables;
 use crate::cancel::Cancel;
@@ -134,6 +134,17 @@ async fn contend(
             LockAction::GiveUp => return Err(give_up(lock, claimant, progress.waited).await),
         };
     }
+}
+
+/// Returns the error of a run that has waited too long.
+async fn give_up(mut lock: Acquisition<'_, '_>, claimant: &Claimant, waited: Duration) -> Error {
+    if !lock.row.locked {
+        let obstacle = lock.obstructor().await;
+        return Error::new(ErrorKind::Blocked { obstacle, waited });
+    }
+    let alive = matches!(judge(claimant, &lock.row), OwnerState::Alive).then_some(true);
+    let holder = describe(lock.session, &lock.row).await;
+    Error::new(ErrorKind::Held { holder, since: lock.row.since, alive, waited })
 }
 
 /// Describes this run as a claimant of the lock.

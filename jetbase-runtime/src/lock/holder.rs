@@ -1,29 +1,10 @@
 //! Describes who holds the lock, or what keeps a free lock from being acquired.
 
-use std::time::Duration;
-
 use jetbase_core::Dialect;
 
-use super::acquisition::Acquisition;
 use super::identity::{is_ours, same_class};
-use super::protocol::{Claimant, LockRow, OwnerState, judge};
-use crate::error::{Error, ErrorKind};
+use super::protocol::LockRow;
 use crate::session::{Session, Topology};
-
-/// Returns the error of a run that has waited too long.
-pub(super) async fn give_up(
-    mut lock: Acquisition<'_, '_>,
-    claimant: &Claimant,
-    waited: Duration,
-) -> Error {
-    if !lock.row.locked {
-        let obstacle = lock.obstructor().await;
-        return Error::new(ErrorKind::Blocked { obstacle, waited });
-    }
-    let alive = matches!(judge(claimant, &lock.row), OwnerState::Alive).then_some(true);
-    let holder = describe(lock.session, &lock.row).await;
-    Error::new(ErrorKind::Held { holder, since: lock.row.since, alive, waited })
-}
 
 /// Describes what is in the way: the holder, or what keeps a free lock from being acquired.
 pub(super) async fn obstructor(

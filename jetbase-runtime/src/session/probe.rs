@@ -139,9 +139,8 @@ impl Session<'_> {
                 self.ownership = Ownership::Trusted;
                 self.file = facts.opt("file").filter(|file| !file.is_empty()).map(str::to_owned);
                 self.foreign_keys = identity.as_deref() == Some("1");
-                self.restore.extend(
-                    first_of(2).map(|patience| format!("PRAGMA busy_timeout = {patience}")),
-                );
+                self.restore
+                    .extend(first_of(2).map(|timeout| format!("PRAGMA busy_timeout = {timeout}")));
                 self.protect_caller();
             }
         }

@@ -1,5 +1,4 @@
-//! The steps of a run: what `lock::acquire`, `run::work` and `lock::release` do, one statement at a
-//! time.
+//! The steps of a run: what `lock::with_lock` and the work in it do, one statement at a time.
 
 use std::time::Duration;
 
@@ -7,8 +6,8 @@ use crate::lock::protocol::{LockAction, LockRow, Observation, Progress, UNRESPON
 use crate::session::Liveness;
 use crate::wait::WaitLimits;
 
-use super::sessions::{POOL, lock_of};
-use super::world::{Id, ModelJob, ModelJobKind, ModelOutcome, ModelTables, Phase, World};
+use super::sessions::{ModelJob, ModelJobKind, POOL, lock_of};
+use super::world::{Id, ModelOutcome, ModelTables, Phase, World};
 use super::{File, Flaw, Setup};
 
 /// What time or chance adds to a step.
@@ -165,7 +164,7 @@ impl Turn<'_> {
             }
             LockAction::TryAcquire => self.attempt(),
             LockAction::TakeOver => self.take_over(owner),
-            LockAction::ReadRow => self.look(),
+            LockAction::ReadRow => self.read_row(),
             LockAction::Hold => {
                 if !self.has_flaw(Flaw::PlansOnce) {
                     self.world.clients[self.run].list = self.world.pending();
@@ -173,7 +172,7 @@ impl Turn<'_> {
                 self.go(Phase::Working)
             }
             LockAction::GiveUp => self.finish(ModelOutcome::Busy),
-            LockAction::Sleep => unreachable!("the protocol answers a refusal with a look"),
+            LockAction::Sleep => unreachable!("the protocol answers a refusal with a read"),
         }
     }
 
@@ -244,7 +243,7 @@ impl Turn<'_> {
         self.decide(Observation::Won(None))
     }
 
-    fn look(&mut self) -> Option<()> {
+    fn read_row(&mut self) -> Option<()> {
         let row = self.world.row;
         let owner = row.map(|id| self.setup.text(id, self.world.liveness_of(id)));
         let seen = match self.world.tables {

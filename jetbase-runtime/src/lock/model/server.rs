@@ -3,8 +3,8 @@
 
 use crate::lock::protocol::LockAction;
 
-use super::sessions::{ModelSession, POOL, new_session, renewed};
-use super::world::{Id, ModelJob, ModelJobKind, ModelOutcome, ModelTables, Phase, Python, World};
+use super::sessions::{ModelJob, ModelJobKind, ModelSession, POOL, new_session, renewed};
+use super::world::{Id, ModelOutcome, ModelTables, Phase, Python, World};
 use super::{Fence, Flaw, Setup};
 
 /// A fault.

@@ -3,8 +3,6 @@
 //! A run starts in a session with the first lock. A renewal leads to a session with the other lock,
 //! and the next renewal back to the first.
 
-use super::world::{ModelJob, World};
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct ModelSession {
     pub(super) open: bool,
@@ -33,34 +31,22 @@ pub(super) const fn lock_of(session: usize) -> usize {
     }
 }
 
-impl World {
-    /// Ends a session: its work is rolled back, and its session lock is free.
-    pub(super) fn close(&mut self, session: usize) {
-        self.sessions[session] =
-            ModelSession { open: POOL.contains(&session), ..ModelSession::default() };
-        self.release_lock(session);
-    }
+/// A message that the server executes, even if its sender is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ModelJob {
+    pub(super) run: u8,
+    pub(super) version: usize,
+    pub(super) kind: ModelJobKind,
+    /// The first fence has passed.
+    pub(super) fenced: bool,
+}
 
-    /// Releases the session locks of a session.
-    pub(super) fn release_lock(&mut self, session: usize) {
-        for lock in &mut self.session_locks {
-            *lock = lock.filter(|holder| *holder != session);
-        }
-    }
-
-    /// Takes the session lock for a session, unless another one has it.
-    pub(super) fn take_lock(&mut self, session: usize) -> bool {
-        let lock = &mut self.session_locks[lock_of(session)];
-        *lock.get_or_insert(session) == session
-    }
-
-    pub(super) fn has_lock(&self, session: usize) -> bool {
-        self.session_locks[lock_of(session)] == Some(session)
-    }
-
-    /// Removes the client of a session. The server notices that later.
-    pub(super) fn abandon(&mut self, session: usize) {
-        let session = &mut self.sessions[session];
-        session.orphan = session.open;
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum ModelJobKind {
+    /// Fence, statements, history, fence, commit.
+    Transaction,
+    /// One statement that commits by itself.
+    Statement,
+    /// Fence, history, commit.
+    Record,
 }

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use crate::lock::protocol::LockAction;
 use crate::session::Liveness;
 
-use super::sessions::{ModelSession, POOL, new_session, renewed};
+use super::sessions::{ModelJob, ModelJobKind, ModelSession, POOL, lock_of, new_session, renewed};
 use super::{File, Setup};
 
 // The checker hashes states. The protocol itself does not need this hash.
@@ -30,26 +30,6 @@ pub(super) enum ModelTables {
     /// The table exists, but its row does not.
     Empty,
     Ready,
-}
-
-/// A message that the server executes, even if its sender is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ModelJob {
-    pub(super) run: u8,
-    pub(super) version: usize,
-    pub(super) kind: ModelJobKind,
-    /// The first fence has passed.
-    pub(super) fenced: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum ModelJobKind {
-    /// Fence, statements, history, fence, commit.
-    Transaction,
-    /// One statement that commits by itself.
-    Statement,
-    /// Fence, history, commit.
-    Record,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -186,6 +166,36 @@ impl World {
             faults: setup.faults,
             marks: Marks::default(),
         }
+    }
+
+    /// Ends a session: its work is rolled back, and its session lock is free.
+    pub(super) fn close(&mut self, session: usize) {
+        self.sessions[session] =
+            ModelSession { open: POOL.contains(&session), ..ModelSession::default() };
+        self.release_lock(session);
+    }
+
+    /// Releases the session locks of a session.
+    pub(super) fn release_lock(&mut self, session: usize) {
+        for lock in &mut self.session_locks {
+            *lock = lock.filter(|holder| *holder != session);
+        }
+    }
+
+    /// Takes the session lock for a session, unless another one has it.
+    pub(super) fn take_lock(&mut self, session: usize) -> bool {
+        let lock = &mut self.session_locks[lock_of(session)];
+        *lock.get_or_insert(session) == session
+    }
+
+    pub(super) fn has_lock(&self, session: usize) -> bool {
+        self.session_locks[lock_of(session)] == Some(session)
+    }
+
+    /// Removes the client of a session. The server notices that later.
+    pub(super) fn abandon(&mut self, session: usize) {
+        let session = &mut self.sessions[session];
+        session.orphan = session.open;
     }
 
     /// Returns the versions that are pending now.
