@@ -112,9 +112,10 @@ impl Lints {
         &self,
         statements: &'a [Statement<'t>],
     ) -> Vec<(&'a Statement<'t>, LintHit)> {
-        let all: Vec<_> = statements.iter().map(|it| words(&it.tokens, self.kind)).collect();
+        let read = |it: &'a Statement<'t>| Some((it, words(&it.tokens, self.kind)?));
+        let (statements, all): (Vec<_>, Vec<_>) = statements.iter().filter_map(read).unzip();
         let all: Vec<Vec<_>> =
-            all.iter().map(|it| it.iter().map(String::as_str).collect()).collect();
+            all.iter().map(|words| words.iter().map(String::as_str).collect()).collect();
         let mut seen = FileContext::ahead(&all);
         let mut hits = Vec::new();
         for (words, statement) in all.iter().zip(statements) {
@@ -174,7 +175,7 @@ impl Lints {
     /// The warning about the parts of a `WITH`, which can change rows on PostgreSQL.
     fn with_clause(&self, tokens: &[Token<'_>], seen: &FileContext) -> Option<LintHit> {
         let changes_all = |part: &[Token<'_>]| {
-            let words = words(part, self.kind);
+            let words = words(part, self.kind).unwrap_or_default();
             all_rows(&words.iter().map(String::as_str).collect::<Vec<_>>(), seen)
         };
         let once = self.kind == Kind::Versioned;

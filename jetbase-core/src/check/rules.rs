@@ -3,6 +3,9 @@
 use crate::file::Transaction;
 use crate::sql::{Dialect, Effect, Open, Statement};
 
+/// A rule, what is wrong, and what to do.
+pub(super) type Explanation = (&'static str, &'static str, &'static str);
+
 /// The rule about a text that cannot be cut, and a help text if servers read it in two ways.
 pub(super) fn cut_rule(open: &Open) -> (&'static str, Option<&'static str>) {
     match open {
@@ -46,10 +49,7 @@ pub(super) fn only_dialect(statement: &Statement<'_>) -> Option<Dialect> {
 }
 
 /// Why a statement must not stand in a file, and what to do.
-pub(super) fn forbidden(
-    effect: Effect,
-    transaction: Transaction,
-) -> Option<(&'static str, &'static str, &'static str)> {
+pub(super) fn forbidden(effect: Effect, transaction: Transaction) -> Option<Explanation> {
     match (effect, transaction) {
         (Effect::TransactionControl, Transaction::Whole) => Some((
             "transaction-control",

@@ -4,9 +4,9 @@ use crate::check::finding::{Finding, MAX_PER_KIND};
 use crate::check::lint::{LintHit, Lints};
 use crate::check::misread::misread;
 use crate::check::readings::SyntaxReading;
-use crate::check::rules::{cut_rule, forbidden, only_dialect};
+use crate::check::rules::{Explanation, cut_rule, forbidden, only_dialect};
 use crate::file::{Kind, Script, Section, Transaction};
-use crate::sql::{CutError, Dialect, Effect, Statement, Syntax, effect, statement};
+use crate::sql::{CutError, Dialect, Statement, Syntax, effect, statement};
 
 /// One section of a file under check.
 pub(super) struct SectionCheck<'c, 's> {
@@ -29,8 +29,7 @@ impl<'s> SectionCheck<'_, 's> {
         };
         let mut findings = Vec::new();
         self.each(statements, &mut findings, |statement| {
-            let forbid = |effect| forbidden(effect, self.transaction);
-            let (rule, message, help) = self.effects(statement).into_iter().find_map(forbid)?;
+            let (rule, message, help) = self.forbidden(statement)?;
             Some(self.about(statement, rule, message).help(help))
         });
         self.each(statements, &mut findings, |statement| {
@@ -68,17 +67,18 @@ impl<'s> SectionCheck<'_, 's> {
         })
     }
 
-    /// What a statement does to its transaction, on each server that may read it.
-    fn effects(&self, own: &Statement<'_>) -> Vec<Effect> {
+    /// Why a statement must not stand in the file, for each server that may read it.
+    fn forbidden(&self, own: &Statement<'_>) -> Option<Explanation> {
         let read_by = |syntax: Syntax| statement(own.sql, syntax).map(|other| effect(&other));
-        match only_dialect(own) {
-            Some(dialect) if self.dialect.is_none() && dialect != own.syntax.dialect => {
-                read_by(Syntax::of(dialect)).into_iter().collect()
+        let forbid = |effect| forbidden(effect, self.transaction);
+        match self.dialect.is_none().then(|| only_dialect(own)).flatten() {
+            Some(dialect) if dialect != own.syntax.dialect => {
+                read_by(Syntax::of(dialect)).and_then(forbid)
             }
             _ if own.conditional => {
-                own.syntax.of_each_server().into_iter().filter_map(read_by).collect()
+                own.syntax.of_each_server().into_iter().filter_map(read_by).find_map(forbid)
             }
-            _ => vec![effect(own)],
+            _ => forbid(effect(own)),
         }
     }
 

@@ -87,7 +87,8 @@ impl<'t> Script<'t> {
                 Some(Err(error)) => errors.push(error.at(line.start)),
             }
         }
-        for line in lines(&self.text).skip(header(&self.text).count()) {
+        let comments = lines(&self.text).skip(header(&self.text).count());
+        for line in comments.filter(|line| trim_start(line.text).starts_with("--")) {
             match directive::read(line.text) {
                 None => {}
                 Some(Ok(directive @ Directive::Allow(_))) => directives.add(directive),
