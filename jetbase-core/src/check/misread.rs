@@ -123,13 +123,13 @@ impl Misread {
         match self {
             Misread::Strings => (
                 "standard-conforming-strings",
-                "this changes how the server reads strings, but the file is cut before it counts",
-                "take the line out, and write strings with backslashes as E'…'",
+                "this changes how the server reads strings, but jetbase has already split the file into statements",
+                "delete the statement, and write strings with backslashes as E'…'",
             ),
             Misread::Charset => (
                 "charset",
-                "the server reads what follows in this character set, but the file is UTF-8",
-                "take the line out: jetbase sends UTF-8, and the server converts it",
+                "the server would read the statements after this one in another character set, but the file is UTF-8",
+                "delete the statement: jetbase sends UTF-8, and the server converts it",
             ),
         }
     }

@@ -60,10 +60,9 @@ impl<'s> SectionCheck<'_, 's> {
         finding.help(match help {
             Some(help) => help,
             None if marker_follows => {
-                "close it: all that follows is swallowed; the line `-- rollback` ends \
-                 this section, even inside of quotes"
+                "close it, because everything after it is read as a part of it; the line `-- rollback` ends this section, even inside quotes"
             }
-            None => "close it: all that follows is swallowed",
+            None => "close it, because everything after it is read as a part of it",
         })
     }
 
@@ -86,14 +85,14 @@ impl<'s> SectionCheck<'_, 's> {
     fn hidden(&self, statement: &Statement<'_>) -> Option<Finding> {
         let message = "a statement ends inside this executable comment".to_owned();
         let finding = self.at("executable-comment", statement.hidden?, 1, message);
-        Some(finding.help("write one statement in a comment, and the `;` behind its `*/`"))
+        Some(finding.help("write one statement in the comment, and write the `;` after its `*/`"))
     }
 
     fn unterminated(&self, last: &Statement<'_>) -> Option<Finding> {
-        let finding = || self.about(last, "unterminated", "the last statement has no end");
+        let finding = || self.about(last, "unterminated", "the last statement has no delimiter");
         (!last.terminated).then(|| {
             finding().help(format!(
-                "end it with `{}` at the end of a line: the Python tool drops it silently",
+                "end it with `{}` at the end of a line, because the Python tool silently drops a statement without a delimiter",
                 self.script.delimiter()
             ))
         })
@@ -106,7 +105,8 @@ impl<'s> SectionCheck<'_, 's> {
         let hits = hits.filter(|(_, LintHit(rule, ..))| !self.allowed.contains(rule));
         findings.extend(hits.take(MAX_PER_KIND).map(
             |(statement, LintHit(rule, message, help))| {
-                let help = format!("{help}; meant as it is? `-- jetbase: allow={rule}`");
+                let help =
+                    format!("{help}; to allow it, write `-- jetbase: allow={rule}` in the file");
                 self.about(statement, rule, message).warning().help(help)
             },
         ));
