@@ -253,7 +253,7 @@ fn what_is_never_closed_is_named() {
             "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;",
             20,
             Open::Body,
-            "this block is never closed by its END",
+            "this block has no END",
         ),
         (mysql, "SELECT \"a", 7, Open::String, "this string is never closed"),
         (mysql, "SELECT `a", 7, Open::Identifier, "this quoted identifier is never closed"),
@@ -263,18 +263,12 @@ fn what_is_never_closed_is_named() {
             "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END;",
             21,
             Open::Body,
-            "this block is never closed by its END",
+            "this block has no END",
         ),
         (sqlite, "SELECT $a(' ;", 7, Open::Parenthesis, "this parenthesis is never closed"),
         (sqlite, "SELECT [a", 7, Open::Identifier, "this quoted identifier is never closed"),
         (sqlite, "SELECT 1; /* a", 10, Open::Comment, "this comment is never closed"),
-        (
-            sqlite,
-            "CREATE TRIGGER t BEGIN SELECT 1;",
-            17,
-            Open::Body,
-            "this block is never closed by its END",
-        ),
+        (sqlite, "CREATE TRIGGER t BEGIN SELECT 1;", 17, Open::Body, "this block has no END"),
     ] {
         let error = cut(text, ";", syntax).unwrap_err();
         assert_eq!((error.at, &error.open), (at, &open), "{text}");
@@ -370,7 +364,7 @@ fn a_set_of_sql_mode_changes_the_cut_behind_it() {
     let text = "SELECT 1; SET sql_mode = concat(@@sql_mode, ',ANSI_QUOTES');";
     let error = cut(text, ";", Syntax::of(Dialect::MySql)).unwrap_err();
     assert_eq!((error.at, &error.open), (10, &Open::SqlMode));
-    assert_eq!(error.to_string(), "this sets sql_mode to a value that the text does not show");
+    assert_eq!(error.to_string(), "this sets sql_mode to a value that the file does not show");
     let only_some = "/*!80000 SET sql_mode = 'ANSI_QUOTES' */; SELECT \"a\";";
     let error = cut(only_some, ";", Syntax::of(Dialect::MySql)).unwrap_err();
     assert_eq!(error.open, Open::Versions);

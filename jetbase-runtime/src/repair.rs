@@ -15,7 +15,7 @@ use crate::cancel::{Cancel, Shutdown};
 use crate::environment;
 use crate::error::{Error, ErrorKind, Kept, SettingError, TableError};
 use crate::event::{Event, Listener};
-use crate::lock::{Commits, HeldLock, LockRequest, with_lock};
+use crate::lock::{Commits, LockRequest, with_lock};
 use crate::run::{DryRun, direct, in_task};
 use crate::session::Session;
 use crate::state::{NamespaceOptions, read_state};
@@ -249,12 +249,18 @@ async fn attempt(
         commits: Commits::PerFile,
         cancel: &request.cancel,
     };
-    let work = async |session: &mut Session<'_>, held: &HeldLock, _: &mut Listener| {
-        report.waited = held.waited;
-        report.recovered.clone_from(&held.recovered);
-        write(request, session).await
-    };
-    report.repaired = with_lock(origin, &wanted, listener, |_| Ok(()), work).await?;
+    let repaired = with_lock(
+        origin,
+        &wanted,
+        listener,
+        |_| Ok(()),
+        async |session, held, _| {
+            report.waited = held.waited;
+            report.recovered.clone_from(&held.recovered);
+            write(request, session).await
+        },
+    );
+    report.repaired = repaired.await?;
     Ok(())
 }
 

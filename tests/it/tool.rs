@@ -221,7 +221,7 @@ async fn findings() -> TestResult {
     let said = tool(&project, "sqlite://never-made.db?mode=memory", &["upgrade"]).await?;
     assert_eq!(said.code, Some(1), "{}", said.stderr);
     assert!(said.stderr.contains("migrations/V1__a.sql:1:1"), "{}", said.stderr);
-    assert!(said.stderr.contains("the last statement has no end"), "{}", said.stderr);
+    assert!(said.stderr.contains("the last statement has no delimiter"), "{}", said.stderr);
     assert!(!project.path().join("never-made.db").exists());
     Ok(())
 }

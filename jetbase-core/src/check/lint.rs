@@ -36,66 +36,68 @@ pub(crate) struct LintHit(
 
 const DROP_TABLE: LintHit = LintHit(
     "drop-table",
-    "this drops data for good",
-    "deploy a program that does not use it first, and drop it in a later release",
+    "this deletes data permanently",
+    "first deploy a program that does not use it, and drop it in a later release",
 );
 const DROP_COLUMN: LintHit = LintHit(
     "drop-column",
     "this drops a column that running programs may still read",
-    "deploy a program that does not use it first, and drop it in a later release",
+    "first deploy a program that does not use it, and drop it in a later release",
 );
 const RENAME: LintHit = LintHit(
     "rename",
     "running programs still use the old name",
-    "add the new one, fill it, and drop the old one in a later release; or leave a view under the old name",
+    "add the new one, copy the data, and drop the old one in a later release; or create a view with the old name",
 );
 const TYPE_CHANGE: LintHit = LintHit(
     "type-change",
-    "a new type may rewrite the whole table under a lock, and running programs read the old type",
-    "add a column of the new type, fill it, and switch over in a later release",
+    "a new type may rewrite the whole table under a lock, and running programs still expect the old type",
+    "add a column of the new type, copy the data, and use the new column in a later release",
 );
 const NOT_NULL: LintHit = LintHit(
     "not-null",
-    "this fails where rows hold no value, and running programs may still write none",
-    "give a DEFAULT; or add the column without NOT NULL, fill it, and demand it in a later release",
+    "this fails if a row has no value, and running programs may still write rows without one",
+    "set a DEFAULT; or add the column without NOT NULL, fill it, and add NOT NULL in a later release",
 );
 const INDEX: LintHit = LintHit(
     "index-concurrently",
     "building this index blocks all writes to its table",
-    "use CREATE INDEX CONCURRENTLY in a file of its own with `-- jetbase: transaction=off` on top",
+    "use CREATE INDEX CONCURRENTLY in a separate file with `-- jetbase: transaction=off` at the top",
 );
 const INDEX_OF_CONSTRAINT: LintHit = LintHit(
     "index-concurrently",
-    "building the index of this constraint blocks its table, for readers too",
-    "use CREATE UNIQUE INDEX CONCURRENTLY in a file of its own with `-- jetbase: transaction=off` on top, and then \
-     ADD CONSTRAINT … USING INDEX",
+    "building the index of this constraint blocks all reads and writes of its table",
+    "use CREATE UNIQUE INDEX CONCURRENTLY in a separate file with `-- jetbase: transaction=off` at the top, and then ADD CONSTRAINT … USING INDEX",
 );
 const NOT_VALID: LintHit = LintHit(
     "constraint-not-valid",
     "checking the rows of the table blocks all writes to it",
-    "add the constraint as NOT VALID, and VALIDATE CONSTRAINT in a migration of its own",
+    "add the constraint as NOT VALID, and run VALIDATE CONSTRAINT in a separate migration",
 );
 const NOT_IDEMPOTENT: LintHit = LintHit(
     "not-idempotent",
-    "a repeatable migration runs again, and this fails, or doubles its rows, the second time",
-    "write CREATE OR REPLACE, IF [NOT] EXISTS or ON CONFLICT, or drop or delete first",
+    "a repeatable migration runs several times, but the second time this statement fails or inserts its rows again",
+    "use CREATE OR REPLACE, IF [NOT] EXISTS or ON CONFLICT, or drop or delete first",
 );
-const TRUNCATE: LintHit =
-    LintHit("truncate", "this deletes all rows of the table", "delete the rows that are meant");
+const TRUNCATE: LintHit = LintHit(
+    "truncate",
+    "this deletes all rows of the table",
+    "use DELETE with a WHERE that names the rows",
+);
 const NO_WHERE: LintHit = LintHit(
     "no-where",
-    "without WHERE this touches, and locks, every row of the table",
+    "without WHERE, this changes and locks every row of the table",
     "add a WHERE",
 );
 const SET_LOCAL: LintHit = LintHit(
     "session-set",
-    "this setting outlives the migration, where a pooler or the Python tool shares the session",
-    "write SET LOCAL, which ends with the transaction",
+    "this setting stays in the session after the migration if a pooler or the Python tool shares the session",
+    "use SET LOCAL, which ends with the transaction",
 );
 const SET_BACK: LintHit = LintHit(
     "session-set",
-    "this setting outlives the migration, where a pooler or the Python tool shares the session",
-    "set it back at the end of the file",
+    "this setting stays in the session after the migration if a pooler or the Python tool shares the session",
+    "restore the setting at the end of the file",
 );
 
 /// What the lints know about a file.
@@ -112,9 +114,10 @@ impl Lints {
         &self,
         statements: &'a [Statement<'t>],
     ) -> Vec<(&'a Statement<'t>, LintHit)> {
-        let all: Vec<_> = statements.iter().map(|it| words(&it.tokens, self.kind)).collect();
+        let read = |it: &'a Statement<'t>| Some((it, words(&it.tokens, self.kind)?));
+        let (statements, all): (Vec<_>, Vec<_>) = statements.iter().filter_map(read).unzip();
         let all: Vec<Vec<_>> =
-            all.iter().map(|it| it.iter().map(String::as_str).collect()).collect();
+            all.iter().map(|words| words.iter().map(String::as_str).collect()).collect();
         let mut seen = FileContext::ahead(&all);
         let mut hits = Vec::new();
         for (words, statement) in all.iter().zip(statements) {
@@ -174,7 +177,7 @@ impl Lints {
     /// The warning about the parts of a `WITH`, which can change rows on PostgreSQL.
     fn with_clause(&self, tokens: &[Token<'_>], seen: &FileContext) -> Option<LintHit> {
         let changes_all = |part: &[Token<'_>]| {
-            let words = words(part, self.kind);
+            let words = words(part, self.kind).unwrap_or_default();
             all_rows(&words.iter().map(String::as_str).collect::<Vec<_>>(), seen)
         };
         let once = self.kind == Kind::Versioned;

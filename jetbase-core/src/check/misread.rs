@@ -1,5 +1,6 @@
 //! Settings that make the server read a file differently from the lexer.
 
+use crate::check::rules::Explanation;
 use crate::sql::{Dialect, Statement, Syntax, Token, TokenKind};
 
 /// A setting that must not stand in a file.
@@ -72,7 +73,8 @@ fn is_strings(token: &Token<'_>) -> bool {
 /// Whether a token is this name, or a string with this text.
 fn is_named(token: &Token<'_>, name: &str) -> bool {
     // Most tokens are too short or too long for the name and its quotes.
-    (name.len()..=name.len() + 4).contains(&token.text.len())
+    token.text.len() >= name.len()
+        && token.text.len() <= name.len() + 4
         && unquoted(token).eq_ignore_ascii_case(name)
 }
 
@@ -117,17 +119,17 @@ fn is_any(token: &Token<'_>, words: &[&str]) -> bool {
 
 impl Misread {
     /// The rule, what is wrong, and what to do.
-    pub(crate) fn explain(self) -> (&'static str, &'static str, &'static str) {
+    pub(crate) fn explain(self) -> Explanation {
         match self {
             Misread::Strings => (
                 "standard-conforming-strings",
-                "this changes how the server reads strings, but the file is cut before it counts",
-                "take the line out, and write strings with backslashes as E'…'",
+                "this changes how the server reads strings, but jetbase has already split the file into statements",
+                "delete the statement, and write strings with backslashes as E'…'",
             ),
             Misread::Charset => (
                 "charset",
-                "the server reads what follows in this character set, but the file is UTF-8",
-                "take the line out: jetbase sends UTF-8, and the server converts it",
+                "the server would read the statements after this one in another character set, but the file is UTF-8",
+                "delete the statement: jetbase sends UTF-8, and the server converts it",
             ),
         }
     }

@@ -72,8 +72,8 @@ impl<'c, 's> PythonComparison<'c, 's> {
         Some(self.finding(&reason.unwrap_or(Reason {
             at: ours.get(at).map_or(begin, |statement| statement.start),
             width: 1,
-            message: "the Python tool sends another text from here on",
-            help: "put each statement on lines of its own, with the delimiter at the end of the last one",
+            message: "the Python tool sends a different text from here on",
+            help: "write each statement on separate lines, with the delimiter at the end of its last line",
         })))
     }
 
@@ -86,8 +86,8 @@ impl<'c, 's> PythonComparison<'c, 's> {
             return Some(Reason {
                 at: begin + comment.start,
                 width: first_line(comment.text),
-                message: "the Python tool sends this comment as a statement of its own, which is empty",
-                help: "take the delimiter behind it away",
+                message: "the Python tool sends this comment as a separate, empty statement",
+                help: "delete the delimiter after it",
             });
         }
         let is_command = |line: &str| {
@@ -99,7 +99,7 @@ impl<'c, 's> PythonComparison<'c, 's> {
             at: begin + at,
             width: first_line(line),
             message: "the Python tool sends this command of the MySQL client to the server",
-            help: "name the delimiter on top of the file, such as `-- jetbase: delimiter=//`, and delete the command",
+            help: "set the delimiter at the top of the file, for example `-- jetbase: delimiter=//`, and delete the command",
         })
     }
 
@@ -112,8 +112,8 @@ impl<'c, 's> PythonComparison<'c, 's> {
         let long = long.map(|token| Reason {
             at: start + token.start,
             width: first_line(token.text),
-            message: "the Python tool joins the lines of this string by blanks, and drops those that begin with `--`",
-            help: "write it on one line, with the database's own way to name a line break",
+            message: "the Python tool joins the lines of this string with spaces, and drops lines that begin with `--`",
+            help: "write the string on one line, and write line breaks with an escape or a function of the database",
         });
         let note = tokens.iter().find(|token| {
             let line = token.kind == TokenKind::Comment && !token.text.starts_with("/*");
@@ -122,8 +122,8 @@ impl<'c, 's> PythonComparison<'c, 's> {
         let note = note.map(|token| Reason {
             at: start + token.start,
             width: first_line(token.text),
-            message: "the Python tool joins the lines of a statement, so this comment swallows those behind it",
-            help: "move it to a line of its own that begins with `--`",
+            message: "the Python tool joins the lines of a statement, so the lines after this comment become a part of it",
+            help: "move the comment to a separate line that begins with `--`",
         });
         let minus = tokens.iter().find(|token| {
             let twice = sql.get(token.start..).is_some_and(|rest| rest.starts_with("--"));
@@ -132,8 +132,8 @@ impl<'c, 's> PythonComparison<'c, 's> {
         let minus = minus.map(|token| Reason {
             at: start + token.start,
             width: 2,
-            message: "the Python tool drops this line, as it drops all that begin with `--`",
-            help: "write a blank between the two signs",
+            message: "the Python tool drops this line, because it begins with `--`",
+            help: "write a space between the two signs",
         });
         let delimiter = self.script.delimiter();
         let region =
@@ -146,15 +146,15 @@ impl<'c, 's> PythonComparison<'c, 's> {
             at: begin + offset + line.trim_end().len() - delimiter.len(),
             width: delimiter.chars().count(),
             message: "the Python tool ends the statement at the end of this line",
-            help: "name another delimiter on top of the file, such as `-- jetbase: delimiter=~`",
+            help: "set another delimiter at the top of the file, for example `-- jetbase: delimiter=~`",
         });
         let reason = long.or(note).or(minus).or(early);
         reason.or_else(|| {
             stripped(region).map(|at| Reason {
                 at: begin + at,
                 width: 1,
-                message: "the Python tool strips this character, which is no blank to the database",
-                help: "write a plain blank, or nothing",
+                message: "the Python tool removes this character, but the database does not read it as white space",
+                help: "write a normal space, or delete the character",
             })
         })
     }
@@ -172,14 +172,12 @@ impl<'c, 's> PythonComparison<'c, 's> {
             at,
             width: note.chars().count(),
             message: match comment {
-                true => {
-                    "the Python tool does not see that the statement before this comment has ended"
-                }
-                false => "the Python tool takes all statements of this line for one",
+                true => "the Python tool does not end the statement before this comment",
+                false => "the Python tool reads all statements on this line as one",
             },
             help: match comment {
-                true => "move the comment to a line of its own",
-                false => "put each statement on lines of its own",
+                true => "move the comment to a separate line",
+                false => "write each statement on a separate line",
             },
         })
     }
@@ -190,8 +188,8 @@ impl<'c, 's> PythonComparison<'c, 's> {
         let reasons = statements.map(|statement| Reason {
             at: statement.start,
             width: first_line(statement.sql),
-            message: "the Python tool runs the next file, and its own statements, under this setting",
-            help: "set it back at the end of the file; on PostgreSQL write SET LOCAL",
+            message: "the Python tool keeps this setting for the next file and for its own statements",
+            help: "restore the setting at the end of the file; on PostgreSQL, use SET LOCAL",
         });
         reasons.take(MAX_PER_KIND).map(|reason| self.finding(&reason)).collect()
     }
@@ -206,14 +204,14 @@ impl<'c, 's> PythonComparison<'c, 's> {
             Colon::Parameter => Reason {
                 at,
                 width: 1,
-                message: "the Python tool takes this for a parameter, and fails as it has no value",
-                help: "write `\\:` for the colon",
+                message: "the Python tool reads this as a parameter, and fails because it has no value",
+                help: "write `\\:` instead of the colon",
             },
             Colon::Kept => Reason {
                 at,
                 width: 2,
-                message: "the Python tool sends this backslash too, as a colon follows the name, or this one",
-                help: "delete the backslash: such a colon begins no parameter",
+                message: "the Python tool sends this backslash to the database, because another colon follows",
+                help: "delete the backslash, because such a colon does not begin a parameter",
             },
         });
         reasons.map(|reason| self.finding(&reason)).collect()

@@ -4,9 +4,9 @@ use crate::check::finding::{Finding, MAX_PER_KIND};
 use crate::check::lint::{LintHit, Lints};
 use crate::check::misread::misread;
 use crate::check::readings::SyntaxReading;
-use crate::check::rules::{cut_rule, forbidden, only_dialect};
+use crate::check::rules::{Explanation, cut_rule, forbidden, only_dialect};
 use crate::file::{Kind, Script, Section, Transaction};
-use crate::sql::{CutError, Dialect, Effect, Statement, Syntax, effect, statement};
+use crate::sql::{CutError, Dialect, Statement, Syntax, effect, statement};
 
 /// One section of a file under check.
 pub(super) struct SectionCheck<'c, 's> {
@@ -29,8 +29,7 @@ impl<'s> SectionCheck<'_, 's> {
         };
         let mut findings = Vec::new();
         self.each(statements, &mut findings, |statement| {
-            let forbid = |effect| forbidden(effect, self.transaction);
-            let (rule, message, help) = self.effects(statement).into_iter().find_map(forbid)?;
+            let (rule, message, help) = self.forbidden(statement)?;
             Some(self.about(statement, rule, message).help(help))
         });
         self.each(statements, &mut findings, |statement| {
@@ -61,24 +60,24 @@ impl<'s> SectionCheck<'_, 's> {
         finding.help(match help {
             Some(help) => help,
             None if marker_follows => {
-                "close it: all that follows is swallowed; the line `-- rollback` ends \
-                 this section, even inside of quotes"
+                "close it, because everything after it is read as a part of it; the line `-- rollback` ends this section, even inside quotes"
             }
-            None => "close it: all that follows is swallowed",
+            None => "close it, because everything after it is read as a part of it",
         })
     }
 
-    /// What a statement does to its transaction, on each server that may read it.
-    fn effects(&self, own: &Statement<'_>) -> Vec<Effect> {
+    /// Why a statement must not stand in the file, for each server that may read it.
+    fn forbidden(&self, own: &Statement<'_>) -> Option<Explanation> {
         let read_by = |syntax: Syntax| statement(own.sql, syntax).map(|other| effect(&other));
-        match only_dialect(own) {
-            Some(dialect) if self.dialect.is_none() && dialect != own.syntax.dialect => {
-                read_by(Syntax::of(dialect)).into_iter().collect()
+        let forbid = |effect| forbidden(effect, self.transaction);
+        match self.dialect.is_none().then(|| only_dialect(own)).flatten() {
+            Some(dialect) if dialect != own.syntax.dialect => {
+                read_by(Syntax::of(dialect)).and_then(forbid)
             }
             _ if own.conditional => {
-                own.syntax.of_each_server().into_iter().filter_map(read_by).collect()
+                own.syntax.of_each_server().into_iter().filter_map(read_by).find_map(forbid)
             }
-            _ => vec![effect(own)],
+            _ => forbid(effect(own)),
         }
     }
 
@@ -86,14 +85,14 @@ impl<'s> SectionCheck<'_, 's> {
     fn hidden(&self, statement: &Statement<'_>) -> Option<Finding> {
         let message = "a statement ends inside this executable comment".to_owned();
         let finding = self.at("executable-comment", statement.hidden?, 1, message);
-        Some(finding.help("write one statement in a comment, and the `;` behind its `*/`"))
+        Some(finding.help("write one statement in the comment, and write the `;` after its `*/`"))
     }
 
     fn unterminated(&self, last: &Statement<'_>) -> Option<Finding> {
-        let finding = || self.about(last, "unterminated", "the last statement has no end");
+        let finding = || self.about(last, "unterminated", "the last statement has no delimiter");
         (!last.terminated).then(|| {
             finding().help(format!(
-                "end it with `{}` at the end of a line: the Python tool drops it silently",
+                "end it with `{}` at the end of a line, because the Python tool silently drops a statement without a delimiter",
                 self.script.delimiter()
             ))
         })
@@ -106,7 +105,8 @@ impl<'s> SectionCheck<'_, 's> {
         let hits = hits.filter(|(_, LintHit(rule, ..))| !self.allowed.contains(rule));
         findings.extend(hits.take(MAX_PER_KIND).map(
             |(statement, LintHit(rule, message, help))| {
-                let help = format!("{help}; meant as it is? `-- jetbase: allow={rule}`");
+                let help =
+                    format!("{help}; to allow it, write `-- jetbase: allow={rule}` in the file");
                 self.about(statement, rule, message).warning().help(help)
             },
         ));

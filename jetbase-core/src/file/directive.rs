@@ -164,14 +164,14 @@ impl DirectiveError {
     pub fn help(&self) -> String {
         match self.fault {
             DirectiveFault::Form => {
-                "write `-- jetbase: key=value`, without blanks before `=`".to_owned()
+                "write `-- jetbase: key=value`, without spaces before `=`".to_owned()
             }
             DirectiveFault::Transaction => {
-                "write `transaction=off`, or leave the line out: a transaction is the default"
+                "write `transaction=off`, or delete the line, because a transaction is the default"
                     .to_owned()
             }
             DirectiveFault::Duration => {
-                "write a number and a unit: `250ms`, `3s`, `5min`, `2h`, or `0` for no limit"
+                "write a number and a unit, such as `250ms`, `3s`, `5min` or `2h`, or write `0` for no limit"
                     .to_owned()
             }
             DirectiveFault::OutOfOrder => {
@@ -180,8 +180,8 @@ impl DirectiveError {
             DirectiveFault::Unknown => {
                 let key = self.body.split('=').next().map(trim).unwrap_or_default();
                 match similar(key, &KEYS) {
-                    Some(close) => format!("did you mean `{close}`? known are {}", list(&KEYS)),
-                    None => format!("known are {}", list(&KEYS)),
+                    Some(close) => format!("did you mean `{close}`? the directives are {}", list(&KEYS)),
+                    None => format!("the directives are {}", list(&KEYS)),
                 }
             }
         }
@@ -193,13 +193,16 @@ impl fmt::Display for DirectiveError {
         let body = self.body.escape_debug();
         match self.fault {
             DirectiveFault::Form => {
-                write!(f, "the directive `{body}` is not of the form `key=value`")
+                write!(f, "the directive `{body}` does not have the form `key=value`")
             }
-            DirectiveFault::Unknown => write!(f, "`{body}` is no directive of jetbase"),
+            DirectiveFault::Unknown => write!(f, "`{body}` is not a directive of jetbase"),
             DirectiveFault::Transaction => write!(f, "`{body}` is not `transaction=off`"),
-            DirectiveFault::Duration => write!(f, "`{body}` names no length of time"),
+            DirectiveFault::Duration => write!(f, "`{body}` is not a duration"),
             DirectiveFault::OutOfOrder => {
-                write!(f, "the directive `{body}` stands behind SQL, where nobody reads it")
+                write!(
+                    f,
+                    "the directive `{body}` has no effect, because it is after the first SQL of the file"
+                )
             }
         }
     }

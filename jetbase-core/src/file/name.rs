@@ -170,13 +170,13 @@ fn words(text: &str) -> &str {
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.fault {
-            NameFault::Ending => "its name does not end in `.sql`",
-            NameFault::Prefix => "its name begins neither with `V`, `RA__` nor `ROC__`",
-            NameFault::Separator => "its name has no `__` between the version and the description",
-            NameFault::Description => "its name has no description behind `__`",
-            NameFault::Length => "its name is longer than 512 characters",
+            NameFault::Ending => "the name does not end with `.sql`",
+            NameFault::Prefix => "the name does not begin with `V`, `RA__` or `ROC__`",
+            NameFault::Separator => "the name has no `__` between the version and the description",
+            NameFault::Description => "the name has no description after `__`",
+            NameFault::Length => "the name is longer than 512 characters",
             NameFault::Version => {
-                "what stands between `V` and `__` is not a version (ASCII digits joined by `.` or `_`)"
+                "the part between `V` and `__` is not a version (ASCII digits, joined by `.` or `_`)"
             }
         })
     }

@@ -87,7 +87,8 @@ impl<'t> Script<'t> {
                 Some(Err(error)) => errors.push(error.at(line.start)),
             }
         }
-        for line in lines(&self.text).skip(header(&self.text).count()) {
+        let comments = lines(&self.text).skip(header(&self.text).count());
+        for line in comments.filter(|line| trim_start(line.text).starts_with("--")) {
             match directive::read(line.text) {
                 None => {}
                 Some(Ok(directive @ Directive::Allow(_))) => directives.add(directive),
@@ -155,27 +156,27 @@ fn normalise(text: &str) -> Cow<'_, str> {
 }
 
 /// One line of a text, without its `\n`.
-struct Line<'t> {
+struct ScriptLine<'t> {
     text: &'t str,
     start: usize,
     /// Where the next line begins.
     end: usize,
 }
 
-fn lines(text: &str) -> Lines<'_> {
-    Lines { text, at: 0 }
+fn lines(text: &str) -> ScriptLines<'_> {
+    ScriptLines { text, at: 0 }
 }
 
 /// The iterator over the lines of a text.
-struct Lines<'t> {
+struct ScriptLines<'t> {
     text: &'t str,
     at: usize,
 }
 
-impl<'t> Iterator for Lines<'t> {
-    type Item = Line<'t>;
+impl<'t> Iterator for ScriptLines<'t> {
+    type Item = ScriptLine<'t>;
 
-    fn next(&mut self) -> Option<Line<'t>> {
+    fn next(&mut self) -> Option<ScriptLine<'t>> {
         let start = self.at;
         let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
         let (text, length) = match rest.find('\n') {
@@ -183,12 +184,12 @@ impl<'t> Iterator for Lines<'t> {
             None => (rest, rest.len()),
         };
         self.at = start + length;
-        Some(Line { text, start, end: self.at })
+        Some(ScriptLine { text, start, end: self.at })
     }
 }
 
 /// The blank and comment lines before the first SQL.
-fn header(text: &str) -> impl Iterator<Item = Line<'_>> {
+fn header(text: &str) -> impl Iterator<Item = ScriptLine<'_>> {
     lines(text).take_while(|line| {
         let line = trim(line.text);
         line.is_empty() || line.starts_with("--")

@@ -116,8 +116,7 @@ fn without_rollback(file: &SourceFile, script: &Script<'_>) -> Option<Finding> {
             format!("version {version} has no rollback section"),
         )
         .help(
-            "write a line `-- rollback` and the statements below it that undo the file; \
-             the marker alone says that there is nothing to undo",
+            "write the line `-- rollback`, and after it the statements that undo the file; the line alone means that there is nothing to undo",
         )
     })
 }
@@ -128,20 +127,19 @@ fn no_list(root: &Path) -> Finding {
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     Finding::error("missing-list", format!("../{name}"), "there is no list of recorded migrations")
-        .help("run `jetbase sum` and commit the file that it writes")
+        .help("run `jetbase sum`, and commit the file that it writes")
 }
 
 fn not_recorded(file: &SourceFile) -> Finding {
-    Finding::error("unrecorded", &file.path, format!("{} is not recorded", file.file())).help(
-        "run `jetbase sum`, or take `manifest = strict` out while the file is still free to change",
-    )
+    Finding::error("unrecorded", &file.path, format!("{} is not recorded", file.file()))
+        .help("run `jetbase sum`, or remove `manifest = strict` while the file may still change")
 }
 
 fn foreign_file(path: &str) -> Finding {
     Finding::error(
         "python-foreign-file",
         path,
-        "the Python tool crashes on a file that is no migration",
+        "the Python tool crashes on a file that is not a migration",
     )
     .help("move it out of the folder")
 }

@@ -53,7 +53,7 @@ fn contents(path: &Path, plain: bool) -> Result<Vec<u8>, (String, &'static str)>
         target(path)?;
     }
     fs::read(path).map_err(|error| {
-        (format!("this file cannot be read: {}", reason(&error)), "make it a readable file")
+        (format!("this file cannot be read: {}", reason(&error)), "make the file readable")
     })
 }
 
@@ -70,7 +70,7 @@ fn target(path: &Path) -> Result<(), (String, &'static str)> {
         ),
         // The error of the read says more.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
-        Err(_) => ("this link leads nowhere", "mend the link, or delete it"),
+        Err(_) => ("the target of this link cannot be found", "correct the link, or delete it"),
     };
     Err((what.to_owned(), help))
 }
@@ -85,11 +85,11 @@ fn name(relative: &str) -> Result<Name, Box<Finding>> {
                      `ROC__<description>.sql`, or move it out of the folder"
                 .to_owned(),
         };
-        let message = format!("{} is not named like a migration: {error}", file.escape_debug());
+        let message = format!("{} is not the name of a migration: {error}", file.escape_debug());
         Finding::error("name", relative.escape_debug().to_string(), message).help(help)
     })?;
     if file.chars().any(char::is_control) {
-        let message = format!("the name {} holds a control character", file.escape_debug());
+        let message = format!("the name {} contains a control character", file.escape_debug());
         return Err(Finding::error("name", relative.escape_debug().to_string(), message)
             .help("rename it")
             .into());
@@ -152,12 +152,14 @@ impl Folder {
             let (Some(version), Some(other)) = (&a.name.version, &b.name.version) else { continue };
             if version == other {
                 let same = match version.as_str() == other.as_str() {
-                    true => format!("version {other} is taken by {}", a.path),
-                    false => format!("version {other} equals version {version} of {}", a.path),
+                    true => format!("version {other} is already used by {}", a.path),
+                    false => {
+                        format!("version {other} is the same as version {version} of {}", a.path)
+                    }
                 };
                 findings.push(
                     Finding::error("duplicate-version", &b.path, same)
-                        .help("give one of the two a version of its own, above all others"),
+                        .help("give one of the two files a new version, above all others"),
                 );
             }
         }
@@ -172,9 +174,9 @@ impl Folder {
                     Finding::error(
                         "duplicate-repeatable",
                         *second,
-                        format!("{first} has the same name, and the history keeps one row a name"),
+                        format!("{first} has the same name, but the history table has one row for each name"),
                     )
-                    .help("rename one of the two"),
+                    .help("rename one of the two files"),
                 );
             }
         }
@@ -221,17 +223,18 @@ fn missing(root: &Path) -> Finding {
         false => "there is no such folder",
     };
     Finding::error("missing-folder", "", what).help(
-        "create it, or name another one; git does not keep empty folders, and `cargo package` \
-         takes only what `package.include` names",
+        "create the folder, or give the path of another one; git does not keep empty folders, and `cargo package` includes only the files that `package.include` names",
     )
 }
 
 fn unreadable(root: &Path, error: &walkdir::Error) -> Finding {
     let path: PathBuf = error.path().map_or_else(PathBuf::new, Path::to_path_buf);
     let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-    let why = error.io_error().map_or_else(|| "it leads back to itself".to_owned(), reason);
+    let why = error
+        .io_error()
+        .map_or_else(|| "it is a link to one of its parent folders".to_owned(), reason);
     Finding::error("unreadable", shown, format!("this cannot be read: {why}"))
-        .help("make it readable, or move it away")
+        .help("make it readable, or move it out of the folder")
 }
 
 /// The text of an I/O error without its number.

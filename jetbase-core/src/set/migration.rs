@@ -15,12 +15,12 @@ use crate::sql::Dialect;
 /// A clone is cheap: it shares the files.
 #[derive(Clone, Debug)]
 pub struct Migrations {
-    rows: Rows,
+    source: MigrationSource,
     options: Options,
 }
 
 #[derive(Clone, Debug)]
-enum Rows {
+enum MigrationSource {
     Embedded(Table),
     Loaded(Arc<[SourceFile]>),
 }
@@ -59,13 +59,13 @@ impl Migrations {
     #[doc(hidden)]
     #[must_use]
     pub const fn embedded(table: Table, options: Options) -> Self {
-        Migrations { rows: Rows::Embedded(table), options }
+        Migrations { source: MigrationSource::Embedded(table), options }
     }
 
     /// A set made of the files of a folder, which must be in running order.
     #[must_use]
     pub fn load(files: Vec<SourceFile>, options: Options) -> Self {
-        Migrations { rows: Rows::Loaded(files.into()), options }
+        Migrations { source: MigrationSource::Loaded(files.into()), options }
     }
 
     /// What the macro call said about the set.
@@ -77,9 +77,9 @@ impl Migrations {
     /// How many migrations there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        match &self.rows {
-            Rows::Embedded(table) => table.len(),
-            Rows::Loaded(files) => files.len(),
+        match &self.source {
+            MigrationSource::Embedded(table) => table.len(),
+            MigrationSource::Loaded(files) => files.len(),
         }
     }
 
@@ -92,14 +92,14 @@ impl Migrations {
     /// The migration at an index of the running order, from 0.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Migration<'_>> {
-        match &self.rows {
-            Rows::Embedded(table) => table.get(index).map(|row| Migration {
+        match &self.source {
+            MigrationSource::Embedded(table) => table.get(index).map(|row| Migration {
                 path: row.path,
                 version: (!row.version.is_empty()).then_some(row.version),
                 sql: row.text,
                 checksum: row.checksum,
             }),
-            Rows::Loaded(files) => files.get(index).map(|file| Migration {
+            MigrationSource::Loaded(files) => files.get(index).map(|file| Migration {
                 path: &file.path,
                 version: file.name.version.as_ref().map(Version::as_str),
                 sql: &file.text,

@@ -20,7 +20,7 @@ pub struct Table {
 const RECORD: usize = 40;
 
 /// One row of a table.
-pub(crate) struct Row {
+pub(crate) struct TableRow {
     pub(crate) path: &'static str,
     /// Empty for repeatables.
     pub(crate) version: &'static str,
@@ -84,7 +84,7 @@ impl Table {
     }
 
     /// The file at an index of the running order.
-    pub(crate) fn get(&self, index: usize) -> Option<Row> {
+    pub(crate) fn get(&self, index: usize) -> Option<TableRow> {
         let [record @ .., p0, p1, p2, p3, v0, v1, v2, v3] = self.records.get(index)?;
         let before = index.checked_sub(1).and_then(|before| self.records.get(before));
         let start = match before {
@@ -92,7 +92,7 @@ impl Table {
             None => 0,
         };
         let (path, version) = (place([*p0, *p1, *p2, *p3]), place([*v0, *v1, *v2, *v3]));
-        Some(Row {
+        Some(TableRow {
             path: self.names.get(start..path)?,
             version: self.names.get(path..version)?,
             text: self.texts.get(index)?,

@@ -66,13 +66,15 @@ impl Token<'_> {
     /// Whether the token is this bare word, in any case.
     #[must_use]
     pub fn is_word(&self, word: &str) -> bool {
-        self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
+        matches!(self.kind, TokenKind::Word)
+            && self.text.len() == word.len()
+            && self.text.eq_ignore_ascii_case(word)
     }
 
     /// Whether the token is this symbol.
     #[must_use]
     pub fn is_symbol(&self, symbol: &str) -> bool {
-        self.kind == TokenKind::Symbol && self.text == symbol
+        matches!(self.kind, TokenKind::Symbol) && self.text == symbol
     }
 
     /// Whether the server reads the token: it is no blank, no comment, and no mark around code.
@@ -83,7 +85,7 @@ impl Token<'_> {
     /// Whether the token opens code in a comment: `/*!`, `/*!50003` or `/*M!`.
     #[must_use]
     pub fn opens_code(&self) -> bool {
-        self.kind == TokenKind::Symbol && self.text.starts_with("/*")
+        matches!((self.kind, self.text.as_bytes()), (TokenKind::Symbol, [b'/', b'*', ..]))
     }
 }
 
@@ -149,6 +151,11 @@ impl<'t> Tokens<'t> {
         }
     }
 
+    /// Whether the text goes on with this byte.
+    pub(crate) fn is_at(&self, byte: u8) -> bool {
+        matches!(self.rest.as_bytes(), [first, ..] if *first == byte)
+    }
+
     /// Goes on at a byte offset of `text`, the text of these tokens.
     pub(crate) fn jump(&mut self, text: &'t str, to: usize) {
         self.word_end = self.word_end.max(self.at);
@@ -167,7 +174,25 @@ impl<'t> Tokens<'t> {
 
     /// The kind of the next token and its length; `None` if the token is never closed.
     fn scan(&mut self, first: u8) -> (TokenKind, Option<usize>) {
-        if let Some(quote) = self.quote() {
+        // Only these bytes can begin quotes.
+        if matches!(
+            first,
+            b'\''
+                | b'"'
+                | b'`'
+                | b'['
+                | b'B'
+                | b'E'
+                | b'N'
+                | b'U'
+                | b'X'
+                | b'b'
+                | b'e'
+                | b'n'
+                | b'u'
+                | b'x'
+        ) && let Some(quote) = self.quote()
+        {
             return (TokenKind::Quoted, self.quoted(&quote));
         }
         match first {
@@ -295,8 +320,8 @@ impl<'t> Iterator for Tokens<'t> {
     fn next(&mut self) -> Option<Token<'t>> {
         let [first, ..] = self.rest.as_bytes() else { return None };
         let (kind, length) = self.scan(*first);
-        let (text, rest) =
-            length.and_then(|length| self.rest.split_at_checked(length)).unwrap_or((self.rest, ""));
+        let length_or_all = length.unwrap_or(self.rest.len());
+        let (text, rest) = self.rest.split_at_checked(length_or_all).unwrap_or((self.rest, ""));
         let token = Token { kind, text, start: self.at, closed: length.is_some() };
         self.at += text.len();
         self.rest = rest;

@@ -140,10 +140,20 @@ fn an_odd_file_is_embedded_or_is_an_error() {
             "unreadable",
             unreadable,
             false,
-            &["this file cannot be read: ", "make it a readable file"],
+            &["this file cannot be read: ", "make the file readable"],
         ),
-        ("dangling", |it| link(it, "nowhere", "V3__c.sql"), false, &["this link leads nowhere"]),
-        ("circular", |it| link(it, "V3__c.sql", "V3__c.sql"), false, &["this link leads nowhere"]),
+        (
+            "dangling",
+            |it| link(it, "nowhere", "V3__c.sql"),
+            false,
+            &["the target of this link cannot be found"],
+        ),
+        (
+            "circular",
+            |it| link(it, "V3__c.sql", "V3__c.sql"),
+            false,
+            &["the target of this link cannot be found"],
+        ),
         ("link to a file", |it| link(it, "../src/../migrations/V1__a.sql", "V3__c.sql"), true, &[]),
         ("link to the folder itself", |it| link(it, ".", "again"), true, &[]),
         (

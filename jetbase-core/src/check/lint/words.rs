@@ -12,13 +12,11 @@ fn is_read(first: &Token<'_>, kind: Kind) -> bool {
         || (kind.is_repeatable() && first.is_word("INSERT"))
 }
 
-/// The words of a statement; only those before the first parenthesis of a CREATE, and only the first word if no
-/// lint reads the statement.
-pub(super) fn words(tokens: &[Token<'_>], kind: Kind) -> Vec<String> {
+/// The words of a statement, if a lint reads it; of a CREATE, only those before the first parenthesis.
+pub(super) fn words(tokens: &[Token<'_>], kind: Kind) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut depth = 0_usize;
-    let Some(first) = tokens.first() else { return words };
-    let tokens = if is_read(first, kind) { tokens } else { std::slice::from_ref(first) };
+    let first = tokens.first().filter(|first| is_read(first, kind))?;
     for token in tokens {
         match token.text {
             ")" => depth = depth.saturating_sub(1),
@@ -36,7 +34,7 @@ pub(super) fn words(tokens: &[Token<'_>], kind: Kind) -> Vec<String> {
             text => words.push(text.to_ascii_uppercase()),
         }
     }
-    words
+    Some(words)
 }
 
 /// The tokens in the outermost parentheses of a statement, such as those of its common table expressions.

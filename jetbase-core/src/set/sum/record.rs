@@ -62,7 +62,7 @@ impl SumFile {
                     format!("../{}", self.name),
                     format!("V{version} has no change to accept"),
                 )
-                .help("name a version that was recorded and changed since")
+                .help("name a version that has changed since it was recorded")
             },
         ));
         if late == OutOfOrder::Refuse {

@@ -63,7 +63,7 @@ impl SumFile {
         let name = file_name(folder);
         let wrong = |what: String| -> Box<Finding> {
             Finding::error("list", format!("../{name}"), what)
-                .help("bring it back from version control")
+                .help("restore it from version control")
                 .into()
         };
         let path = SumFile::path(folder);
@@ -99,8 +99,7 @@ impl SumFile {
             text.lines().position(|line| CONFLICT.iter().any(|mark| line.starts_with(mark)))
         {
             let finding = list.at(line + 1, "conflict", "a merge conflict is not resolved");
-            let help =
-                "delete the three marks and keep the lines of both sides, then run `jetbase sum`";
+            let help = "delete the three conflict markers and keep the lines of both sides, then run `jetbase sum`";
             return Err(finding.help(help).into());
         }
         let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
@@ -108,12 +107,12 @@ impl SumFile {
             Some((_, HEADER)) => {}
             Some((_, line)) if line.starts_with("jetbase.sum v") => {
                 let finding = list.at(1, "list", "the list was written by a newer jetbase");
-                return Err(finding.help("use that version, or a newer one").into());
+                return Err(finding.help("use that version of jetbase, or a newer one").into());
             }
             _ => {
-                let finding = list.at(1, "list", "this is no list of recorded migrations");
+                let finding = list.at(1, "list", "this is not a list of recorded migrations");
                 let help = format!(
-                    "it begins with the line `{HEADER}`: bring it back from version control"
+                    "such a list begins with the line `{HEADER}`: restore the file from version control"
                 );
                 return Err(finding.help(help).into());
             }
@@ -168,15 +167,14 @@ impl SumFile {
     }
 
     fn malformed(&self, line: usize) -> Finding {
-        self.at(line, "list", "this line is not one that `jetbase sum` writes")
-            .help("bring the list back from version control, then run `jetbase sum`")
+        self.at(line, "list", "`jetbase sum` does not write a line like this")
+            .help("restore the list from version control, then run `jetbase sum`")
     }
 
     fn recorded_twice(&self, first: usize, second: &Entry) -> Finding {
-        let message = format!("version {} is recorded already, in line {first}", second.version);
+        let message = format!("version {} is already recorded in line {first}", second.version);
         self.at(second.line, "list", message).help(
-            "two branches took one version: delete the line of the one that is applied nowhere, and run \
-             `jetbase renumber`",
+            "two branches used the same version: delete the line of the migration that no database has, and run `jetbase renumber`",
         )
     }
 }

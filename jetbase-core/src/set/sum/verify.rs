@@ -38,7 +38,7 @@ impl SumFile {
                 "the list was edited by hand, or merged and not recorded again",
             );
             return vec![finding.help(
-                "run `jetbase sum` if every line in it is meant, else bring it back from version control",
+                "run `jetbase sum` if every line of the list is correct; otherwise restore the list from version control",
             )];
         }
         // A file that exists but cannot be read has its own finding.
@@ -126,9 +126,15 @@ impl SumFile {
         match change {
             Change::Edited { entry, file } => {
                 let what = match entry.checksum == file.checksum {
-                    true => "its upgrade statements are the same, the text around them is not"
-                        .to_owned(),
-                    false => format!("{} became {}", entry.checksum.short(), file.checksum.short()),
+                    true => {
+                        "its upgrade statements are the same, but the text around them is different"
+                            .to_owned()
+                    }
+                    false => format!(
+                        "its checksum was {} and is now {}",
+                        entry.checksum.short(),
+                        file.checksum.short()
+                    ),
                 };
                 let message = format!(
                     "{} was changed after it was recorded ({name}:{}): {what}",
@@ -136,7 +142,7 @@ impl SumFile {
                 );
                 Finding::error("changed", &file.path, message).help(or_accept(
                     &entry.version,
-                    "bring it back from version control, and write the change as a new migration",
+                    "restore the file from version control, and write the change as a new migration",
                 ))
             }
             Change::Renamed { entry, file } => {
@@ -151,46 +157,41 @@ impl SumFile {
             }
             Change::Replaced { entry, file } => {
                 let message = format!(
-                    "{} takes the place of {}, which is recorded ({name}:{})",
+                    "{} has replaced {}, which is recorded ({name}:{})",
                     file.file(),
                     entry.file,
                     entry.line
                 );
                 Finding::error("replaced", &file.path, message).help(or_accept(
                     &entry.version,
-                    &format!(
-                        "bring {} back, and give the new file a version of its own",
-                        entry.file
-                    ),
+                    &format!("restore {}, and give the new file a version of its own", entry.file),
                 ))
             }
             Change::Deleted { entry } => self
                 .at(
                     entry.line,
                     "deleted",
-                    format!("{} is recorded, but its file is gone", entry.file),
+                    format!("{} is recorded, but the file does not exist", entry.file),
                 )
-                .help(or_accept(&entry.version, "bring the file back from version control")),
+                .help(or_accept(&entry.version, "restore the file from version control")),
             Change::OutOfOrder { file, above } => {
                 let message = format!(
-                    "{} is new, but sorts below {}, which is recorded ({name}:{})",
+                    "{} is new, but its version is lower than that of {}, which is recorded ({name}:{})",
                     file.file(),
                     above.file,
                     above.line
                 );
                 Finding::error("out-of-order", &file.path, message).help(
-                    "databases that have the higher version refuse it: run `jetbase renumber`; \
-                     if all can still take it, `jetbase sum --out-of-order`",
+                    "databases that have the higher version refuse it: run `jetbase renumber`; if every database can still apply it, run `jetbase sum --out-of-order`",
                 )
             }
             Change::Unordered { entry, above } => {
                 let message = format!(
-                    "{} is recorded below {}, which has a higher version",
+                    "{} is recorded after {}, which has a higher version",
                     entry.file, above.file
                 );
                 self.at(entry.line, "out-of-order", message).help(
-                    "two branches met: delete the line and run `jetbase renumber`; \
-                     if all databases can still take it, `jetbase sum --out-of-order`",
+                    "two branches were merged: delete the line, and run `jetbase renumber`; if every database can still apply it, run `jetbase sum --out-of-order`",
                 )
             }
         }
@@ -199,7 +200,7 @@ impl SumFile {
 
 /// The help text, and what to do if no database has the file.
 fn or_accept(version: &Version, cure: &str) -> String {
-    format!("{cure}; if it is applied nowhere, `jetbase sum --accept V{version}`")
+    format!("{cure}; if no database has it, run `jetbase sum --accept V{version}`")
 }
 
 /// The SHA-256 of a file's text with `\n` line ends.

@@ -44,11 +44,13 @@ pub fn needs_own_session(statement: &Statement<'_>) -> OwnSession {
 pub fn empties_session(statement: &Statement<'_>) -> bool {
     statement.parts().any(|tokens| {
         let words = keywords(tokens, 3);
-        match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["DISCARD", ..] | ["RESET" | "DEALLOCATE" | "CLOSE", "ALL", ..] => true,
-            ["UNLISTEN", "*", ..] | ["DEALLOCATE", "PREPARE", "ALL", ..] => true,
-            _ => false,
-        }
+        matches!(
+            words.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
+            ["DISCARD", ..]
+                | ["RESET" | "DEALLOCATE" | "CLOSE", "ALL", ..]
+                | ["UNLISTEN", "*", ..]
+                | ["DEALLOCATE", "PREPARE", "ALL", ..]
+        )
     })
 }
 

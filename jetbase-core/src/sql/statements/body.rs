@@ -74,6 +74,7 @@ impl<'t> Function<'t> {
         match token.text.as_bytes() {
             [b'('] => open(&mut self.parentheses, token.start),
             [b')'] => close(&mut self.parentheses),
+            _ if matches!(self.head, FunctionHead::Other) => return,
             _ if token.kind == TokenKind::Word => self.word(token),
             _ if self.head != FunctionHead::Function => self.head = FunctionHead::Other,
             _ => {}

@@ -78,7 +78,7 @@ impl<'t> Cutter<'t> {
             self.tokens.skip_blanks();
             // The delimiter is searched before the token is read, because a delimiter such
             // as `$$` or `--` must not be read as a quote or a comment.
-            if let Some(end) = self.delimiter_at(self.tokens.offset()) {
+            if let Some(end) = self.delimiter_here() {
                 self.finish(end, Ended::ByDelimiter)?;
             } else if let Some(token) = self.tokens.next() {
                 self.read(token)?;
@@ -86,6 +86,13 @@ impl<'t> Cutter<'t> {
                 return self.finish_text();
             }
         }
+    }
+
+    fn delimiter_here(&self) -> Option<usize> {
+        if matches!(self.delimiter, Delimiter::Semicolon) && !self.tokens.is_at(b';') {
+            return None;
+        }
+        self.delimiter_at(self.tokens.offset())
     }
 
     fn delimiter_at(&self, at: usize) -> Option<usize> {
@@ -171,12 +178,13 @@ impl<'t> Cutter<'t> {
     /// The part of a word before a delimiter that follows without a blank, as in `END$$`.
     fn before_delimiter(&mut self, token: Token<'t>) -> Token<'t> {
         let is_word = match token.kind {
+            _ if matches!(self.delimiter, Delimiter::Semicolon) => false,
             TokenKind::Word | TokenKind::Number => true,
             // A variable of SQLite.
             TokenKind::Symbol => token.text.len() > 1 && !token.opens_code(),
             _ => false,
         };
-        if !is_word || self.delimiter == Delimiter::Semicolon {
+        if !is_word {
             return token;
         }
         let hit = self

@@ -38,8 +38,10 @@ impl<'t> StatementDraft<'t> {
 
     /// Extends the statement to the end of a token.
     pub(super) fn extend(&mut self, token: &Token<'t>) {
-        let start = self.range.map_or(token.start, |(start, _)| start);
-        self.range = Some((start, token.end()));
+        match &mut self.range {
+            Some((_, end)) => *end = token.end(),
+            None => self.range = Some((token.start, token.end())),
+        }
     }
 
     /// Notes a comment that only some servers run.

@@ -99,12 +99,12 @@ impl fmt::Display for CutError {
             Open::Comment => f.write_str("this comment is never closed"),
             Open::DollarQuote(tag) => write!(f, "the dollar quote {tag} is never closed"),
             Open::Parenthesis => f.write_str("this parenthesis is never closed"),
-            Open::Body => f.write_str("this block is never closed by its END"),
+            Open::Body => f.write_str("this block has no END"),
             Open::Versions => {
                 f.write_str("servers of different versions read this comment differently")
             }
             Open::SqlMode => {
-                f.write_str("this sets sql_mode to a value that the text does not show")
+                f.write_str("this sets sql_mode to a value that the file does not show")
             }
             Open::JoinedSqlMode => f.write_str("this sets sql_mode together with other statements"),
         }

@@ -42,17 +42,20 @@ pub(crate) fn dollar_tag(text: &str) -> Option<&str> {
 /// Where a string of PostgreSQL that ended at `end` continues. `'a'⏎'b'` is one
 /// string, and the escapes of `E'a'` count in its second part too.
 pub(super) fn continuation(text: &str, end: usize) -> Option<usize> {
-    let after = text.get(end..)?;
-    let mut rest = after;
-    let mut lines = 0;
+    let mut rest = text.get(end..)?;
+    let mut lines = false;
     loop {
-        let (blank, next) = rest.split_at_checked(blanks(rest))?;
-        lines += blank.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count();
-        if !next.starts_with("--") {
-            let quoted = next.strip_prefix('\'')?;
-            return (lines > 0).then_some(text.len() - quoted.len());
+        // Few strings go on, so most of them must be told apart fast.
+        let (blank, next) = match rest.as_bytes() {
+            [b'\'' | b'-' | b'\t'..=b'\r' | b' ', ..] => rest.split_at_checked(blanks(rest))?,
+            _ => return None,
+        };
+        lines = lines || blank.contains(['\n', '\r']);
+        match next.as_bytes() {
+            [b'\'', quoted @ ..] => return lines.then_some(text.len() - quoted.len()),
+            [b'-', b'-', ..] => rest = next.get(line(next)..)?,
+            _ => return None,
         }
-        rest = next.get(line(next)..)?;
     }
 }
 
