@@ -251,7 +251,7 @@ async fn missing_database(ctx: Context) -> TestResult {
     ] {
         let (code, help) = database(&error)?;
         assert!(["3D000", "1049"].contains(&code), "{error:#}");
-        assert_eq!(help, "create the database first; jetbase makes tables, not databases");
+        assert_eq!(help, "create the database first: jetbase creates tables, not databases");
         assert!(format!("{error:#}").contains("no_such_database"), "{error:#}");
     }
     Ok(())
@@ -486,8 +486,7 @@ async fn points_at_the_word(ctx: Context) -> TestResult {
         refused(jetbase::run_url(&set(&[("V1__t.sql", late)]), &ctx.db.url), 30 * SECOND).await?;
     // A division by zero has no place: the statement has.
     assert!(
-        error
-            .to_string()
+        format!("{error:#}")
             .starts_with("V1__t.sql:3:1: statement 3 of 3 failed: division by zero (22012)"),
         "{error:#}"
     );
@@ -566,8 +565,7 @@ async fn contradictions(ctx: Context) -> TestResult {
     );
     let error = refused(jetbase::rollback(&set(&[A]), target), 30 * SECOND).await?;
     assert!(
-        error
-            .to_string()
+        format!("{error:#}")
             .starts_with("version 3 cannot be rolled back: its file V3__c.sql is missing"),
         "{error:#}"
     );
