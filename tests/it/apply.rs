@@ -121,8 +121,7 @@ async fn refuses_rollback(ctx: TestContext) -> TestResult {
     assert_eq!(files(&jetbase::rollback(&set, target).await?), ["V3__y.sql"]);
     let error = jetbase::rollback(&set, target).await.expect_err("V2 has no rollback section");
     assert!(
-        error
-            .to_string()
+        format!("{error:#}")
             .starts_with("V2__x.sql cannot be rolled back: it has no rollback section"),
         "{error:#}"
     );
@@ -234,8 +233,7 @@ async fn two_sets(ctx: TestContext) -> TestResult {
     let other = set(&[("V1__orders.sql", "CREATE TABLE orders (id INTEGER);\n")]);
     let error = jetbase::run(&other, target).await.expect_err("another set");
     assert!(
-        error
-            .to_string()
+        format!("{error:#}")
             .starts_with("version 1 was recorded from another set (V1__a.sql, not V1__orders.sql)"),
         "{error:#}"
     );

@@ -151,8 +151,7 @@ async fn points_at_the_word(ctx: TestContext) -> TestResult {
         refused(jetbase::run_url(&set(&[("V1__t.sql", late)]), &ctx.db.url), 30 * SECOND).await?;
     // A division by zero has no place: the statement has.
     assert!(
-        error
-            .to_string()
+        format!("{error:#}")
             .starts_with("V1__t.sql:3:1: statement 3 of 3 failed: division by zero (22012)"),
         "{error:#}"
     );
@@ -231,8 +230,7 @@ async fn contradictions(ctx: TestContext) -> TestResult {
     );
     let error = refused(jetbase::rollback(&set(&[A]), target), 30 * SECOND).await?;
     assert!(
-        error
-            .to_string()
+        format!("{error:#}")
             .starts_with("version 3 cannot be rolled back: its file V3__c.sql is missing"),
         "{error:#}"
     );
