@@ -19,7 +19,6 @@ fn expanded_with(call: TokenStream, files: &[(&str, &str)], warnings: WarningPol
         crate_dir: Some(dir.path().to_path_buf()),
         current_dir: dir.path().to_path_buf(),
         warnings,
-        ..BuildEnvironment::default()
     };
     let tokens = expand(&EmbedInput::read(quote!([jetbase] #call)), &environment);
     let file = syn::parse2::<syn::File>(tokens.clone());
