@@ -61,7 +61,11 @@ fn the_mistakes_of_a_workspace_member_are_shown_at_once() {
         20,
         "{text}"
     );
-    assert_eq!(count("error: and 5 more in the same folder; correct the first ones and build again"), 1, "{text}");
+    assert_eq!(
+        count("error: and 5 more in the same folder; correct the first ones and build again"),
+        1,
+        "{text}"
+    );
     assert_eq!(count("error: "), 22, "nothing but ours, and cargo's last line: {text}");
     assert_eq!(count("warning"), 0, "{text}");
 }
