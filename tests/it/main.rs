@@ -14,6 +14,8 @@ mod apply;
 mod bad_input;
 /// The command line inside a program of somebody's own.
 mod cli;
+/// What a program can learn from an error.
+mod errors;
 /// The examples run, and say what they should.
 mod examples;
 /// The exit codes of the program `jetbase`.
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
     lost_connection::register(&mut suite);
     server::register(&mut suite);
     trips::register(&mut suite);
+    errors::register(&mut suite);
     examples::register(&mut suite);
     side_file::register(&mut suite);
     tool::register(&mut suite);

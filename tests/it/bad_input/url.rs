@@ -179,7 +179,7 @@ async fn no_database(ctx: TestContext) -> TestResult {
         ctx.db.url.split_once(&format!("/{}", ctx.db.name)).ok_or("a URL with a database")?;
     for url in [url.to_owned(), format!("{url}/")] {
         let error = refused(jetbase::run_url(&one(), &url), 10 * SECOND).await?;
-        assert_eq!(format!("{error:#}"), "the URL names no database; append `/name` to it");
+        assert_eq!(format!("{error:#}"), "the URL names no database; append `/name` to the URL");
     }
     Ok(())
 }
