@@ -101,7 +101,7 @@ fn an_empty_database_is_safe() {
 }
 
 #[test]
-#[ignore = "explores twelve million states: two minutes with --release"]
+#[ignore = "explores sixteen million states: some minutes with --release"]
 fn every_setup_is_safe_with_three_faults_and_two_unlocks() {
     let large =
         |runs, files| Setup { fresh: true, unlocks: 2, faults: 3, ..Setup::new(runs, files) };
