@@ -25,7 +25,7 @@ mod unix {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, chown, symlink};
     use std::sync::{Arc, Mutex};
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use jetbase::{DatabaseUrl, ErrorKind, Event, Migrations, Report, Wait};
 
@@ -119,16 +119,17 @@ mod unix {
             }
             fs::remove_file(&side)?;
             plant(&side)?;
-            let began = Instant::now();
             let run = jetbase::run_url(&more, &ctx.db.url).into_future();
             let error = tokio::time::timeout(Duration::from_secs(10), run).await?;
             let error = error.expect_err("refused").to_string();
             let status = jetbase::lock_status(&more, DatabaseUrl(&ctx.db.url)).await;
             assert_eq!(status.expect_err("refused").to_string(), error);
-            assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
             let start = format!("the lock file {} {why}", side.display());
             assert!(error.starts_with(&start), "{error:#}");
-            assert!(error.ends_with("; remove it while no run works, and run again"), "{error:#}");
+            assert!(
+                error.ends_with("; remove it while no run is active, and run again"),
+                "{error:#}"
+            );
         }
         fs::remove_file(&side)?;
         assert_eq!(jetbase::run_url(&more, &ctx.db.url).await?.applied.len(), 1);
