@@ -47,9 +47,9 @@ fn strings(tokens: &[Token<'_>], syntax: Syntax) -> bool {
 fn calls_set_config(tokens: &[Token<'_>], syntax: Syntax) -> bool {
     let mut rest = tokens;
     while let [function, arguments @ ..] = rest {
-        if is_named(function, "set_config")
-            && let [open, setting, comma, value @ ..] = arguments
-            && open.is_symbol("(")
+        if let [open, setting, comma, value @ ..] = arguments
+            && matches!(open.text.as_bytes(), [b'('])
+            && is_named(function, "set_config")
             && is_strings(setting)
             && comma.is_symbol(",")
             && !is_kept(first_argument(value), syntax)

@@ -11,7 +11,7 @@ use std::cell::Cell;
 
 pub(crate) use self::quote::skipped_comment;
 use self::quote::{Quote, continuation, nested_comment, variable};
-use crate::sql::bytes::{blanks, line, run, word_start};
+use crate::sql::bytes::{after_blanks, after_line, word_start};
 use crate::sql::dialect::{Dialect, Syntax};
 use crate::sql::server::{CommentMark, Nesting, Runs};
 
@@ -104,7 +104,7 @@ pub(crate) fn keywords(tokens: &[Token<'_>], count: usize) -> Vec<String> {
 /// Cuts a text into tokens.
 #[must_use]
 pub fn tokens(text: &str, syntax: Syntax) -> Tokens<'_> {
-    Tokens { rest: text, at: 0, syntax, state: LexerState::Text, word_end: 0 }
+    Tokens { text, rest: text.as_bytes(), syntax, state: LexerState::Text, word_end: 0 }
 }
 
 thread_local! {
@@ -121,8 +121,9 @@ pub fn lexed_bytes() -> usize {
 /// The iterator over the tokens of a text.
 #[derive(Debug)]
 pub struct Tokens<'t> {
-    rest: &'t str,
-    at: usize,
+    text: &'t str,
+    /// The bytes that are not read yet.
+    rest: &'t [u8],
     syntax: Syntax,
     state: LexerState,
     /// The end of the word that was read before the last jump back.
@@ -138,29 +139,27 @@ enum LexerState {
 
 impl<'t> Tokens<'t> {
     /// The byte offset of the next token.
+    #[inline(always)]
     pub(crate) fn offset(&self) -> usize {
-        self.at
+        self.text.len() - self.rest.len()
     }
 
     /// Skips the blanks and line ends here.
+    #[inline(always)]
     pub(crate) fn skip_blanks(&mut self) {
-        let length = blanks(self.rest);
-        if length > 0 {
-            self.at += length;
-            self.rest = self.rest.get(length..).unwrap_or_default();
-        }
+        self.rest = after_blanks(self.rest);
     }
 
     /// Whether the text goes on with this byte.
+    #[inline(always)]
     pub(crate) fn is_at(&self, byte: u8) -> bool {
-        matches!(self.rest.as_bytes(), [first, ..] if *first == byte)
+        matches!(self.rest, [first, ..] if *first == byte)
     }
 
-    /// Goes on at a byte offset of `text`, the text of these tokens.
-    pub(crate) fn jump(&mut self, text: &'t str, to: usize) {
-        self.word_end = self.word_end.max(self.at);
-        self.at = to;
-        self.rest = text.get(to..).unwrap_or_default();
+    /// Goes on at a byte offset.
+    pub(crate) fn jump(&mut self, to: usize) {
+        self.word_end = self.word_end.max(self.offset());
+        self.rest = self.text.as_bytes().get(to..).unwrap_or_default();
     }
 
     /// Reads what follows with another syntax.
@@ -172,103 +171,119 @@ impl<'t> Tokens<'t> {
         self.syntax.dialect == dialect
     }
 
-    /// The kind of the next token and its length; `None` if the token is never closed.
-    fn scan(&mut self, first: u8) -> (TokenKind, Option<usize>) {
-        // Only these bytes can begin quotes.
-        if matches!(
-            first,
-            b'\''
-                | b'"'
-                | b'`'
-                | b'['
-                | b'B'
-                | b'E'
-                | b'N'
-                | b'U'
-                | b'X'
-                | b'b'
-                | b'e'
-                | b'n'
-                | b'u'
-                | b'x'
-        ) && let Some(quote) = self.quote()
-        {
-            return (TokenKind::Quoted, self.quoted(&quote));
-        }
-        match first {
-            b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c' => {
-                (TokenKind::Whitespace, Some(self.blanks()))
+    /// The text that is not read yet.
+    fn rest(&self) -> &'t str {
+        self.text.get(self.offset()..).unwrap_or_default()
+    }
+
+    /// The kind of the next token and what follows it; `None` if the token is never closed.
+    fn scan(&mut self) -> (TokenKind, Option<&'t [u8]>) {
+        match self.rest {
+            // The most frequent case first. With a quote, the letter can be the prefix of a string.
+            [b'a'..=b'z' | b'A'..=b'Z' | b'_', next, ..] if !matches!(next, b'\'' | b'&') => {
+                (TokenKind::Word, self.after_word())
             }
-            0xef if self.blanks() > 0 => (TokenKind::Whitespace, Some(self.blanks())),
-            b'-' | b'#' if self.starts_line_comment() => (TokenKind::Comment, Some(self.line())),
-            b'/' if self.rest.starts_with("/*") => self.comment(),
-            b'*' if self.state == LexerState::Code && self.rest.starts_with("*/") => {
-                self.state = LexerState::Text;
-                (TokenKind::Symbol, Some(2))
-            }
-            b'$' if self.is(Dialect::Postgres) => self.dollar(),
-            b'$' | b'@' | b'#' | b':' | b'?' if self.is(Dialect::Sqlite) => {
-                (TokenKind::Symbol, variable(self.rest))
-            }
-            b'0'..=b'9' => {
-                (TokenKind::Number, Some(run!(self.rest, word_start!() | b'0'..=b'9' | b'.')))
-            }
-            word_start!() => (TokenKind::Word, Some(self.word())),
-            _ => (TokenKind::Symbol, Some(1)),
+            rest => match self.quote() {
+                Some(quote) => (TokenKind::Quoted, self.after_quotes(&quote)),
+                None => self.scan_unquoted(rest),
+            },
         }
     }
 
-    /// The length of the blanks here; SQLite skips a byte order mark wherever a token can begin.
-    fn blanks(&self) -> usize {
-        let mut length = blanks(self.rest);
-        while self.is(Dialect::Sqlite)
-            && let Some(marked) =
-                self.rest.get(length..).filter(|rest| rest.starts_with('\u{feff}'))
-        {
-            length += '\u{feff}'.len_utf8();
-            length += blanks(marked.get('\u{feff}'.len_utf8()..).unwrap_or_default());
+    fn scan_unquoted(&mut self, rest: &'t [u8]) -> (TokenKind, Option<&'t [u8]>) {
+        match rest {
+            [b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c', ..] => {
+                (TokenKind::Whitespace, Some(self.after_blanks()))
+            }
+            // SQLite skips a byte order mark wherever a token can begin.
+            [0xef, 0xbb, 0xbf, ..] if self.is(Dialect::Sqlite) => {
+                (TokenKind::Whitespace, Some(self.after_blanks()))
+            }
+            [b'-' | b'#', ..] if self.starts_line_comment() => {
+                (TokenKind::Comment, Some(self.after_line()))
+            }
+            [b'/', b'*', ..] => self.comment(),
+            [b'*', b'/', after @ ..] if self.state == LexerState::Code => {
+                self.state = LexerState::Text;
+                (TokenKind::Symbol, Some(after))
+            }
+            [b'$', ..] if self.is(Dialect::Postgres) => self.dollar(),
+            [b'$' | b'@' | b'#' | b':' | b'?', ..] if self.is(Dialect::Sqlite) => {
+                (TokenKind::Symbol, self.after(variable(self.rest())))
+            }
+            [b'0'..=b'9', ..] => {
+                let mut rest = rest;
+                while let [word_start!() | b'0'..=b'9' | b'.', after @ ..] = rest {
+                    rest = after;
+                }
+                (TokenKind::Number, Some(rest))
+            }
+            [word_start!(), ..] => (TokenKind::Word, self.after_word()),
+            [_, after @ ..] => (TokenKind::Symbol, Some(after)),
+            [] => (TokenKind::Symbol, None),
         }
-        length
+    }
+
+    /// What follows a token of this length.
+    fn after(&self, length: Option<usize>) -> Option<&'t [u8]> {
+        self.rest.get(length?..)
+    }
+
+    fn after_blanks(&self) -> &'t [u8] {
+        let mut rest = after_blanks(self.rest);
+        while let [0xef, 0xbb, 0xbf, after @ ..] = rest
+            && self.is(Dialect::Sqlite)
+        {
+            rest = after_blanks(after);
+        }
+        rest
     }
 
     /// In MySQL, a blank or a control character must follow `--`, because `5--1` is 6.
     fn starts_line_comment(&self) -> bool {
-        let Some(after) = self.rest.strip_prefix("--") else {
-            return self.is(Dialect::MySql) && self.rest.starts_with('#');
-        };
-        !self.is(Dialect::MySql) || matches!(after.as_bytes(), [] | [0..=b' ' | 0x7f, ..])
-    }
-
-    fn line(&self) -> usize {
-        match self.is(Dialect::Postgres) {
-            true => line(self.rest),
-            false => run!(self.rest, 0..=b'\t' | 0x0b..=0xff),
+        match self.rest {
+            [b'#', ..] => self.is(Dialect::MySql),
+            [b'-', b'-', after @ ..] => {
+                !self.is(Dialect::MySql) || matches!(after, [] | [0..=b' ' | 0x7f, ..])
+            }
+            _ => false,
         }
     }
 
-    fn comment(&mut self) -> (TokenKind, Option<usize>) {
-        let end = match self.mark() {
+    fn after_line(&self) -> &'t [u8] {
+        if self.is(Dialect::Postgres) {
+            return after_line(self.rest);
+        }
+        let mut rest = self.rest;
+        while let [0..=b'\t' | 0x0b..=0xff, after @ ..] = rest {
+            rest = after;
+        }
+        rest
+    }
+
+    fn comment(&mut self) -> (TokenKind, Option<&'t [u8]>) {
+        let length = match self.mark() {
             Some(mark) if mark.runs != Runs::Nobody => {
                 self.state = LexerState::Code;
-                return (TokenKind::Symbol, Some(mark.length));
+                return (TokenKind::Symbol, self.after(Some(mark.length)));
             }
-            Some(mark) => skipped_comment(self.rest, mark.nesting),
-            None if self.is(Dialect::Postgres) => nested_comment(self.rest),
-            None => skipped_comment(self.rest, Nesting::None),
+            Some(mark) => skipped_comment(self.rest(), mark.nesting),
+            None if self.is(Dialect::Postgres) => nested_comment(self.rest()),
+            None => skipped_comment(self.rest(), Nesting::None),
         };
-        (TokenKind::Comment, end)
+        (TokenKind::Comment, self.after(length))
     }
 
     /// The mark here that makes a comment code.
     fn mark(&self) -> Option<CommentMark> {
-        self.is(Dialect::MySql).then(|| self.syntax.server.mark(self.rest)).flatten()
+        self.is(Dialect::MySql).then(|| self.syntax.server.mark(self.rest())).flatten()
     }
 
     /// The quotes that open here.
     fn quote(&self) -> Option<Quote> {
         let Syntax { dialect, ansi_quotes, backslash_escapes, .. } = self.syntax;
         let postgres = dialect == Dialect::Postgres;
-        let (open, close, backslash) = match self.rest.as_bytes() {
+        let (open, close, backslash) = match self.rest {
             [b'\'', ..] => (1, b'\'', backslash_escapes),
             [b'"', ..] => (1, b'"', backslash_escapes && !ansi_quotes),
             [b'`', ..] if !postgres => (1, b'`', false),
@@ -282,35 +297,40 @@ impl<'t> Tokens<'t> {
         Some(Quote { open, close, backslash })
     }
 
-    fn quoted(&self, quote: &Quote) -> Option<usize> {
-        let mut end = quote.end(self.rest, quote.open)?;
+    fn after_quotes(&self, quote: &Quote) -> Option<&'t [u8]> {
+        let mut rest = quote.after(self.rest.get(quote.open..)?)?;
         if self.is(Dialect::Postgres) && quote.close == b'\'' {
-            while let Some(from) = continuation(self.rest, end) {
-                end = quote.end(self.rest, from)?;
+            while let Some(string) = continuation(rest) {
+                rest = quote.after(string)?;
             }
         }
-        Some(end)
+        Some(rest)
     }
 
-    fn dollar(&self) -> (TokenKind, Option<usize>) {
-        let Some(tag) = dollar_tag(self.rest) else {
-            return (TokenKind::Symbol, Some(1));
+    fn dollar(&self) -> (TokenKind, Option<&'t [u8]>) {
+        let Some(tag) = dollar_tag(self.rest()) else {
+            return (TokenKind::Symbol, self.after(Some(1)));
         };
-        let inside = self.rest.strip_prefix(tag).unwrap_or_default();
-        (TokenKind::DollarQuoted, inside.find(tag).map(|at| at + 2 * tag.len()))
+        let inside = self.rest().strip_prefix(tag).unwrap_or_default();
+        let length = inside.find(tag).map(|at| at + 2 * tag.len());
+        (TokenKind::DollarQuoted, self.after(length))
     }
 
-    fn word(&self) -> usize {
-        if self.word_end > self.at {
-            return self.word_end - self.at;
+    fn after_word(&self) -> Option<&'t [u8]> {
+        if self.word_end > self.offset() {
+            return self.text.as_bytes().get(self.word_end..);
         }
-        run!(self.rest, word_start!() | b'0'..=b'9' | b'$')
+        let mut rest = self.rest;
+        while let [word_start!() | b'0'..=b'9' | b'$', after @ ..] = rest {
+            rest = after;
+        }
+        Some(rest)
     }
 }
 
 impl Drop for Tokens<'_> {
     fn drop(&mut self) {
-        LEXED_BYTES.set(LEXED_BYTES.get() + self.at);
+        LEXED_BYTES.set(LEXED_BYTES.get() + self.offset());
     }
 }
 
@@ -318,14 +338,15 @@ impl<'t> Iterator for Tokens<'t> {
     type Item = Token<'t>;
 
     fn next(&mut self) -> Option<Token<'t>> {
-        let [first, ..] = self.rest.as_bytes() else { return None };
-        let (kind, length) = self.scan(*first);
-        let length_or_all = length.unwrap_or(self.rest.len());
-        let (text, rest) = self.rest.split_at_checked(length_or_all).unwrap_or((self.rest, ""));
-        let token = Token { kind, text, start: self.at, closed: length.is_some() };
-        self.at += text.len();
-        self.rest = rest;
-        Some(token)
+        if self.rest.is_empty() {
+            return None;
+        }
+        let start = self.offset();
+        let (kind, after) = self.scan();
+        let closed = after.is_some();
+        self.rest = after.unwrap_or_default();
+        let text = self.text.get(start..self.offset()).unwrap_or_default();
+        Some(Token { kind, text, start, closed })
     }
 }
 

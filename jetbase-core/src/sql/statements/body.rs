@@ -33,6 +33,15 @@ impl<'t> BodyReader<'t> {
         }
     }
 
+    /// Whether words and names of the rest of the statement have no meaning here.
+    pub(super) fn ignores_names(&self) -> bool {
+        match self {
+            BodyReader::Postgres(function) => matches!(function.head, FunctionHead::Other),
+            BodyReader::MySql(routine) => routine.is_other(),
+            BodyReader::Sqlite(trigger) => matches!(trigger.state, TriggerState::Other),
+        }
+    }
+
     /// Whether a `;` is part of the statement here.
     pub(super) fn is_open(&self) -> bool {
         self.opened().is_some()

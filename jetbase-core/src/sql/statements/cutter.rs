@@ -102,6 +102,13 @@ impl<'t> Cutter<'t> {
     }
 
     fn read(&mut self, token: Token<'t>) -> Result<(), CutError> {
+        let token = match self.delimiter {
+            Delimiter::Semicolon => match self.draft.add_name(token) {
+                Ok(()) => return Ok(()),
+                Err(token) => token,
+            },
+            _ => token,
+        };
         if !token.closed {
             return Err(match self.comment {
                 Some(CodeComment { start, skipped: Some(_) }) => {
@@ -193,7 +200,7 @@ impl<'t> Cutter<'t> {
             .map(|offset| token.start + offset)
             .find(|&at| self.delimiter_at(at).is_some());
         let Some(at) = hit else { return token };
-        self.tokens.jump(self.text, at);
+        self.tokens.jump(at);
         Token { text: self.text.get(token.start..at).unwrap_or_default(), ..token }
     }
 
@@ -214,7 +221,7 @@ impl<'t> Cutter<'t> {
         let dialect = self.syntax.dialect;
         let draft = std::mem::replace(&mut self.draft, StatementDraft::new(dialect));
         let statement = draft.finish(self.text, self.syntax, ended == Ended::ByDelimiter);
-        self.tokens.jump(self.text, end);
+        self.tokens.jump(end);
         if let (Some(statement), Some(modes)) = (&statement, &mut self.modes) {
             let parts: Vec<_> = statement.parts().collect();
             if Modes::may_change(statement.sql, &parts) {

@@ -3,13 +3,15 @@
 use super::body::BodyReader;
 use super::piece::Statement;
 use crate::sql::dialect::{Dialect, Syntax};
-use crate::sql::token::Token;
+use crate::sql::token::{Token, TokenKind};
 
 /// A statement whose end is not read yet.
 pub(super) struct StatementDraft<'t> {
     /// Where the statement begins and ends so far; `None` before its first token.
     range: Option<(usize, usize)>,
     body: BodyReader<'t>,
+    /// Whether the body reader needs no more words and names.
+    ignores_names: bool,
     tokens: Vec<Token<'t>>,
     semicolons: Vec<usize>,
     hidden: Option<usize>,
@@ -21,6 +23,7 @@ impl<'t> StatementDraft<'t> {
         StatementDraft {
             range: None,
             body: BodyReader::new(dialect),
+            ignores_names: false,
             tokens: Vec::new(),
             semicolons: Vec::new(),
             hidden: None,
@@ -49,6 +52,23 @@ impl<'t> StatementDraft<'t> {
         self.conditional = true;
     }
 
+    /// Adds a word, a number or a string if nothing else has to know it.
+    ///
+    /// Most tokens of a long file are such: the macro, which is compiled without optimisation, needs
+    /// a short way for them.
+    pub(super) fn add_name(&mut self, token: Token<'t>) -> Result<(), Token<'t>> {
+        match (&mut self.range, token.kind) {
+            (Some((_, end)), TokenKind::Word | TokenKind::Number | TokenKind::Quoted)
+                if self.ignores_names && token.closed =>
+            {
+                *end = token.end();
+                self.tokens.push(token);
+                Ok(())
+            }
+            _ => Err(token),
+        }
+    }
+
     /// Adds a token that the server reads. `comment` is the start of the comment around it, if it is
     /// code in a comment of MySQL.
     pub(super) fn add(&mut self, token: Token<'t>, comment: Option<usize>, dialect: Dialect) {
@@ -60,12 +80,14 @@ impl<'t> StatementDraft<'t> {
                 None => {
                     self.semicolons.push(self.tokens.len());
                     self.body = BodyReader::new(dialect);
+                    self.ignores_names = false;
                     self.tokens.push(token);
                     return;
                 }
             }
         }
         self.body.read(&token);
+        self.ignores_names = self.body.ignores_names();
         self.tokens.push(token);
     }
 
