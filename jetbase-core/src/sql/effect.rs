@@ -28,8 +28,12 @@ pub enum Effect {
 /// can hold several statements: then the strongest effect counts.
 #[must_use]
 pub fn effect(statement: &Statement<'_>) -> Effect {
+    let changes_rows = |first| is_any(&first, &["INSERT", "UPDATE", "DELETE", "SELECT"]);
+    if statement.count() == 1 && statement.first().is_some_and(changes_rows) {
+        return Effect::Transactional;
+    }
     let dialect = statement.syntax.dialect;
-    let effects = statement.parts().map(|tokens| effect_of_one(tokens, dialect));
+    let effects = statement.parts().map(|tokens| effect_of_one(&tokens, dialect));
     effects.max_by_key(|effect| rank(*effect)).unwrap_or(Effect::Transactional)
 }
 
@@ -46,10 +50,6 @@ fn rank(effect: Effect) -> u8 {
 }
 
 fn effect_of_one(tokens: &[Token<'_>], dialect: Dialect) -> Effect {
-    if tokens.first().is_some_and(|first| is_any(first, &["INSERT", "UPDATE", "DELETE", "SELECT"]))
-    {
-        return Effect::Transactional;
-    }
     let words = StatementTokens(tokens);
     let head = keywords(tokens, HEAD);
     let head = head.iter().map(String::as_str).collect::<Vec<_>>();

@@ -50,7 +50,31 @@ pub struct Token<'t> {
     pub closed: bool,
 }
 
+/// A token without its text: its kind and its place. Statements keep these, because they take less memory, and
+/// most of them are never read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lexeme {
+    pub(crate) kind: TokenKind,
+    pub(crate) closed: bool,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Lexeme {
+    /// The token, whose text begins at `base` of the text that was lexed.
+    pub(crate) fn token(self, text: &str, base: usize) -> Token<'_> {
+        let Lexeme { kind, closed, start, end } = self;
+        let text = text.get(start.saturating_sub(base)..end.saturating_sub(base));
+        Token { kind, text: text.unwrap_or_default(), start, closed }
+    }
+}
+
 impl Token<'_> {
+    /// The same without the text.
+    pub(crate) fn lexeme(&self) -> Lexeme {
+        Lexeme { kind: self.kind, closed: self.closed, start: self.start, end: self.end() }
+    }
+
     /// The byte offset of the end of the token.
     #[must_use]
     pub fn end(&self) -> usize {
@@ -150,6 +174,21 @@ impl<'t> Tokens<'t> {
         self.rest = after_blanks(self.rest);
     }
 
+    /// The next token, without its text.
+    pub(crate) fn next_lexeme(&mut self) -> Option<Lexeme> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let start = self.offset();
+        let (kind, after) = self.scan();
+        let (closed, after) = match after {
+            Some(after) => (true, after),
+            None => (false, Default::default()),
+        };
+        self.rest = after;
+        Some(Lexeme { kind, closed, start, end: self.offset() })
+    }
+
     /// Whether the text goes on with this byte.
     #[inline(always)]
     pub(crate) fn is_at(&self, byte: u8) -> bool {
@@ -182,6 +221,10 @@ impl<'t> Tokens<'t> {
             // The most frequent case first. With a quote, the letter can be the prefix of a string.
             [b'a'..=b'z' | b'A'..=b'Z' | b'_', next, ..] if !matches!(next, b'\'' | b'&') => {
                 (TokenKind::Word, self.after_word())
+            }
+            // These have no other meaning in any dialect.
+            [b'(' | b')' | b',' | b';' | b'.' | b'=', after @ ..] => {
+                (TokenKind::Symbol, Some(after))
             }
             rest => match self.quote() {
                 Some(quote) => (TokenKind::Quoted, self.after_quotes(&quote)),
@@ -338,15 +381,8 @@ impl<'t> Iterator for Tokens<'t> {
     type Item = Token<'t>;
 
     fn next(&mut self) -> Option<Token<'t>> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let start = self.offset();
-        let (kind, after) = self.scan();
-        let closed = after.is_some();
-        self.rest = after.unwrap_or_default();
-        let text = self.text.get(start..self.offset()).unwrap_or_default();
-        Some(Token { kind, text, start, closed })
+        let lexeme = self.next_lexeme()?;
+        Some(lexeme.token(self.text, 0))
     }
 }
 

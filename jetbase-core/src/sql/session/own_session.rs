@@ -27,13 +27,13 @@ pub enum TableLocks {
 /// Returns whether a statement needs a session that no other program uses (PostgreSQL).
 #[must_use]
 pub fn needs_own_session(statement: &Statement<'_>) -> OwnSession {
-    let need = |tokens: &[Token<'_>]| match tokens.first() {
+    let need = |tokens: Vec<Token<'_>>| match tokens.first() {
         Some(first) if is_any(first, &["SET", "RESET", "DISCARD"]) => {
             OwnSession::OutsideTransaction
         }
         Some(first) if is_any(first, &["PREPARE", "LISTEN", "LOAD"]) => OwnSession::Always,
-        _ if mention(tokens, &["pg_advisory_lock", "pg_try_advisory_lock"]) => OwnSession::Always,
-        _ if mention(tokens, &["set_config"]) => OwnSession::OutsideTransaction,
+        _ if mention(&tokens, &["pg_advisory_lock", "pg_try_advisory_lock"]) => OwnSession::Always,
+        _ if mention(&tokens, &["set_config"]) => OwnSession::OutsideTransaction,
         _ => OwnSession::NotNeeded,
     };
     statement.parts().map(need).max().unwrap_or_default()
@@ -43,7 +43,7 @@ pub fn needs_own_session(statement: &Statement<'_>) -> OwnSession {
 #[must_use]
 pub fn empties_session(statement: &Statement<'_>) -> bool {
     statement.parts().any(|tokens| {
-        let words = keywords(tokens, 3);
+        let words = keywords(&tokens, 3);
         matches!(
             words.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
             ["DISCARD", ..]
@@ -57,14 +57,14 @@ pub fn empties_session(statement: &Statement<'_>) -> bool {
 /// Returns whether a statement may create a trigger.
 #[must_use]
 pub fn mentions_trigger(statement: &Statement<'_>) -> bool {
-    mention(&statement.tokens, &["TRIGGER"])
+    mention(&statement.tokens(), &["TRIGGER"])
 }
 
 /// Returns what a statement does to the table locks of its session (MySQL and MariaDB).
 #[must_use]
 pub fn table_locks(statement: &Statement<'_>) -> Option<TableLocks> {
-    let locks = |tokens: &[Token<'_>]| {
-        let [verb, rest @ ..] = tokens else { return None };
+    let locks = |tokens: Vec<Token<'_>>| {
+        let [verb, rest @ ..] = tokens.as_slice() else { return None };
         match rest.iter().find(|token| !is_any(token, &["LOCAL", "NO_WRITE_TO_BINLOG"])) {
             Some(tables) if is_any(tables, &["TABLE", "TABLES"]) => {}
             _ => return None,

@@ -3,7 +3,7 @@
 use super::body::BodyReader;
 use super::piece::Statement;
 use crate::sql::dialect::{Dialect, Syntax};
-use crate::sql::token::{Token, TokenKind};
+use crate::sql::token::{Lexeme, Token, TokenKind};
 
 /// A statement whose end is not read yet.
 pub(super) struct StatementDraft<'t> {
@@ -12,11 +12,14 @@ pub(super) struct StatementDraft<'t> {
     body: BodyReader<'t>,
     /// Whether the body reader needs no more words and names.
     ignores_names: bool,
-    tokens: Vec<Token<'t>>,
+    lexemes: Vec<Lexeme>,
     semicolons: Vec<usize>,
     hidden: Option<usize>,
     conditional: bool,
 }
+
+/// The number of lexemes that is reserved for a statement at most.
+const USUAL_LENGTH: usize = 64;
 
 impl<'t> StatementDraft<'t> {
     pub(super) fn new(dialect: Dialect) -> Self {
@@ -24,11 +27,17 @@ impl<'t> StatementDraft<'t> {
             range: None,
             body: BodyReader::new(dialect),
             ignores_names: false,
-            tokens: Vec::new(),
+            lexemes: Vec::new(),
             semicolons: Vec::new(),
             hidden: None,
             conditional: false,
         }
+    }
+
+    /// The draft of the statement after this one, which often is as long.
+    pub(super) fn next(&self, dialect: Dialect) -> Self {
+        let lexemes = Vec::with_capacity(self.lexemes.len().min(USUAL_LENGTH));
+        StatementDraft { lexemes, ..StatementDraft::new(dialect) }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,21 +61,30 @@ impl<'t> StatementDraft<'t> {
         self.conditional = true;
     }
 
-    /// Adds a word, a number or a string if nothing else has to know it.
+    /// Adds a name, a value or a simple symbol if its text has no meaning for the end of the statement. Returns whether it did.
     ///
     /// Most tokens of a long file are such: the macro, which is compiled without optimisation, needs
     /// a short way for them.
-    pub(super) fn add_name(&mut self, token: Token<'t>) -> Result<(), Token<'t>> {
-        match (&mut self.range, token.kind) {
-            (Some((_, end)), TokenKind::Word | TokenKind::Number | TokenKind::Quoted)
-                if self.ignores_names && token.closed =>
-            {
-                *end = token.end();
-                self.tokens.push(token);
-                Ok(())
-            }
-            _ => Err(token),
+    pub(super) fn add_name(&mut self, lexeme: Lexeme, text: &str) -> bool {
+        let Some((_, end)) = &mut self.range else { return false };
+        let is_name = self.ignores_names
+            && match lexeme.kind {
+                TokenKind::Word | TokenKind::Number | TokenKind::Quoted => lexeme.closed,
+                TokenKind::Symbol => match text.as_bytes().get(lexeme.start) {
+                    Some(b',' | b'.' | b'=') => true,
+                    Some(byte @ (b'(' | b')')) => {
+                        self.body.read_parenthesis(*byte, lexeme.start);
+                        true
+                    }
+                    _ => false,
+                },
+                _ => false,
+            };
+        if is_name {
+            *end = lexeme.end;
+            self.lexemes.push(lexeme);
         }
+        is_name
     }
 
     /// Adds a token that the server reads. `comment` is the start of the comment around it, if it is
@@ -78,17 +96,17 @@ impl<'t> StatementDraft<'t> {
                     self.hidden.get_or_insert(start);
                 }
                 None => {
-                    self.semicolons.push(self.tokens.len());
+                    self.semicolons.push(self.lexemes.len());
                     self.body = BodyReader::new(dialect);
                     self.ignores_names = false;
-                    self.tokens.push(token);
+                    self.lexemes.push(token.lexeme());
                     return;
                 }
             }
         }
         self.body.read(&token);
         self.ignores_names = self.body.ignores_names();
-        self.tokens.push(token);
+        self.lexemes.push(token.lexeme());
     }
 
     /// The statement, when its end is read; `None` if there was no token.
@@ -106,7 +124,7 @@ impl<'t> StatementDraft<'t> {
             start,
             terminated,
             syntax,
-            tokens: self.tokens,
+            lexemes: self.lexemes,
             semicolons,
             hidden: self.hidden,
             conditional: self.conditional,

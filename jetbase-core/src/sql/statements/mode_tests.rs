@@ -9,7 +9,7 @@ fn follow(statements: &[&str]) -> Result<(bool, bool), Unclear> {
     for sql in statements {
         let statement = statement(sql, syntax).unwrap();
         let parts: Vec<_> = statement.parts().collect();
-        if Modes::may_change(sql, &parts) {
+        if parts.len() > 1 || Modes::may_change(sql, statement.first()) {
             syntax = modes.after(&parts)?;
         }
     }
