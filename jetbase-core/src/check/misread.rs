@@ -38,11 +38,12 @@ const CHARSETS: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
 pub(crate) fn misread(statement: &Statement<'_>) -> Option<Misread> {
     let syntax = statement.syntax;
     match syntax.dialect {
-        Dialect::Postgres if may_be_named(statement, STRINGS) => {
-            statement.parts().any(|part| strings(&part, syntax)).then_some(Misread::Strings)
-        }
+        Dialect::Postgres if may_be_named(statement, STRINGS) => statement
+            .parts()
+            .any(|part| strings(&part.to_vec(), syntax))
+            .then_some(Misread::Strings),
         Dialect::MySql if statement.count() > 1 || statement.first()?.is_word("SET") => {
-            statement.parts().any(|part| charset(&part)).then_some(Misread::Charset)
+            statement.parts().any(|part| charset(&part.to_vec())).then_some(Misread::Charset)
         }
         Dialect::Postgres | Dialect::MySql => None,
         Dialect::Sqlite => None,

@@ -15,14 +15,13 @@ fn is_read(first: &Token<'_>, kind: Kind) -> bool {
 /// The words of a statement, if a lint reads it.
 pub(super) fn words(statement: &Statement<'_>, kind: Kind) -> Option<Vec<String>> {
     statement.first().filter(|first| is_read(first, kind))?;
-    Some(words_of(&statement.tokens()))
+    Some(words_of(statement.tokens()))
 }
 
 /// The words of some tokens; of a CREATE, only those before the first parenthesis.
-pub(super) fn words_of(tokens: &[Token<'_>]) -> Vec<String> {
+pub(super) fn words_of<'t>(tokens: impl Iterator<Item = Token<'t>>) -> Vec<String> {
     let mut words = Vec::new();
     let mut depth = 0_usize;
-    let creates = tokens.first().is_some_and(|first| first.is_word("CREATE"));
     for token in tokens {
         match token.text {
             ")" => depth = depth.saturating_sub(1),
@@ -31,7 +30,7 @@ pub(super) fn words_of(tokens: &[Token<'_>]) -> Vec<String> {
                     words.push("(".to_owned());
                 }
                 depth += 1;
-                if creates {
+                if words.first().is_some_and(|first| first == "CREATE") {
                     break;
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::delimiter::{Delimiter, client_command};
 use super::draft::StatementDraft;
-use super::piece::{CutError, Open, Piece};
+use super::piece::{CutError, Open, Piece, StatementPart};
 use crate::sql::dialect::{Dialect, Syntax};
 use crate::sql::modes::{Modes, Unclear};
 use crate::sql::server::Runs;
@@ -222,7 +222,7 @@ impl<'t> Cutter<'t> {
         if let (Some(statement), Some(modes)) = (&statement, &mut self.modes) {
             let first = statement.first();
             if statement.count() > 1 || Modes::may_change(statement.sql, first) {
-                let parts: Vec<_> = statement.parts().collect();
+                let parts: Vec<_> = statement.parts().map(StatementPart::to_vec).collect();
                 self.syntax = modes.after(&parts).map_err(|unclear| CutError {
                     at: statement.start,
                     open: match unclear {

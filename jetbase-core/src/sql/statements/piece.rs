@@ -42,8 +42,8 @@ pub struct Statement<'t> {
 
 impl<'t> Statement<'t> {
     /// The tokens that the server reads.
-    pub(crate) fn tokens(&self) -> Vec<Token<'t>> {
-        self.lexemes.iter().map(|lexeme| lexeme.token(self.sql, self.start)).collect()
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = Token<'t>> {
+        self.part(&self.lexemes).tokens()
     }
 
     /// The first token.
@@ -51,10 +51,13 @@ impl<'t> Statement<'t> {
         self.lexemes.first().map(|lexeme| lexeme.token(self.sql, self.start))
     }
 
-    /// The tokens of each statement in it. With a delimiter other than `;`, there can be several.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = Vec<Token<'t>>> {
-        self.part_lexemes()
-            .map(|part| part.iter().map(|lexeme| lexeme.token(self.sql, self.start)).collect())
+    /// Each statement in it. With a delimiter other than `;`, there can be several.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = StatementPart<'_, 't>> {
+        self.part_lexemes().map(|lexemes| self.part(lexemes))
+    }
+
+    fn part<'a>(&self, lexemes: &'a [Lexeme]) -> StatementPart<'a, 't> {
+        StatementPart { sql: self.sql, start: self.start, lexemes }
     }
 
     fn part_lexemes(&self) -> impl Iterator<Item = &[Lexeme]> {
@@ -71,6 +74,25 @@ impl<'t> Statement<'t> {
     #[must_use]
     pub fn count(&self) -> usize {
         if self.semicolons.is_empty() { 1 } else { self.part_lexemes().count().max(1) }
+    }
+}
+
+/// One of the statements that the server finds in a statement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StatementPart<'a, 't> {
+    /// The text of the whole statement, and its byte offset in the text.
+    sql: &'t str,
+    start: usize,
+    lexemes: &'a [Lexeme],
+}
+
+impl<'a, 't> StatementPart<'a, 't> {
+    pub(crate) fn tokens(self) -> impl Iterator<Item = Token<'t>> + use<'a, 't> {
+        self.lexemes.iter().map(move |lexeme| lexeme.token(self.sql, self.start))
+    }
+
+    pub(crate) fn to_vec(self) -> Vec<Token<'t>> {
+        self.tokens().collect()
     }
 }
 

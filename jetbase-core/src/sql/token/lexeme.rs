@@ -100,10 +100,10 @@ impl Token<'_> {
 const LONGEST_KEYWORD: usize = 64;
 
 /// The first tokens of a statement in upper case, so that they can be compared with keywords.
-pub(crate) fn keywords(tokens: &[Token<'_>], count: usize) -> Vec<String> {
-    let upper = |token: &Token<'_>| {
+pub(crate) fn keywords<'t>(tokens: impl Iterator<Item = Token<'t>>, count: usize) -> Vec<String> {
+    let upper = |token: Token<'t>| {
         let length = token.text.len().min(LONGEST_KEYWORD);
         token.text.get(..length).unwrap_or_default().to_ascii_uppercase()
     };
-    tokens.iter().take(count).map(upper).collect()
+    tokens.take(count).map(upper).collect()
 }
