@@ -7,7 +7,7 @@ mod file_context;
 mod words;
 
 use self::file_context::FileContext;
-use self::words::{actions, name, parenthesised, words};
+use self::words::{actions, name, parenthesised, words, words_of};
 use crate::file::{Kind, Transaction};
 use crate::sql::{Dialect, Statement, Token};
 
@@ -114,7 +114,7 @@ impl Lints {
         &self,
         statements: &'a [Statement<'t>],
     ) -> Vec<(&'a Statement<'t>, LintHit)> {
-        let read = |it: &'a Statement<'t>| Some((it, words(&it.tokens, self.kind)?));
+        let read = |it: &'a Statement<'t>| Some((it, words(it, self.kind)?));
         let (statements, all): (Vec<_>, Vec<_>) = statements.iter().filter_map(read).unzip();
         let all: Vec<Vec<_>> =
             all.iter().map(|words| words.iter().map(String::as_str).collect()).collect();
@@ -123,7 +123,7 @@ impl Lints {
         for (words, statement) in all.iter().zip(statements) {
             let mut found = self.statement(words, &seen);
             if found.is_empty() && words.first() == Some(&"WITH") {
-                found.extend(self.with_clause(&statement.tokens, &seen));
+                found.extend(self.with_clause(statement, &seen));
             }
             if self.kind.is_repeatable() && differs_when_repeated(words, &seen) {
                 found.push(NOT_IDEMPOTENT);
@@ -175,13 +175,14 @@ impl Lints {
     }
 
     /// The warning about the parts of a `WITH`, which can change rows on PostgreSQL.
-    fn with_clause(&self, tokens: &[Token<'_>], seen: &FileContext) -> Option<LintHit> {
+    fn with_clause(&self, statement: &Statement<'_>, seen: &FileContext) -> Option<LintHit> {
         let changes_all = |part: &[Token<'_>]| {
-            let words = words(part, self.kind).unwrap_or_default();
+            let words = words_of(part.iter().copied());
             all_rows(&words.iter().map(String::as_str).collect::<Vec<_>>(), seen)
         };
+        let tokens: Vec<_> = statement.tokens().collect();
         let once = self.kind == Kind::Versioned;
-        (once && parenthesised(tokens).into_iter().any(changes_all)).then_some(NO_WHERE)
+        (once && parenthesised(&tokens).into_iter().any(changes_all)).then_some(NO_WHERE)
     }
 
     fn alter_table(&self, rest: &[&str]) -> Vec<LintHit> {

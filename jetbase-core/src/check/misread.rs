@@ -12,6 +12,25 @@ pub(crate) enum Misread {
     Charset,
 }
 
+const STRINGS: &str = "standard_conforming_strings";
+
+/// Whether a token of a statement has the length of a name. Few have the length of a long one.
+fn may_be_named(statement: &Statement<'_>, name: &str) -> bool {
+    let mut rest = statement.lexemes.as_slice();
+    while let [lexeme, after @ ..] = rest {
+        if lexeme.end - lexeme.start >= name.len()
+            && lexeme.end - lexeme.start <= name.len() + QUOTES
+        {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// The length of the quotes of a name: `E'…'` or `$$…$$`.
+const QUOTES: usize = 4;
+
 /// The character sets whose characters may end with an ASCII byte.
 const CHARSETS: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
 
@@ -19,10 +38,14 @@ const CHARSETS: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
 pub(crate) fn misread(statement: &Statement<'_>) -> Option<Misread> {
     let syntax = statement.syntax;
     match syntax.dialect {
-        Dialect::Postgres => {
-            statement.parts().any(|part| strings(part, syntax)).then_some(Misread::Strings)
+        Dialect::Postgres if may_be_named(statement, STRINGS) => statement
+            .parts()
+            .any(|part| strings(&part.to_vec(), syntax))
+            .then_some(Misread::Strings),
+        Dialect::MySql if statement.count() > 1 || statement.first()?.is_word("SET") => {
+            statement.parts().any(|part| charset(&part.to_vec())).then_some(Misread::Charset)
         }
-        Dialect::MySql => statement.parts().any(charset).then_some(Misread::Charset),
+        Dialect::Postgres | Dialect::MySql => None,
         Dialect::Sqlite => None,
     }
 }
@@ -47,9 +70,9 @@ fn strings(tokens: &[Token<'_>], syntax: Syntax) -> bool {
 fn calls_set_config(tokens: &[Token<'_>], syntax: Syntax) -> bool {
     let mut rest = tokens;
     while let [function, arguments @ ..] = rest {
-        if is_named(function, "set_config")
-            && let [open, setting, comma, value @ ..] = arguments
-            && open.is_symbol("(")
+        if let [open, setting, comma, value @ ..] = arguments
+            && matches!(open.text.as_bytes(), [b'('])
+            && is_named(function, "set_config")
             && is_strings(setting)
             && comma.is_symbol(",")
             && !is_kept(first_argument(value), syntax)
@@ -67,15 +90,12 @@ fn first_argument<'a, 't>(tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
 }
 
 fn is_strings(token: &Token<'_>) -> bool {
-    is_named(token, "standard_conforming_strings")
+    is_named(token, STRINGS)
 }
 
 /// Whether a token is this name, or a string with this text.
 fn is_named(token: &Token<'_>, name: &str) -> bool {
-    // Most tokens are too short or too long for the name and its quotes.
-    token.text.len() >= name.len()
-        && token.text.len() <= name.len() + 4
-        && unquoted(token).eq_ignore_ascii_case(name)
+    unquoted(token).eq_ignore_ascii_case(name)
 }
 
 /// A name or the text of a string, without its quotes; empty for other tokens.

@@ -41,7 +41,7 @@ pub(super) fn class(rule: &'static str) -> &'static str {
 
 /// The only dialect that has statements with this first word, if there is one.
 pub(super) fn only_dialect(statement: &Statement<'_>) -> Option<Dialect> {
-    match statement.tokens.first() {
+    match statement.first() {
         Some(first) if first.is_word("PRAGMA") => Some(Dialect::Sqlite),
         Some(first) if first.is_word("COPY") => Some(Dialect::Postgres),
         _ => None,

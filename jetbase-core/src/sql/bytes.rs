@@ -23,12 +23,18 @@ macro_rules! word_start {
 
 pub(crate) use {run, word_start};
 
-/// The length of the blanks and line ends that a text begins with.
-pub(crate) fn blanks(text: &str) -> usize {
-    run!(text, b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c')
+/// What follows the blanks and line ends that a text begins with.
+pub(crate) fn after_blanks(mut rest: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c', after @ ..] = rest {
+        rest = after;
+    }
+    rest
 }
 
-/// The length of a line that `\n` or `\r` ends.
-pub(crate) fn line(text: &str) -> usize {
-    run!(text, 0..=b'\t' | 0x0b..=0x0c | 0x0e..=0xff)
+/// What follows a line that `\n` or `\r` ends, from its end on.
+pub(crate) fn after_line(mut rest: &[u8]) -> &[u8] {
+    while let [0..=b'\t' | 0x0b..=0x0c | 0x0e..=0xff, after @ ..] = rest {
+        rest = after;
+    }
+    rest
 }

@@ -1,7 +1,7 @@
 //! What a statement does to the transaction it runs in.
 
 use crate::sql::dialect::Dialect;
-use crate::sql::statements::Statement;
+use crate::sql::statements::{Statement, StatementPart};
 use crate::sql::token::{Token, TokenKind, keywords};
 
 /// What a statement does to the transaction it runs in.
@@ -28,8 +28,12 @@ pub enum Effect {
 /// can hold several statements: then the strongest effect counts.
 #[must_use]
 pub fn effect(statement: &Statement<'_>) -> Effect {
+    let changes_rows = |first| is_any(&first, &["INSERT", "UPDATE", "DELETE", "SELECT"]);
+    if statement.count() == 1 && statement.first().is_some_and(changes_rows) {
+        return Effect::Transactional;
+    }
     let dialect = statement.syntax.dialect;
-    let effects = statement.parts().map(|tokens| effect_of_one(tokens, dialect));
+    let effects = statement.parts().map(|part| effect_of_one(part, dialect));
     effects.max_by_key(|effect| rank(*effect)).unwrap_or(Effect::Transactional)
 }
 
@@ -45,13 +49,9 @@ fn rank(effect: Effect) -> u8 {
     }
 }
 
-fn effect_of_one(tokens: &[Token<'_>], dialect: Dialect) -> Effect {
-    if tokens.first().is_some_and(|first| is_any(first, &["INSERT", "UPDATE", "DELETE", "SELECT"]))
-    {
-        return Effect::Transactional;
-    }
-    let words = StatementTokens(tokens);
-    let head = keywords(tokens, HEAD);
+fn effect_of_one(part: StatementPart<'_, '_>, dialect: Dialect) -> Effect {
+    let words = StatementTokens(part);
+    let head = keywords(part.tokens(), HEAD);
     let head = head.iter().map(String::as_str).collect::<Vec<_>>();
     match dialect {
         Dialect::Postgres => postgres(&head, &words),
@@ -64,34 +64,34 @@ fn effect_of_one(tokens: &[Token<'_>], dialect: Dialect) -> Effect {
 const HEAD: usize = 8;
 
 /// The tokens of one statement.
-struct StatementTokens<'a, 't>(&'a [Token<'t>]);
+struct StatementTokens<'a, 't>(StatementPart<'a, 't>);
 
 impl StatementTokens<'_, '_> {
     /// Whether these words follow each other outside parentheses.
     fn contain(&self, first: &[&str], second: &[&str]) -> bool {
         let mut depth = 0_usize;
         let mut found = false;
-        for token in self.0 {
+        for token in self.0.tokens() {
             match token.text {
                 "(" => depth += 1,
                 ")" => depth = depth.saturating_sub(1),
                 _ if depth > 0 => continue,
-                _ if found && is_any(token, second) => return true,
+                _ if found && is_any(&token, second) => return true,
                 _ => {}
             }
-            found = depth == 0 && is_any(token, first);
+            found = depth == 0 && is_any(&token, first);
         }
         false
     }
 
     fn contains(&self, word: &str) -> bool {
-        self.0.iter().any(|token| token.is_word(word))
+        self.0.tokens().any(|token| token.is_word(word))
     }
 
     /// Whether a `SET` of MySQL sets the system variable `autocommit`.
     fn set_autocommit(&self) -> bool {
         let mut marks = 0;
-        for token in self.0 {
+        for token in self.0.tokens() {
             let name = token.text.trim_matches('`');
             if name.eq_ignore_ascii_case("autocommit") && marks != 1 {
                 return true;
@@ -145,8 +145,8 @@ fn needs_no_transaction_in_postgres(head: &[&str], words: &StatementTokens<'_, '
 
 /// Whether a `REINDEX (options)` names more than a table or an index.
 fn reindexes_all(words: &StatementTokens<'_, '_>) -> bool {
-    let mut behind = words.0.iter().skip_while(|token| !token.is_symbol(")")).skip(1);
-    behind.next().is_some_and(|token| is_any(token, &["DATABASE", "SYSTEM", "SCHEMA"]))
+    let mut behind = words.0.tokens().skip_while(|token| !token.is_symbol(")")).skip(1);
+    behind.next().is_some_and(|token| is_any(&token, &["DATABASE", "SYSTEM", "SCHEMA"]))
 }
 
 fn rollback(rest: &[&str]) -> Effect {

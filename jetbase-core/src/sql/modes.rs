@@ -32,15 +32,13 @@ impl Modes {
         Modes { first: syntax, now: syntax, saved: HashMap::new() }
     }
 
-    /// Whether a statement can change the syntax or a variable that holds a mode. `parts` are the
-    /// statements that the server finds in it.
-    pub(crate) fn may_change(sql: &str, parts: &[&[Token<'_>]]) -> bool {
-        let sets = |part: &&[Token<'_>]| part.first().is_some_and(|first| first.is_word("SET"));
-        sql.contains('@') || parts.iter().any(sets)
+    /// Whether a single statement can change the syntax or a variable that holds a mode.
+    pub(crate) fn may_change(sql: &str, first: Option<Token<'_>>) -> bool {
+        first.is_some_and(|first| first.is_word("SET")) || sql.contains('@')
     }
 
     /// The syntax of what follows these statements, which were cut with one syntax.
-    pub(crate) fn after(&mut self, parts: &[&[Token<'_>]]) -> Result<Syntax, Unclear> {
+    pub(crate) fn after(&mut self, parts: &[Vec<Token<'_>>]) -> Result<Syntax, Unclear> {
         let before = self.now;
         for part in parts {
             self.part(part)?;

@@ -25,7 +25,7 @@ use crate::sql::statements::Statement;
 #[must_use]
 pub fn session_use(statement: &Statement<'_>) -> SessionUse {
     let dialect = statement.syntax.dialect;
-    let uses = statement.parts().map(|tokens| Scan::of(tokens, dialect).session_use());
+    let uses = statement.parts().map(|part| Scan::of(&part.to_vec(), dialect).session_use());
     uses.fold(SessionUse::default(), SessionUse::and)
 }
 

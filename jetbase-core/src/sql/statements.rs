@@ -9,6 +9,7 @@ mod routine;
 
 use self::cutter::Cutter;
 use self::delimiter::Delimiter;
+pub(crate) use self::piece::StatementPart;
 pub use self::piece::{CutError, Open, Piece, Statement};
 use crate::sql::dialect::Syntax;
 

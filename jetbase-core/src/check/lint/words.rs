@@ -1,7 +1,7 @@
 //! The words of a statement in upper case, without what stands in parentheses.
 
 use crate::file::Kind;
-use crate::sql::{Token, TokenKind};
+use crate::sql::{Statement, Token, TokenKind};
 
 /// Whether a lint reads statements with this first word.
 fn is_read(first: &Token<'_>, kind: Kind) -> bool {
@@ -12,11 +12,16 @@ fn is_read(first: &Token<'_>, kind: Kind) -> bool {
         || (kind.is_repeatable() && first.is_word("INSERT"))
 }
 
-/// The words of a statement, if a lint reads it; of a CREATE, only those before the first parenthesis.
-pub(super) fn words(tokens: &[Token<'_>], kind: Kind) -> Option<Vec<String>> {
+/// The words of a statement, if a lint reads it.
+pub(super) fn words(statement: &Statement<'_>, kind: Kind) -> Option<Vec<String>> {
+    statement.first().filter(|first| is_read(first, kind))?;
+    Some(words_of(statement.tokens()))
+}
+
+/// The words of some tokens; of a CREATE, only those before the first parenthesis.
+pub(super) fn words_of<'t>(tokens: impl Iterator<Item = Token<'t>>) -> Vec<String> {
     let mut words = Vec::new();
     let mut depth = 0_usize;
-    let first = tokens.first().filter(|first| is_read(first, kind))?;
     for token in tokens {
         match token.text {
             ")" => depth = depth.saturating_sub(1),
@@ -25,7 +30,7 @@ pub(super) fn words(tokens: &[Token<'_>], kind: Kind) -> Option<Vec<String>> {
                     words.push("(".to_owned());
                 }
                 depth += 1;
-                if first.is_word("CREATE") {
+                if words.first().is_some_and(|first| first == "CREATE") {
                     break;
                 }
             }
@@ -34,7 +39,7 @@ pub(super) fn words(tokens: &[Token<'_>], kind: Kind) -> Option<Vec<String>> {
             text => words.push(text.to_ascii_uppercase()),
         }
     }
-    Some(words)
+    words
 }
 
 /// The tokens in the outermost parentheses of a statement, such as those of its common table expressions.

@@ -8,7 +8,7 @@ pub(super) fn means_the_same(ours: &Statement<'_>, theirs: &str) -> bool {
         return true;
     }
     let theirs: Vec<_> = tokens(theirs, ours.syntax).filter(Token::is_code).collect();
-    same(&ours.tokens, &theirs, ours.syntax, 0)
+    same(&ours.tokens().collect::<Vec<_>>(), &theirs, ours.syntax, 0)
 }
 
 fn same(ours: &[Token<'_>], theirs: &[Token<'_>], syntax: Syntax, depth: usize) -> bool {

@@ -1,6 +1,6 @@
 //! What a statement does to a session that other programs use too, and to the locks of its session.
 
-use crate::sql::statements::Statement;
+use crate::sql::statements::{Statement, StatementPart};
 use crate::sql::token::{Token, TokenKind, keywords};
 
 /// Whether a statement of PostgreSQL needs a session that no other program uses.
@@ -27,23 +27,23 @@ pub enum TableLocks {
 /// Returns whether a statement needs a session that no other program uses (PostgreSQL).
 #[must_use]
 pub fn needs_own_session(statement: &Statement<'_>) -> OwnSession {
-    let need = |tokens: &[Token<'_>]| match tokens.first() {
+    let need = |tokens: Vec<Token<'_>>| match tokens.first() {
         Some(first) if is_any(first, &["SET", "RESET", "DISCARD"]) => {
             OwnSession::OutsideTransaction
         }
         Some(first) if is_any(first, &["PREPARE", "LISTEN", "LOAD"]) => OwnSession::Always,
-        _ if mention(tokens, &["pg_advisory_lock", "pg_try_advisory_lock"]) => OwnSession::Always,
-        _ if mention(tokens, &["set_config"]) => OwnSession::OutsideTransaction,
+        _ if mention(&tokens, &["pg_advisory_lock", "pg_try_advisory_lock"]) => OwnSession::Always,
+        _ if mention(&tokens, &["set_config"]) => OwnSession::OutsideTransaction,
         _ => OwnSession::NotNeeded,
     };
-    statement.parts().map(need).max().unwrap_or_default()
+    statement.parts().map(StatementPart::to_vec).map(need).max().unwrap_or_default()
 }
 
 /// Returns whether a statement ends objects of its session, including those of other programs (PostgreSQL).
 #[must_use]
 pub fn empties_session(statement: &Statement<'_>) -> bool {
-    statement.parts().any(|tokens| {
-        let words = keywords(tokens, 3);
+    statement.parts().any(|part| {
+        let words = keywords(part.tokens(), 3);
         matches!(
             words.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
             ["DISCARD", ..]
@@ -57,14 +57,14 @@ pub fn empties_session(statement: &Statement<'_>) -> bool {
 /// Returns whether a statement may create a trigger.
 #[must_use]
 pub fn mentions_trigger(statement: &Statement<'_>) -> bool {
-    mention(&statement.tokens, &["TRIGGER"])
+    mention(&statement.tokens().collect::<Vec<_>>(), &["TRIGGER"])
 }
 
 /// Returns what a statement does to the table locks of its session (MySQL and MariaDB).
 #[must_use]
 pub fn table_locks(statement: &Statement<'_>) -> Option<TableLocks> {
-    let locks = |tokens: &[Token<'_>]| {
-        let [verb, rest @ ..] = tokens else { return None };
+    let locks = |tokens: Vec<Token<'_>>| {
+        let [verb, rest @ ..] = tokens.as_slice() else { return None };
         match rest.iter().find(|token| !is_any(token, &["LOCAL", "NO_WRITE_TO_BINLOG"])) {
             Some(tables) if is_any(tables, &["TABLE", "TABLES"]) => {}
             _ => return None,
@@ -75,7 +75,7 @@ pub fn table_locks(statement: &Statement<'_>) -> Option<TableLocks> {
             false => verb.is_word("UNLOCK").then_some(TableLocks::Released),
         }
     };
-    statement.parts().filter_map(locks).last()
+    statement.parts().map(StatementPart::to_vec).filter_map(locks).last()
 }
 
 /// Whether one of these names stands in the tokens. Strings count too, because they can hold code.

@@ -49,7 +49,7 @@ enum Expression {
 impl<'t> Scan<'t> {
     /// Walks over a statement.
     pub(super) fn of(tokens: &[Token<'t>], dialect: Dialect) -> Self {
-        let first = keywords(tokens, head::LENGTH);
+        let first = keywords(tokens.iter().copied(), head::LENGTH);
         let words = first.iter().map(String::as_str).collect::<Vec<_>>();
         let Head { effect, scope } = Head::of(&words, dialect);
         let mut scan = Scan {

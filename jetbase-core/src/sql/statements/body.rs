@@ -33,6 +33,26 @@ impl<'t> BodyReader<'t> {
         }
     }
 
+    /// Reads a parenthesis where names have no meaning.
+    pub(super) fn read_parenthesis(&mut self, byte: u8, start: usize) {
+        match self {
+            BodyReader::Postgres(function) if byte == b'(' => {
+                open(&mut function.parentheses, start);
+            }
+            BodyReader::Postgres(function) => close(&mut function.parentheses),
+            BodyReader::MySql(_) | BodyReader::Sqlite(_) => {}
+        }
+    }
+
+    /// Whether words and names of the rest of the statement have no meaning here.
+    pub(super) fn ignores_names(&self) -> bool {
+        match self {
+            BodyReader::Postgres(function) => matches!(function.head, FunctionHead::Other),
+            BodyReader::MySql(routine) => routine.is_other(),
+            BodyReader::Sqlite(trigger) => matches!(trigger.state, TriggerState::Other),
+        }
+    }
+
     /// Whether a `;` is part of the statement here.
     pub(super) fn is_open(&self) -> bool {
         self.opened().is_some()

@@ -2,7 +2,7 @@
 
 use super::delimiter::{Delimiter, client_command};
 use super::draft::StatementDraft;
-use super::piece::{CutError, Open, Piece};
+use super::piece::{CutError, Open, Piece, StatementPart};
 use crate::sql::dialect::{Dialect, Syntax};
 use crate::sql::modes::{Modes, Unclear};
 use crate::sql::server::Runs;
@@ -80,8 +80,11 @@ impl<'t> Cutter<'t> {
             // as `$$` or `--` must not be read as a quote or a comment.
             if let Some(end) = self.delimiter_here() {
                 self.finish(end, Ended::ByDelimiter)?;
-            } else if let Some(token) = self.tokens.next() {
-                self.read(token)?;
+            } else if let Some(lexeme) = self.tokens.next_lexeme() {
+                let short = matches!(self.delimiter, Delimiter::Semicolon);
+                if !(short && self.draft.add_name(lexeme, self.text)) {
+                    self.read(lexeme.token(self.text, 0))?;
+                }
             } else {
                 return self.finish_text();
             }
@@ -193,7 +196,7 @@ impl<'t> Cutter<'t> {
             .map(|offset| token.start + offset)
             .find(|&at| self.delimiter_at(at).is_some());
         let Some(at) = hit else { return token };
-        self.tokens.jump(self.text, at);
+        self.tokens.jump(at);
         Token { text: self.text.get(token.start..at).unwrap_or_default(), ..token }
     }
 
@@ -212,12 +215,14 @@ impl<'t> Cutter<'t> {
 
     fn finish(&mut self, end: usize, ended: Ended) -> Result<(), CutError> {
         let dialect = self.syntax.dialect;
-        let draft = std::mem::replace(&mut self.draft, StatementDraft::new(dialect));
+        let next = self.draft.next(dialect);
+        let draft = std::mem::replace(&mut self.draft, next);
         let statement = draft.finish(self.text, self.syntax, ended == Ended::ByDelimiter);
-        self.tokens.jump(self.text, end);
+        self.tokens.jump(end);
         if let (Some(statement), Some(modes)) = (&statement, &mut self.modes) {
-            let parts: Vec<_> = statement.parts().collect();
-            if Modes::may_change(statement.sql, &parts) {
+            let first = statement.first();
+            if statement.count() > 1 || Modes::may_change(statement.sql, first) {
+                let parts: Vec<_> = statement.parts().map(StatementPart::to_vec).collect();
                 self.syntax = modes.after(&parts).map_err(|unclear| CutError {
                     at: statement.start,
                     open: match unclear {

@@ -3,29 +3,41 @@
 use super::body::BodyReader;
 use super::piece::Statement;
 use crate::sql::dialect::{Dialect, Syntax};
-use crate::sql::token::Token;
+use crate::sql::token::{Lexeme, Token, TokenKind};
 
 /// A statement whose end is not read yet.
 pub(super) struct StatementDraft<'t> {
     /// Where the statement begins and ends so far; `None` before its first token.
     range: Option<(usize, usize)>,
     body: BodyReader<'t>,
-    tokens: Vec<Token<'t>>,
+    /// Whether the body reader needs no more words and names.
+    ignores_names: bool,
+    lexemes: Vec<Lexeme>,
     semicolons: Vec<usize>,
     hidden: Option<usize>,
     conditional: bool,
 }
+
+/// The number of lexemes that is reserved for a statement at most.
+const USUAL_LENGTH: usize = 64;
 
 impl<'t> StatementDraft<'t> {
     pub(super) fn new(dialect: Dialect) -> Self {
         StatementDraft {
             range: None,
             body: BodyReader::new(dialect),
-            tokens: Vec::new(),
+            ignores_names: false,
+            lexemes: Vec::new(),
             semicolons: Vec::new(),
             hidden: None,
             conditional: false,
         }
+    }
+
+    /// The draft of the statement after this one, which often is as long.
+    pub(super) fn next(&self, dialect: Dialect) -> Self {
+        let lexemes = Vec::with_capacity(self.lexemes.len().min(USUAL_LENGTH));
+        StatementDraft { lexemes, ..StatementDraft::new(dialect) }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -49,6 +61,32 @@ impl<'t> StatementDraft<'t> {
         self.conditional = true;
     }
 
+    /// Adds a name, a value or a simple symbol if its text has no meaning for the end of the statement. Returns whether it did.
+    ///
+    /// Most tokens of a long file are such: the macro, which is compiled without optimisation, needs
+    /// a short way for them.
+    pub(super) fn add_name(&mut self, lexeme: Lexeme, text: &str) -> bool {
+        let Some((_, end)) = &mut self.range else { return false };
+        let is_name = self.ignores_names
+            && match lexeme.kind {
+                TokenKind::Word | TokenKind::Number | TokenKind::Quoted => lexeme.closed,
+                TokenKind::Symbol => match text.as_bytes().get(lexeme.start) {
+                    Some(b',' | b'.' | b'=') => true,
+                    Some(byte @ (b'(' | b')')) => {
+                        self.body.read_parenthesis(*byte, lexeme.start);
+                        true
+                    }
+                    _ => false,
+                },
+                _ => false,
+            };
+        if is_name {
+            *end = lexeme.end;
+            self.lexemes.push(lexeme);
+        }
+        is_name
+    }
+
     /// Adds a token that the server reads. `comment` is the start of the comment around it, if it is
     /// code in a comment of MySQL.
     pub(super) fn add(&mut self, token: Token<'t>, comment: Option<usize>, dialect: Dialect) {
@@ -58,15 +96,17 @@ impl<'t> StatementDraft<'t> {
                     self.hidden.get_or_insert(start);
                 }
                 None => {
-                    self.semicolons.push(self.tokens.len());
+                    self.semicolons.push(self.lexemes.len());
                     self.body = BodyReader::new(dialect);
-                    self.tokens.push(token);
+                    self.ignores_names = false;
+                    self.lexemes.push(token.lexeme());
                     return;
                 }
             }
         }
         self.body.read(&token);
-        self.tokens.push(token);
+        self.ignores_names = self.body.ignores_names();
+        self.lexemes.push(token.lexeme());
     }
 
     /// The statement, when its end is read; `None` if there was no token.
@@ -84,7 +124,7 @@ impl<'t> StatementDraft<'t> {
             start,
             terminated,
             syntax,
-            tokens: self.tokens,
+            lexemes: self.lexemes,
             semicolons,
             hidden: self.hidden,
             conditional: self.conditional,

@@ -1,4 +1,4 @@
-use super::statement;
+use super::{StatementPart, statement};
 use crate::sql::dialect::{Dialect, Syntax};
 use crate::sql::modes::{Modes, Unclear};
 
@@ -8,8 +8,8 @@ fn follow(statements: &[&str]) -> Result<(bool, bool), Unclear> {
     let mut syntax = Syntax::of(Dialect::MySql);
     for sql in statements {
         let statement = statement(sql, syntax).unwrap();
-        let parts: Vec<_> = statement.parts().collect();
-        if Modes::may_change(sql, &parts) {
+        let parts: Vec<_> = statement.parts().map(StatementPart::to_vec).collect();
+        if parts.len() > 1 || Modes::may_change(sql, statement.first()) {
             syntax = modes.after(&parts)?;
         }
     }

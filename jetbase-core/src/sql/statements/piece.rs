@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::sql::dialect::Syntax;
-use crate::sql::token::Token;
+use crate::sql::token::{Lexeme, Token};
 
 /// A statement with the comments before it and the delimiter after it. All pieces
 /// of a text, joined, are the text again.
@@ -29,9 +29,9 @@ pub struct Statement<'t> {
     pub terminated: bool,
     /// How the server reads it: a `SET sql_mode` before it may have changed the syntax.
     pub syntax: Syntax,
-    /// The tokens that the server reads: no blanks, no comments, no marks around code.
-    pub(crate) tokens: Vec<Token<'t>>,
-    /// The indexes of the tokens `;` between several statements.
+    /// What the server reads: no blanks, no comments, no marks around code.
+    pub(crate) lexemes: Vec<Lexeme>,
+    /// The indexes of the lexemes `;` between several statements.
     pub(super) semicolons: Vec<usize>,
     /// The start of the first comment of MySQL whose code ends a statement. The server runs the rest of
     /// the comment as another statement, which no piece shows.
@@ -41,12 +41,30 @@ pub struct Statement<'t> {
 }
 
 impl<'t> Statement<'t> {
-    /// The tokens of each statement in it. With a delimiter other than `;`, there can be several.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &[Token<'t>]> {
+    /// The tokens that the server reads.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = Token<'t>> {
+        self.part(&self.lexemes).tokens()
+    }
+
+    /// The first token.
+    pub(crate) fn first(&self) -> Option<Token<'t>> {
+        self.lexemes.first().map(|lexeme| lexeme.token(self.sql, self.start))
+    }
+
+    /// Each statement in it. With a delimiter other than `;`, there can be several.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = StatementPart<'_, 't>> {
+        self.part_lexemes().map(|lexemes| self.part(lexemes))
+    }
+
+    fn part<'a>(&self, lexemes: &'a [Lexeme]) -> StatementPart<'a, 't> {
+        StatementPart { sql: self.sql, start: self.start, lexemes }
+    }
+
+    fn part_lexemes(&self) -> impl Iterator<Item = &[Lexeme]> {
         let mut from = 0;
-        let ends = self.semicolons.iter().copied().chain([self.tokens.len()]);
+        let ends = self.semicolons.iter().copied().chain([self.lexemes.len()]);
         ends.filter_map(move |end| {
-            let part = self.tokens.get(from..end)?;
+            let part = self.lexemes.get(from..end)?;
             from = end + 1;
             (!part.is_empty() || self.semicolons.is_empty()).then_some(part)
         })
@@ -55,7 +73,26 @@ impl<'t> Statement<'t> {
     /// How many statements the server finds in it.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.parts().count().max(1)
+        if self.semicolons.is_empty() { 1 } else { self.part_lexemes().count().max(1) }
+    }
+}
+
+/// One of the statements that the server finds in a statement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StatementPart<'a, 't> {
+    /// The text of the whole statement, and its byte offset in the text.
+    sql: &'t str,
+    start: usize,
+    lexemes: &'a [Lexeme],
+}
+
+impl<'a, 't> StatementPart<'a, 't> {
+    pub(crate) fn tokens(self) -> impl Iterator<Item = Token<'t>> + use<'a, 't> {
+        self.lexemes.iter().map(move |lexeme| lexeme.token(self.sql, self.start))
+    }
+
+    pub(crate) fn to_vec(self) -> Vec<Token<'t>> {
+        self.tokens().collect()
     }
 }
 

@@ -80,8 +80,13 @@ impl<'t> Routine<'t> {
         (!self.blocks.is_empty()).then_some(self.at)
     }
 
+    /// Whether the statement has no body.
+    pub(super) fn is_other(&self) -> bool {
+        matches!(self.stage, RoutineStage::Other)
+    }
+
     pub(super) fn read(&mut self, token: &Token<'t>) {
-        if self.stage == RoutineStage::Other {
+        if self.is_other() {
             return;
         }
         let after = |symbol| self.previous.is_some_and(|previous| previous.is_symbol(symbol));

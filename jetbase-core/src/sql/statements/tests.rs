@@ -1,7 +1,6 @@
 use super::delimiter::{Delimiter, client_command};
 use super::*;
 use crate::sql::dialect::Dialect;
-use crate::sql::token::Token;
 
 #[test]
 fn a_piece_has_its_comments_and_its_delimiter() {
@@ -37,7 +36,9 @@ fn a_statement_knows_the_statements_that_are_joined_in_it() {
     for (text, delimiter, wanted) in cases {
         let dialect = if text.contains('(') { Dialect::Postgres } else { Dialect::MySql };
         let found = cut(text, delimiter, Syntax::of(dialect)).unwrap();
-        let join = |part: &[Token<'_>]| part.iter().map(|it| it.text).collect::<Vec<_>>().join(" ");
+        let join = |part: StatementPart<'_, '_>| {
+            part.tokens().map(|it| it.text).collect::<Vec<_>>().join(" ")
+        };
         let found: Vec<Vec<_>> = found.iter().map(|it| it.parts().map(join).collect()).collect();
         assert_eq!(found, wanted, "{text}");
     }

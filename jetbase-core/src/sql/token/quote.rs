@@ -1,6 +1,6 @@
 //! Where quotes and nested comments end.
 
-use crate::sql::bytes::{blanks, line, run, word_start};
+use crate::sql::bytes::{after_line, run, word_start};
 use crate::sql::server::Nesting;
 
 /// A kind of quotes: the length of what opens it, what closes it, what escapes in it.
@@ -11,16 +11,15 @@ pub(super) struct Quote {
 }
 
 impl Quote {
-    /// Where the quotes end that are open at `from`.
-    pub(super) fn end(&self, text: &str, from: usize) -> Option<usize> {
-        let mut rest = text.as_bytes().get(from..)?;
+    /// What follows the quotes, from behind what opens them; `None` if they are never closed.
+    pub(super) fn after<'t>(&self, mut rest: &'t [u8]) -> Option<&'t [u8]> {
         loop {
             rest = match rest {
                 [] => return None,
                 [b'\\', _, after @ ..] if self.backslash => after,
                 [byte, after @ ..] if *byte == self.close => match after {
                     [next, after @ ..] if next == byte && *byte != b']' => after,
-                    _ => return Some(text.len() - after.len()),
+                    _ => return Some(after),
                 },
                 [_, after @ ..] => after,
             };
@@ -39,23 +38,21 @@ pub(crate) fn dollar_tag(text: &str) -> Option<&str> {
     if closes { text.get(..length + 2) } else { None }
 }
 
-/// Where a string of PostgreSQL that ended at `end` continues. `'a'⏎'b'` is one
+/// The rest of a string of PostgreSQL that goes on after its quotes. `'a'⏎'b'` is one
 /// string, and the escapes of `E'a'` count in its second part too.
-pub(super) fn continuation(text: &str, end: usize) -> Option<usize> {
-    let mut rest = text.get(end..)?;
+pub(super) fn continuation(mut rest: &[u8]) -> Option<&[u8]> {
     let mut lines = false;
     loop {
-        // Few strings go on, so most of them must be told apart fast.
-        let (blank, next) = match rest.as_bytes() {
-            [b'\'' | b'-' | b'\t'..=b'\r' | b' ', ..] => rest.split_at_checked(blanks(rest))?,
+        rest = match rest {
+            [b' ' | b'\t' | b'\x0b' | b'\x0c', after @ ..] => after,
+            [b'\n' | b'\r', after @ ..] => {
+                lines = true;
+                after
+            }
+            [b'-', b'-', after @ ..] => after_line(after),
+            [b'\'', after @ ..] => return lines.then_some(after),
             _ => return None,
         };
-        lines = lines || blank.contains(['\n', '\r']);
-        match next.as_bytes() {
-            [b'\'', quoted @ ..] => return lines.then_some(text.len() - quoted.len()),
-            [b'-', b'-', ..] => rest = next.get(line(next)..)?,
-            _ => return None,
-        }
     }
 }
 

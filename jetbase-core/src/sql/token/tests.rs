@@ -1,5 +1,6 @@
 use super::TokenKind::{Comment, DollarQuoted, Number, Quoted, Symbol, Whitespace, Word};
 use super::*;
+use crate::sql::dialect::{Dialect, Syntax};
 
 /// Wants a text to be one token of this kind.
 #[track_caller]
