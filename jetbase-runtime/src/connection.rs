@@ -13,7 +13,7 @@ use futures_core::future::BoxFuture;
 use futures_util::StreamExt;
 use sqlx::{AssertSqlSafe, Column, Either};
 
-pub(crate) use self::cause::{Cause, CauseKind};
+pub(crate) use self::cause::{Cause, CauseKind, UntrustedTable};
 pub(crate) use self::guard::{Abandon, ConnectionHandle, Guard};
 
 /// The result of one statement: its rows as text, or the number of rows it changed.

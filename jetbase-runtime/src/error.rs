@@ -96,8 +96,8 @@ impl Error {
     }
 
     pub(crate) fn database(doing: impl Into<String>, cause: &Cause) -> Self {
-        if let Some(table) = &cause.table {
-            return TableError::clone(table).into();
+        if let Some(table) = &cause.untrusted {
+            return TableError::from(table.clone()).into();
         }
         let retry = match cause.kind {
             _ if cause.is_full() || cause.is_contended() => Retry::Yes,

@@ -253,7 +253,7 @@ impl<'c> Session<'c> {
     pub(crate) async fn untrusted_or(&mut self, cause: Cause) -> Cause {
         let question = untrusted_tables(self.sql, &self.bindings);
         let answer = self.raw(&question).await.unwrap_or_default();
-        Cause { table: answer.last().and_then(untrusted).map(Box::new), ..cause }
+        Cause { untrusted: answer.last().and_then(untrusted), ..cause }
     }
 
     /// Sends a text unchanged, and keeps its rows.

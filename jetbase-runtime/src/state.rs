@@ -7,7 +7,7 @@ use jetbase_core::{Dialect, Kind, Migrations, Record, Syntax, Version};
 
 use self::message::StateMessage;
 pub(crate) use self::read::{read_state, read_state_once};
-use crate::connection::{Connection, ResultRow, ResultSet, RowHandling};
+use crate::connection::{Connection, ResultRow, ResultSet, RowHandling, UntrustedTable};
 use crate::dialect::{Bindings, Sql};
 use crate::error::{Error, NamespaceError, TableError};
 use crate::wait::Limit;
@@ -119,10 +119,10 @@ pub(crate) fn untrusted_tables(sql: &Sql, fill: &Bindings) -> String {
     parts.map(|part| fill.fill(part)).collect::<Vec<_>>().join(";\n")
 }
 
-/// Turns the answer to [`untrusted_tables`] into an error.
-pub(crate) fn untrusted(answer: &ResultSet) -> Option<TableError> {
-    let row = answer.rows.first()?;
-    Some(TableError::UntrustedOwner {
+/// Reads the result of [`untrusted_tables`].
+pub(crate) fn untrusted(result: &ResultSet) -> Option<UntrustedTable> {
+    let row = result.rows.first()?;
+    Some(UntrustedTable {
         table: row.text("relname").to_owned(),
         owner: row.text("owner").to_owned(),
         fault: row.text("fault").to_owned(),

@@ -4,8 +4,6 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::TableError;
-
 /// Why a database refused a statement or a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cause {
@@ -21,10 +19,19 @@ pub(crate) struct Cause {
     pub(crate) constraint: Option<String>,
     /// Whether row-level security is what refuses the statement.
     pub(crate) is_row_security: bool,
-    /// The fault of jetbase's tables that explains the refusal.
-    pub(crate) table: Option<Box<TableError>>,
+    /// The table of jetbase that could run code of its owner, if that is why a check failed.
+    pub(crate) untrusted: Option<UntrustedTable>,
     /// The error of the driver.
     pub(crate) source: Option<Arc<sqlx::Error>>,
+}
+
+/// A table that could run code of an owner who is not trusted (PostgreSQL).
+#[derive(Clone, Debug)]
+pub(crate) struct UntrustedTable {
+    pub(crate) table: String,
+    pub(crate) owner: String,
+    /// What could run code, such as `has a trigger or a foreign key`.
+    pub(crate) fault: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

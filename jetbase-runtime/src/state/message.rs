@@ -6,8 +6,8 @@ use super::{
     DatabaseState, NamespaceOptions, guarded, namespace_of, records, untrusted, untrusted_tables,
 };
 use crate::connection::{
-    Cause, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure, moment,
-    send_within,
+    Cause, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure,
+    UntrustedTable, moment, send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::{Error, NamespaceError, TableError};
@@ -80,10 +80,8 @@ impl StateMessage {
             (Some(cause), _) if self.is_untrusted(cause, sets.len()) => {
                 let schema = facts.text("history_schema");
                 let untrusted = self.untrusted(connection, schema, limit).await;
-                return Err(untrusted.map_or_else(
-                    || Error::database("checking the owners of jetbase's tables", cause),
-                    Error::from,
-                ));
+                let cause = Cause { untrusted, ..cause.clone() };
+                return Err(Error::database("checking the owners of jetbase's tables", &cause));
             }
             (Some(cause), None) => {
                 return Err(self.explain(connection, options, cause, sets.len(), limit).await);
@@ -123,13 +121,13 @@ impl StateMessage {
             && self.parts.get(failed).is_some_and(guards)
     }
 
-    /// Returns an error that names a table that could run code of others, and its owner.
+    /// Finds a table that could run code of others, and its owner.
     async fn untrusted(
         &self,
         connection: &mut dyn Connection,
         schema: &str,
         limit: Limit,
-    ) -> Option<TableError> {
+    ) -> Option<UntrustedTable> {
         let fill = Bindings::new(self.dialect, Some(schema)).literals("trusted", &self.trusted);
         let question = untrusted_tables(self.sql, &guarded(self.sql, fill));
         let sets = ask(connection, &question, limit).await.ok()?;
