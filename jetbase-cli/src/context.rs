@@ -31,9 +31,9 @@ macro_rules! in_namespace {
 }
 pub(crate) use in_namespace;
 
-/// Where the migrations come from.
+/// The location of the migrations.
 #[derive(Clone, Debug)]
-pub(crate) enum MigrationSource {
+pub(crate) enum MigrationsLocation {
     /// The folder that was named, or one of the default folders.
     Folder(Option<PathBuf>),
     /// A set that is embedded in the program.
@@ -59,7 +59,7 @@ pub(crate) enum FolderChecks {
 /// The context of a command.
 #[derive(Debug)]
 pub(crate) struct CommandContext<'t> {
-    pub(crate) source: MigrationSource,
+    pub(crate) source: MigrationsLocation,
     pub(crate) common: CommonArgs,
     pub(crate) printer: Printer,
     /// The database of the calling program.
@@ -72,14 +72,14 @@ const WAIT: Duration = Duration::from_secs(30);
 
 impl<'t> CommandContext<'t> {
     pub(crate) fn new(
-        source: MigrationSource,
+        source: MigrationsLocation,
         common: CommonArgs,
         printer: Printer,
         given: Option<AnyTarget<'t>>,
     ) -> Result<Self, CommandError> {
         let folder = match &source {
-            MigrationSource::Folder(named) => Some(folder(named.as_deref())),
-            MigrationSource::Embedded(_) => None,
+            MigrationsLocation::Folder(named) => Some(folder(named.as_deref())),
+            MigrationsLocation::Embedded(_) => None,
         };
         let config = Config::read(folder.as_deref())?;
         config.check()?;
@@ -90,8 +90,8 @@ impl<'t> CommandContext<'t> {
     /// Returns the set, checked as far as the command needs it.
     pub(crate) fn set(&self, checks: FolderChecks) -> Result<Migrations, CommandError> {
         let root = match &self.source {
-            MigrationSource::Embedded(set) => return Ok(set.clone()),
-            MigrationSource::Folder(named) => folder(named.as_deref()),
+            MigrationsLocation::Embedded(set) => return Ok(set.clone()),
+            MigrationsLocation::Folder(named) => folder(named.as_deref()),
         };
         let mut read = Folder::read(&root);
         let mut findings = std::mem::take(&mut read.findings);
@@ -113,8 +113,8 @@ impl<'t> CommandContext<'t> {
     /// Turns a library error into a failure. It shows the folder before the names of files.
     pub(crate) fn failed(&self, error: &Error) -> CommandError {
         let folder = match &self.source {
-            MigrationSource::Embedded(_) => String::new(),
-            MigrationSource::Folder(named) => folder(named.as_deref()).display().to_string(),
+            MigrationsLocation::Embedded(_) => String::new(),
+            MigrationsLocation::Folder(named) => folder(named.as_deref()).display().to_string(),
         };
         CommandError::in_folder(error, &folder)
     }
@@ -122,8 +122,8 @@ impl<'t> CommandContext<'t> {
     /// Returns the set's name and options, for commands that need no migration.
     pub(crate) fn set_unread(&self) -> Migrations {
         match &self.source {
-            MigrationSource::Embedded(set) => set.clone(),
-            MigrationSource::Folder(_) => Migrations::load(Vec::new(), Options::default()),
+            MigrationsLocation::Embedded(set) => set.clone(),
+            MigrationsLocation::Folder(_) => Migrations::load(Vec::new(), Options::default()),
         }
     }
 

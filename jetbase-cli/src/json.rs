@@ -8,8 +8,8 @@ use jetbase_runtime::{LockStatus, RepairReport, Report};
 use serde::Serialize;
 
 pub(crate) use self::values::{
-    AppliedJson, ChangeJson, FindingJson, InspectFindingJson, InspectJson, PendingJson,
-    PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
+    AppliedJson, ChangeJson, ContentsJson, FindingJson, InspectJson, PendingJson, PlannedJson,
+    ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
 };
 
 /// The object that a command prints.
@@ -149,6 +149,12 @@ pub(crate) enum ErrorDetails {
     Database {
         code: String,
         permanent: Option<usize>,
+    },
+    File {
+        file: String,
+    },
+    SideFile {
+        path: String,
     },
 }
 

@@ -41,7 +41,7 @@ use jetbase_runtime::{AnyTarget, RepairScope, Target};
 use self::args::{AFTER_HELP, CommonArgs, FilesCommand, SetCommand, Tool, ToolCommand};
 use self::command_error::CommandError;
 use self::command_output::CommandOutput;
-use self::context::{CommandContext, MigrationSource};
+use self::context::{CommandContext, MigrationsLocation};
 use self::printer::{Format, Printer};
 
 pub use clap;
@@ -126,7 +126,7 @@ impl Cli {
             .and_then(|common| Ok((common, SetCommand::from_arg_matches(matches)?)));
         match read {
             Ok((common, command)) => {
-                let source = MigrationSource::Embedded(self.set.clone());
+                let source = MigrationsLocation::Embedded(self.set.clone());
                 execute(source, common, ToolCommand::Set(command), given).await
             }
             Err(error) => refuse(&error, &[]),
@@ -142,7 +142,7 @@ pub fn main() -> ExitCode {
         Ok(tool) => tool,
         Err(error) => return refuse(&error, &arguments),
     };
-    let work = execute(MigrationSource::Folder(tool.dir), tool.common, tool.command, None);
+    let work = execute(MigrationsLocation::Folder(tool.dir), tool.common, tool.command, None);
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => {
@@ -154,7 +154,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn execute(
-    source: MigrationSource,
+    source: MigrationsLocation,
     common: CommonArgs,
     command: ToolCommand,
     given: Option<AnyTarget<'_>>,
@@ -204,13 +204,13 @@ async fn execute_on_set(
 }
 
 fn execute_on_files(
-    source: &MigrationSource,
+    source: &MigrationsLocation,
     printer: Printer,
     command: FilesCommand,
 ) -> Result<CommandOutput, CommandError> {
     let named = match source {
-        MigrationSource::Folder(named) => named.as_deref(),
-        MigrationSource::Embedded(_) => None,
+        MigrationsLocation::Folder(named) => named.as_deref(),
+        MigrationsLocation::Embedded(_) => None,
     };
     match command {
         FilesCommand::Init => files::init(named),

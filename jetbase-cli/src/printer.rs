@@ -9,7 +9,6 @@ use jetbase_core::{Finding, Severity};
 use super::command_error::{CommandError, io_reason};
 use super::command_output::{CommandOutput, JsonFormat};
 use super::exit::Exit;
-use super::inspect::InspectedFile;
 use super::json::{CommandFields, ErrorJson, OutputJson};
 use super::secret;
 use super::spinner::{CLEAR, Spinner};
@@ -150,10 +149,7 @@ fn exit_of(written: io::Result<()>, exit: Exit) -> Exit {
 fn json(command: &str, result: &Result<CommandOutput, CommandError>) -> serde_json::Result<String> {
     match result {
         Ok(CommandOutput { json: JsonFormat::Lines(files), .. }) => {
-            let lines: Result<Vec<_>, _> = files
-                .iter()
-                .map(|file| serde_json::to_string(&InspectedFile::json(file)))
-                .collect();
+            let lines: Result<Vec<_>, _> = files.iter().map(serde_json::to_string).collect();
             Ok(lines?.join("\n"))
         }
         Ok(CommandOutput { json: JsonFormat::Object(fields), exit, .. }) => {

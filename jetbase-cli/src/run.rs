@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::command_error::CommandError;
 use super::command_output::CommandOutput;
-use super::context::{CommandContext, FolderChecks, Intent, MigrationSource, in_namespace};
+use super::context::{CommandContext, FolderChecks, Intent, MigrationsLocation, in_namespace};
 use super::interrupt::{self, RunEnd};
 use super::json::CommandFields;
 use super::options::{RollbackArgs, RunArgs, UpgradeArgs};
@@ -51,7 +51,7 @@ pub(crate) async fn upgrade(
     let set = context.set(FolderChecks::SumFile)?;
     let database = context.database(wanted.run.intent())?;
     let mut run = jetbase_runtime::run(&set, database).repeat(Repeat::Always);
-    if matches!(context.source, MigrationSource::Folder(_)) {
+    if matches!(context.source, MigrationsLocation::Folder(_)) {
         run = run.ahead(Ahead::Refuse);
     }
     for validation in wanted.skipped().into_iter().chain(context.skipped()?) {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-use super::config::{DIRECT_URL, URLS};
+use super::database_address::{DIRECT_URL, URLS};
 
 /// A password, with the text in front of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

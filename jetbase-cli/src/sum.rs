@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jetbase_core::{
-    Dialect, Finding, Folder, FolderCheck, Manifest, OutOfOrder, Rules, Severity, SumFile, Version,
+    Dialect, Finding, Folder, FolderCheck, Manifest, OutOfOrder, Rules, Severity, SumFile,
     check_folder,
 };
 
@@ -103,9 +103,4 @@ fn fail_on(findings: Vec<Finding>, printer: Printer, root: &Path) -> Result<(), 
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// Parses a version for `--accept`: `2`, or `V2` as in the file's name.
-pub(crate) fn accepted(text: &str) -> Result<Version, jetbase_core::VersionError> {
-    Version::parse(text.strip_prefix('V').unwrap_or(text))
 }
