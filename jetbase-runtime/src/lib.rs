@@ -17,6 +17,7 @@ mod error;
 mod event;
 mod execute;
 mod lock;
+mod options;
 mod query;
 mod repair;
 mod report;

@@ -11,7 +11,7 @@ use jetbase_core::Dialect;
 
 use self::connect::{acquire, connect, nothing, reconnect};
 use crate::connection::{Cause, Connection, ConnectionHandle, Guard};
-use crate::error::UrlError;
+use crate::error::{SettingError, UrlError};
 
 /// A database that jetbase can migrate: a reference to a pool, or a mutable reference to a
 /// connection.
@@ -49,6 +49,17 @@ pub(crate) enum ConnectionSource<'t> {
     Borrowed(Box<dyn Connect + 't>),
     /// The URL is not valid.
     Broken(UrlError),
+}
+
+impl<'t> Source<'t> {
+    /// Returns the source for a command that does its work in the caller's task.
+    pub(crate) fn into_connect(self) -> Result<Box<dyn Connect + 't>, SettingError> {
+        match self.0 {
+            ConnectionSource::Shared(source) => Ok(source),
+            ConnectionSource::Borrowed(source) => Ok(source),
+            ConnectionSource::Broken(fault) => Err(SettingError::DatabaseUrl(fault)),
+        }
+    }
 }
 
 impl fmt::Debug for Source<'_> {

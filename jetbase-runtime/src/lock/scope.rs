@@ -7,9 +7,9 @@ use jetbase_core::Record;
 
 use super::acquire::{Commits, HeldLock, acquire};
 use super::release::{LostLock, NewSessionRelease, Release, release, release_over_new_session};
-use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
+use crate::options::LockOptions;
 use crate::session::{Session, nonce};
 use crate::state::{DatabaseState, NamespaceOptions};
 use crate::target::Connect;
@@ -19,13 +19,10 @@ use crate::wait::Limit;
 pub(crate) struct LockRequest<'a> {
     /// The database state that the caller has read without the lock.
     pub(crate) state: &'a DatabaseState,
-    /// The options with which the state was read.
-    pub(crate) options: &'a NamespaceOptions,
+    pub(crate) options: &'a LockOptions,
     /// How long to wait for the server and for the lock.
     pub(crate) limit: Limit,
     pub(crate) commits: Commits,
-    /// Ends the wait for the lock.
-    pub(crate) cancel: &'a Cancel,
 }
 
 /// Why a piece of work under the lock failed.
@@ -77,7 +74,9 @@ pub(crate) async fn with_lock<T>(
     session.close().await;
     let tries = if is_interrupted { RECONNECT_TRIES } else { 1 };
     let afterwards = match &lost {
-        Some(lost) => resolve_lost_connection(origin, request.options, lost, tries).await,
+        Some(lost) => {
+            resolve_lost_connection(origin, &request.options.namespace, lost, tries).await
+        }
         None => None,
     };
     if let Some(error) = unreleased.filter(|_| !afterwards.as_ref().is_some_and(|it| it.released)) {
@@ -94,8 +93,8 @@ async fn acquire_and_work<T>(
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
     unreleased: &mut Option<Error>,
 ) -> Result<T, Error> {
-    let LockRequest { limit, commits, cancel, .. } = *request;
-    let held = acquire(session, limit, listener, cancel, commits).await?;
+    let LockRequest { options, limit, commits, .. } = *request;
+    let held = acquire(session, limit, listener, &options.cancel, commits).await?;
     let result = work(session, &held, listener).await;
     if result.as_ref().is_err_and(is_interrupted) {
         return result;

@@ -9,13 +9,14 @@ use tracing::{Instrument, Span};
 use super::outcome::{planned_job, report_skipped, with_outcome};
 use super::plan::{commits_of, plan_run, read_superseded};
 use super::work::work;
-use super::{DryRun, Published, Request};
+use super::{Published, RunRequest};
 use crate::cancel::{AskOnDrop, Cancel};
 use crate::environment;
 use crate::error::{Error, ErrorKind, Retry, SettingError, TableError, UrlError};
 use crate::event::{Event, Listener};
 use crate::execute::prepare;
 use crate::lock::{Commits, LockRequest, is_ours, with_lock};
+use crate::options::DryRun;
 use crate::report::Report;
 use crate::session::Session;
 use crate::state::{DatabaseState, read_state_once};
@@ -25,15 +26,16 @@ use crate::wait::{Limit, NOTICE_INTERVAL, Wait};
 /// Starts a run.
 pub(crate) fn start(
     source: Source<'_>,
-    mut request: Request,
+    request: RunRequest,
+    listener: Listener,
 ) -> BoxFuture<'_, Result<Report, Error>> {
     let name = match request.goal {
         Goal::Upgrade(_) => "upgrade",
         Goal::Rollback(_) => "rollback",
     };
     let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal = name);
-    in_task(source, request.cancel.clone(), span, move |origin| {
-        Box::pin(async move { perform(&mut request, origin).await })
+    in_task(source, request.options.cancel.clone(), span, move |origin| {
+        Box::pin(async move { perform(&request, listener, origin).await })
     })
 }
 
@@ -66,10 +68,13 @@ pub(crate) fn in_task<'t, T: Send + 'static>(
 }
 
 /// Runs a request, and adds what was done to the report or to the error.
-async fn perform(request: &mut Request, origin: &mut dyn Connect) -> Result<Report, Error> {
+async fn perform(
+    request: &RunRequest,
+    mut listener: Listener,
+    origin: &mut dyn Connect,
+) -> Result<Report, Error> {
     let started = Instant::now();
     let mut report = Report::default();
-    let mut listener = std::mem::take(&mut request.listener);
     let result = attempt(request, &mut listener, origin, &mut report).await;
     report.warnings = listener.take_warnings();
     report.elapsed = started.elapsed();
@@ -86,7 +91,7 @@ async fn perform(request: &mut Request, origin: &mut dyn Connect) -> Result<Repo
 /// or busy with other clients. If the server goes away before the first file, it starts again like
 /// a new process.
 async fn attempt(
-    request: &mut Request,
+    request: &RunRequest,
     listener: &mut Listener,
     origin: &mut dyn Connect,
     report: &mut Report,
@@ -94,7 +99,7 @@ async fn attempt(
     if let Some(warning) = crate::stale::warning(&request.set) {
         listener.warn(warning);
     }
-    let wait = request.wait.clone()?;
+    let wait = request.options.wait.clone()?;
     environment::lease()?;
     let mut limit = Limit::begin(wait);
     let (mut was_there, mut last_notice) = (false, None);
@@ -117,40 +122,43 @@ async fn attempt(
         // Do not wait for a server that was never reached: the address may be wrong.
         let retry =
             error.retry() == Retry::Yes || (error.retry() == Retry::IfServerWasThere && was_there);
-        if !retry || limit.left().is_zero() || request.cancel.is_asked() {
+        if !retry || limit.left().is_zero() || request.options.cancel.is_asked() {
             return Err(error);
         }
         if last_notice.is_none_or(|last_notice: Instant| last_notice.elapsed() > NOTICE_INTERVAL) {
             last_notice = Some(Instant::now());
             listener.emit(&Event::Unavailable { reason: format!("{error:#}") });
         }
-        request.cancel.sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64())).await;
+        request
+            .options
+            .cancel
+            .sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64()))
+            .await;
     }
 }
 
 /// Tries once. `reached` is set when the run has had a session of its own.
 async fn once(
-    request: &mut Request,
+    request: &RunRequest,
     listener: &mut Listener,
     origin: &mut dyn Connect,
     report: &mut Report,
     limit: Limit,
     reached: &mut bool,
 ) -> Result<(), Error> {
-    let state = read_state_once(origin, &request.options, limit).await?;
+    let state = read_state_once(origin, &request.options.namespace, limit).await?;
     let history = state.history.as_deref().unwrap_or_default();
     let superseded = async || read_superseded(origin, &state, limit).await;
     let planned = plan_run(request, history, superseded).await?;
     report_skipped(listener, report, &planned);
     let syntax = state.namespace.syntax.unwrap_or(Syntax::of(origin.dialect()));
-    let set = request.set.clone();
-    let jobs = prepare(&set, &planned, syntax)?;
-    if request.dry_run == DryRun::Yes {
+    let jobs = prepare(&request.set, &planned, syntax)?;
+    if request.options.dry_run == DryRun::Yes {
         report.planned = jobs.iter().map(planned_job).collect();
         return Ok(());
     }
     // Check the direct URL early, before the run needs it.
-    let mut direct = direct(request.direct.as_deref(), origin.dialect())?;
+    let mut direct = direct(request.options.direct_url.as_deref(), origin.dialect())?;
     let origin = match &mut direct {
         Some(direct) => direct.as_mut(),
         None => origin,
@@ -161,18 +169,11 @@ async fn once(
         }
         return Ok(());
     }
-    let (options, cancel, published) =
-        (request.options.clone(), request.cancel.clone(), request.published);
-    let wanted = LockRequest {
-        state: &state,
-        options: &options,
-        limit,
-        commits: commits_of(&jobs, origin.dialect()),
-        cancel: &cancel,
-    };
+    let commits = commits_of(&jobs, origin.dialect());
+    let wanted = LockRequest { state: &state, options: &request.options, limit, commits };
     let check = |session: &Session<'_>| {
         *reached = session.owner == ConnectionOwner::Run;
-        refuse_published(session, published)
+        refuse_published(session, request.published)
     };
     let done = with_lock(origin, &wanted, listener, check, async |session, held, listener| {
         report.waited = held.waited;
@@ -193,7 +194,7 @@ fn refuse_published(session: &Session<'_>, published: Published) -> Result<(), E
 /// Releases a stale lock although there is nothing to do. The next run may be far away, and the
 /// Python tool would refuse to run. The lock of a living holder is left alone.
 async fn release_stale_lock(
-    request: &mut Request,
+    request: &RunRequest,
     listener: &mut Listener,
     origin: &mut dyn Connect,
     state: &DatabaseState,
@@ -204,7 +205,6 @@ async fn release_stale_lock(
         options: &request.options,
         limit: Limit::begin(Wait::Never),
         commits: Commits::PerStatement,
-        cancel: &request.cancel,
     };
     let released = with_lock(
         origin,

@@ -1,8 +1,8 @@
 //! The plan of a run, and the texts that newer programs have replaced.
 
-use jetbase_core::{Action, Dialect, Kind, Migrations, Plan, Record, Step, plan};
+use jetbase_core::{Action, Dialect, Kind, Migrations, Plan, Policy, Record, Step, plan};
 
-use super::Request;
+use super::RunRequest;
 use crate::error::Error;
 use crate::execute::Job;
 use crate::lock::Commits;
@@ -23,7 +23,7 @@ pub(super) fn commits_of(jobs: &[Job<'_>], dialect: Dialect) -> Commits {
 /// Makes the plan. If the plan replaces a text with another one, it is made again with the texts
 /// that newer programs have replaced.
 pub(super) async fn plan_run(
-    request: &mut Request,
+    request: &RunRequest,
     history: &[Record],
     superseded: impl AsyncFnOnce() -> Result<Vec<(String, String)>, Error>,
 ) -> Result<Plan, Error> {
@@ -31,8 +31,8 @@ pub(super) async fn plan_run(
     if !replaces(&request.set, &planned) {
         return Ok(planned);
     }
-    request.policy.superseded = superseded().await?;
-    Ok(plan(&request.set, history, &request.goal, &request.policy)?)
+    let policy = Policy { superseded: superseded().await?, ..request.policy.clone() };
+    Ok(plan(&request.set, history, &request.goal, &policy)?)
 }
 
 /// Whether a plan replaces an older text of a file.

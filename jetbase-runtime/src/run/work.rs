@@ -5,7 +5,7 @@ use std::time::Instant;
 use jetbase_core::{Dialect, SessionEffect};
 use tracing::Instrument;
 
-use super::Request;
+use super::RunRequest;
 use super::plan::{commits_of, plan_run};
 use crate::error::{Error, ErrorKind, FileFault};
 use crate::event::{Event, Listener};
@@ -17,7 +17,7 @@ use crate::target::ConnectionOwner;
 
 /// Plans again, under the lock, and executes that plan.
 pub(super) async fn work(
-    request: &mut Request,
+    request: &RunRequest,
     session: &mut Session<'_>,
     listener: &mut Listener,
     report: &mut Report,
@@ -25,9 +25,9 @@ pub(super) async fn work(
     let history = session.history().await?;
     let planned = plan_run(request, &history, async || session.superseded().await).await?;
     report.skipped.clone_from(&planned.skipped);
-    let set = request.set.clone();
+    let set = &request.set;
     let syntax = session.namespace.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
-    let jobs = prepare(&set, &planned, syntax)?;
+    let jobs = prepare(set, &planned, syntax)?;
     session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
     session.count_orphans().await;
@@ -41,7 +41,7 @@ pub(super) async fn work(
         session.create_superseded().await?;
     }
     for (index, job) in jobs.iter().enumerate() {
-        if request.cancel.is_asked() {
+        if request.options.cancel.is_asked() {
             break;
         }
         let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
