@@ -209,9 +209,9 @@ async fn write(
 ) -> Result<Vec<HistoryChange>, Error> {
     let history = session.history().await?;
     let changes = request.changes(&history)?;
-    let fill = session.bindings.clone();
-    let fill = fill.literal("statement_timeout", "0").literal("lock_timeout", "5000");
-    let fill = fill.literal("label", "jetbase fix").literal("tx", "fix");
+    let bindings = session.bindings.clone();
+    let bindings = bindings.literal("statement_timeout", "0").literal("lock_timeout", "5000");
+    let bindings = bindings.literal("label", "jetbase fix").literal("tx", "fix");
     let sql = session.sql;
     let mut templates: Vec<&str> = session.guard(sql.guard_writing).to_vec();
     let guarded = templates.len();
@@ -219,31 +219,33 @@ async fn write(
     if session.has_server_lock() {
         templates.push(sql.fence_session_lock);
     }
-    let opened = sql.open.len();
+    let opened = sql.begin.len();
     let mut parts: Vec<String> =
-        sql.open.iter().chain(&templates).map(|part| fill.fill(part)).collect();
+        sql.begin.iter().chain(&templates).map(|part| bindings.render(part)).collect();
     let checked = opened..opened + guarded;
     let fenced = checked.end..parts.len();
     for change in &changes {
-        let fill = fill.clone();
-        let (templates, fill, kind) = match change {
+        let bindings = bindings.clone();
+        let (templates, bindings, kind) = match change {
             HistoryChange::ChecksumUpdated { version, to, .. } => (
                 [sql.repair, sql.repaired],
-                fill.literal("version", version.as_str()).literal("checksum", to),
+                bindings.literal("version", version.as_str()).literal("checksum", to),
                 Kind::Versioned,
             ),
             HistoryChange::RowDeleted { version: Some(version), kind, .. } => {
-                ([sql.delete, sql.deleted], fill.literal("version", version.as_str()), *kind)
+                ([sql.delete, sql.deleted], bindings.literal("version", version.as_str()), *kind)
             }
-            HistoryChange::RowDeleted { file, kind, .. } => {
-                ([sql.forget, sql.forgotten], fill.literal("file", file), *kind)
-            }
+            HistoryChange::RowDeleted { file, kind, .. } => (
+                [sql.delete_repeatable, sql.repeatable_deleted],
+                bindings.literal("file", file),
+                *kind,
+            ),
         };
-        let fill = fill.literal("kind", kind.as_str());
-        parts.extend(templates.iter().map(|part| fill.fill(part)));
+        let bindings = bindings.literal("kind", kind.as_str());
+        parts.extend(templates.iter().map(|part| bindings.render(part)));
     }
     let written = fenced.end..parts.len();
-    parts.extend(sql.still_open.iter().map(|part| fill.fill(part)));
+    parts.extend(sql.still_open.iter().map(|part| bindings.render(part)));
     parts.push("COMMIT".to_owned());
     let result = match session.execute(&parts.join(";\n")).await {
         Ok(_) => Ok(()),

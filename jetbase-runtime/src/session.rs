@@ -180,8 +180,8 @@ impl<'c> Session<'c> {
     /// longer than the limit.
     pub(crate) async fn wait_within(&mut self, limit: Limit) {
         self.limit = Some(limit);
-        if !self.sql.waiting.is_empty() {
-            let settings = self.sql.waiting.join(";\n");
+        if !self.sql.waiting_settings.is_empty() {
+            let settings = self.sql.waiting_settings.join(";\n");
             // Each setting concerns this session only. If one is refused, the answers are still
             // limited.
             let _ = self.raw(&settings).await;
@@ -202,7 +202,7 @@ impl<'c> Session<'c> {
         let guard = self.guard(self.sql.guard_reading);
         let mut again = 0;
         loop {
-            match self.send_behind(self.sql.reading, guard, template).await {
+            match self.send_behind(self.sql.read_settings, guard, template).await {
                 Err(failure) if failure.is_momentary() && again < MAX_READ_RETRIES => again += 1,
                 answer => return answer,
             }
@@ -212,13 +212,13 @@ impl<'c> Session<'c> {
 
     /// Sends a template that reads none of jetbase's tables.
     pub(crate) async fn ask(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
-        self.send_behind(self.sql.reading, &[], template).await
+        self.send_behind(self.sql.read_settings, &[], template).await
     }
 
     /// Sends a template that writes, independent of the session's defaults.
     pub(crate) async fn write(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
         let guard = self.guard(self.sql.guard_writing);
-        self.send_behind(self.sql.writing, guard, template).await
+        self.send_behind(self.sql.write_settings, guard, template).await
     }
 
     /// Returns the check of the tables, if others can change them.
@@ -238,7 +238,7 @@ impl<'c> Session<'c> {
         let before = settings.len() + guard.len();
         let own = |mut sets: Vec<ResultSet>| sets.split_off(before.min(sets.len()));
         let parts = settings.iter().chain(guard).chain([&template]);
-        let sql = parts.map(|part| self.bindings.fill(part)).collect::<Vec<_>>().join(";\n");
+        let sql = parts.map(|part| self.bindings.render(part)).collect::<Vec<_>>().join(";\n");
         let failure = match self.raw(&sql).await {
             Ok(sets) => return Ok(own(sets)),
             Err(failure) => failure,
@@ -293,8 +293,8 @@ impl<'c> Session<'c> {
         let mut parts: Vec<String> = self.resetting(SessionEffect::Object).collect();
         if self.dialect == Dialect::MySql {
             parts.push("UNLOCK TABLES".to_owned());
-            parts.push(self.bindings.fill("USE {schema}"));
-            parts.extend(self.sql.waiting.iter().map(|part| (*part).to_owned()));
+            parts.push(self.bindings.render("USE {schema}"));
+            parts.extend(self.sql.waiting_settings.iter().map(|part| (*part).to_owned()));
         }
         if self.dialect == Dialect::Sqlite {
             parts.extend(self.sql.restore_settings.iter().map(|part| (*part).to_owned()));
@@ -329,7 +329,7 @@ impl<'c> Session<'c> {
         let discard = self.sql.discard.iter().filter(ours).copied();
         let all = reset
             .chain(discard)
-            .map(|part| self.bindings.fill(part))
+            .map(|part| self.bindings.render(part))
             .chain(restore.iter().cloned());
         all.filter(move |_| effect > SessionEffect::Nothing)
     }

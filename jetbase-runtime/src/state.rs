@@ -93,30 +93,30 @@ async fn read_sqlite_state(
     found
 }
 
-/// Adds the names of jetbase's tables as literals, and the question which of them could run code of
-/// another role. `{trusted}` is set.
-pub(crate) fn guarded(sql: &Sql, fill: Bindings) -> Bindings {
+/// Adds the names of jetbase's tables as literals, and the expression `untrusted`, which finds those
+/// that could run code of another role. `{trusted}` is set.
+pub(crate) fn guarded(sql: &Sql, bindings: Bindings) -> Bindings {
     let tables = [
         ("lock_name", "{lock}"),
         ("migrations_name", "{migrations}"),
         ("superseded_name", "{superseded}"),
     ];
-    let fill = tables.into_iter().fold(fill, |fill, (name, table)| {
-        let table = fill.fill(table);
-        fill.literal(name, &table)
+    let bindings = tables.into_iter().fold(bindings, |bindings, (name, table)| {
+        let table = bindings.render(table);
+        bindings.literal(name, &table)
     });
-    let oids = fill.fill(
+    let oids = bindings.render(
         "to_regclass({lock_name}), to_regclass({migrations_name}), to_regclass({superseded_name})",
     );
-    fill.expression("guarded", &oids).nested("untrusted", sql.untrusted)
+    bindings.expression("guarded", &oids).nested("untrusted", sql.untrusted)
 }
 
-/// Returns the message that asks which of jetbase's tables could run code of another role.
-pub(crate) fn untrusted_tables(sql: &Sql, fill: &Bindings) -> String {
+/// Returns the query that finds a table of jetbase that could run code of another role.
+pub(crate) fn untrusted_tables(sql: &Sql, bindings: &Bindings) -> String {
     let question =
         "SELECT relname, owner, fault FROM {untrusted} AS tables WHERE fault IS NOT NULL LIMIT 1";
-    let parts = sql.reading.iter().chain([&question]);
-    parts.map(|part| fill.fill(part)).collect::<Vec<_>>().join(";\n")
+    let parts = sql.read_settings.iter().chain([&question]);
+    parts.map(|part| bindings.render(part)).collect::<Vec<_>>().join(";\n")
 }
 
 /// Reads the result of [`untrusted_tables`].

@@ -73,7 +73,7 @@ impl Job<'_> {
         if halt.role == Purpose::StillOpen {
             return true;
         }
-        let answer = session.raw(session.sql.ask_ended).await;
+        let answer = session.raw(session.sql.transaction_probe).await;
         match session.dialect {
             Dialect::Postgres => answer.is_ok(),
             Dialect::MySql | Dialect::Sqlite => answer.is_err() && !halt.cause.ended_transaction(),

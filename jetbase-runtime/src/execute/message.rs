@@ -87,25 +87,27 @@ impl Job<'_> {
             Duration::from_secs(5)
         });
         let statement_timeout = self.statement_timeout.unwrap_or_default();
-        let fill = session.bindings.clone();
-        let fill = match session.dialect {
+        let bindings = session.bindings.clone();
+        let bindings = match session.dialect {
             // The unit is seconds. A year means no limit.
             Dialect::MySql => {
                 let seconds = |limit: Duration| limit.as_millis().div_ceil(1000) as i64;
                 let lock = if lock_timeout.is_zero() { 31_536_000 } else { seconds(lock_timeout) };
-                fill.number("lock_timeout", lock)
+                bindings
+                    .number("lock_timeout", lock)
                     .number("statement_timeout", seconds(statement_timeout))
             }
-            Dialect::Postgres | Dialect::Sqlite => fill
+            Dialect::Postgres | Dialect::Sqlite => bindings
                 .literal("lock_timeout", &lock_timeout.as_millis().to_string())
                 .literal("statement_timeout", &statement_timeout.as_millis().to_string()),
         };
-        let fill = fill.literal_or_null("version", self.migration.version_text());
+        let bindings = bindings.literal_or_null("version", self.migration.version_text());
         let same_version = match self.migration.version_text() {
             Some(_) => "version = {version}",
             None => "version IS NULL",
         };
-        fill.nested("same_version", same_version)
+        bindings
+            .nested("same_version", same_version)
             .literal("label", label)
             .literal("tx", self.migration.file())
             .literal("description", &self.migration.description())
@@ -117,10 +119,10 @@ impl Job<'_> {
     pub(super) fn messages(
         &self,
         session: &Session<'_>,
-        fill: &Bindings,
+        bindings: &Bindings,
         grouping: Grouping,
     ) -> Vec<FileMessage> {
-        let writer = Writer { job: self, session, fill };
+        let writer = Writer { job: self, session, bindings };
         match grouping {
             Grouping::OneMessage => {
                 vec![FileMessage { parts: writer.transaction(), again: Some(0) }]

@@ -11,12 +11,12 @@ use crate::target::ConnectionOwner;
 pub(super) struct Writer<'w, 'j, 'c> {
     pub(super) job: &'w Job<'j>,
     pub(super) session: &'w Session<'c>,
-    pub(super) fill: &'w Bindings,
+    pub(super) bindings: &'w Bindings,
 }
 
 impl Writer<'_, '_, '_> {
     fn part(&self, role: Purpose, template: &str) -> Part {
-        Part { sql: self.fill.fill(template), role, results: 1 }
+        Part { sql: self.bindings.render(template), role, results: 1 }
     }
 
     fn parts(&self, role: Purpose, templates: &[&str]) -> Vec<Part> {
@@ -51,7 +51,7 @@ impl Writer<'_, '_, '_> {
     /// Returns the start of the transaction, with all checks that come before the file.
     fn opening(&self) -> Vec<Part> {
         let sql = self.session.sql;
-        let mut open = self.parts(Purpose::Frame, sql.open);
+        let mut open = self.parts(Purpose::Frame, sql.begin);
         open.extend(self.guard());
         match self.session.dialect {
             // With a locking fence before the file, the Python tool would hang instead of fail. A
@@ -91,7 +91,10 @@ impl Writer<'_, '_, '_> {
             Dialect::MySql => false,
             Dialect::Sqlite => self.job.session_use.effect < SessionEffect::Setting,
         };
-        self.parts(Purpose::Frame, if untouched { sql.beside } else { sql.restore_settings })
+        self.parts(
+            Purpose::Frame,
+            if untouched { sql.fence_settings } else { sql.restore_settings },
+        )
     }
 
     /// Returns the last checks, the history row, the commit, and what follows it.
@@ -114,7 +117,7 @@ impl Writer<'_, '_, '_> {
             Action::RollBack => (sql.delete, sql.deleted),
         };
         parts.push(self.part(Purpose::Record, record));
-        parts.extend(self.parts(Purpose::Commit, sql.settle_deferred));
+        parts.extend(self.parts(Purpose::Commit, sql.run_deferred));
         parts.push(self.part(Purpose::Recorded, recorded));
         parts.push(self.part(Purpose::Commit, "COMMIT"));
         // Outside a transaction, the file's settings apply to the whole session.
@@ -150,7 +153,7 @@ impl Writer<'_, '_, '_> {
                 TableLocks::Acquired => self.session_fence().into_iter().collect(),
             });
             if undoable && open.is_none() {
-                parts.extend(self.parts(Purpose::Frame, sql.open));
+                parts.extend(self.parts(Purpose::Frame, sql.begin));
             }
             open = undoable.then(|| open.unwrap_or(messages.len()));
             locks = statement.table_locks.unwrap_or(locks);
@@ -192,7 +195,7 @@ impl Writer<'_, '_, '_> {
 
     /// Returns a fence for use outside a transaction, with the settings that it needs.
     fn beside(&self, fence: &str) -> Vec<Part> {
-        let mut parts = self.parts(Purpose::Frame, self.session.sql.beside);
+        let mut parts = self.parts(Purpose::Frame, self.session.sql.fence_settings);
         parts
             .extend(self.parts(Purpose::Guard, self.session.guard(self.session.sql.guard_reading)));
         parts.extend(self.fences(fence));

@@ -69,7 +69,7 @@ impl<'s, 'c> Acquisition<'s, 'c> {
     pub(super) async fn take_over(&mut self) -> Result<Observation, Error> {
         self.unchanged = UnchangedRow::default();
         let owner = self.row.owner.clone().unwrap_or_default();
-        self.session.bindings = self.session.bindings.clone().literal("dead", &owner);
+        self.session.bindings = self.session.bindings.clone().literal("stale_owner", &owner);
         let sql = match self.session.liveness.has_session_lock() {
             true => self.session.sql.take_over_with_session_lock,
             false => self.session.sql.take_over,

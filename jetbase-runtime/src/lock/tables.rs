@@ -21,12 +21,12 @@ pub(super) async fn create_tables(
     loop {
         // A table that already exists is not changed.
         let index =
-            if session.has_history { String::new() } else { session.bindings.fill(sql.index) };
+            if session.has_history { String::new() } else { session.bindings.render(sql.index) };
         let bindings = session.bindings.clone().expression("index", &index);
         let parts: Vec<_> = sql
             .create
             .iter()
-            .map(|part| bindings.fill(part))
+            .map(|part| bindings.render(part))
             .filter(|part| !part.is_empty())
             .collect();
         let Err(failure) = session.raw(&parts.join(";\n")).await else { break };

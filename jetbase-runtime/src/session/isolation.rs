@@ -154,7 +154,7 @@ impl Session<'_> {
         if self.liveness != Liveness::GetLock {
             return Ok(());
         }
-        let question = self.bindings.fill(self.sql.fence_session_lock);
+        let question = self.bindings.render(self.sql.fence_session_lock);
         let answer = send_within(old, &question, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
         answer.map(drop).map_err(|failure| {
             Error::database("moving the session lock to a fresh session", &failure.cause)

@@ -121,7 +121,7 @@ impl Session<'_> {
                     let _ = self.raw(wait).await;
                     self.setup.push(wait.to_owned());
                 }
-                self.setup.push(self.bindings.fill("USE {schema}"));
+                self.setup.push(self.bindings.render("USE {schema}"));
                 self.server = format!(
                     "{} {} {}",
                     identity.unwrap_or_default(),
@@ -153,7 +153,7 @@ impl Session<'_> {
         let lease = environment::lease().unwrap_or_default().as_secs().max(1);
         self.bindings =
             self.bindings.clone().number("lease", i64::try_from(lease).unwrap_or(i64::MAX));
-        let lease = self.bindings.fill(self.sql.lease);
+        let lease = self.bindings.render(self.sql.lease);
         if self.raw(&lease).await.is_ok() {
             match self.dialect {
                 // A `RESET ALL` follows each file, and ends the lease too.
@@ -191,8 +191,11 @@ impl Session<'_> {
             return Ok(());
         }
         self.bindings = self.bindings.clone().literal("session_role", &self.namespace.user);
-        let command =
-            self.bindings.clone().identifier("name", &self.namespace.user).fill("SET ROLE {name}");
+        let command = self
+            .bindings
+            .clone()
+            .identifier("name", &self.namespace.user)
+            .render("SET ROLE {name}");
         match self.raw(&command).await {
             Ok(_) => Ok(()),
             Err(_) => Err(self.other_user(user)),
@@ -217,7 +220,7 @@ impl Session<'_> {
         let sets = self.raw("SELECT DATABASE() LIMIT 1").await.unwrap_or_default();
         let name = sets.first().and_then(ResultSet::value);
         let back =
-            name.map(|name| self.bindings.clone().identifier("name", name).fill("USE {name}"));
+            name.map(|name| self.bindings.clone().identifier("name", name).render("USE {name}"));
         self.restore.extend(back);
     }
 
@@ -242,7 +245,7 @@ UNION ALL SELECT 'role', pg_catalog.current_setting('role')";
                     .clone()
                     .literal("name", row.text("name"))
                     .literal("value", row.text("setting"))
-                    .fill("SELECT pg_catalog.set_config({name}, {value}, false)")
+                    .render("SELECT pg_catalog.set_config({name}, {value}, false)")
             })
             .collect();
         Ok(())

@@ -123,14 +123,14 @@ impl Session<'_> {
         let mut settings = Vec::new();
         for name in self.custom_names.clone() {
             let bindings = self.bindings.clone().literal("name", &name);
-            let question = bindings.fill("SELECT pg_catalog.current_setting({name}, true)");
+            let question = bindings.render("SELECT pg_catalog.current_setting({name}, true)");
             let sets = self.raw(&question).await;
             let sets = sets.map_err(|failure| {
                 Error::database("reading what the session holds", &failure.cause)
             })?;
             let value = sets.first().and_then(ResultSet::value).unwrap_or_default();
             let restore = "SELECT pg_catalog.set_config({name}, {value}, false)";
-            settings.push((name, bindings.literal("value", value).fill(restore)));
+            settings.push((name, bindings.literal("value", value).render(restore)));
         }
         Ok(settings)
     }
@@ -166,7 +166,7 @@ impl Session<'_> {
         let value = match value {
             "" if name.starts_with("character_set") => "NULL".to_owned(),
             number if number.parse::<f64>().is_ok() => number.to_owned(),
-            text => self.bindings.clone().literal("value", text).fill("{value}"),
+            text => self.bindings.clone().literal("value", text).render("{value}"),
         };
         format!("SET SESSION {name} = {value}")
     }

@@ -9,7 +9,8 @@ impl Session<'_> {
     /// none.
     pub(crate) async fn superseded(&mut self) -> Result<Vec<(String, String)>, Error> {
         let guard = self.sql.guard_superseded_reading;
-        let sets = match self.send_behind(self.sql.reading, guard, self.sql.superseded).await {
+        let sets = match self.send_behind(self.sql.read_settings, guard, self.sql.superseded).await
+        {
             Ok(sets) => sets,
             Err(SendFailure { cause, .. }) if self.lacks_superseded(&cause) => {
                 return Ok(Vec::new());

@@ -17,7 +17,7 @@ use crate::wait::Limit;
 pub(super) struct StateMessage {
     dialect: Dialect,
     sql: &'static Sql,
-    fill: Bindings,
+    bindings: Bindings,
     trusted: Vec<String>,
     parts: Vec<String>,
     /// The index of the statement that returns the facts, and of the one that returns the history.
@@ -30,32 +30,32 @@ impl StateMessage {
     pub(super) fn new(dialect: Dialect, options: &NamespaceOptions, synchronous: &str) -> Self {
         let sql = sql(dialect);
         let schema = options.schema.as_deref();
-        let fill = state_bindings(Bindings::new(dialect, schema), dialect, schema);
-        let fill =
-            fill.literals("trusted", &options.trusted).expression("synchronous", synchronous);
+        let bindings = state_bindings(Bindings::new(dialect, schema), dialect, schema);
+        let bindings =
+            bindings.literals("trusted", &options.trusted).expression("synchronous", synchronous);
         let guarding = |tables: &[&str]| {
             let schema = "quote_ident(current_setting('jetbase.schema'))";
             let names =
                 tables.iter().map(|table| format!("to_regclass(concat({schema}, '.{table}'))"));
             let names = names.collect::<Vec<_>>().join(", ");
-            fill.clone().expression("guarded", &names).nested("untrusted", sql.untrusted)
+            bindings.clone().expression("guarded", &names).nested("untrusted", sql.untrusted)
         };
         let role = options
             .role
             .iter()
-            .map(|role| fill.clone().identifier("name", role).fill("SET LOCAL ROLE {name}"));
+            .map(|role| bindings.clone().identifier("name", role).render("SET LOCAL ROLE {name}"));
         let mut parts: Vec<_> = role.collect();
         let before = parts.len();
         let migrations = guarding(&["jetbase_migrations", "jetbase_superseded"]);
-        parts.extend(sql.read_state.iter().map(|part| migrations.fill(part)));
+        parts.extend(sql.read_state.iter().map(|part| migrations.render(part)));
         let history = parts.len().saturating_sub(1);
         let lock = guarding(&["jetbase_lock"]);
-        parts.extend(sql.current_holder.iter().map(|part| lock.fill(part)));
+        parts.extend(sql.current_holder.iter().map(|part| lock.render(part)));
         let trusted = options.trusted.clone();
         StateMessage {
             dialect,
             sql,
-            fill,
+            bindings,
             trusted,
             parts,
             facts: before + sql.state_facts,
@@ -128,8 +128,8 @@ impl StateMessage {
         schema: &str,
         limit: Limit,
     ) -> Option<UntrustedTable> {
-        let fill = Bindings::new(self.dialect, Some(schema)).literals("trusted", &self.trusted);
-        let question = untrusted_tables(self.sql, &guarded(self.sql, fill));
+        let bindings = Bindings::new(self.dialect, Some(schema)).literals("trusted", &self.trusted);
+        let question = untrusted_tables(self.sql, &guarded(self.sql, bindings));
         let sets = ask(connection, &question, limit).await.ok()?;
         untrusted(sets.last()?)
     }
@@ -148,8 +148,9 @@ impl StateMessage {
                 let known = facts.opt("transaction_timeout");
                 let known = known.map(|value| ("transaction_timeout", value));
                 let set = names.into_iter().zip(values).chain(known).map(|(name, value)| {
-                    let fill = self.fill.clone().literal("name", name).literal("value", value);
-                    fill.fill("SELECT pg_catalog.set_config({name}, {value}, true)")
+                    let bindings =
+                        self.bindings.clone().literal("name", name).literal("value", value);
+                    bindings.render("SELECT pg_catalog.set_config({name}, {value}, true)")
                 });
                 set.collect::<Vec<_>>().join(";\n")
             }
@@ -211,25 +212,25 @@ async fn ask(
 }
 
 /// Adds the bindings that only the `read_state` template has.
-fn state_bindings(fill: Bindings, dialect: Dialect, schema: Option<&str>) -> Bindings {
-    let table = fill.fill("{migrations}");
-    let fill = fill.literal("state_table", &table).nested("state_found", FOUND);
+fn state_bindings(bindings: Bindings, dialect: Dialect, schema: Option<&str>) -> Bindings {
+    let table = bindings.render("{migrations}");
+    let bindings = bindings.literal("state_table", &table).nested("state_found", FOUND);
     match (schema, dialect) {
         // NULL if there is no such schema.
-        (Some(schema), Dialect::Postgres) => fill.literal("wanted", schema).nested(
+        (Some(schema), Dialect::Postgres) => bindings.literal("named_schema", schema).nested(
             "state_schema",
-            "(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {wanted}::pg_catalog.name)",
+            "(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {named_schema}::pg_catalog.name)",
         ),
-        (Some(schema), Dialect::MySql) => fill.literal("wanted", schema).nested(
+        (Some(schema), Dialect::MySql) => bindings.literal("named_schema", schema).nested(
             "state_schema",
-            "(SELECT schema_name FROM information_schema.schemata WHERE schema_name = {wanted})",
+            "(SELECT schema_name FROM information_schema.schemata WHERE schema_name = {named_schema})",
         ),
-        (Some(schema), Dialect::Sqlite) => fill.literal("state_schema", schema),
+        (Some(schema), Dialect::Sqlite) => bindings.literal("state_schema", schema),
         (None, Dialect::Postgres) => {
-            fill.expression("state_schema", "pg_catalog.current_schema()")
+            bindings.expression("state_schema", "pg_catalog.current_schema()")
         }
-        (None, Dialect::MySql) => fill.expression("state_schema", "DATABASE()"),
-        (None, Dialect::Sqlite) => fill.expression("state_schema", "'main'"),
+        (None, Dialect::MySql) => bindings.expression("state_schema", "DATABASE()"),
+        (None, Dialect::Sqlite) => bindings.expression("state_schema", "'main'"),
     }
 }
 
