@@ -87,7 +87,7 @@ impl SendFailure {
 
     /// Whether a query may be sent again at once: a server that replicates is busy for a moment, or a
     /// timeout of the role ended the message before the message could turn the timeout off.
-    pub(crate) fn is_momentary(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         matches!(self.cause.code.as_str(), "1213" | "1047" | "40001" | "57014")
     }
 }
@@ -96,7 +96,7 @@ impl SendFailure {
 pub(crate) const MAX_READ_RETRIES: u32 = 10;
 
 /// Waits before the `n`th retry of a query.
-pub(crate) async fn moment(n: u32) {
+pub(crate) async fn pause_before_retry(n: u32) {
     tokio::time::sleep(std::time::Duration::from_millis(20) * n).await;
 }
 
@@ -126,7 +126,7 @@ pub(crate) trait Connection: Send {
 }
 
 /// How long a server may take to answer when a connection is closed.
-const GOODBYE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends a message, and waits for its answer within the limit. After the limit, the connection is
 /// closed.
@@ -141,7 +141,7 @@ pub(crate) async fn send_within(
         Ok(answer) => answer,
         Err(_) => {
             connection.abandon();
-            Err(SendFailure { completed: Vec::new(), cause: Cause::silent(limit) })
+            Err(SendFailure { completed: Vec::new(), cause: Cause::timed_out(limit) })
         }
     }
 }
@@ -162,7 +162,7 @@ macro_rules! connection {
             fn send<'a>(
                 &'a mut self,
                 sql: &'a str,
-                wanted: RowHandling,
+                rows: RowHandling,
             ) -> BoxFuture<'a, Result<Vec<ResultSet>, SendFailure>> {
                 Box::pin(async move {
                     let mut sets = Vec::new();
@@ -178,7 +178,7 @@ macro_rules! connection {
                                 open.affected = done.rows_affected();
                                 sets.push(std::mem::take(&mut open));
                             }
-                            Ok(Either::Right(row)) if wanted == RowHandling::Keep => {
+                            Ok(Either::Right(row)) if rows == RowHandling::Keep => {
                                 let columns = open.rows.last().map(|row| row.columns.clone());
                                 open.rows.push(read_row(&row, columns));
                             }
@@ -214,14 +214,17 @@ macro_rules! connection {
                 Box::pin(async move {
                     let closed = match self.release() {
                         Some(ConnectionHandle::Owned(connection)) => {
-                            tokio::time::timeout(GOODBYE, sqlx::Connection::close(*connection))
-                                .await
+                            tokio::time::timeout(
+                                CLOSE_TIMEOUT,
+                                sqlx::Connection::close(*connection),
+                            )
+                            .await
                         }
                         Some(ConnectionHandle::Pooled(connection)) if end == End::Close => {
-                            tokio::time::timeout(GOODBYE, connection.close()).await
+                            tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await
                         }
-                        Some(ConnectionHandle::Kept(place, connection)) => {
-                            *place = Some(connection);
+                        Some(ConnectionHandle::Kept(slot, connection)) => {
+                            *slot = Some(connection);
                             Ok(Ok(()))
                         }
                         Some(ConnectionHandle::Pooled(_) | ConnectionHandle::Borrowed(_))

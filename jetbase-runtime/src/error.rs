@@ -101,7 +101,7 @@ impl Error {
         }
         let retry = match cause.kind {
             _ if cause.is_full() || cause.is_contended() => Retry::Yes,
-            CauseKind::Absent => Retry::Yes,
+            CauseKind::Unavailable => Retry::Yes,
             CauseKind::Lost => Retry::IfServerWasThere,
             CauseKind::Database | CauseKind::Client => Retry::No,
         };

@@ -32,7 +32,7 @@ impl LockOptions {
     pub(crate) fn of(set: &Migrations) -> Self {
         LockOptions {
             namespace: NamespaceOptions::of(set),
-            wait: Wait::of_environment(),
+            wait: Wait::from_environment(),
             direct_url: environment::direct_url(),
             dry_run: DryRun::No,
             cancel: Cancel::default(),

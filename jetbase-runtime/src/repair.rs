@@ -125,8 +125,8 @@ impl<'t> IntoFuture for Repair<'t> {
         let (request, listener) = (self.request, self.listener);
         let cancel = request.options.cancel.clone();
         let span = tracing::info_span!(target: "jetbase", "jetbase.repair");
-        let work = in_task(self.source, cancel.clone(), span, move |origin| {
-            Box::pin(async move { request.perform(listener, origin).await })
+        let work = in_task(self.source, cancel.clone(), span, move |source| {
+            Box::pin(async move { request.perform(listener, source).await })
         });
         self.shutdown.watch(cancel, work)
     }
@@ -145,11 +145,11 @@ impl RepairRequest {
     async fn perform(
         &self,
         mut listener: Listener,
-        origin: &mut dyn Connect,
+        source: &mut dyn Connect,
     ) -> Result<RepairReport, Error> {
         let started = Instant::now();
         let mut report = RepairReport::default();
-        let result = attempt(self, &mut listener, origin, &mut report).await;
+        let result = attempt(self, &mut listener, source, &mut report).await;
         if let Some(panic) = listener.take_panic() {
             std::panic::resume_unwind(panic);
         }
@@ -163,33 +163,33 @@ impl RepairRequest {
 async fn attempt(
     request: &RepairRequest,
     listener: &mut Listener,
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     report: &mut RepairReport,
 ) -> Result<(), Error> {
     let wait = request.options.wait.clone()?;
-    let first = read_state(origin, &request.options.namespace).await?;
+    let first = read_state(source, &request.options.namespace).await?;
     let changes = request.changes(first.history.as_deref().unwrap_or_default())?;
     if request.options.dry_run == DryRun::Yes {
         report.planned = changes;
         return Ok(());
     }
-    let mut direct = direct(request.options.direct_url.as_deref(), origin.dialect())?;
+    let mut direct = direct(request.options.direct_url.as_deref(), source.dialect())?;
     if changes.is_empty() {
         return Ok(());
     }
-    let origin = match &mut direct {
+    let source = match &mut direct {
         Some(direct) => direct.as_mut(),
-        None => origin,
+        None => source,
     };
-    let wanted = LockRequest {
+    let lock_request = LockRequest {
         state: &first,
         options: &request.options,
-        limit: Limit::begin(wait),
+        limit: Limit::start(wait),
         commits: Commits::PerFile,
     };
     let repaired = with_lock(
-        origin,
-        &wanted,
+        source,
+        &lock_request,
         listener,
         |_| Ok(()),
         async |session, held, _| {

@@ -12,8 +12,8 @@ pub(crate) use self::isolation::Next;
 pub(crate) use self::liveness::Liveness;
 use self::snapshot::Snapshot;
 use crate::connection::{
-    Cause, Connection, End, MAX_READ_RETRIES, ResultSet, RowHandling, SendFailure, moment,
-    send_within,
+    Cause, Connection, End, MAX_READ_RETRIES, ResultSet, RowHandling, SendFailure,
+    pause_before_retry, send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::Error;
@@ -92,25 +92,25 @@ pub(crate) fn nonce() -> String {
 impl<'c> Session<'c> {
     /// Opens the run's own connection, and checks that it is in the namespace of the state.
     pub(crate) async fn open(
-        origin: &'c mut dyn Connect,
+        source: &'c mut dyn Connect,
         state: &DatabaseState,
         nonce: &str,
         limit: Limit,
     ) -> Result<Session<'c>, Error> {
-        let dialect = origin.dialect();
-        let opened = origin.connect_for_run(nonce.to_owned(), limit.of_connecting()).await;
+        let dialect = source.dialect();
+        let opened = source.connect_for_run(nonce.to_owned(), limit.for_connecting()).await;
         let dedicated = opened.map_err(|cause| Error::database("connecting", &cause))?;
         Session::over(dedicated, dialect, state, nonce, limit).await
     }
 
     /// Opens a session that can read jetbase's tables, but cannot run migrations.
     pub(crate) async fn open_for_reading(
-        origin: &'c mut dyn Connect,
+        source: &'c mut dyn Connect,
         state: &DatabaseState,
         limit: Limit,
     ) -> Result<Session<'c>, Error> {
-        let dialect = origin.dialect();
-        let opened = origin.connect_for_reading(limit.of_connecting()).await;
+        let dialect = source.dialect();
+        let opened = source.connect_for_reading(limit.for_connecting()).await;
         let connection = opened.map_err(|cause| Error::database("connecting", &cause))?;
         let dedicated =
             DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
@@ -198,27 +198,27 @@ impl<'c> Session<'c> {
     }
 
     /// Sends a template that reads jetbase's tables, independent of the session's timeouts.
-    pub(crate) async fn send(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
+    pub(crate) async fn read(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
         let guard = self.guard(self.sql.guard_reading);
         let mut again = 0;
         loop {
-            match self.send_behind(self.sql.read_settings, guard, template).await {
-                Err(failure) if failure.is_momentary() && again < MAX_READ_RETRIES => again += 1,
+            match self.send_template(self.sql.read_settings, guard, template).await {
+                Err(failure) if failure.is_transient() && again < MAX_READ_RETRIES => again += 1,
                 answer => return answer,
             }
-            moment(again).await;
+            pause_before_retry(again).await;
         }
     }
 
     /// Sends a template that reads none of jetbase's tables.
-    pub(crate) async fn ask(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
-        self.send_behind(self.sql.read_settings, &[], template).await
+    pub(crate) async fn query(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
+        self.send_template(self.sql.read_settings, &[], template).await
     }
 
     /// Sends a template that writes, independent of the session's defaults.
     pub(crate) async fn write(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
         let guard = self.guard(self.sql.guard_writing);
-        self.send_behind(self.sql.write_settings, guard, template).await
+        self.send_template(self.sql.write_settings, guard, template).await
     }
 
     /// Returns the check of the tables, if others can change them.
@@ -229,7 +229,7 @@ impl<'c> Session<'c> {
         }
     }
 
-    async fn send_behind(
+    async fn send_template(
         &mut self,
         settings: &[&str],
         guard: &[&str],
@@ -251,20 +251,20 @@ impl<'c> Session<'c> {
 
     /// Returns the failure of a table check with an explanation.
     pub(crate) async fn untrusted_or(&mut self, cause: Cause) -> Cause {
-        let question = untrusted_tables(self.sql, &self.bindings);
-        let answer = self.raw(&question).await.unwrap_or_default();
+        let query = untrusted_tables(self.sql, &self.bindings);
+        let answer = self.raw(&query).await.unwrap_or_default();
         Cause { untrusted: answer.last().and_then(untrusted), ..cause }
     }
 
     /// Sends a text unchanged, and keeps its rows.
     pub(crate) async fn raw(&mut self, sql: &str) -> Result<Vec<ResultSet>, SendFailure> {
-        let limit = self.limit.map(|limit| limit.of_answer());
+        let limit = self.limit.map(|limit| limit.for_answer());
         send_within(self.connection.as_mut(), sql, RowHandling::Keep, limit).await
     }
 
     /// Sends a text unchanged, and drops its rows.
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<Vec<ResultSet>, SendFailure> {
-        let limit = self.limit.map(|limit| limit.of_answer());
+        let limit = self.limit.map(|limit| limit.for_answer());
         send_within(self.connection.as_mut(), sql, RowHandling::Drop, limit).await
     }
 
@@ -274,14 +274,14 @@ impl<'c> Session<'c> {
         if !self.sql.no_table.contains(&cause.code.as_str()) {
             return false;
         }
-        let sets = self.ask("SELECT {tables_exist} AS has_tables").await.unwrap_or_default();
+        let sets = self.query("SELECT {tables_exist} AS has_tables").await.unwrap_or_default();
         sets.first().is_some_and(|set| !set.first_row().is_true("has_tables"))
     }
 
     /// Reads the history again.
     pub(crate) async fn history(&mut self) -> Result<Vec<Record>, Error> {
         let sets = self
-            .send(self.sql.history)
+            .read(self.sql.history)
             .await
             .map_err(|failure| Error::database("reading the migration history", &failure.cause))?;
         Ok(sets.first().map_or(Ok(Vec::new()), |set| records(&set.rows))?)

@@ -42,7 +42,7 @@ pub(crate) struct DatabaseState {
     /// The rows of the history; `None` if there is no history table yet.
     pub(crate) history: Option<Vec<Record>>,
     /// The process id in the lock row, whether its owner is alive or dead.
-    pub(crate) left: Option<String>,
+    pub(crate) lock_owner: Option<String>,
 }
 
 /// Reads the state of the database with one message, without a lock and without a change.
@@ -113,9 +113,9 @@ pub(crate) fn guarded(sql: &Sql, bindings: Bindings) -> Bindings {
 
 /// Returns the query that finds a table of jetbase that could run code of another role.
 pub(crate) fn untrusted_tables(sql: &Sql, bindings: &Bindings) -> String {
-    let question =
+    let query =
         "SELECT relname, owner, fault FROM {untrusted} AS tables WHERE fault IS NOT NULL LIMIT 1";
-    let parts = sql.read_settings.iter().chain([&question]);
+    let parts = sql.read_settings.iter().chain([&query]);
     parts.map(|part| bindings.render(part)).collect::<Vec<_>>().join(";\n")
 }
 

@@ -129,7 +129,7 @@ pub(crate) trait Connect: Send {
     /// or full.
     fn connect_for_reading(
         &mut self,
-        patience: Duration,
+        limit: Duration,
     ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>>;
 
     /// Returns a connection for a whole run. It waits while the server is starting or full. Where
@@ -137,7 +137,7 @@ pub(crate) trait Connect: Send {
     fn connect_for_run(
         &mut self,
         nonce: String,
-        patience: Duration,
+        limit: Duration,
     ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>>;
 }
 
@@ -158,13 +158,13 @@ macro_rules! target {
 
                 fn connect_for_reading(
                     &mut self,
-                    patience: Duration,
+                    limit: Duration,
                 ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
                     Box::pin(async move {
                         // An idle connection needs no ping: the read itself shows whether it works.
                         let connection = match self.try_acquire() {
                             Some(connection) => connection,
-                            None => acquire(self, patience).await?,
+                            None => acquire(self, limit).await?,
                         };
                         let guard = Guard::<$DB>::new(ConnectionHandle::Pooled(connection));
                         Ok(Box::new(guard) as Box<dyn Connection>)
@@ -174,11 +174,11 @@ macro_rules! target {
                 fn connect_for_run(
                     &mut self,
                     nonce: String,
-                    patience: Duration,
+                    limit: Duration,
                 ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
                     Box::pin(async move {
                         let owner: ConnectionOwner = $owner;
-                        let (held, reconnect) = match owner {
+                        let (handle, reconnect) = match owner {
                             ConnectionOwner::Run => {
                                 let options = (*self.connect_options()).clone();
                                 // If the server has no free connection, the idle one of this pool
@@ -192,12 +192,12 @@ macro_rules! target {
                                     })
                                 };
                                 let reconnect = reconnect::<$DB>(options.clone(), &nonce);
-                                let opened = connect::<$DB>(options, &nonce, patience, &make_room);
+                                let opened = connect::<$DB>(options, &nonce, limit, &make_room);
                                 (ConnectionHandle::<$DB>::Owned(opened.await?), Some(reconnect))
                             }
-                            _ => (ConnectionHandle::Pooled(acquire(self, patience).await?), None),
+                            _ => (ConnectionHandle::Pooled(acquire(self, limit).await?), None),
                         };
-                        let connection = Box::new(Guard::new(held));
+                        let connection = Box::new(Guard::new(handle));
                         Ok(DedicatedConnection { connection, owner, reconnect })
                     })
                 }
@@ -242,13 +242,13 @@ macro_rules! target {
 
                 fn connect_for_reading(
                     &mut self,
-                    patience: Duration,
+                    limit: Duration,
                 ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
                     Box::pin(async move {
                         let connection = match self.connection.take() {
                             Some(connection) => connection,
                             None => {
-                                connect::<$DB>(self.options.clone(), "", patience, &nothing).await?
+                                connect::<$DB>(self.options.clone(), "", limit, &nothing).await?
                             }
                         };
                         let guard = Guard::<$DB>::new(ConnectionHandle::Kept(
@@ -262,7 +262,7 @@ macro_rules! target {
                 fn connect_for_run(
                     &mut self,
                     nonce: String,
-                    patience: Duration,
+                    limit: Duration,
                 ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
                     Box::pin(async move {
                         // The session lock is only usable on a connection that has this run's
@@ -272,7 +272,7 @@ macro_rules! target {
                         let connection = match kept {
                             Some(connection) => connection,
                             None => {
-                                connect::<$DB>(self.options.clone(), &nonce, patience, &nothing)
+                                connect::<$DB>(self.options.clone(), &nonce, limit, &nothing)
                                     .await?
                             }
                         };

@@ -42,7 +42,7 @@ pub(crate) enum CauseKind {
     /// The connection is lost, or could not be opened.
     Lost,
     /// No server listens at the address; it may be starting.
-    Absent,
+    Unavailable,
     /// The client refused before it sent anything.
     Client,
 }
@@ -62,7 +62,7 @@ impl Cause {
             sqlx::Error::Database(error) => Cause::of_database(error.as_ref()),
             sqlx::Error::Io(error) => match error.kind() {
                 ErrorKind::ConnectionRefused => {
-                    Cause { kind: CauseKind::Absent, ..Cause::lost(plain(&error.to_string())) }
+                    Cause { kind: CauseKind::Unavailable, ..Cause::lost(plain(&error.to_string())) }
                 }
                 // The driver's message about a connection that ends does not help a reader.
                 ErrorKind::UnexpectedEof => {
@@ -86,13 +86,13 @@ impl Cause {
     }
 
     /// The server did not answer within this limit.
-    pub(crate) fn silent(limit: Duration) -> Self {
+    pub(crate) fn timed_out(limit: Duration) -> Self {
         Cause::lost(format!("the server did not answer within {limit:.1?}"))
     }
 
     /// No connection is available at the moment.
-    pub(crate) fn absent(message: String) -> Self {
-        Cause { kind: CauseKind::Absent, message, ..Cause::default() }
+    pub(crate) fn unavailable(message: String) -> Self {
+        Cause { kind: CauseKind::Unavailable, message, ..Cause::default() }
     }
 
     pub(super) fn lost(message: String) -> Self {

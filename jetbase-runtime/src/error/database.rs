@@ -47,7 +47,7 @@ pub enum DatabaseFault {
 impl DatabaseFault {
     pub(crate) fn of(cause: &Cause) -> Self {
         match (cause.kind, cause.code.as_str()) {
-            (CauseKind::Lost | CauseKind::Absent, _) => DatabaseFault::Unreachable,
+            (CauseKind::Lost | CauseKind::Unavailable, _) => DatabaseFault::Unreachable,
             (_, "28P01" | "28000" | "1045" | "1698") => DatabaseFault::LoginRefused,
             (_, "3D000" | "1049") => DatabaseFault::NoDatabase,
             (_, "1046") => DatabaseFault::NoDatabaseNamed,

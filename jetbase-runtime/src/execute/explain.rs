@@ -113,7 +113,7 @@ impl Job<'_> {
         {
             return None;
         }
-        let sets = session.send(session.sql.poll).await.ok()?;
+        let sets = session.read(session.sql.poll).await.ok()?;
         let row = sets.first()?.rows.first()?;
         let ours =
             session.process_id.as_deref().is_some_and(|id| row.opt("process_id") == Some(id));

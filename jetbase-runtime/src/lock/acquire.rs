@@ -82,7 +82,7 @@ async fn contend(
     listener: &mut Listener,
     cancel: &Cancel,
 ) -> Result<HeldLock, Error> {
-    let (started, limits) = (Instant::now(), limit.remaining());
+    let (started, limits) = (Instant::now(), limit.limits());
     let mut pause = FIRST_PAUSE;
     let mut next_notice = FIRST_NOTICE;
     let mut progress = Progress::default();
@@ -94,7 +94,7 @@ async fn contend(
         progress.waited = started.elapsed();
         let action = next(claimant, &seen, progress, limits);
         // A lock that is already ours must be released, so the run holds it first.
-        if cancel.is_asked() && action != LockAction::Hold {
+        if cancel.is_requested() && action != LockAction::Hold {
             return Err(Error::new(ErrorKind::Cancelled));
         }
         progress = progress.after(action);

@@ -100,7 +100,7 @@ impl<'s, 'c> Acquisition<'s, 'c> {
 
     /// Reads the row, without a lock and without a transaction.
     pub(super) async fn read_row(&mut self) -> Result<Observation, Error> {
-        let sets = match self.session.send(self.session.sql.poll).await {
+        let sets = match self.session.read(self.session.sql.poll).await {
             Ok(sets) => sets,
             Err(failure) if self.session.lacks_tables(&failure.cause).await => {
                 return Ok(Observation::NoTables);

@@ -61,7 +61,7 @@ pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String
 
 /// Describes the session that holds the session lock.
 async fn session_of_lock(session: &mut Session<'_>) -> Option<String> {
-    let sets = session.ask(session.sql.holder).await.ok()?;
+    let sets = session.query(session.sql.holder).await.ok()?;
     let rows = sets.iter().find_map(|set| set.rows.first());
     let found = rows.filter(|row| row.opt("session_id").is_some())?;
     let mut words = format!("session {}", found.text("session_id"));

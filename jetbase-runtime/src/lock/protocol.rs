@@ -161,7 +161,7 @@ pub(crate) fn next(
             OwnerState::Us => return LockAction::Hold,
             OwnerState::Unresponsive => LockAction::TakeOver,
             OwnerState::Changing => return wait_briefly(),
-            OwnerState::Alive => return wait(limits.living),
+            OwnerState::Alive => return wait(limits.alive),
             OwnerState::Unknown => return wait(Some(limits.unknown)),
         },
     };
@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: WaitLimits = WaitLimits { living: None, unknown: Duration::from_secs(60) };
+    const LIMITS: WaitLimits = WaitLimits { alive: None, unknown: Duration::from_secs(60) };
 
     fn after(waited: Duration) -> Progress {
         Progress { waited, ..Progress::default() }
@@ -273,7 +273,7 @@ mod tests {
         let us = claimant(Liveness::Advisory);
         let free = |alive| Observation::Row(LockRow { alive, ..LockRow::default() });
         let soon = Duration::from_millis(100);
-        let never = WaitLimits { living: Some(Duration::ZERO), unknown: Duration::ZERO };
+        let never = WaitLimits { alive: Some(Duration::ZERO), unknown: Duration::ZERO };
         assert_eq!(next(&us, &free(Some(true)), after(soon), never), LockAction::Sleep);
         assert_eq!(
             next(&us, &free(Some(true)), after(Duration::from_secs(2)), never),
@@ -314,7 +314,7 @@ mod tests {
         ) {
             let us = claimant(Liveness::Advisory);
             let limit = Duration::from_secs(limit);
-            let limits = WaitLimits { living: Some(limit), unknown: limit };
+            let limits = WaitLimits { alive: Some(limit), unknown: limit };
             let mut progress = Progress::default();
             for seen in &answers {
                 let action = next(&us, seen, progress, limits);

@@ -28,13 +28,13 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Releases the lock: first the row, by compare-and-set on the run's own id, then the session lock.
 pub(super) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Result<Release, Cause> {
-    let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
+    let limit = Limit::start(Wait::UpTo(RELEASE_WITHIN));
     session.wait_within(limit).await;
     let mut tries = 0;
     let sets = loop {
         match session.write(session.sql.release).await {
             Ok(sets) => break sets,
-            Err(failure) if !failure.cause.is_contended() || limit.left().is_zero() => {
+            Err(failure) if !failure.cause.is_contended() || limit.time_left().is_zero() => {
                 return Err(failure.cause);
             }
             Err(_) => tries += 1,
@@ -70,14 +70,14 @@ const TAKE_OVER_PAUSE: Duration = Duration::from_millis(200);
 /// With a session lock, it releases the row only after the old session has ended. Without one, it
 /// does so only where the fence keeps the old session from continuing (PostgreSQL).
 pub(super) async fn release_over_new_session(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     options: &NamespaceOptions,
     lost: &LostLock,
 ) -> Result<NewSessionRelease, Error> {
-    let state = read_state(origin, options).await?;
+    let state = read_state(source, options).await?;
     let nonce = nonce();
-    let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
-    let mut session = Session::open(origin, &state, &nonce, limit).await?;
+    let limit = Limit::start(Wait::UpTo(RELEASE_WITHIN));
+    let mut session = Session::open(source, &state, &nonce, limit).await?;
     session.wait_within(limit).await;
     let released = release_lost(&mut session, lost).await;
     let history = match released {

@@ -52,14 +52,14 @@ impl From<WorkError> for Error {
 /// If the connection is lost, a new session releases the lock where that is safe. What goes wrong
 /// with the release is a warning: the work itself has already succeeded or failed.
 pub(crate) async fn with_lock<T>(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     request: &LockRequest<'_>,
     listener: &mut Listener,
     check: impl FnOnce(&Session<'_>) -> Result<(), Error>,
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
 ) -> Result<T, WorkError> {
     let nonce = nonce();
-    let mut session = Session::open(origin, request.state, &nonce, request.limit).await?;
+    let mut session = Session::open(source, request.state, &nonce, request.limit).await?;
     let mut unreleased = None;
     let result = match check(&session) {
         Ok(()) => acquire_and_work(&mut session, request, listener, work, &mut unreleased).await,
@@ -75,7 +75,7 @@ pub(crate) async fn with_lock<T>(
     let tries = if is_interrupted { RECONNECT_TRIES } else { 1 };
     let afterwards = match &lost {
         Some(lost) => {
-            resolve_lost_connection(origin, &request.options.namespace, lost, tries).await
+            resolve_lost_connection(source, &request.options.namespace, lost, tries).await
         }
         None => None,
     };
@@ -122,13 +122,13 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// Releases the lock of a lost connection over a new session. Returns `None` if the server cannot
 /// be reached.
 async fn resolve_lost_connection(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     options: &NamespaceOptions,
     lost: &LostLock,
     tries: u32,
 ) -> Option<NewSessionRelease> {
     for attempt in 1..=tries {
-        if let Ok(release) = release_over_new_session(origin, options, lost).await {
+        if let Ok(release) = release_over_new_session(source, options, lost).await {
             return Some(release);
         }
         if attempt < tries {

@@ -37,7 +37,7 @@ pub(super) async fn create_tables(
         }
         attempt += 1;
         let race = sql.create_races.contains(&failure.cause.code.as_str());
-        if !race || attempt >= CREATE_TRIES || (limit.left().is_zero() && attempt > 1) {
+        if !race || attempt >= CREATE_TRIES || (limit.time_left().is_zero() && attempt > 1) {
             let cause = &failure.cause;
             // A race that is lost too often counts as an obstacle.
             if !race && !cause.is_contended() {

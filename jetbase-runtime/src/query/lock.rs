@@ -56,7 +56,7 @@ pub fn lock_status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<
 
 async fn read_status(request: QueryRequest, source: &mut dyn Connect) -> Result<LockStatus, Error> {
     let state = read_state(source, &request.namespace).await?;
-    let mut session = Session::open_for_reading(source, &state, Limit::of_question()).await?;
+    let mut session = Session::open_for_reading(source, &state, Limit::for_query()).await?;
     let status = read_lock(&mut session).await;
     session.close().await;
     status
@@ -160,13 +160,13 @@ impl<'t> IntoFuture for Unlock<'t> {
 }
 
 async fn force_unlock(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     namespace: &NamespaceOptions,
     force: Force,
 ) -> Result<Unlocked, Error> {
-    let found = read_state(origin, namespace).await?;
-    let limit = Limit::of_question();
-    let mut session = Session::open(origin, &found, "", limit).await?;
+    let found = read_state(source, namespace).await?;
+    let limit = Limit::for_query();
+    let mut session = Session::open(source, &found, "", limit).await?;
     session.wait_within(limit).await;
     let result = release_row_by_force(&mut session, force).await;
     session.close().await;

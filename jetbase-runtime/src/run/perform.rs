@@ -10,7 +10,7 @@ use super::outcome::{planned_job, report_skipped, with_outcome};
 use super::plan::{commits_of, plan_run, read_superseded};
 use super::work::work;
 use super::{Published, RunRequest};
-use crate::cancel::{AskOnDrop, Cancel};
+use crate::cancel::{Cancel, CancelOnDrop};
 use crate::environment;
 use crate::error::{Error, ErrorKind, Retry, SettingError, TableError, UrlError};
 use crate::event::{Event, Listener};
@@ -34,8 +34,8 @@ pub(crate) fn start(
         Goal::Rollback(_) => "rollback",
     };
     let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal = name);
-    in_task(source, request.options.cancel.clone(), span, move |origin| {
-        Box::pin(async move { perform(&request, listener, origin).await })
+    in_task(source, request.options.cancel.clone(), span, move |source| {
+        Box::pin(async move { perform(&request, listener, source).await })
     })
 }
 
@@ -48,9 +48,9 @@ pub(crate) fn in_task<'t, T: Send + 'static>(
     work: impl for<'c> FnOnce(&'c mut dyn Connect) -> BoxFuture<'c, Result<T, Error>> + Send + 'static,
 ) -> BoxFuture<'t, Result<T, Error>> {
     match source.0 {
-        ConnectionSource::Shared(mut origin) => Box::pin(async move {
-            let guard = AskOnDrop(cancel);
-            let work = async move { work(origin.as_mut()).await };
+        ConnectionSource::Shared(mut source) => Box::pin(async move {
+            let guard = CancelOnDrop(cancel);
+            let work = async move { work(source.as_mut()).await };
             let result = tokio::spawn(work.instrument(span)).await;
             drop(guard);
             result.unwrap_or_else(|failure| match failure.try_into_panic() {
@@ -58,8 +58,8 @@ pub(crate) fn in_task<'t, T: Send + 'static>(
                 Err(_) => Err(Error::new(ErrorKind::Cancelled)),
             })
         }),
-        ConnectionSource::Borrowed(mut origin) => {
-            Box::pin(async move { work(origin.as_mut()).await }.instrument(span))
+        ConnectionSource::Borrowed(mut source) => {
+            Box::pin(async move { work(source.as_mut()).await }.instrument(span))
         }
         ConnectionSource::Broken(fault) => {
             Box::pin(async move { Err(SettingError::DatabaseUrl(fault).into()) })
@@ -71,11 +71,11 @@ pub(crate) fn in_task<'t, T: Send + 'static>(
 async fn perform(
     request: &RunRequest,
     mut listener: Listener,
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
 ) -> Result<Report, Error> {
     let started = Instant::now();
     let mut report = Report::default();
-    let result = attempt(request, &mut listener, origin, &mut report).await;
+    let result = attempt(request, &mut listener, source, &mut report).await;
     report.warnings = listener.take_warnings();
     report.elapsed = started.elapsed();
     if let Some(panic) = listener.take_panic() {
@@ -93,7 +93,7 @@ async fn perform(
 async fn attempt(
     request: &RunRequest,
     listener: &mut Listener,
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     report: &mut Report,
 ) -> Result<(), Error> {
     if let Some(warning) = crate::stale::warning(&request.set) {
@@ -101,28 +101,28 @@ async fn attempt(
     }
     let wait = request.options.wait.clone()?;
     environment::lease()?;
-    let mut limit = Limit::begin(wait);
+    let mut limit = Limit::start(wait);
     let (mut was_there, mut last_notice) = (false, None);
     loop {
         let mut reached = false;
-        let error = match once(request, listener, origin, report, limit, &mut reached).await {
+        let error = match once(request, listener, source, report, limit, &mut reached).await {
             Err(error) if report.applied.is_empty() => error,
             // A run with a count does not start again: it would count from the beginning. Only a
             // run of everything does.
             Err(error) if error.restarts() && matches!(request.goal, Goal::Upgrade(Until::End)) => {
-                limit = Limit::begin(wait);
+                limit = Limit::start(wait);
                 error
             }
             result => return result,
         };
         was_there |= reached;
         if reached {
-            limit.renew();
+            limit.restart();
         }
         // Do not wait for a server that was never reached: the address may be wrong.
         let retry =
             error.retry() == Retry::Yes || (error.retry() == Retry::IfServerWasThere && was_there);
-        if !retry || limit.left().is_zero() || request.options.cancel.is_asked() {
+        if !retry || limit.time_left().is_zero() || request.options.cancel.is_requested() {
             return Err(error);
         }
         if last_notice.is_none_or(|last_notice: Instant| last_notice.elapsed() > NOTICE_INTERVAL) {
@@ -141,45 +141,46 @@ async fn attempt(
 async fn once(
     request: &RunRequest,
     listener: &mut Listener,
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     report: &mut Report,
     limit: Limit,
     reached: &mut bool,
 ) -> Result<(), Error> {
-    let state = read_state_once(origin, &request.options.namespace, limit).await?;
+    let state = read_state_once(source, &request.options.namespace, limit).await?;
     let history = state.history.as_deref().unwrap_or_default();
-    let superseded = async || read_superseded(origin, &state, limit).await;
+    let superseded = async || read_superseded(source, &state, limit).await;
     let planned = plan_run(request, history, superseded).await?;
     report_skipped(listener, report, &planned);
-    let syntax = state.namespace.syntax.unwrap_or(Syntax::of(origin.dialect()));
+    let syntax = state.namespace.syntax.unwrap_or(Syntax::of(source.dialect()));
     let jobs = prepare(&request.set, &planned, syntax)?;
     if request.options.dry_run == DryRun::Yes {
         report.planned = jobs.iter().map(planned_job).collect();
         return Ok(());
     }
     // Check the direct URL early, before the run needs it.
-    let mut direct = direct(request.options.direct_url.as_deref(), origin.dialect())?;
-    let origin = match &mut direct {
+    let mut direct = direct(request.options.direct_url.as_deref(), source.dialect())?;
+    let source = match &mut direct {
         Some(direct) => direct.as_mut(),
-        None => origin,
+        None => source,
     };
     if jobs.is_empty() {
-        if state.left.as_deref().is_some_and(is_ours) {
-            release_stale_lock(request, listener, origin, &state, report).await;
+        if state.lock_owner.as_deref().is_some_and(is_ours) {
+            release_stale_lock(request, listener, source, &state, report).await;
         }
         return Ok(());
     }
-    let commits = commits_of(&jobs, origin.dialect());
-    let wanted = LockRequest { state: &state, options: &request.options, limit, commits };
+    let commits = commits_of(&jobs, source.dialect());
+    let lock_request = LockRequest { state: &state, options: &request.options, limit, commits };
     let check = |session: &Session<'_>| {
         *reached = session.owner == ConnectionOwner::Run;
         refuse_published(session, request.published)
     };
-    let done = with_lock(origin, &wanted, listener, check, async |session, held, listener| {
-        report.waited = held.waited;
-        report.recovered.clone_from(&held.recovered);
-        work(request, session, listener, report).await
-    });
+    let done =
+        with_lock(source, &lock_request, listener, check, async |session, held, listener| {
+            report.waited = held.waited;
+            report.recovered.clone_from(&held.recovered);
+            work(request, session, listener, report).await
+        });
     done.await.map_err(|failed| with_outcome(request, failed))
 }
 
@@ -196,19 +197,19 @@ fn refuse_published(session: &Session<'_>, published: Published) -> Result<(), E
 async fn release_stale_lock(
     request: &RunRequest,
     listener: &mut Listener,
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     state: &DatabaseState,
     report: &mut Report,
 ) {
-    let wanted = LockRequest {
+    let lock_request = LockRequest {
         state,
         options: &request.options,
-        limit: Limit::begin(Wait::Never),
+        limit: Limit::start(Wait::Never),
         commits: Commits::PerStatement,
     };
     let released = with_lock(
-        origin,
-        &wanted,
+        source,
+        &lock_request,
         listener,
         |_| Ok(()),
         async |_, held, _| {

@@ -46,11 +46,11 @@ fn replaces(set: &Migrations, planned: &Plan) -> bool {
 
 /// Reads, without the lock, the texts that newer ones have replaced.
 pub(super) async fn read_superseded(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     state: &DatabaseState,
     limit: Limit,
 ) -> Result<Vec<(String, String)>, Error> {
-    let mut session = Session::open_for_reading(origin, state, limit).await?;
+    let mut session = Session::open_for_reading(source, state, limit).await?;
     let superseded = session.superseded().await;
     session.close().await;
     superseded

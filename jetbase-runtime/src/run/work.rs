@@ -41,7 +41,7 @@ pub(super) async fn work(
         session.create_superseded().await?;
     }
     for (index, job) in jobs.iter().enumerate() {
-        if request.options.cancel.is_asked() {
+        if request.options.cancel.is_requested() {
             break;
         }
         let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());

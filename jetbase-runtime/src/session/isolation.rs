@@ -140,7 +140,7 @@ impl Session<'_> {
         if self.liveness != Liveness::GetLock {
             return Ok(());
         }
-        let sets = self.send(self.sql.move_session_lock).await;
+        let sets = self.read(self.sql.move_session_lock).await;
         let sets = sets.map_err(|failure| Error::database(doing, &failure.cause))?;
         if sets.first().and_then(ResultSet::value) == Some("1") {
             Ok(())
@@ -154,8 +154,8 @@ impl Session<'_> {
         if self.liveness != Liveness::GetLock {
             return Ok(());
         }
-        let question = self.bindings.render(self.sql.fence_session_lock);
-        let answer = send_within(old, &question, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
+        let query = self.bindings.render(self.sql.fence_session_lock);
+        let answer = send_within(old, &query, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
         answer.map(drop).map_err(|failure| {
             Error::database("moving the session lock to a fresh session", &failure.cause)
         })

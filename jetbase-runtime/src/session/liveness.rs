@@ -39,7 +39,7 @@ impl Session<'_> {
     /// Releases the session lock, if the server knows one.
     pub(crate) async fn release_session_lock(&mut self) {
         if self.has_server_lock() {
-            let _ = self.ask(self.sql.release_session_lock).await;
+            let _ = self.query(self.sql.release_session_lock).await;
         }
     }
 

@@ -21,7 +21,7 @@ impl Ownership {
 impl Session<'_> {
     /// Reads where the session is, and how its liveness can be checked.
     pub(super) async fn probe(&mut self) -> Result<(), Error> {
-        let (sets, refused) = match self.ask(self.sql.probe).await {
+        let (sets, refused) = match self.query(self.sql.probe).await {
             Ok(sets) => (sets, None),
             // The server's identity comes last, and may be refused. Then the liveness cannot be
             // checked.
@@ -168,8 +168,8 @@ impl Session<'_> {
         if self.dialect != Dialect::Postgres {
             return Ok(());
         }
-        let question = "SELECT to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key, {owners_trusted} AS owners_trusted";
-        let sets = self.ask(question).await;
+        let query = "SELECT to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key, {owners_trusted} AS owners_trusted";
+        let sets = self.query(query).await;
         let sets =
             sets.map_err(|failure| Error::database("reading the new tables", &failure.cause))?;
         let row = sets.first().map(ResultSet::first_row).unwrap_or_default();

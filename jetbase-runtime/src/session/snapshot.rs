@@ -66,7 +66,7 @@ impl Session<'_> {
     }
 
     pub(super) async fn take_snapshot(&mut self) -> Result<Snapshot, Error> {
-        let question = match self.dialect {
+        let query = match self.dialect {
             Dialect::Postgres => POSTGRES_OBJECTS.to_owned(),
             // SHOW obeys the limit of rows, too.
             Dialect::MySql => format!(
@@ -78,7 +78,7 @@ impl Session<'_> {
                 format!("{SQLITE_OBJECTS};\nSELECT 'a' LIKE 'A';\n{}", pragmas.join(";\n"))
             }
         };
-        let sets = self.ask(&question).await;
+        let sets = self.query(&query).await;
         let sets = sets
             .map_err(|failure| Error::database("reading what the session holds", &failure.cause))?;
         let (first, rest) = sets.split_first().unzip();
@@ -123,8 +123,8 @@ impl Session<'_> {
         let mut settings = Vec::new();
         for name in self.custom_names.clone() {
             let bindings = self.bindings.clone().literal("name", &name);
-            let question = bindings.render("SELECT pg_catalog.current_setting({name}, true)");
-            let sets = self.raw(&question).await;
+            let query = bindings.render("SELECT pg_catalog.current_setting({name}, true)");
+            let sets = self.raw(&query).await;
             let sets = sets.map_err(|failure| {
                 Error::database("reading what the session holds", &failure.cause)
             })?;
@@ -137,7 +137,7 @@ impl Session<'_> {
 
     /// Learns which settings of other modules the functions of the database name.
     pub(crate) async fn learn_settings_of_functions(&mut self) {
-        let sources = self.ask(POSTGRES_FUNCTIONS).await.unwrap_or_default();
+        let sources = self.query(POSTGRES_FUNCTIONS).await.unwrap_or_default();
         let rows = sources.iter().flat_map(|set| &set.rows);
         rows.for_each(|row| self.learn_settings(row.text("prosrc")));
     }

@@ -9,16 +9,16 @@ impl Session<'_> {
     /// none.
     pub(crate) async fn superseded(&mut self) -> Result<Vec<(String, String)>, Error> {
         let guard = self.sql.guard_superseded_reading;
-        let sets = match self.send_behind(self.sql.read_settings, guard, self.sql.superseded).await
-        {
-            Ok(sets) => sets,
-            Err(SendFailure { cause, .. }) if self.lacks_superseded(&cause) => {
-                return Ok(Vec::new());
-            }
-            Err(SendFailure { cause, .. }) => {
-                return Err(Error::database("reading jetbase_superseded", &cause));
-            }
-        };
+        let sets =
+            match self.send_template(self.sql.read_settings, guard, self.sql.superseded).await {
+                Ok(sets) => sets,
+                Err(SendFailure { cause, .. }) if self.lacks_superseded(&cause) => {
+                    return Ok(Vec::new());
+                }
+                Err(SendFailure { cause, .. }) => {
+                    return Err(Error::database("reading jetbase_superseded", &cause));
+                }
+            };
         let rows = sets.into_iter().flat_map(|set| set.rows);
         Ok(rows
             .map(|row| (row.text("filename").to_owned(), row.text("checksum").to_owned()))

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::connection::{
     Cause, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure,
-    UntrustedTable, moment, send_within,
+    UntrustedTable, pause_before_retry, send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::{Error, NamespaceError, TableError};
@@ -69,7 +69,7 @@ impl StateMessage {
         options: &NamespaceOptions,
         limit: Limit,
     ) -> Result<DatabaseState, Error> {
-        let (sets, cause) = match ask(connection, &self.parts.join(";\n"), limit).await {
+        let (sets, cause) = match send_query(connection, &self.parts.join(";\n"), limit).await {
             Ok(sets) => (sets, None),
             Err(SendFailure { completed, cause }) => (completed, Some(cause)),
         };
@@ -91,14 +91,14 @@ impl StateMessage {
             (None, None) => Some(Vec::new()),
         };
         let lock = row(self.parts.len().saturating_sub(1)).filter(|_| cause.is_none());
-        let left = lock.filter(|row| row.is_true("is_locked"));
-        let left = left.and_then(|row| row.opt("process_id").map(str::to_owned));
+        let lock_owner = lock.filter(|row| row.is_true("is_locked"));
+        let lock_owner = lock_owner.and_then(|row| row.opt("process_id").map(str::to_owned));
         let before = sets.get(self.facts.saturating_sub(5)..self.facts).unwrap_or_default();
-        self.leave(connection, &facts, before).await;
+        self.restore_settings(connection, &facts, before).await;
         Ok(DatabaseState {
             namespace: namespace_of(self.dialect, &facts, history.is_some(), options)?,
             history,
-            left,
+            lock_owner,
         })
     }
 
@@ -129,13 +129,13 @@ impl StateMessage {
         limit: Limit,
     ) -> Option<UntrustedTable> {
         let bindings = Bindings::new(self.dialect, Some(schema)).literals("trusted", &self.trusted);
-        let question = untrusted_tables(self.sql, &guarded(self.sql, bindings));
-        let sets = ask(connection, &question, limit).await.ok()?;
+        let query = untrusted_tables(self.sql, &guarded(self.sql, bindings));
+        let sets = send_query(connection, &query, limit).await.ok()?;
         untrusted(sets.last()?)
     }
 
     /// Restores the settings that the message has changed in a caller's transaction.
-    async fn leave(
+    async fn restore_settings(
         &self,
         connection: &mut dyn Connection,
         facts: &ResultRow,
@@ -181,7 +181,8 @@ impl StateMessage {
             _ if cause.is_row_security => TableError::RowsFiltered.into(),
             // With a role, the first statement sets it.
             (Dialect::Postgres, "42501") if is_first && options.role.is_some() => {
-                let sets = ask(connection, "SELECT current_user", limit).await.unwrap_or_default();
+                let sets =
+                    send_query(connection, "SELECT current_user", limit).await.unwrap_or_default();
                 let user = sets.iter().find_map(ResultSet::value).unwrap_or_default().to_owned();
                 let role = options.role.clone().unwrap_or_default();
                 let error = NamespaceError::RoleDenied { user, role, code: cause.code.clone() };
@@ -196,18 +197,18 @@ impl StateMessage {
 }
 
 /// Sends a query, and retries it while the server is busy for a moment.
-async fn ask(
+async fn send_query(
     connection: &mut dyn Connection,
     sql: &str,
     limit: Limit,
 ) -> Result<Vec<ResultSet>, SendFailure> {
     let mut again = 0;
     loop {
-        match send_within(connection, sql, RowHandling::Keep, Some(limit.of_answer())).await {
-            Err(failure) if failure.is_momentary() && again < MAX_READ_RETRIES => again += 1,
+        match send_within(connection, sql, RowHandling::Keep, Some(limit.for_answer())).await {
+            Err(failure) if failure.is_transient() && again < MAX_READ_RETRIES => again += 1,
             answer => return answer,
         }
-        moment(again).await;
+        pause_before_retry(again).await;
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) async fn acquire<DB: sqlx::Database>(
 ) -> Result<sqlx::pool::PoolConnection<DB>, Cause> {
     match tokio::time::timeout(limit.max(SHORTEST), pool.acquire()).await {
         Ok(answer) => answer.map_err(Cause::of),
-        Err(_) => Err(Cause::absent(format!(
+        Err(_) => Err(Cause::unavailable(format!(
             "the pool had no free connection within {:.1?}: all are in use, or the server does not answer",
             limit.max(SHORTEST)
         ))),
@@ -45,7 +45,9 @@ where
             Ok(Ok(connection)) => return Ok(Box::new(connection)),
             Ok(Err(error)) => Cause::of(error),
             Err(_) => {
-                return Err(Cause::absent(format!("the server did not answer within {left:.1?}")));
+                return Err(Cause::unavailable(format!(
+                    "the server did not answer within {left:.1?}"
+                )));
             }
         };
         match cause.code.as_str() {

@@ -24,7 +24,7 @@ pub(super) enum Chance {
     Renewed,
 }
 
-const LIMITS: WaitLimits = WaitLimits { living: None, unknown: Duration::from_secs(60) };
+const LIMITS: WaitLimits = WaitLimits { alive: None, unknown: Duration::from_secs(60) };
 const LATE: Duration = Duration::from_secs(3600);
 
 /// One step of one run. It returns `None` if the step is not possible now.
