@@ -8,7 +8,7 @@ mod superseded;
 
 use jetbase_core::{Dialect, Record, SessionEffect};
 
-pub(crate) use self::isolation::Next;
+pub(crate) use self::isolation::NextStep;
 pub(crate) use self::liveness::Liveness;
 use self::snapshot::Snapshot;
 use crate::connection::{
@@ -48,7 +48,7 @@ pub(crate) struct Session<'c> {
     /// Whether the connection's owner lets SQLite check foreign keys.
     pub(crate) foreign_keys: bool,
     /// Whether there is a table for replaced texts.
-    pub(crate) keeps_superseded: bool,
+    pub(crate) has_superseded: bool,
     /// The publications that contain jetbase's tables.
     pub(crate) published: Vec<String>,
     /// The id under which the run holds the lock, or may hold it because an answer was lost.
@@ -100,7 +100,7 @@ impl<'c> Session<'c> {
         let dialect = source.dialect();
         let opened = source.connect_for_run(nonce.to_owned(), limit.for_connecting()).await;
         let dedicated = opened.map_err(|cause| Error::database("connecting", &cause))?;
-        Session::over(dedicated, dialect, state, nonce, limit).await
+        Session::with_connection(dedicated, dialect, state, nonce, limit).await
     }
 
     /// Opens a session that can read jetbase's tables, but cannot run migrations.
@@ -114,11 +114,11 @@ impl<'c> Session<'c> {
         let connection = opened.map_err(|cause| Error::database("connecting", &cause))?;
         let dedicated =
             DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
-        Session::over(dedicated, dialect, state, "", limit).await
+        Session::with_connection(dedicated, dialect, state, "", limit).await
     }
 
     /// Makes a session from a connection that is already open.
-    async fn over(
+    async fn with_connection(
         dedicated: DedicatedConnection<'c>,
         dialect: Dialect,
         state: &DatabaseState,
@@ -157,7 +157,7 @@ impl<'c> Session<'c> {
             has_tables: false,
             file: None,
             foreign_keys: false,
-            keeps_superseded: false,
+            has_superseded: false,
             published: Vec::new(),
             process_id: None,
             ownership: Ownership::Shared,
@@ -290,7 +290,7 @@ impl<'c> Session<'c> {
     /// Undoes what a failed file may have left in the session. Nothing of it may affect the release
     /// of the lock, the next attempt, or the caller.
     pub(crate) async fn reset(&mut self) {
-        let mut parts: Vec<String> = self.resetting(SessionEffect::Object).collect();
+        let mut parts: Vec<String> = self.reset_statements(SessionEffect::Object).collect();
         if self.dialect == Dialect::MySql {
             parts.push("UNLOCK TABLES".to_owned());
             parts.push(self.bindings.render("USE {schema}"));
@@ -306,11 +306,11 @@ impl<'c> Session<'c> {
     }
 
     /// Returns the statements that a message appends after its COMMIT, for a file with that effect.
-    pub(crate) fn resetting(&self, effect: SessionEffect) -> impl Iterator<Item = String> {
+    pub(crate) fn reset_statements(&self, effect: SessionEffect) -> impl Iterator<Item = String> {
         let own = self.owner == ConnectionOwner::Caller;
         let part = move |part: &&'static str| match *part {
             // The caller's own settings stay, including those that the server does not list.
-            "RESET ALL" if own => RESET_BUT_THE_CALLERS,
+            "RESET ALL" if own => RESET_TO_CALLERS_VALUES,
             part => part,
         };
         let pooled = self.pooled;
@@ -372,7 +372,7 @@ impl<'c> Session<'c> {
 
 /// Resets what a file has set on the caller's connection. The statements of `restore` then set the
 /// caller's values.
-const RESET_BUT_THE_CALLERS: &str =
+const RESET_TO_CALLERS_VALUES: &str =
     "SELECT pg_catalog.set_config(name, reset_val, false) FROM pg_catalog.pg_settings
   WHERE source OPERATOR(pg_catalog.=) 'session' AND name OPERATOR(pg_catalog.!~~) 'transaction%'
     AND name OPERATOR(pg_catalog.<>) 'seed'";

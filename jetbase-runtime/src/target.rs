@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 use jetbase_core::Dialect;
 
-use self::connect::{acquire, connect, nothing, reconnect};
+use self::connect::{acquire, connect, no_idle_connection, reconnect};
 use crate::connection::{Cause, Connection, ConnectionHandle, Guard};
 use crate::error::{SettingError, UrlError};
 
@@ -183,7 +183,7 @@ macro_rules! target {
                                 let options = (*self.connect_options()).clone();
                                 // If the server has no free connection, the idle one of this pool
                                 // is closed to make room.
-                                let make_room = || -> BoxFuture<'static, ()> {
+                                let close_idle = || -> BoxFuture<'static, ()> {
                                     let idle = self.try_acquire();
                                     Box::pin(async move {
                                         if let Some(idle) = idle {
@@ -192,7 +192,7 @@ macro_rules! target {
                                     })
                                 };
                                 let reconnect = reconnect::<$DB>(options.clone(), &nonce);
-                                let opened = connect::<$DB>(options, &nonce, limit, &make_room);
+                                let opened = connect::<$DB>(options, &nonce, limit, &close_idle);
                                 (ConnectionHandle::<$DB>::Owned(opened.await?), Some(reconnect))
                             }
                             _ => (ConnectionHandle::Pooled(acquire(self, limit).await?), None),
@@ -248,7 +248,8 @@ macro_rules! target {
                         let connection = match self.connection.take() {
                             Some(connection) => connection,
                             None => {
-                                connect::<$DB>(self.options.clone(), "", limit, &nothing).await?
+                                connect::<$DB>(self.options.clone(), "", limit, &no_idle_connection)
+                                    .await?
                             }
                         };
                         let guard = Guard::<$DB>::new(ConnectionHandle::Kept(
@@ -272,8 +273,13 @@ macro_rules! target {
                         let connection = match kept {
                             Some(connection) => connection,
                             None => {
-                                connect::<$DB>(self.options.clone(), &nonce, limit, &nothing)
-                                    .await?
+                                connect::<$DB>(
+                                    self.options.clone(),
+                                    &nonce,
+                                    limit,
+                                    &no_idle_connection,
+                                )
+                                .await?
                             }
                         };
                         let guard = Guard::<$DB>::new(ConnectionHandle::Owned(connection));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jetbase_core::Dialect;
 
 use super::acquisition::Acquisition;
-use super::holder::describe;
+use super::holder::describe_holder;
 use super::identity::{ProcessId, same_class};
 use super::protocol::{Claimant, LockAction, Observation, OwnerState, Progress, judge, next};
 use super::side_file::SideFile;
@@ -69,13 +69,13 @@ pub(super) async fn acquire(
     session.process_id = Some(claimant.id.clone());
 
     let acquisition = Acquisition::new(session, side_file);
-    let held = contend(acquisition, &claimant, limit, listener, cancel).await?;
+    let held = wait_for_lock(acquisition, &claimant, limit, listener, cancel).await?;
     session.work_without_limit().await;
     Ok(held)
 }
 
 /// Tries, reads and waits until the run holds the lock, or the limit is reached.
-async fn contend(
+async fn wait_for_lock(
     mut lock: Acquisition<'_, '_>,
     claimant: &Claimant,
     limit: Limit,
@@ -86,19 +86,19 @@ async fn contend(
     let mut pause = FIRST_PAUSE;
     let mut next_notice = FIRST_NOTICE;
     let mut progress = Progress::default();
-    let mut seen = match lock.session.has_tables {
+    let mut observation = match lock.session.has_tables {
         true => lock.attempt().await?,
         false => Observation::NoTables,
     };
     loop {
         progress.waited = started.elapsed();
-        let action = next(claimant, &seen, progress, limits);
+        let action = next(claimant, &observation, progress, limits);
         // A lock that is already ours must be released, so the run holds it first.
         if cancel.is_requested() && action != LockAction::Hold {
             return Err(Error::new(ErrorKind::Cancelled));
         }
         progress = progress.after(action);
-        seen = match action {
+        observation = match action {
             LockAction::CreateTables => match create_tables(&mut lock, limit).await? {
                 true => lock.attempt().await?,
                 false => Observation::Unreadable,
@@ -110,7 +110,7 @@ async fn contend(
             LockAction::Sleep => {
                 if progress.waited >= next_notice {
                     next_notice += NOTICE_INTERVAL;
-                    let holder = lock.obstructor().await;
+                    let holder = lock.describe_obstacle().await;
                     listener.emit(&Event::Waiting { holder, since: lock.row.since.clone() });
                 }
                 let jitter = 0.5 + fastrand::f64();
@@ -120,8 +120,8 @@ async fn contend(
                 Observation::Refused
             }
             LockAction::Hold => {
-                let recovered = match seen {
-                    Observation::Won(dead) => dead,
+                let recovered = match observation {
+                    Observation::Acquired(dead) => dead,
                     _ => None,
                 };
                 if let Some(from) = &recovered {
@@ -139,11 +139,11 @@ async fn contend(
 /// Returns the error of a run that has waited too long.
 async fn give_up(mut lock: Acquisition<'_, '_>, claimant: &Claimant, waited: Duration) -> Error {
     if !lock.row.locked {
-        let obstacle = lock.obstructor().await;
+        let obstacle = lock.describe_obstacle().await;
         return Error::new(ErrorKind::Blocked { obstacle, waited });
     }
     let alive = matches!(judge(claimant, &lock.row), OwnerState::Alive).then_some(true);
-    let holder = describe(lock.session, &lock.row).await;
+    let holder = describe_holder(lock.session, &lock.row).await;
     Error::new(ErrorKind::Held { holder, since: lock.row.since, alive, waited })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::holder::obstructor;
+use super::holder::describe_obstacle;
 use super::protocol::{LockRow, Observation};
 use super::side_file::SideFile;
 use crate::connection::{ResultSet, SendFailure};
@@ -56,7 +56,7 @@ impl<'s, 'c> Acquisition<'s, 'c> {
         let first = |set: Option<&ResultSet>| set.map(ResultSet::first_row).unwrap_or_default();
         let (before, answer) = (first(sets.first()), first(sets.last()));
         if answer.is_true("has_row") {
-            return Ok(Observation::Won(before.opt("previous").map(str::to_owned)));
+            return Ok(Observation::Acquired(before.opt("previous").map(str::to_owned)));
         }
         if answer.is_true("has_session_lock") {
             self.release_session_lock().await;
@@ -82,7 +82,7 @@ impl<'s, 'c> Acquisition<'s, 'c> {
             }
         };
         if answer.is_true("has_row") {
-            return Ok(Observation::Won(Some(owner)));
+            return Ok(Observation::Acquired(Some(owner)));
         }
         if answer.is_true("has_session_lock") {
             self.release_session_lock().await;
@@ -129,8 +129,8 @@ impl<'s, 'c> Acquisition<'s, 'c> {
     }
 
     /// Describes what is in the way: the holder, or what keeps a free lock from being acquired.
-    pub(super) async fn obstructor(&mut self) -> String {
-        obstructor(self.session, &self.row, self.obstacle.as_deref()).await
+    pub(super) async fn describe_obstacle(&mut self) -> String {
+        describe_obstacle(self.session, &self.row, self.obstacle.as_deref()).await
     }
 
     /// Releases the session lock, because the row is not ours.

@@ -20,7 +20,7 @@ use crate::wait::{Limit, Wait};
 pub(super) enum Release {
     Done,
     /// The row does not name this run any more.
-    NotOurs,
+    OtherOwner,
 }
 
 /// How long a run tries to release the lock while others lock the row.
@@ -42,8 +42,8 @@ pub(super) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Resul
         tokio::time::sleep(Duration::from_millis(20) * tries.min(25)).await;
     };
     session.release_session_lock().await;
-    let freed = sets.first().is_some_and(|set| set.affected == 1);
-    Ok(if freed { Release::Done } else { Release::NotOurs })
+    let released = sets.first().is_some_and(|set| set.affected == 1);
+    Ok(if released { Release::Done } else { Release::OtherOwner })
 }
 
 /// The lock that a lost session holds, or may hold.
@@ -97,7 +97,7 @@ async fn release_lost(session: &mut Session<'_>, lost: &LostLock) -> Result<bool
         let new_id = ProcessId::new(session.liveness, &session.server);
         session.bindings = session.bindings.clone().literal("me", new_id.as_str());
         for _ in 0..TAKE_OVER_TRIES {
-            if let Observation::Won(_) = Acquisition::new(session, None).attempt().await? {
+            if let Observation::Acquired(_) = Acquisition::new(session, None).attempt().await? {
                 let sent = session.write(session.sql.release).await;
                 sent.map_err(|it| Error::database("releasing the lock", &it.cause))?;
                 return Ok(true);

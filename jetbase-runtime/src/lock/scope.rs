@@ -67,7 +67,7 @@ pub(crate) async fn with_lock<T>(
     };
     let is_interrupted = result.as_ref().is_err_and(is_interrupted);
     let may_be_lost = result.is_err() || unreleased.is_some();
-    let is_lost = is_interrupted || (may_be_lost && session.is_gone().await);
+    let is_lost = is_interrupted || (may_be_lost && session.is_connection_lost().await);
     // The answer to an attempt may be lost, so the row may name this run even if it has no lock.
     let process_id = session.process_id.take().filter(|_| is_lost);
     let lost = process_id.map(|id| LostLock { id, liveness: session.liveness });
@@ -104,11 +104,11 @@ async fn acquire_and_work<T>(
     }
     match release(session, held).await {
         Ok(Release::Done) => listener.emit(&Event::Released),
-        Ok(Release::NotOurs) if result.is_ok() => {
+        Ok(Release::OtherOwner) if result.is_ok() => {
             let message = "another process took the migration lock away during the run; everything had been done and recorded before";
             listener.warn(message.to_owned());
         }
-        Ok(Release::NotOurs) => {}
+        Ok(Release::OtherOwner) => {}
         Err(cause) => *unreleased = Some(Error::database("releasing the migration lock", &cause)),
     }
     result

@@ -53,6 +53,6 @@ pub(super) async fn create_tables(
         tokio::time::sleep(pause).await;
     }
     session.has_tables = true;
-    session.find_tables().await?;
+    session.read_new_tables().await?;
     Ok(true)
 }

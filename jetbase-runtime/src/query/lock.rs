@@ -68,7 +68,7 @@ async fn read_lock(session: &mut Session<'_>) -> Result<LockStatus, Error> {
     let Some(row) = lock::read_lock_row(session).await?.filter(|row| row.locked) else {
         return Ok(free);
     };
-    let holder = lock::describe(session, &row).await;
+    let holder = lock::describe_holder(session, &row).await;
     Ok(LockStatus {
         locked: true,
         locked_at: row.since.as_deref().map(|since| stamp(since, session)),

@@ -15,7 +15,7 @@ use crate::environment;
 use crate::error::{Error, ErrorKind, Retry, SettingError, TableError, UrlError};
 use crate::event::{Event, Listener};
 use crate::execute::prepare;
-use crate::lock::{Commits, LockRequest, is_ours, with_lock};
+use crate::lock::{Commits, LockRequest, is_rust_process_id, with_lock};
 use crate::options::DryRun;
 use crate::report::Report;
 use crate::session::Session;
@@ -102,10 +102,10 @@ async fn attempt(
     let wait = request.options.wait.clone()?;
     environment::lease()?;
     let mut limit = Limit::start(wait);
-    let (mut was_there, mut last_notice) = (false, None);
+    let (mut was_reached, mut last_notice) = (false, None);
     loop {
         let mut reached = false;
-        let error = match once(request, listener, source, report, limit, &mut reached).await {
+        let error = match try_once(request, listener, source, report, limit, &mut reached).await {
             Err(error) if report.applied.is_empty() => error,
             // A run with a count does not start again: it would count from the beginning. Only a
             // run of everything does.
@@ -115,13 +115,13 @@ async fn attempt(
             }
             result => return result,
         };
-        was_there |= reached;
+        was_reached |= reached;
         if reached {
             limit.restart();
         }
         // Do not wait for a server that was never reached: the address may be wrong.
-        let retry =
-            error.retry() == Retry::Yes || (error.retry() == Retry::IfServerWasThere && was_there);
+        let retry = error.retry() == Retry::Yes
+            || (error.retry() == Retry::IfServerWasThere && was_reached);
         if !retry || limit.time_left().is_zero() || request.options.cancel.is_requested() {
             return Err(error);
         }
@@ -138,7 +138,7 @@ async fn attempt(
 }
 
 /// Tries once. `reached` is set when the run has had a session of its own.
-async fn once(
+async fn try_once(
     request: &RunRequest,
     listener: &mut Listener,
     source: &mut dyn Connect,
@@ -164,7 +164,7 @@ async fn once(
         None => source,
     };
     if jobs.is_empty() {
-        if state.lock_owner.as_deref().is_some_and(is_ours) {
+        if state.lock_owner.as_deref().is_some_and(is_rust_process_id) {
             release_stale_lock(request, listener, source, &state, report).await;
         }
         return Ok(());

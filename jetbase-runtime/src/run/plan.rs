@@ -13,7 +13,7 @@ use crate::wait::Limit;
 
 /// Whether the fence guards everything that these jobs do.
 pub(super) fn commits_of(jobs: &[Job<'_>], dialect: Dialect) -> Commits {
-    if jobs.iter().all(|job| job.work(dialect) == Commits::PerFile) {
+    if jobs.iter().all(|job| job.commits(dialect) == Commits::PerFile) {
         Commits::PerFile
     } else {
         Commits::PerStatement

@@ -12,7 +12,7 @@ use crate::event::{Event, Listener};
 use crate::execute::{Job, prepare};
 use crate::lock::Commits;
 use crate::report::{Applied, Report};
-use crate::session::{Liveness, Next, Session};
+use crate::session::{Liveness, NextStep, Session};
 use crate::target::ConnectionOwner;
 
 /// Plans again, under the lock, and executes that plan.
@@ -32,11 +32,11 @@ pub(super) async fn work(
     refuse(session, &jobs)?;
     session.count_orphans().await;
     if session.owner == ConnectionOwner::Caller && session.dialect == Dialect::Postgres {
-        set.iter().for_each(|migration| session.learn_settings(migration.script().text()));
-        session.learn_settings_of_functions().await;
+        set.iter().for_each(|migration| session.collect_setting_names(migration.script().text()));
+        session.collect_setting_names_of_functions().await;
     }
     let effects = jobs.iter().map(|job| job.session_use.effect);
-    session.remember(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
+    session.take_snapshot_for(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
     if jobs.iter().any(Job::replaces) {
         session.create_superseded().await?;
     }
@@ -49,7 +49,7 @@ pub(super) async fn work(
             session.refresh_for_reader().await?;
         }
         execute(session, listener, report, job, (index + 1, jobs.len())).instrument(span).await?;
-        let next = if index + 1 < jobs.len() { Next::File } else { Next::Release };
+        let next = if index + 1 < jobs.len() { NextStep::File } else { NextStep::Release };
         session.refresh(job.session_use.effect, next).await?;
     }
     Ok(())

@@ -44,7 +44,7 @@ impl Session<'_> {
     }
 
     /// Whether the connection is lost.
-    pub(crate) async fn is_gone(&mut self) -> bool {
+    pub(crate) async fn is_connection_lost(&mut self) -> bool {
         self.raw("SELECT 1").await.is_err_and(|failure| failure.cause.kind == CauseKind::Lost)
     }
 }

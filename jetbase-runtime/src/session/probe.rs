@@ -68,7 +68,7 @@ impl Session<'_> {
                 // Before version 14, the server has no timeout for idle sessions.
                 let version: u32 = facts.text("version_number").parse().unwrap_or_default();
                 if self.liveness == Liveness::Advisory && version >= 140_000 {
-                    self.take_lease().await;
+                    self.set_lease().await;
                 }
                 self.server = identity.unwrap_or_default();
                 if facts.is_true("is_subscribed") {
@@ -80,8 +80,8 @@ impl Session<'_> {
                     .flat_map(|set| &set.rows)
                     .map(|row| row.text("pubname").to_owned())
                     .collect();
-                self.same_user(facts.text("user_name")).await?;
-                self.remember_settings().await?;
+                self.become_user(facts.text("user_name")).await?;
+                self.save_settings().await?;
                 self.ownership = Ownership::of(facts.is_true("owners_trusted"));
             }
             Dialect::MySql => {
@@ -113,7 +113,7 @@ impl Session<'_> {
                 let forbidden = matches!(variable("pxc_strict_mode"), "ENFORCING" | "MASTER");
                 if self.owner == ConnectionOwner::Run && !forbidden {
                     self.liveness = Liveness::GetLock;
-                    self.take_lease().await;
+                    self.set_lease().await;
                 }
                 if galera {
                     // The run must see what other nodes have committed before it decides anything.
@@ -131,9 +131,9 @@ impl Session<'_> {
                 if self.namespace.user != facts.text("user_name") {
                     return Err(self.other_user(facts.text("user_name")));
                 }
-                self.remember_database().await;
+                self.save_database().await;
                 // Take the snapshot before the run changes a setting.
-                self.remember(SessionEffect::Object).await?;
+                self.take_snapshot_for(SessionEffect::Object).await?;
             }
             Dialect::Sqlite => {
                 self.ownership = Ownership::Trusted;
@@ -141,7 +141,7 @@ impl Session<'_> {
                 self.foreign_keys = identity.as_deref() == Some("1");
                 self.restore
                     .extend(first_of(2).map(|timeout| format!("PRAGMA busy_timeout = {timeout}")));
-                self.protect_caller();
+                self.restore_caller_on_drop();
             }
         }
         Ok(())
@@ -149,7 +149,7 @@ impl Session<'_> {
 
     /// Sets the lease: the server ends the session when it is idle for too long, as far as the
     /// server can.
-    async fn take_lease(&mut self) {
+    async fn set_lease(&mut self) {
         let lease = environment::lease().unwrap_or_default().as_secs().max(1);
         self.bindings =
             self.bindings.clone().number("lease", i64::try_from(lease).unwrap_or(i64::MAX));
@@ -164,7 +164,7 @@ impl Session<'_> {
     }
 
     /// Reads the tables again after they are created: the key of the session lock, and the owners.
-    pub(crate) async fn find_tables(&mut self) -> Result<(), Error> {
+    pub(crate) async fn read_new_tables(&mut self) -> Result<(), Error> {
         if self.dialect != Dialect::Postgres {
             return Ok(());
         }
@@ -180,7 +180,7 @@ impl Session<'_> {
     }
 
     /// Becomes the user that the state was read as: the pool's own `after_connect` may have set it.
-    async fn same_user(&mut self, user: &str) -> Result<(), Error> {
+    async fn become_user(&mut self, user: &str) -> Result<(), Error> {
         if self.namespace.user == user {
             return Ok(());
         }
@@ -213,7 +213,7 @@ impl Session<'_> {
 
     /// Remembers the database of the caller's connection, because the caller may name another
     /// schema.
-    async fn remember_database(&mut self) {
+    async fn save_database(&mut self) {
         if self.owner != ConnectionOwner::Caller {
             return;
         }
@@ -225,7 +225,7 @@ impl Session<'_> {
     }
 
     /// Remembers what the caller has set on its connection, because resets follow the files.
-    async fn remember_settings(&mut self) -> Result<(), Error> {
+    async fn save_settings(&mut self) -> Result<(), Error> {
         if self.owner != ConnectionOwner::Caller {
             return Ok(());
         }

@@ -28,14 +28,14 @@ impl Snapshot {
 }
 
 /// How often the session is compared with its snapshot.
-const MOST_ROUNDS: u32 = 100;
+const MAX_ROUNDS: u32 = 100;
 
 impl Session<'_> {
     /// Ends what did not exist before the first file, and restores changed settings.
     pub(super) async fn restore_snapshot(&mut self) -> Result<(), Error> {
         let Some(before) = self.snapshot.clone() else { return Ok(()) };
         // A lock may have been acquired several times, but is listed once.
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let now = self.take_snapshot().await?;
             let differences = before.differences(&now);
             if differences.is_empty() {
@@ -136,15 +136,15 @@ impl Session<'_> {
     }
 
     /// Learns which settings of other modules the functions of the database name.
-    pub(crate) async fn learn_settings_of_functions(&mut self) {
+    pub(crate) async fn collect_setting_names_of_functions(&mut self) {
         let sources = self.query(POSTGRES_FUNCTIONS).await.unwrap_or_default();
         let rows = sources.iter().flat_map(|set| &set.rows);
-        rows.for_each(|row| self.learn_settings(row.text("prosrc")));
+        rows.for_each(|row| self.collect_setting_names(row.text("prosrc")));
     }
 
     /// Learns the settings of other modules that a text names: those with a dot, after `SET` or in
     /// `set_config`.
-    pub(crate) fn learn_settings(&mut self, text: &str) {
+    pub(crate) fn collect_setting_names(&mut self, text: &str) {
         let words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.')));
         let mut before = String::new();
         for word in words.filter(|word| !word.is_empty()) {
@@ -172,7 +172,7 @@ impl Session<'_> {
     }
 
     /// Restores a borrowed connection of SQLite for its owner, even after a panic.
-    pub(super) fn protect_caller(&mut self) {
+    pub(super) fn restore_caller_on_drop(&mut self) {
         if self.dialect != Dialect::Sqlite || self.owner != ConnectionOwner::Caller {
             return;
         }

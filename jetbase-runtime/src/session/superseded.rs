@@ -29,14 +29,14 @@ impl Session<'_> {
     /// like the Python tool.
     pub(crate) async fn create_superseded(&mut self) -> Result<(), Error> {
         match self.write(self.sql.create_superseded).await {
-            Ok(_) => self.keeps_superseded = true,
+            Ok(_) => self.has_superseded = true,
             Err(failure) if self.lacks_superseded(&failure.cause) => {}
             Err(failure) => {
                 return Err(Error::database("creating jetbase_superseded", &failure.cause));
             }
         }
         // Another process may have created it just before.
-        self.find_tables().await
+        self.read_new_tables().await
     }
 
     /// Whether the table for replaced texts does not exist, or this user may not use it.

@@ -189,7 +189,7 @@ impl Turn<'_> {
             return self.decide(Observation::Refused);
         }
         self.world.seize(self.setup, self.id());
-        self.decide(Observation::Won(None))
+        self.decide(Observation::Acquired(None))
     }
 
     fn take_session_lock(&mut self, from: Option<Id>) -> Option<()> {
@@ -224,7 +224,7 @@ impl Turn<'_> {
             (true, None) if locked => None,
             (true, _) if !locked => {
                 self.world.seize(self.setup, self.id());
-                self.decide(Observation::Won(None))
+                self.decide(Observation::Acquired(None))
             }
             _ => self.go(Phase::AttemptFailed),
         }
@@ -240,7 +240,7 @@ impl Turn<'_> {
             return self.decide(Observation::Refused);
         }
         self.world.seize(self.setup, self.id());
-        self.decide(Observation::Won(None))
+        self.decide(Observation::Acquired(None))
     }
 
     fn read_row(&mut self) -> Option<()> {
