@@ -214,8 +214,10 @@ fn outcome_name(outcome: Outcome) -> &'static str {
 fn refused(refusal: &Refusal) -> String {
     let mut lines = python::sentences(&refusal.problems);
     let indent = if lines.is_empty() { "" } else { "  " };
-    let own = refusal.problems.iter();
-    lines.extend(own.map(|it| format!("{indent}{}", sentence(&format!("{it}; {}", it.help())))));
+    let problems = refusal.problems.iter();
+    lines.extend(
+        problems.map(|it| format!("{indent}{}", sentence(&format!("{it}; {}", it.help())))),
+    );
     lines.join("\n")
 }
 

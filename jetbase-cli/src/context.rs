@@ -63,7 +63,7 @@ pub(crate) struct CommandContext<'t> {
     pub(crate) common: CommonArgs,
     pub(crate) printer: Printer,
     /// The database of the calling program.
-    pub(crate) given: Option<AnyTarget<'t>>,
+    pub(crate) target: Option<AnyTarget<'t>>,
     config: Config,
 }
 
@@ -75,7 +75,7 @@ impl<'t> CommandContext<'t> {
         source: MigrationsLocation,
         common: CommonArgs,
         printer: Printer,
-        given: Option<AnyTarget<'t>>,
+        target: Option<AnyTarget<'t>>,
     ) -> Result<Self, CommandError> {
         let folder = match &source {
             MigrationsLocation::Folder(named) => Some(folder(named.as_deref())),
@@ -84,7 +84,7 @@ impl<'t> CommandContext<'t> {
         let config = Config::read(folder.as_deref())?;
         config.check()?;
         config.warnings.iter().for_each(|warning| printer.warning(warning));
-        Ok(CommandContext { source, common, printer, given, config })
+        Ok(CommandContext { source, common, printer, target, config })
     }
 
     /// Returns the set, checked as far as the command needs it.
@@ -130,13 +130,13 @@ impl<'t> CommandContext<'t> {
     /// Returns the database: the URL from the command line, else the program's own, else the
     /// configured one.
     pub(crate) fn database(&mut self, intent: Intent) -> Result<AnyTarget<'t>, CommandError> {
-        let typed = self.common.database_url.as_deref();
-        if typed.is_none()
-            && let Some(given) = self.given.take()
+        let option = self.common.database_url.as_deref();
+        if option.is_none()
+            && let Some(target) = self.target.take()
         {
-            return Ok(given);
+            return Ok(target);
         }
-        let address = self.config.address(typed)?;
+        let address = self.config.address(option)?;
         let url = match intent {
             Intent::Read => address.to_read(),
             Intent::Write => address.to_write(),
@@ -160,17 +160,17 @@ impl<'t> CommandContext<'t> {
         self.config.skipped()
     }
 
-    pub(crate) fn wait(&self, wanted: &WaitArgs) -> Result<Wait, CommandError> {
-        match wanted.wait {
-            _ if wanted.no_wait => Ok(Wait::Never),
+    pub(crate) fn wait(&self, args: &WaitArgs) -> Result<Wait, CommandError> {
+        match args.wait {
+            _ if args.no_wait => Ok(Wait::Never),
             Some(time) => Ok(up_to(time)),
             None => Ok(self.config.wait()?.unwrap_or(Wait::UpTo(WAIT))),
         }
     }
 
     /// Returns the URL that bypasses a pooler.
-    pub(crate) fn direct_url(&self, wanted: &LockArgs) -> Result<Option<String>, CommandError> {
-        let address = match &wanted.direct_url {
+    pub(crate) fn direct_url(&self, args: &LockArgs) -> Result<Option<String>, CommandError> {
+        let address = match &args.direct_url {
             Some(text) => Some(parse_url("--direct-url", text, Path::new(""))?),
             None => self.config.direct_url()?,
         };

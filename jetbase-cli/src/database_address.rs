@@ -63,7 +63,7 @@ impl DatabaseAddress {
             "mysql" | "mariadb" => {
                 let parameters = parameters.into_iter().map(|(key, value)| {
                     let known = MYSQL.iter().find(|(python, _)| *python == key);
-                    (known.map_or(key, |(_, ours)| (*ours).to_owned()), value)
+                    (known.map_or(key, |(_, sqlx)| (*sqlx).to_owned()), value)
                 });
                 let parameters = parameters.collect();
                 Ok(DatabaseAddress {

@@ -13,8 +13,8 @@ use super::options::InspectArgs;
 use super::printer::Printer;
 use super::query::version_or_kind;
 
-pub(crate) fn inspect(printer: Printer, wanted: &InspectArgs) -> CommandOutput {
-    let files: Vec<_> = wanted.files.iter().map(|file| read(file, wanted.dialect)).collect();
+pub(crate) fn inspect(printer: Printer, args: &InspectArgs) -> CommandOutput {
+    let files: Vec<_> = args.files.iter().map(|file| read(file, args.dialect)).collect();
     let unread = files.iter().any(|it| it.contents.is_none() && it.is_unreadable());
     let text: Vec<_> = files.iter().map(InspectedFile::to_string).collect();
     for finding in files.iter().flat_map(|it| &it.findings) {

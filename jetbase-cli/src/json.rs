@@ -158,7 +158,7 @@ pub(crate) enum ErrorDetails {
     },
 }
 
-/// Makes the JSON values of a list.
+/// Converts a list to its JSON values.
 pub(crate) fn list<'a, T: 'a, J: From<&'a T>>(values: impl IntoIterator<Item = &'a T>) -> Vec<J> {
     values.into_iter().map(J::from).collect()
 }

@@ -46,7 +46,7 @@ impl Printer {
         if self.format == Format::Plain { Spinner::start(text.to_owned()) } else { None }
     }
 
-    /// Prints a warning that an operator should look at.
+    /// Prints a warning that an operator should check.
     pub(crate) fn warning(self, text: &str) {
         self.print(Severity::Warning, text);
     }
@@ -124,8 +124,8 @@ pub(crate) fn refuse(error: &clap::Error) -> Exit {
 }
 
 /// Prints the requested help or version.
-pub(crate) fn help(asked: &clap::Error) -> Exit {
-    exit_of(asked.print().and_then(|()| io::stdout().flush()), Exit::Done)
+pub(crate) fn help(error: &clap::Error) -> Exit {
+    exit_of(error.print().and_then(|()| io::stdout().flush()), Exit::Done)
 }
 
 /// Returns the exit code of the program. A result that cannot be written is a failure, even if the
