@@ -1,5 +1,5 @@
-//! The request to stop a run: made when its future is dropped or when the caller's signal comes, and
-//! checked between two files.
+//! The request to stop a run. The run is asked to stop when its future is dropped, or when the
+//! caller's signal comes. It checks the request between two files.
 
 use std::fmt;
 use std::future::Future;

@@ -76,6 +76,12 @@ pub(crate) struct SendFailure {
     pub(crate) cause: Cause,
 }
 
+impl From<SendFailure> for Cause {
+    fn from(failure: SendFailure) -> Self {
+        failure.cause
+    }
+}
+
 impl SendFailure {
     /// The connection is already closed.
     pub(crate) fn closed() -> Self {
@@ -85,14 +91,14 @@ impl SendFailure {
         }
     }
 
-    /// Whether a query may be sent again at once: a server that replicates is busy for a moment, or a
+    /// Whether a query may be sent again at once: a server that replicates is busy, or a
     /// timeout of the role ended the message before the message could turn the timeout off.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self.cause.code.as_str(), "1213" | "1047" | "40001" | "57014")
     }
 }
 
-/// How often a query is retried that was refused for a moment.
+/// How often a query is retried after a transient failure.
 pub(crate) const MAX_READ_RETRIES: u32 = 10;
 
 /// Waits before the `n`th retry of a query.
@@ -138,7 +144,7 @@ pub(crate) async fn send_within(
 ) -> Result<Vec<ResultSet>, SendFailure> {
     let Some(limit) = limit else { return connection.send(sql, rows).await };
     match tokio::time::timeout(limit, connection.send(sql, rows)).await {
-        Ok(answer) => answer,
+        Ok(result) => result,
         Err(_) => {
             connection.abandon();
             Err(SendFailure { completed: Vec::new(), cause: Cause::timed_out(limit) })

@@ -115,6 +115,11 @@ impl Error {
         Error { retry, ..Error::new(kind).caused_by(cause) }
     }
 
+    /// Turns the cause of a failure into an error that says what jetbase was doing.
+    pub(crate) fn during<C: Into<Cause>>(doing: &str) -> impl FnOnce(C) -> Error {
+        move |cause| Error::database(doing, &cause.into())
+    }
+
     /// Sets the driver's error as the source.
     pub(crate) fn caused_by(self, cause: &Cause) -> Self {
         Error { source: cause.source.clone(), ..self }

@@ -19,6 +19,7 @@ use crate::connection::CauseKind;
 use crate::error::{Error, ErrorKind, FileFault};
 use crate::lock::Commits;
 use crate::session::{NextStep, Session};
+use crate::wait::jittered;
 
 /// A migration that is ready to run: its file is read, split into statements, and checked.
 pub(crate) struct Job<'m> {
@@ -244,7 +245,7 @@ impl<'m> Job<'m> {
             from = retry_from;
             attempt += 1;
             retrying(attempt, &failure.cause.message);
-            tokio::time::sleep(Duration::from_millis(200).mul_f64(0.5 + fastrand::f64())).await;
+            tokio::time::sleep(jittered(Duration::from_millis(200))).await;
         }
     }
 }

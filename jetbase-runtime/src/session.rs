@@ -99,7 +99,7 @@ impl<'c> Session<'c> {
     ) -> Result<Session<'c>, Error> {
         let dialect = source.dialect();
         let opened = source.connect_for_run(nonce.to_owned(), limit.for_connecting()).await;
-        let dedicated = opened.map_err(|cause| Error::database("connecting", &cause))?;
+        let dedicated = opened.map_err(Error::during("connecting"))?;
         Session::with_connection(dedicated, dialect, state, nonce, limit).await
     }
 
@@ -111,7 +111,7 @@ impl<'c> Session<'c> {
     ) -> Result<Session<'c>, Error> {
         let dialect = source.dialect();
         let opened = source.connect_for_reading(limit.for_connecting()).await;
-        let connection = opened.map_err(|cause| Error::database("connecting", &cause))?;
+        let connection = opened.map_err(Error::during("connecting"))?;
         let dedicated =
             DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
         Session::with_connection(dedicated, dialect, state, "", limit).await
@@ -204,7 +204,7 @@ impl<'c> Session<'c> {
         loop {
             match self.send_template(self.sql.read_settings, guard, template).await {
                 Err(failure) if failure.is_transient() && again < MAX_READ_RETRIES => again += 1,
-                answer => return answer,
+                result => return result,
             }
             pause_before_retry(again).await;
         }
@@ -236,24 +236,24 @@ impl<'c> Session<'c> {
         template: &str,
     ) -> Result<Vec<ResultSet>, SendFailure> {
         let before = settings.len() + guard.len();
-        let own = |mut sets: Vec<ResultSet>| sets.split_off(before.min(sets.len()));
+        let without_settings = |mut sets: Vec<ResultSet>| sets.split_off(before.min(sets.len()));
         let parts = settings.iter().chain(guard).chain([&template]);
         let sql = parts.map(|part| self.bindings.render(part)).collect::<Vec<_>>().join(";\n");
         let failure = match self.raw(&sql).await {
-            Ok(sets) => return Ok(own(sets)),
+            Ok(sets) => return Ok(without_settings(sets)),
             Err(failure) => failure,
         };
         let checked = (settings.len()..before).contains(&failure.completed.len())
             && self.sql.guard_codes.contains(&failure.cause.code.as_str());
         let cause = if checked { self.untrusted_or(failure.cause).await } else { failure.cause };
-        Err(SendFailure { completed: own(failure.completed), cause })
+        Err(SendFailure { completed: without_settings(failure.completed), cause })
     }
 
     /// Returns the failure of a table check with an explanation.
     pub(crate) async fn untrusted_or(&mut self, cause: Cause) -> Cause {
         let query = untrusted_tables(self.sql, &self.bindings);
-        let answer = self.raw(&query).await.unwrap_or_default();
-        Cause { untrusted: answer.last().and_then(untrusted), ..cause }
+        let sets = self.raw(&query).await.unwrap_or_default();
+        Cause { untrusted: sets.last().and_then(untrusted), ..cause }
     }
 
     /// Sends a text unchanged, and keeps its rows.
@@ -280,10 +280,8 @@ impl<'c> Session<'c> {
 
     /// Reads the history again.
     pub(crate) async fn history(&mut self) -> Result<Vec<Record>, Error> {
-        let sets = self
-            .read(self.sql.history)
-            .await
-            .map_err(|failure| Error::database("reading the migration history", &failure.cause))?;
+        let sets = self.read(self.sql.history).await;
+        let sets = sets.map_err(Error::during("reading the migration history"))?;
         Ok(sets.first().map_or(Ok(Vec::new()), |set| records(&set.rows))?)
     }
 
@@ -307,17 +305,17 @@ impl<'c> Session<'c> {
 
     /// Returns the statements that a message appends after its COMMIT, for a file with that effect.
     pub(crate) fn reset_statements(&self, effect: SessionEffect) -> impl Iterator<Item = String> {
-        let own = self.owner == ConnectionOwner::Caller;
+        let of_caller = self.owner == ConnectionOwner::Caller;
         let part = move |part: &&'static str| match *part {
             // The caller's own settings stay, including those that the server does not list.
-            "RESET ALL" if own => RESET_TO_CALLERS_VALUES,
+            "RESET ALL" if of_caller => RESET_TO_CALLERS_VALUES,
             part => part,
         };
         let pooled = self.pooled;
         // Through a pooler, other clients have prepared statements in the same session.
-        let ours = move |part: &&&'static str| {
+        let applies = move |part: &&&'static str| {
             let shared = pooled && SHARED_IN_POOL.contains(*part);
-            !own && !shared
+            !of_caller && !shared
         };
         // On MySQL, the caller's settings return when the session is closed. Until then the
         // template `session_settings` applies.
@@ -326,7 +324,7 @@ impl<'c> Session<'c> {
             Dialect::MySql | Dialect::Sqlite => &[],
         };
         let reset = self.sql.reset.iter().map(part);
-        let discard = self.sql.discard.iter().filter(ours).copied();
+        let discard = self.sql.discard.iter().filter(applies).copied();
         let all = reset
             .chain(discard)
             .map(|part| self.bindings.render(part))

@@ -84,7 +84,7 @@ async fn read_sqlite_state(
             let message = StateMessage::new(Dialect::Sqlite, options, &synchronous);
             message.read(connection, options, limit).await
         }
-        Err(failure) => Err(Error::database("reading the migration history", &failure.cause)),
+        Err(failure) => Err(Error::during("reading the migration history")(failure)),
     };
     if let Some(restore) = restore {
         let _ = connection.send(&restore, RowHandling::Drop).await;

@@ -12,6 +12,12 @@ pub(crate) const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
 /// a second.
 const MIN_ANSWER_TIME: Duration = Duration::from_secs(3);
 
+/// Returns a random pause between half of this one and one and a half of it, so that several runs do
+/// not retry at the same moments.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64())
+}
+
 /// How long a run waits while another process holds the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wait {

@@ -9,7 +9,7 @@ use jetbase_core::Dialect;
 /// The SQL texts of one dialect.
 ///
 /// `{migrations}` and `{lock}` are the two tables, quoted and qualified. Every other placeholder is
-/// a literal, an identifier, a number or an expression made by [`Bindings`].
+/// a literal, an identifier, a number or an expression that [`Bindings`] adds.
 #[derive(Debug)]
 pub(crate) struct Sql {
     /// The first message. One row has the facts: `used_schema`, `user_name`, `search_path`,
@@ -42,7 +42,7 @@ pub(crate) struct Sql {
     pub(crate) create_races: &'static [&'static str],
     /// Creates the row.
     pub(crate) create_row: &'static str,
-    /// One row: `has_row`, `has_session_lock`: whether each is ours now.
+    /// One row: `has_row`, `has_session_lock`: whether this run has each of them now.
     pub(crate) acquire: &'static str,
     /// The same with a session lock; it also takes over a stale lock. Its first row also has
     /// `previous`, the previous holder.
@@ -54,11 +54,11 @@ pub(crate) struct Sql {
     pub(crate) take_over: &'static str,
     /// The same with a session lock.
     pub(crate) take_over_with_session_lock: &'static str,
-    /// Releases the row if it is ours. It must be the first statement.
+    /// Releases the row if this run has it. It must be the first statement.
     pub(crate) release: &'static str,
     /// Releases the session lock.
     pub(crate) release_session_lock: &'static str,
-    /// One row: whether the second session lock is ours too. The first one is released afterwards.
+    /// One row: whether this run has the second session lock too. The first one is released afterwards.
     pub(crate) move_session_lock: &'static str,
     /// Releases the row of any holder.
     pub(crate) unlock: &'static str,
@@ -92,11 +92,11 @@ pub(crate) struct Sql {
     pub(crate) begin: &'static [&'static str],
     /// The settings that a file has in its transaction.
     pub(crate) file_settings: &'static [&'static str],
-    /// Fails unless the row is ours.
+    /// Fails unless this run has the row.
     pub(crate) fence: &'static str,
-    /// Fails unless the row is ours, and locks it until the end of the transaction.
+    /// Fails unless this run has the row, and locks it until the end of the transaction.
     pub(crate) fence_locking: &'static str,
-    /// Fails unless the session lock is ours too.
+    /// Fails unless this run has the session lock too.
     pub(crate) fence_session_lock: &'static str,
     /// Fails if the file has ended the transaction itself.
     pub(crate) still_open: &'static [&'static str],

@@ -4,7 +4,7 @@ use crate::connection::{Cause, CauseKind};
 
 /// The class of a database error.
 ///
-/// The code of the error tells more. It is different in each database.
+/// The code of the error is more exact. It is different in each database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatabaseFault {

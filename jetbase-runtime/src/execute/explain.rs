@@ -73,11 +73,11 @@ impl Job<'_> {
         if failure.purpose == Purpose::StillOpen {
             return true;
         }
-        let answer = session.raw(session.sql.transaction_probe).await;
+        let result = session.raw(session.sql.transaction_probe).await;
         match session.dialect {
-            Dialect::Postgres => answer.is_ok(),
+            Dialect::Postgres => result.is_ok(),
             Dialect::MySql | Dialect::Sqlite => {
-                answer.is_err() && !failure.cause.ended_transaction()
+                result.is_err() && !failure.cause.ended_transaction()
             }
         }
     }
@@ -109,7 +109,7 @@ impl Job<'_> {
     }
 
     /// When a fence stopped the file, describes whether the file itself had released the session
-    /// lock. If so, the row is still ours, but the session lock is not.
+    /// lock. If so, the run still has the row, but not the session lock.
     async fn released_session_lock(
         &self,
         session: &mut Session<'_>,
@@ -123,9 +123,9 @@ impl Job<'_> {
         }
         let sets = session.read(session.sql.poll).await.ok()?;
         let row = sets.first()?.rows.first()?;
-        let ours =
+        let has_row =
             session.process_id.as_deref().is_some_and(|id| row.opt("process_id") == Some(id));
-        let released = row.is_true("is_locked") && ours && !row.is_true("is_alive");
+        let released = row.is_true("is_locked") && has_row && !row.is_true("is_alive");
         released.then(|| {
             "it releases all locks of its session, including jetbase's session lock".to_owned()
         })
@@ -191,37 +191,38 @@ impl Job<'_> {
     /// The error of a statement that is larger than a packet that the server accepts.
     pub(super) fn too_large(&self, index: usize, range: &Range<usize>, limit: usize) -> Error {
         let text = self.script.text();
+        let message = format!(
+            "it has {} bytes, and the server takes {limit} in one packet (max_allowed_packet)",
+            range.len()
+        );
+        let hint = "raise max_allowed_packet on the server, or write several statements";
+        let error = self.fault(message, Some(hint.to_owned()), Kept::Nothing);
         Error::new(ErrorKind::Statement(Box::new(StatementError {
-            file: self.migration.path().to_owned(),
             position: Some(Position::of(text, range.start)),
-            snippet: String::new(),
-            message: format!(
-                "it has {} bytes, and the server takes {limit} in one packet (max_allowed_packet)",
-                range.len()
-            ),
-            code: String::new(),
-            detail: None,
-            hint: Some(
-                "raise max_allowed_packet on the server, or write several statements".to_owned(),
-            ),
             statement: Some((index + 1, self.statements.len())),
-            kept: Kept::Nothing,
+            ..error
         })))
     }
 
     /// The error of a file that did something wrong although none of its statements failed.
     fn file_fault(&self, message: String, hint: &str, kept: Kept) -> Error {
-        Error::new(ErrorKind::Statement(Box::new(StatementError {
+        let error = self.fault(message, Some(hint.to_owned()), kept);
+        Error::new(ErrorKind::Statement(Box::new(error)))
+    }
+
+    /// Returns an error without a position, a code and a statement.
+    fn fault(&self, message: String, hint: Option<String>, kept: Kept) -> StatementError {
+        StatementError {
             file: self.migration.path().to_owned(),
             position: None,
             snippet: String::new(),
             message,
             code: String::new(),
             detail: None,
-            hint: Some(hint.to_owned()),
+            hint,
             statement: None,
             kept,
-        })))
+        }
     }
 
     /// Returns how many statements cannot be undone after `executed` of them ran.
@@ -251,16 +252,14 @@ impl Job<'_> {
             let rest = text.get(at..).unwrap_or_default();
             rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').count().max(1)
         };
+        let Cause { message, code, detail, hint, .. } = failure.cause.clone();
         Error::new(ErrorKind::Statement(Box::new(StatementError {
-            file: self.migration.path().to_owned(),
             position: at.map(|at| Position::of(text, at)),
             snippet: at.map(|at| snippet(text, at, width(at))).unwrap_or_default(),
-            message: failure.cause.message.clone(),
-            code: failure.cause.code.clone(),
-            detail: failure.cause.detail.clone(),
-            hint: failure.cause.hint.clone(),
+            code,
+            detail,
             statement: index.map(|index| (index + 1, self.statements.len())),
-            kept,
+            ..self.fault(message, hint, kept)
         })))
         .caused_by(&failure.cause)
     }

@@ -21,7 +21,7 @@ pub(super) struct Part {
 /// Statements that are sent together.
 pub(super) struct FileMessage {
     pub(super) parts: Vec<Part>,
-    /// The message from which to retry after a momentary failure: the one that starts the
+    /// The message from which to retry after a transient failure: the one that starts the
     /// transaction. `None` if something may have taken effect.
     pub(super) retry_from: Option<usize>,
 }
@@ -40,7 +40,7 @@ pub(super) enum Purpose {
     Setup,
     /// Checks that jetbase's tables run no code of others.
     Guard,
-    /// Checks that the lock is ours.
+    /// Checks that this run still has the lock.
     Fence,
     /// A statement of the file, numbered from 0.
     Statement(usize),

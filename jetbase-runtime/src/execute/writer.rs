@@ -158,8 +158,8 @@ impl Writer<'_, '_, '_> {
             open = undoable.then(|| open.unwrap_or(messages.len()));
             locks = statement.table_locks.unwrap_or(locks);
             match self.session.dialect {
-                // The statement must be alone in its message, so the fence has its own message
-                // before it.
+                // A message with this statement must contain no other, so the fence is sent in a
+                // message before it.
                 Dialect::Postgres | Dialect::Sqlite => {
                     messages.extend([once(parts), once(vec![self.statement(index, statement)])])
                 }

@@ -14,7 +14,7 @@ use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::session::{Liveness, Session};
-use crate::wait::{FIRST_NOTICE, Limit, NOTICE_INTERVAL};
+use crate::wait::{FIRST_NOTICE, Limit, NOTICE_INTERVAL, jittered};
 
 /// Whether the fence guards everything that a run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,23 +86,21 @@ async fn wait_for_lock(
     let mut pause = FIRST_PAUSE;
     let mut next_notice = FIRST_NOTICE;
     let mut progress = Progress::default();
-    let mut observation = match lock.session.has_tables {
-        true => lock.attempt().await?,
-        false => Observation::NoTables,
-    };
+    let mut observation =
+        if lock.session.has_tables { lock.attempt().await? } else { Observation::NoTables };
     loop {
         progress.waited = started.elapsed();
         let action = next(claimant, &observation, progress, limits);
-        // A lock that is already ours must be released, so the run holds it first.
+        // A lock that this run has acquired must be released, so the run holds it first.
         if cancel.is_requested() && action != LockAction::Hold {
             return Err(Error::new(ErrorKind::Cancelled));
         }
         progress = progress.after(action);
         observation = match action {
-            LockAction::CreateTables => match create_tables(&mut lock, limit).await? {
-                true => lock.attempt().await?,
-                false => Observation::Unreadable,
-            },
+            LockAction::CreateTables if create_tables(&mut lock, limit).await? => {
+                lock.attempt().await?
+            }
+            LockAction::CreateTables => Observation::Unreadable,
             LockAction::CreateRow => lock.create_row().await?,
             LockAction::TryAcquire => lock.attempt().await?,
             LockAction::TakeOver => lock.take_over().await?,
@@ -113,15 +111,14 @@ async fn wait_for_lock(
                     let holder = lock.describe_obstacle().await;
                     listener.emit(&Event::Waiting { holder, since: lock.row.since.clone() });
                 }
-                let jitter = 0.5 + fastrand::f64();
-                cancel.sleep(pause.mul_f64(jitter)).await;
+                cancel.sleep(jittered(pause)).await;
                 pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
                 progress = Progress { waited: progress.waited, ..Progress::default() };
                 Observation::Refused
             }
             LockAction::Hold => {
                 let recovered = match observation {
-                    Observation::Acquired(dead) => dead,
+                    Observation::Acquired(recovered) => recovered,
                     _ => None,
                 };
                 if let Some(from) = &recovered {

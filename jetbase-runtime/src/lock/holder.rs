@@ -6,7 +6,7 @@ use super::identity::{is_rust_process_id, same_class};
 use super::protocol::LockRow;
 use crate::session::{Session, Topology};
 
-/// Describes what is in the way: the holder, or what keeps a free lock from being acquired.
+/// Describes the holder, or what keeps a free lock from being acquired.
 pub(super) async fn describe_obstacle(
     session: &mut Session<'_>,
     row: &LockRow,
@@ -64,14 +64,14 @@ async fn session_of_lock(session: &mut Session<'_>) -> Option<String> {
     let sets = session.query(session.sql.holder).await.ok()?;
     let rows = sets.iter().find_map(|set| set.rows.first());
     let found = rows.filter(|row| row.opt("session_id").is_some())?;
-    let mut words = format!("session {}", found.text("session_id"));
+    let mut description = format!("session {}", found.text("session_id"));
     for (before, column) in
         [(" of ", "user_name"), (" from ", "client"), (", ", "program"), (", ", "activity")]
     {
         if let Some(text) = found.opt(column).filter(|text| !text.is_empty()) {
-            words.push_str(before);
-            words.push_str(text);
+            description.push_str(before);
+            description.push_str(text);
         }
     }
-    Some(words)
+    Some(description)
 }

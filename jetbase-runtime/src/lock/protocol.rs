@@ -55,7 +55,7 @@ impl Progress {
     }
 }
 
-/// How often the run tries to acquire a row that looks free before the next pause.
+/// How often the run tries to acquire a row that is free before the next pause.
 const MAX_REFUSED: u32 = 1;
 /// How many actions may follow each other without a pause.
 pub(crate) const MAX_ACTIONS: u32 = 8;
@@ -102,7 +102,7 @@ pub(crate) enum OwnerState {
     /// The session lock of the owner is free, so the owner will not continue.
     Dead,
     Alive,
-    /// The liveness cannot be checked, but nothing has changed for long, and the fence would stop
+    /// The liveness cannot be checked, but nothing has changed for a long time, and the fence would stop
     /// the owner.
     Unresponsive,
     Unknown,
@@ -152,7 +152,7 @@ pub(crate) fn next(
         Observation::Refused => LockAction::ReadRow,
         Observation::Unreadable => return wait_briefly(),
         Observation::Row(row) => match judge(claimant, row) {
-            // Something that the row does not show is in the way.
+            // The attempt failed for a reason that the row does not show.
             OwnerState::Free | OwnerState::Dead if progress.refused >= MAX_REFUSED => {
                 return wait_briefly();
             }

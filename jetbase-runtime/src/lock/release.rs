@@ -99,7 +99,7 @@ async fn release_lost(session: &mut Session<'_>, lost: &LostLock) -> Result<bool
         for _ in 0..TAKE_OVER_TRIES {
             if let Observation::Acquired(_) = Acquisition::new(session, None).attempt().await? {
                 let sent = session.write(session.sql.release).await;
-                sent.map_err(|it| Error::database("releasing the lock", &it.cause))?;
+                sent.map_err(Error::during("releasing the lock"))?;
                 return Ok(true);
             }
             tokio::time::sleep(TAKE_OVER_PAUSE).await;

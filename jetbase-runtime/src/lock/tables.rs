@@ -9,8 +9,8 @@ use crate::wait::Limit;
 /// How often the creation is tried while others create the tables too.
 const CREATE_TRIES: u32 = 60;
 
-/// Creates the missing tables; others may be doing the same. Returns false if something is in the
-/// way for the moment.
+/// Creates the missing tables; others may be doing the same. Returns false if other connections
+/// prevent it at the moment.
 pub(super) async fn create_tables(
     lock: &mut Acquisition<'_, '_>,
     limit: Limit,

@@ -21,7 +21,7 @@ use crate::report::Report;
 use crate::session::Session;
 use crate::state::{DatabaseState, read_state_once};
 use crate::target::{Connect, ConnectionOwner, ConnectionSource, Source, source_of_url};
-use crate::wait::{Limit, NOTICE_INTERVAL, Wait};
+use crate::wait::{Limit, NOTICE_INTERVAL, Wait, jittered};
 
 /// Starts a run.
 pub(crate) fn start(
@@ -129,11 +129,7 @@ async fn attempt(
             last_notice = Some(Instant::now());
             listener.emit(&Event::Unavailable { reason: format!("{error:#}") });
         }
-        request
-            .options
-            .cancel
-            .sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64()))
-            .await;
+        request.options.cancel.sleep(jittered(Duration::from_millis(250))).await;
     }
 }
 
@@ -193,7 +189,7 @@ fn refuse_published(session: &Session<'_>, published: Published) -> Result<(), E
 }
 
 /// Releases a stale lock although there is nothing to do. The next run may be far away, and the
-/// Python tool would refuse to run. The lock of a living holder is left alone.
+/// Python tool would refuse to run. It does not touch the lock of a holder that is alive.
 async fn release_stale_lock(
     request: &RunRequest,
     listener: &mut Listener,

@@ -20,8 +20,8 @@ pub(super) fn commits_of(jobs: &[Job<'_>], dialect: Dialect) -> Commits {
     }
 }
 
-/// Makes the plan. If the plan replaces a text with another one, it is made again with the texts
-/// that newer programs have replaced.
+/// Plans the run. If the plan replaces a text with another one, plans again with the texts that
+/// newer programs have replaced.
 pub(super) async fn plan_run(
     request: &RunRequest,
     history: &[Record],

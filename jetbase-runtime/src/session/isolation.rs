@@ -22,7 +22,7 @@ pub(crate) enum NextStep {
     Release,
 }
 
-/// How long the old session may take to answer whether it still has its lock.
+/// The time limit of the check whether the old session still has its lock.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 impl Session<'_> {
@@ -99,9 +99,8 @@ impl Session<'_> {
             // The number of the last inserted row would be that of the lock row or of a history
             // row.
             Dialect::Sqlite => {
-                let done = self.raw(SQLITE_NO_LAST_ROW).await;
-                done.map(drop)
-                    .map_err(|failure| Error::database("preparing the session", &failure.cause))
+                let done = self.raw(SQLITE_NO_LAST_ROW).await.map(drop);
+                done.map_err(Error::during("preparing the session"))
             }
             _ => Ok(()),
         }
@@ -140,14 +139,12 @@ impl Session<'_> {
         let setup = self.setup.join(";\n");
         let doing = "preparing a fresh session for the next file";
         if !setup.is_empty() {
-            let sent = self.raw(&setup).await;
-            sent.map_err(|failure| Error::database(doing, &failure.cause))?;
+            self.raw(&setup).await.map_err(Error::during(doing))?;
         }
         if self.liveness != Liveness::GetLock {
             return Ok(());
         }
-        let sets = self.read(self.sql.move_session_lock).await;
-        let sets = sets.map_err(|failure| Error::database(doing, &failure.cause))?;
+        let sets = self.read(self.sql.move_session_lock).await.map_err(Error::during(doing))?;
         if sets.first().and_then(ResultSet::value) == Some("1") {
             Ok(())
         } else {
@@ -161,10 +158,8 @@ impl Session<'_> {
             return Ok(());
         }
         let query = self.bindings.render(self.sql.fence_session_lock);
-        let answer = send_within(old, &query, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
-        answer.map(drop).map_err(|failure| {
-            Error::database("moving the session lock to a fresh session", &failure.cause)
-        })
+        let sent = send_within(old, &query, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
+        sent.map(drop).map_err(Error::during("moving the session lock to a fresh session"))
     }
 }
 

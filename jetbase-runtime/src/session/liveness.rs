@@ -18,7 +18,7 @@ pub(crate) enum Liveness {
     /// By a lock on the file beside an SQLite database.
     File = 3,
     /// It cannot be checked, but the fence guards every transaction of the owner: a run that takes
-    /// over the lock stops the owner. This is PostgreSQL without a session of our own, with
+    /// over the lock stops the owner. This is PostgreSQL behind a pooler, with
     /// transactional files only.
     Fenced = 4,
 }

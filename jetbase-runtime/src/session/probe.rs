@@ -169,9 +169,7 @@ impl Session<'_> {
             return Ok(());
         }
         let query = "SELECT to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key, {owners_trusted} AS owners_trusted";
-        let sets = self.query(query).await;
-        let sets =
-            sets.map_err(|failure| Error::database("reading the new tables", &failure.cause))?;
+        let sets = self.query(query).await.map_err(Error::during("reading the new tables"))?;
         let row = sets.first().map(ResultSet::first_row).unwrap_or_default();
         self.bindings =
             self.bindings.clone().number("key", row.text("lock_key").parse().unwrap_or(0));
@@ -233,13 +231,9 @@ impl Session<'_> {
   WHERE source OPERATOR(pg_catalog.=) 'session' AND name OPERATOR(pg_catalog.!~~) 'transaction%'
     AND name OPERATOR(pg_catalog.<>) 'seed'
 UNION ALL SELECT 'role', pg_catalog.current_setting('role')";
-        let sets = self
-            .raw(sql)
-            .await
-            .map_err(|failure| Error::database("reading the session's settings", &failure.cause))?;
-        let rows = sets.first().map(|set| set.rows.clone()).unwrap_or_default();
+        let sets = self.raw(sql).await.map_err(Error::during("reading the session's settings"))?;
+        let rows = sets.first().into_iter().flat_map(|set| &set.rows);
         self.restore = rows
-            .iter()
             .map(|row| {
                 self.bindings
                     .clone()

@@ -54,12 +54,8 @@ impl Session<'_> {
             let done = self.raw(statement).await;
             // MySQL also lists settings that cannot be set in a session.
             if self.dialect != Dialect::MySql {
-                done.map_err(|failure| {
-                    Error::database(
-                        format!("undoing what a file has left in the session (`{statement}`)"),
-                        &failure.cause,
-                    )
-                })?;
+                let doing = format!("undoing what a file has left in the session (`{statement}`)");
+                done.map_err(Error::during(&doing))?;
             }
         }
         Ok(())
@@ -79,8 +75,7 @@ impl Session<'_> {
             }
         };
         let sets = self.query(&query).await;
-        let sets = sets
-            .map_err(|failure| Error::database("reading what the session holds", &failure.cause))?;
+        let sets = sets.map_err(Error::during("reading what the session holds"))?;
         let (first, rest) = sets.split_first().unzip();
         let rows = first.map(|set| set.rows.as_slice()).unwrap_or_default();
         let objects = || rows.iter().map(|row| row.text("undo").to_owned()).collect();
@@ -104,7 +99,7 @@ impl Session<'_> {
                 let values = rest.unwrap_or_default().iter().map(ResultSet::value);
                 let settings = names.zip(values).filter_map(|(name, value)| {
                     let value = match *name {
-                        // The answer is that of a comparison that ignores case.
+                        // The value is the result of a comparison that ignores case.
                         "case_sensitive_like" if value? == "1" => "OFF",
                         "case_sensitive_like" => "ON",
                         // WAL mode belongs to the database file.
@@ -125,9 +120,7 @@ impl Session<'_> {
             let bindings = self.bindings.clone().literal("name", &name);
             let query = bindings.render("SELECT pg_catalog.current_setting({name}, true)");
             let sets = self.raw(&query).await;
-            let sets = sets.map_err(|failure| {
-                Error::database("reading what the session holds", &failure.cause)
-            })?;
+            let sets = sets.map_err(Error::during("reading what the session holds"))?;
             let value = sets.first().and_then(ResultSet::value).unwrap_or_default();
             let restore = "SELECT pg_catalog.set_config({name}, {value}, false)";
             settings.push((name, bindings.literal("value", value).render(restore)));

@@ -196,7 +196,7 @@ impl StateMessage {
     }
 }
 
-/// Sends a query, and retries it while the server is busy for a moment.
+/// Sends a query, and retries it after a transient failure.
 async fn send_query(
     connection: &mut dyn Connection,
     sql: &str,
@@ -206,7 +206,7 @@ async fn send_query(
     loop {
         match send_within(connection, sql, RowHandling::Keep, Some(limit.for_answer())).await {
             Err(failure) if failure.is_transient() && again < MAX_READ_RETRIES => again += 1,
-            answer => return answer,
+            result => return result,
         }
         pause_before_retry(again).await;
     }

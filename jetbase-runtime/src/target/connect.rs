@@ -8,6 +8,7 @@ use sqlx::ConnectOptions;
 
 use super::Reconnect;
 use crate::connection::{Abandon, Cause, Connection, ConnectionHandle, Guard};
+use crate::wait::jittered;
 
 /// Acquires a connection from a pool within the limit.
 pub(super) async fn acquire<DB: sqlx::Database>(
@@ -15,7 +16,7 @@ pub(super) async fn acquire<DB: sqlx::Database>(
     limit: Duration,
 ) -> Result<sqlx::pool::PoolConnection<DB>, Cause> {
     match tokio::time::timeout(limit.max(MIN_TIME), pool.acquire()).await {
-        Ok(answer) => answer.map_err(Cause::of),
+        Ok(result) => result.map_err(Cause::of),
         Err(_) => Err(Cause::unavailable(format!(
             "the pool had no free connection within {:.1?}: all are in use, or the server does not answer",
             limit.max(MIN_TIME)
@@ -58,7 +59,7 @@ where
             _ => return Err(cause),
         }
         close_idle().await;
-        tokio::time::sleep(Duration::from_millis(100).mul_f64(0.5 + fastrand::f64())).await;
+        tokio::time::sleep(jittered(Duration::from_millis(100))).await;
     }
 }
 
