@@ -135,13 +135,13 @@ impl<'c> Session<'c> {
             .literal("role", "none")
             .literal("session_role", "none")
             .literals("trusted", &namespace.trusted);
-        let bindings = guarded(sql, bindings);
-        // The seed is random and secret: a file that sets the seed does not decide the next file's
-        // random numbers.
-        let bindings = bindings.expression("seed", &fastrand::f64().to_string());
-        let bindings =
-            bindings.literal("user", &namespace.user).nested("owners_trusted", sql.owners_trusted);
-        let bindings = bindings.nested("tables_exist", sql.tables_exist);
+        let bindings = guarded(sql, bindings)
+            // The seed is random and secret: a file that sets the seed does not decide the next
+            // file's random numbers.
+            .expression("seed", &fastrand::f64().to_string())
+            .literal("user", &namespace.user)
+            .nested("owners_trusted", sql.owners_trusted)
+            .nested("tables_exist", sql.tables_exist);
         let mut session = Session {
             connection,
             owner,
@@ -173,6 +173,11 @@ impl<'c> Session<'c> {
         };
         session.probe().await?;
         Ok(session)
+    }
+
+    /// Adds values for the placeholders of templates.
+    pub(crate) fn bind(&mut self, add: impl FnOnce(Bindings) -> Bindings) {
+        self.bindings = add(self.bindings.clone());
     }
 
     /// Sets the settings for the time in which the run waits for the lock or releases it. Each
@@ -337,16 +342,15 @@ impl<'c> Session<'c> {
         if !self.foreign_keys {
             return;
         }
-        match self.raw("SELECT count(*) FROM pragma_foreign_key_check").await {
+        let count = match self.raw("SELECT count(*) FROM pragma_foreign_key_check").await {
             Ok(sets) => {
-                let count =
-                    sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok());
-                self.bindings = self.bindings.clone().number("orphans", count.unwrap_or(0));
+                sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok())
             }
             // If the references of a schema cannot be checked now, they cannot be checked after a
             // file either.
-            Err(_) => self.bindings = self.bindings.clone().number("orphans", i64::MAX),
-        }
+            Err(_) => Some(i64::MAX),
+        };
+        self.bind(|it| it.number("orphans", count.unwrap_or(0)));
     }
 
     pub(crate) async fn close(mut self) {

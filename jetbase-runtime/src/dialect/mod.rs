@@ -149,6 +149,18 @@ pub(crate) struct Sql {
     pub(crate) guard_codes: &'static [&'static str],
 }
 
+/// Reads the history on PostgreSQL and SQLite.
+const HISTORY: &str = "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
+  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
+  LEFT JOIN {migrations} ON true ORDER BY order_executed";
+
+/// Creates the table of replaced texts on PostgreSQL and SQLite.
+const CREATE_SUPERSEDED: &str = "CREATE TABLE IF NOT EXISTS {superseded} (
+    filename VARCHAR(512) NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    PRIMARY KEY (filename, checksum)
+)";
+
 /// Returns the texts of a dialect.
 pub(crate) const fn sql(dialect: Dialect) -> &'static Sql {
     match dialect {

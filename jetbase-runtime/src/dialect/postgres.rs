@@ -1,6 +1,6 @@
 //! PostgreSQL.
 
-use super::Sql;
+use super::{CREATE_SUPERSEDED, HISTORY, Sql};
 
 pub(super) static SQL: Sql = Sql {
     // Until the schema of the tables is known, the search path is the caller's, so these statements
@@ -34,9 +34,7 @@ pub(super) static SQL: Sql = Sql {
   LEFT JOIN jetbase_migrations ON true ORDER BY order_executed",
     ],
     state_facts: 5,
-    history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
-  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
-  LEFT JOIN {migrations} ON true ORDER BY order_executed",
+    history: HISTORY,
     current_holder: &[
         "LOCK TABLE jetbase_lock IN ACCESS SHARE MODE",
         CATALOG,
@@ -204,11 +202,7 @@ WHERE version = {version} AND migration_type = {kind} AND checksum = {checksum}"
     deleted: "SELECT 1 / (count(*) = 0)::int FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     repeatable_deleted: "SELECT 1 / (count(*) = 0)::int FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     superseded: "SELECT filename, checksum FROM {superseded}",
-    create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
-    filename VARCHAR(512) NOT NULL,
-    checksum VARCHAR(64) NOT NULL,
-    PRIMARY KEY (filename, checksum)
-)",
+    create_superseded: CREATE_SUPERSEDED,
     supersede: &[
         "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
         "INSERT INTO {superseded} (filename, checksum)

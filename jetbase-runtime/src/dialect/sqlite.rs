@@ -1,6 +1,6 @@
 //! SQLite.
 
-use super::Sql;
+use super::{CREATE_SUPERSEDED, HISTORY, Sql};
 
 pub(super) static SQL: Sql = Sql {
     read_state: &[
@@ -8,14 +8,10 @@ pub(super) static SQL: Sql = Sql {
         "PRAGMA main.synchronous = {synchronous}",
         "SELECT 'main' AS used_schema, '' AS user_name,
   (SELECT 'main' FROM main.sqlite_master WHERE name = 'jetbase_migrations') AS history_schema",
-        "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
-  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
-  LEFT JOIN {migrations} ON true ORDER BY order_executed",
+        HISTORY,
     ],
     state_facts: 1,
-    history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
-  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
-  LEFT JOIN {migrations} ON true ORDER BY order_executed",
+    history: HISTORY,
     current_holder: &["SELECT is_locked, process_id FROM {lock} WHERE id = 1"],
     no_table: &["1"],
     tables_exist: "(SELECT count(*) = 2 FROM main.sqlite_master
@@ -110,11 +106,7 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%
 WHERE filename = {file} AND migration_type = {kind}",
     repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
     superseded: "SELECT filename, checksum FROM {superseded}",
-    create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
-    filename VARCHAR(512) NOT NULL,
-    checksum VARCHAR(64) NOT NULL,
-    PRIMARY KEY (filename, checksum)
-)",
+    create_superseded: CREATE_SUPERSEDED,
     supersede: &[
         "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
         "INSERT OR IGNORE INTO {superseded} (filename, checksum)

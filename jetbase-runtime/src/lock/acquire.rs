@@ -61,11 +61,8 @@ pub(super) async fn acquire(
         session.liveness = Liveness::Fenced;
     }
     let claimant = claimant(session, fenceable);
-    session.bindings = session
-        .bindings
-        .clone()
-        .literal("me", &claimant.id)
-        .literal("recoverable_prefix", &format!("{}%", claimant.recoverable_prefix));
+    let recoverable = format!("{}%", claimant.recoverable_prefix);
+    session.bind(|it| it.literal("me", &claimant.id).literal("recoverable_prefix", &recoverable));
     session.process_id = Some(claimant.id.clone());
 
     let acquisition = Acquisition::new(session, side_file);

@@ -81,7 +81,7 @@ impl<'s, 'c> Acquisition<'s, 'c> {
     pub(super) async fn take_over(&mut self) -> Result<Observation, Error> {
         self.unchanged = UnchangedRow::default();
         let owner = self.row.owner.clone().unwrap_or_default();
-        self.session.bindings = self.session.bindings.clone().literal("stale_owner", &owner);
+        self.session.bind(|it| it.literal("stale_owner", &owner));
         let sql = if self.session.liveness.has_session_lock() {
             self.session.sql.take_over_with_session_lock
         } else {

@@ -92,10 +92,10 @@ pub(super) async fn release_over_new_session(
 
 /// Releases the row of a lost session, where that is safe. Returns whether it is released.
 async fn release_lost(session: &mut Session<'_>, lost: &LostLock) -> Result<bool, Error> {
-    session.bindings = session.bindings.clone().literal("recoverable_prefix", &lost.id);
+    session.bind(|it| it.literal("recoverable_prefix", &lost.id));
     if lost.liveness.has_session_lock() && session.liveness == lost.liveness {
         let new_id = ProcessId::new(session.liveness, &session.server);
-        session.bindings = session.bindings.clone().literal("me", new_id.as_str());
+        session.bind(|it| it.literal("me", new_id.as_str()));
         for _ in 0..TAKE_OVER_TRIES {
             if let Observation::Acquired(_) = Acquisition::new(session, None).attempt().await? {
                 let sent = session.write(session.sql.release).await;
@@ -107,7 +107,7 @@ async fn release_lost(session: &mut Session<'_>, lost: &LostLock) -> Result<bool
         return Ok(false);
     }
     if lost.liveness == Liveness::Fenced {
-        session.bindings = session.bindings.clone().literal("me", &lost.id);
+        session.bind(|it| it.literal("me", &lost.id));
         return Ok(session.write(session.sql.release).await.is_ok());
     }
     Ok(false)

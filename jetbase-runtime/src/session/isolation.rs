@@ -124,7 +124,7 @@ impl Session<'_> {
             refused => refused,
         };
         if moved.is_ok() {
-            self.bindings = self.bindings.clone().swapped("key", "other_key");
+            self.bind(|it| it.swapped("key", "other_key"));
             self.used = false;
         } else {
             // Release the lock over the session that may still have it.

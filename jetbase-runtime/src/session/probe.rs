@@ -40,11 +40,6 @@ impl Session<'_> {
         let identity = first_of(if self.dialect == Dialect::Postgres { 2 } else { 1 });
         match self.dialect {
             Dialect::Postgres => {
-                self.bindings = self
-                    .bindings
-                    .clone()
-                    .literal("zone", facts.text("zone"))
-                    .number("key", facts.text("lock_key").parse().unwrap_or(0));
                 if self.namespace.database != facts.text("database_name") {
                     return Err(NamespaceError::OtherDatabase {
                         expected: self.namespace.database.clone(),
@@ -52,11 +47,13 @@ impl Session<'_> {
                     }
                     .into());
                 }
-                self.bindings = self
-                    .bindings
-                    .clone()
-                    .literal("role", facts.text("role_name"))
-                    .literal("session_role", facts.text("role_name"));
+                let (key, role) = (facts.text("lock_key").parse(), facts.text("role_name"));
+                self.bind(|it| {
+                    it.literal("zone", facts.text("zone"))
+                        .number("key", key.unwrap_or(0))
+                        .literal("role", role)
+                        .literal("session_role", role)
+                });
                 self.pooled = self.owner == ConnectionOwner::Run && !facts.is_true("has_nonce");
                 let direct = self.owner == ConnectionOwner::Run
                     && facts.is_true("has_nonce")
@@ -85,7 +82,8 @@ impl Session<'_> {
                 self.ownership = Ownership::of(facts.is_true("owners_trusted"));
             }
             Dialect::MySql => {
-                self.bindings = session_locks(self.bindings.clone(), &self.namespace.schema);
+                let schema = self.namespace.schema.clone();
+                self.bind(|it| session_locks(it, &schema));
                 self.ownership = Ownership::Trusted;
                 self.largest_message = facts.text("largest_message").parse().unwrap_or(usize::MAX);
                 self.has_triggers = facts.is_true("has_triggers");
@@ -151,8 +149,7 @@ impl Session<'_> {
     /// server can.
     async fn set_lease(&mut self) {
         let lease = environment::lease().unwrap_or_default().as_secs().max(1);
-        self.bindings =
-            self.bindings.clone().number("lease", i64::try_from(lease).unwrap_or(i64::MAX));
+        self.bind(|it| it.number("lease", i64::try_from(lease).unwrap_or(i64::MAX)));
         let lease = self.bindings.render(self.sql.lease);
         if self.raw(&lease).await.is_ok() {
             match self.dialect {
@@ -171,8 +168,7 @@ impl Session<'_> {
         let query = "SELECT to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key, {owners_trusted} AS owners_trusted";
         let sets = self.query(query).await.map_err(Error::during("reading the new tables"))?;
         let row = sets.first().map(ResultSet::first_row).unwrap_or_default();
-        self.bindings =
-            self.bindings.clone().number("key", row.text("lock_key").parse().unwrap_or(0));
+        self.bind(|it| it.number("key", row.text("lock_key").parse().unwrap_or(0)));
         self.ownership = Ownership::of(row.is_true("owners_trusted"));
         Ok(())
     }
@@ -182,22 +178,17 @@ impl Session<'_> {
         if self.namespace.user == user {
             return Ok(());
         }
-        self.bindings = self.bindings.clone().literal("role", &self.namespace.user);
+        let expected = self.namespace.user.clone();
+        self.bind(|it| it.literal("role", &expected));
         if self.owner == ConnectionOwner::Run && !self.liveness.has_session_lock() {
             // Through a pooler, a session's role would affect other clients. So each transaction
             // sets its own.
             return Ok(());
         }
-        self.bindings = self.bindings.clone().literal("session_role", &self.namespace.user);
-        let command = self
-            .bindings
-            .clone()
-            .identifier("name", &self.namespace.user)
-            .render("SET ROLE {name}");
-        match self.raw(&command).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(self.other_user(user)),
-        }
+        self.bind(|it| it.literal("session_role", &expected));
+        let bindings = self.bindings.clone().identifier("name", &expected);
+        let set_role = self.raw(&bindings.render("SET ROLE {name}")).await;
+        set_role.map(drop).map_err(|_| self.other_user(user))
     }
 
     fn other_user(&self, user: &str) -> Error {

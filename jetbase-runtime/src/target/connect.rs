@@ -29,7 +29,7 @@ const MIN_TIME: Duration = Duration::from_secs(1);
 
 /// Connects. While the server is starting or full, it retries until the limit is reached.
 pub(super) async fn connect<DB: sqlx::Database>(
-    options: <DB::Connection as sqlx::Connection>::Options,
+    options: &<DB::Connection as sqlx::Connection>::Options,
     nonce: &str,
     limit: Duration,
     close_idle: &(dyn Fn() -> BoxFuture<'static, ()> + Sync),
@@ -76,7 +76,7 @@ where
     Arc::new(move |limit| {
         let (options, nonce) = (options.clone(), nonce.clone());
         Box::pin(async move {
-            let connection = connect::<DB>(options, &nonce, limit, &no_idle_connection).await?;
+            let connection = connect::<DB>(&options, &nonce, limit, &no_idle_connection).await?;
             Ok(Box::new(Guard::<DB>::new(ConnectionHandle::Owned(connection)))
                 as Box<dyn Connection>)
         })
