@@ -138,7 +138,14 @@ fn kind_name(kind: &ErrorKind) -> &'static str {
         ErrorKind::Interrupted { .. } => "connection_lost",
         ErrorKind::Database { .. } => "database",
         ErrorKind::Cancelled => "interrupted",
-        _ => "place",
+        ErrorKind::Namespace(_) => "namespace",
+        ErrorKind::Table(_) => "table",
+        ErrorKind::Setting(_) => "setting",
+        ErrorKind::SideFile(_) => "side_file",
+        ErrorKind::File { .. } => "file",
+        ErrorKind::SessionLockNotMoved => "session_lock",
+        ErrorKind::PlanChanged => "plan_changed",
+        _ => "other",
     }
 }
 
@@ -177,6 +184,10 @@ fn details(kind: &ErrorKind) -> ErrorDetails {
         ErrorKind::Database { code, kept, .. } => {
             ErrorDetails::Database { code: code.clone(), permanent: permanent(*kept) }
         }
+        ErrorKind::File { file, .. } => ErrorDetails::File { file: file.clone() },
+        ErrorKind::SideFile(error) => {
+            ErrorDetails::SideFile { path: error.path.display().to_string() }
+        }
         _ => ErrorDetails::None,
     }
 }
@@ -203,14 +214,17 @@ fn outcome_name(outcome: Outcome) -> &'static str {
 fn refused(refusal: &Refusal) -> String {
     let mut lines = python::sentences(&refusal.problems);
     let indent = if lines.is_empty() { "" } else { "  " };
-    let own = refusal.problems.iter();
-    lines.extend(own.map(|it| format!("{indent}{}", sentence(&format!("{it}; {}", it.help())))));
+    let problems = refusal.problems.iter();
+    lines.extend(
+        problems.map(|it| format!("{indent}{}", sentence(&format!("{it}; {}", it.help())))),
+    );
     lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use jetbase_core::{Problem, Version};
+    use jetbase_runtime::{NamespaceError, SettingError, TableError};
 
     use super::*;
 
@@ -229,6 +243,19 @@ mod tests {
         assert!(text.starts_with(
             "Checksum mismatch for versions: 1, 2. Files have been changed since migration.\n  V1__a.sql was changed"
         ));
+    }
+
+    #[test]
+    fn each_kind_of_error_has_a_name_in_json() {
+        let setting = SettingError::Wait { value: "x".to_owned() };
+        for (error, kind) in [
+            (Error::from(NamespaceError::InTransaction), "namespace"),
+            (Error::from(TableError::RowsFiltered), "table"),
+            (Error::from(setting), "setting"),
+        ] {
+            let error = CommandError::from(error);
+            assert_eq!((error.kind, error.exit), (kind, Exit::Failed));
+        }
     }
 
     #[test]

@@ -2,8 +2,7 @@
 //! scripts.
 
 use super::exit::Exit;
-use super::inspect::InspectedFile;
-use super::json::CommandFields;
+use super::json::{CommandFields, InspectJson};
 
 /// The result of a command.
 #[derive(Debug, Default)]
@@ -22,7 +21,7 @@ pub(crate) enum JsonFormat {
     /// One object.
     Object(CommandFields),
     /// One object per line.
-    Lines(Vec<InspectedFile>),
+    Lines(Vec<InspectJson>),
 }
 
 impl Default for JsonFormat {

@@ -8,16 +8,10 @@ use jetbase_core::{Validation, duration, similar};
 use toml::{Table, Value};
 
 use super::command_error::CommandError;
-use super::database_address::DatabaseAddress;
+use super::database_address::{DIRECT_URL, DatabaseAddress, URLS};
 use super::options::{TIME, time};
 use super::secret;
 use jetbase_runtime::Wait;
-
-/// The variables with the database's URL. The first one that is set counts.
-pub(crate) const URLS: [&str; 3] =
-    ["JETBASE_DATABASE_URL", "JETBASE_SQLALCHEMY_URL", "DATABASE_URL"];
-
-pub(crate) const DIRECT_URL: &str = "JETBASE_DIRECT_URL";
 
 /// The keys of `jetbase.toml`. Keys for other databases are for the Python tool only.
 const KEYS: [&str; 7] = [

@@ -31,9 +31,9 @@ macro_rules! in_namespace {
 }
 pub(crate) use in_namespace;
 
-/// Where the migrations come from.
+/// The location of the migrations.
 #[derive(Clone, Debug)]
-pub(crate) enum MigrationSource {
+pub(crate) enum MigrationsLocation {
     /// The folder that was named, or one of the default folders.
     Folder(Option<PathBuf>),
     /// A set that is embedded in the program.
@@ -59,11 +59,11 @@ pub(crate) enum FolderChecks {
 /// The context of a command.
 #[derive(Debug)]
 pub(crate) struct CommandContext<'t> {
-    pub(crate) source: MigrationSource,
+    pub(crate) source: MigrationsLocation,
     pub(crate) common: CommonArgs,
     pub(crate) printer: Printer,
     /// The database of the calling program.
-    pub(crate) given: Option<AnyTarget<'t>>,
+    pub(crate) target: Option<AnyTarget<'t>>,
     config: Config,
 }
 
@@ -72,26 +72,26 @@ const WAIT: Duration = Duration::from_secs(30);
 
 impl<'t> CommandContext<'t> {
     pub(crate) fn new(
-        source: MigrationSource,
+        source: MigrationsLocation,
         common: CommonArgs,
         printer: Printer,
-        given: Option<AnyTarget<'t>>,
+        target: Option<AnyTarget<'t>>,
     ) -> Result<Self, CommandError> {
         let folder = match &source {
-            MigrationSource::Folder(named) => Some(folder(named.as_deref())),
-            MigrationSource::Embedded(_) => None,
+            MigrationsLocation::Folder(named) => Some(folder(named.as_deref())),
+            MigrationsLocation::Embedded(_) => None,
         };
         let config = Config::read(folder.as_deref())?;
         config.check()?;
         config.warnings.iter().for_each(|warning| printer.warning(warning));
-        Ok(CommandContext { source, common, printer, given, config })
+        Ok(CommandContext { source, common, printer, target, config })
     }
 
     /// Returns the set, checked as far as the command needs it.
     pub(crate) fn set(&self, checks: FolderChecks) -> Result<Migrations, CommandError> {
         let root = match &self.source {
-            MigrationSource::Embedded(set) => return Ok(set.clone()),
-            MigrationSource::Folder(named) => folder(named.as_deref()),
+            MigrationsLocation::Embedded(set) => return Ok(set.clone()),
+            MigrationsLocation::Folder(named) => folder(named.as_deref()),
         };
         let mut read = Folder::read(&root);
         let mut findings = std::mem::take(&mut read.findings);
@@ -113,8 +113,8 @@ impl<'t> CommandContext<'t> {
     /// Turns a library error into a failure. It shows the folder before the names of files.
     pub(crate) fn failed(&self, error: &Error) -> CommandError {
         let folder = match &self.source {
-            MigrationSource::Embedded(_) => String::new(),
-            MigrationSource::Folder(named) => folder(named.as_deref()).display().to_string(),
+            MigrationsLocation::Embedded(_) => String::new(),
+            MigrationsLocation::Folder(named) => folder(named.as_deref()).display().to_string(),
         };
         CommandError::in_folder(error, &folder)
     }
@@ -122,21 +122,21 @@ impl<'t> CommandContext<'t> {
     /// Returns the set's name and options, for commands that need no migration.
     pub(crate) fn set_unread(&self) -> Migrations {
         match &self.source {
-            MigrationSource::Embedded(set) => set.clone(),
-            MigrationSource::Folder(_) => Migrations::load(Vec::new(), Options::default()),
+            MigrationsLocation::Embedded(set) => set.clone(),
+            MigrationsLocation::Folder(_) => Migrations::load(Vec::new(), Options::default()),
         }
     }
 
     /// Returns the database: the URL from the command line, else the program's own, else the
     /// configured one.
     pub(crate) fn database(&mut self, intent: Intent) -> Result<AnyTarget<'t>, CommandError> {
-        let typed = self.common.database_url.as_deref();
-        if typed.is_none()
-            && let Some(given) = self.given.take()
+        let option = self.common.database_url.as_deref();
+        if option.is_none()
+            && let Some(target) = self.target.take()
         {
-            return Ok(given);
+            return Ok(target);
         }
-        let address = self.config.address(typed)?;
+        let address = self.config.address(option)?;
         let url = match intent {
             Intent::Read => address.to_read(),
             Intent::Write => address.to_write(),
@@ -160,17 +160,17 @@ impl<'t> CommandContext<'t> {
         self.config.skipped()
     }
 
-    pub(crate) fn wait(&self, wanted: &WaitArgs) -> Result<Wait, CommandError> {
-        match wanted.wait {
-            _ if wanted.no_wait => Ok(Wait::Never),
+    pub(crate) fn wait(&self, args: &WaitArgs) -> Result<Wait, CommandError> {
+        match args.wait {
+            _ if args.no_wait => Ok(Wait::Never),
             Some(time) => Ok(up_to(time)),
             None => Ok(self.config.wait()?.unwrap_or(Wait::UpTo(WAIT))),
         }
     }
 
     /// Returns the URL that bypasses a pooler.
-    pub(crate) fn direct_url(&self, wanted: &LockArgs) -> Result<Option<String>, CommandError> {
-        let address = match &wanted.direct_url {
+    pub(crate) fn direct_url(&self, args: &LockArgs) -> Result<Option<String>, CommandError> {
+        let address = match &args.direct_url {
             Some(text) => Some(parse_url("--direct-url", text, Path::new(""))?),
             None => self.config.direct_url()?,
         };

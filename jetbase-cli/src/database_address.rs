@@ -5,6 +5,13 @@ use std::path::Path;
 
 use jetbase_core::Dialect;
 
+/// The variables with the database's URL. The first one that is set counts.
+pub(crate) const URLS: [&str; 3] =
+    ["JETBASE_DATABASE_URL", "JETBASE_SQLALCHEMY_URL", "DATABASE_URL"];
+
+/// The variable with the URL that bypasses a pooler.
+pub(crate) const DIRECT_URL: &str = "JETBASE_DIRECT_URL";
+
 /// The address of a database.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct DatabaseAddress {
@@ -56,7 +63,7 @@ impl DatabaseAddress {
             "mysql" | "mariadb" => {
                 let parameters = parameters.into_iter().map(|(key, value)| {
                     let known = MYSQL.iter().find(|(python, _)| *python == key);
-                    (known.map_or(key, |(_, ours)| (*ours).to_owned()), value)
+                    (known.map_or(key, |(_, sqlx)| (*sqlx).to_owned()), value)
                 });
                 let parameters = parameters.collect();
                 Ok(DatabaseAddress {

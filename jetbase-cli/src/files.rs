@@ -53,7 +53,7 @@ pub(crate) fn init(named: Option<&Path>) -> Result<CommandOutput, CommandError> 
     Ok(CommandOutput::new(text, CommandFields::Init { created }))
 }
 
-pub(crate) fn new(named: Option<&Path>, wanted: &NewArgs) -> Result<CommandOutput, CommandError> {
+pub(crate) fn new(named: Option<&Path>, args: &NewArgs) -> Result<CommandOutput, CommandError> {
     let root = folder(named);
     if !root.is_dir() {
         let text = format!(
@@ -65,11 +65,11 @@ pub(crate) fn new(named: Option<&Path>, wanted: &NewArgs) -> Result<CommandOutpu
     }
     let files = Folder::read(&root).files;
     let taken: Vec<&Version> = files.iter().filter_map(|it| it.name.version.as_ref()).collect();
-    let version = match &wanted.version {
+    let version = match &args.version {
         Some(text) => chosen(text, &taken)?,
         None => next_version(&stamp(Timestamp::now()), taken.iter().copied().max()),
     };
-    let file = name(&version, &wanted.description)?;
+    let file = name(&version, &args.description)?;
     let path = root.join(&file);
     create(&path, TEMPLATE)?;
     let text = format!("Created migration file: {file}");
@@ -100,10 +100,10 @@ fn chosen(text: &str, taken: &[&Version]) -> Result<String, CommandError> {
 }
 
 fn name(version: &str, description: &str) -> Result<String, CommandError> {
-    let words = description.trim().replace(char::is_whitespace, "_");
-    let file = format!("V{version}__{words}.sql");
+    let description = description.trim().replace(char::is_whitespace, "_");
+    let file = format!("V{version}__{description}.sql");
     let foreign = |c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c);
-    if words.is_empty() || words.contains(foreign) {
+    if description.is_empty() || description.contains(foreign) {
         return Err(CommandError::usage(
             "The description becomes part of a file's name: write words, digits and `-` or `_`.",
         ));

@@ -8,13 +8,13 @@ use jetbase_core::{Dialect, Finding, Name, Script, Section, Statement, Syntax, c
 use super::command_error::io_reason;
 use super::command_output::{CommandOutput, JsonFormat};
 use super::exit::Exit;
-use super::json::{InspectFindingJson, InspectJson, StatementJson};
+use super::json::{ContentsJson, InspectJson, StatementJson, list};
 use super::options::InspectArgs;
 use super::printer::Printer;
 use super::query::version_or_kind;
 
-pub(crate) fn inspect(printer: Printer, wanted: &InspectArgs) -> CommandOutput {
-    let files: Vec<_> = wanted.files.iter().map(|file| read(file, wanted.dialect)).collect();
+pub(crate) fn inspect(printer: Printer, args: &InspectArgs) -> CommandOutput {
+    let files: Vec<_> = args.files.iter().map(|file| read(file, args.dialect)).collect();
     let unread = files.iter().any(|it| it.contents.is_none() && it.is_unreadable());
     let text: Vec<_> = files.iter().map(InspectedFile::to_string).collect();
     for finding in files.iter().flat_map(|it| &it.findings) {
@@ -22,28 +22,19 @@ pub(crate) fn inspect(printer: Printer, wanted: &InspectArgs) -> CommandOutput {
     }
     CommandOutput {
         text: text.join("\n\n"),
-        json: JsonFormat::Lines(files),
+        json: JsonFormat::Lines(files.into_iter().map(InspectedFile::into_json).collect()),
         exit: if unread { Exit::Failed } else { Exit::Done },
         ..CommandOutput::default()
     }
 }
 
 /// A file as jetbase reads it.
-#[derive(Debug)]
-pub(crate) struct InspectedFile {
+struct InspectedFile {
     /// The path as it was given.
     file: String,
     name: Option<Name>,
-    contents: Option<FileContents>,
+    contents: Option<ContentsJson>,
     findings: Vec<Finding>,
-}
-
-#[derive(Debug)]
-struct FileContents {
-    delimiter: String,
-    checksum: String,
-    upgrade: Vec<StatementJson>,
-    rollback: Vec<StatementJson>,
 }
 
 fn read(path: &Path, dialect: Option<Dialect>) -> InspectedFile {
@@ -74,7 +65,7 @@ fn read(path: &Path, dialect: Option<Dialect>) -> InspectedFile {
                 findings.push(finding.at(&text, at, 1).help("save it as UTF-8"));
                 readable(error.as_bytes(), at).map(|text| {
                     let upgrade = contents(&file, text, dialect, &mut findings);
-                    FileContents { rollback: Vec::new(), ..upgrade }
+                    ContentsJson { rollback: Vec::new(), ..upgrade }
                 })
             }
         },
@@ -103,7 +94,7 @@ fn contents(
     text: &str,
     dialect: Option<Dialect>,
     findings: &mut Vec<Finding>,
-) -> FileContents {
+) -> ContentsJson {
     let script = Script::read(text);
     let syntaxes: Vec<Syntax> = match dialect {
         Some(dialect) => vec![Syntax::of(dialect)],
@@ -118,9 +109,9 @@ fn contents(
     };
     let (upgrade, rollback) = (lines(Section::Upgrade), lines(Section::Rollback));
     findings.extend(check(file, &script, &syntaxes).findings);
-    FileContents {
-        delimiter: script.delimiter().to_owned(),
-        checksum: script.checksum().to_string(),
+    ContentsJson {
+        delimiter: Some(script.delimiter().to_owned()),
+        checksum: Some(script.checksum().to_string()),
         upgrade,
         rollback,
     }
@@ -150,19 +141,16 @@ impl InspectedFile {
     }
 
     /// Returns the documented object for this file.
-    pub(crate) fn json(&self) -> InspectJson<'_> {
-        let (name, contents) = (self.name.as_ref(), self.contents.as_ref());
+    fn into_json(self) -> InspectJson {
+        let InspectedFile { file, name, contents, findings } = self;
         InspectJson {
-            file: &self.file,
+            file,
             valid_name: name.is_some(),
-            kind: name.map(|name| name.kind.as_str()),
-            version: name.and_then(|name| name.version.as_ref()).map(ToString::to_string),
-            description: name.map(|name| name.description.as_str()),
-            delimiter: contents.map(|it| it.delimiter.as_str()),
-            checksum: contents.map(|it| it.checksum.as_str()),
-            upgrade: contents.map_or(&[], |it| &it.upgrade),
-            rollback: contents.map_or(&[], |it| &it.rollback),
-            findings: self.findings.iter().map(InspectFindingJson::from).collect(),
+            kind: name.as_ref().map(|name| name.kind.as_str()),
+            version: name.as_ref().and_then(|name| name.version.as_ref()).map(ToString::to_string),
+            description: name.map(|name| name.description),
+            contents: contents.unwrap_or_default(),
+            findings: list(&findings),
         }
     }
 }
@@ -175,9 +163,11 @@ impl std::fmt::Display for InspectedFile {
             write!(f, "\n  version      {shown}\n  description  {}", name.description)?;
         }
         let Some(contents) = &self.contents else { return Ok(()) };
-        write!(f, "\n  checksum     {}", contents.checksum)?;
-        if contents.delimiter != ";" {
-            write!(f, "\n  delimiter    {}", contents.delimiter)?;
+        if let Some(checksum) = &contents.checksum {
+            write!(f, "\n  checksum     {checksum}")?;
+        }
+        if let Some(delimiter) = contents.delimiter.as_deref().filter(|it| *it != ";") {
+            write!(f, "\n  delimiter    {delimiter}")?;
         }
         for (title, lines) in [("upgrade", &contents.upgrade), ("rollback", &contents.rollback)] {
             write!(f, "\n  {title}: {}", lines.len())?;
@@ -200,7 +190,7 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join(name);
         fs::write(&path, text).unwrap();
-        let object = serde_json::to_string(&read(&path, None).json()).unwrap();
+        let object = serde_json::to_string(&read(&path, None).into_json()).unwrap();
         fs::remove_file(&path).unwrap();
         let mut value: serde_json::Value = serde_json::from_str(&object).unwrap();
         assert_eq!(value["file"], path.display().to_string());

@@ -8,8 +8,8 @@ use jetbase_runtime::{LockStatus, RepairReport, Report};
 use serde::Serialize;
 
 pub(crate) use self::values::{
-    AppliedJson, ChangeJson, FindingJson, InspectFindingJson, InspectJson, PendingJson,
-    PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
+    AppliedJson, ChangeJson, ContentsJson, FindingJson, InspectJson, PendingJson, PlannedJson,
+    ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
 };
 
 /// The object that a command prints.
@@ -150,9 +150,15 @@ pub(crate) enum ErrorDetails {
         code: String,
         permanent: Option<usize>,
     },
+    File {
+        file: String,
+    },
+    SideFile {
+        path: String,
+    },
 }
 
-/// Makes the JSON values of a list.
+/// Converts a list to its JSON values.
 pub(crate) fn list<'a, T: 'a, J: From<&'a T>>(values: impl IntoIterator<Item = &'a T>) -> Vec<J> {
     values.into_iter().map(J::from).collect()
 }

@@ -41,7 +41,7 @@ use jetbase_runtime::{AnyTarget, RepairScope, Target};
 use self::args::{AFTER_HELP, CommonArgs, FilesCommand, SetCommand, Tool, ToolCommand};
 use self::command_error::CommandError;
 use self::command_output::CommandOutput;
-use self::context::{CommandContext, MigrationSource};
+use self::context::{CommandContext, MigrationsLocation};
 use self::printer::{Format, Printer};
 
 pub use clap;
@@ -121,13 +121,13 @@ impl Cli {
         }
     }
 
-    async fn perform(&self, matches: &clap::ArgMatches, given: Option<AnyTarget<'_>>) -> ExitCode {
+    async fn perform(&self, matches: &clap::ArgMatches, target: Option<AnyTarget<'_>>) -> ExitCode {
         let read = CommonArgs::from_arg_matches(matches)
             .and_then(|common| Ok((common, SetCommand::from_arg_matches(matches)?)));
         match read {
             Ok((common, command)) => {
-                let source = MigrationSource::Embedded(self.set.clone());
-                execute(source, common, ToolCommand::Set(command), given).await
+                let source = MigrationsLocation::Embedded(self.set.clone());
+                execute(source, common, ToolCommand::Set(command), target).await
             }
             Err(error) => refuse(&error, &[]),
         }
@@ -142,7 +142,7 @@ pub fn main() -> ExitCode {
         Ok(tool) => tool,
         Err(error) => return refuse(&error, &arguments),
     };
-    let work = execute(MigrationSource::Folder(tool.dir), tool.common, tool.command, None);
+    let work = execute(MigrationsLocation::Folder(tool.dir), tool.common, tool.command, None);
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => {
@@ -154,16 +154,16 @@ pub fn main() -> ExitCode {
 }
 
 async fn execute(
-    source: MigrationSource,
+    source: MigrationsLocation,
     common: CommonArgs,
     command: ToolCommand,
-    given: Option<AnyTarget<'_>>,
+    target: Option<AnyTarget<'_>>,
 ) -> ExitCode {
     let format = if common.json { Format::Json } else { Format::Plain };
     let printer = Printer::new(format, common.color);
     let name = command.name();
     let result = match command {
-        ToolCommand::Set(command) => match CommandContext::new(source, common, printer, given) {
+        ToolCommand::Set(command) => match CommandContext::new(source, common, printer, target) {
             Ok(context) => execute_on_set(context, command).await,
             Err(error) => Err(error),
         },
@@ -177,19 +177,19 @@ async fn execute_on_set(
     command: SetCommand,
 ) -> Result<CommandOutput, CommandError> {
     match command {
-        SetCommand::Upgrade(wanted) => run::upgrade(context, wanted).await,
-        SetCommand::Rollback(wanted) => run::rollback(context, wanted).await,
+        SetCommand::Upgrade(args) => run::upgrade(context, args).await,
+        SetCommand::Rollback(args) => run::rollback(context, args).await,
         SetCommand::Status => query::status(context).await,
         SetCommand::History => query::history(context).await,
         SetCommand::Current => query::current(context).await,
         SetCommand::Check => query::check(context).await,
         SetCommand::LockStatus => lock::lock_status(context).await,
-        SetCommand::Unlock(wanted) => lock::unlock(context, wanted).await,
-        SetCommand::ValidateChecksums(wanted) if wanted.fix => {
-            repair::repair(context, Some(RepairScope::Checksums), &wanted.wait).await
+        SetCommand::Unlock(args) => lock::unlock(context, args).await,
+        SetCommand::ValidateChecksums(args) if args.fix => {
+            repair::repair(context, Some(RepairScope::Checksums), &args.wait).await
         }
-        SetCommand::ValidateFiles(wanted) if wanted.fix => {
-            repair::repair(context, Some(RepairScope::Files), &wanted.wait).await
+        SetCommand::ValidateFiles(args) if args.fix => {
+            repair::repair(context, Some(RepairScope::Files), &args.wait).await
         }
         SetCommand::ValidateChecksums(_) => query::validate_checksums(context).await,
         SetCommand::ValidateFiles(_) => query::validate_files(context).await,
@@ -204,20 +204,20 @@ async fn execute_on_set(
 }
 
 fn execute_on_files(
-    source: &MigrationSource,
+    source: &MigrationsLocation,
     printer: Printer,
     command: FilesCommand,
 ) -> Result<CommandOutput, CommandError> {
     let named = match source {
-        MigrationSource::Folder(named) => named.as_deref(),
-        MigrationSource::Embedded(_) => None,
+        MigrationsLocation::Folder(named) => named.as_deref(),
+        MigrationsLocation::Embedded(_) => None,
     };
     match command {
         FilesCommand::Init => files::init(named),
-        FilesCommand::New(wanted) => files::new(named, &wanted),
-        FilesCommand::Inspect(wanted) => Ok(inspect::inspect(printer, &wanted)),
-        FilesCommand::Sum(wanted) => sum::sum(printer, named, &wanted),
-        FilesCommand::Renumber(wanted) => renumber::renumber(named, &wanted),
+        FilesCommand::New(args) => files::new(named, &args),
+        FilesCommand::Inspect(args) => Ok(inspect::inspect(printer, &args)),
+        FilesCommand::Sum(args) => sum::sum(printer, named, &args),
+        FilesCommand::Renumber(args) => renumber::renumber(named, &args),
     }
 }
 

@@ -17,12 +17,12 @@ pub(crate) async fn lock_status(
 
 pub(crate) async fn unlock(
     mut context: CommandContext<'_>,
-    wanted: UnlockArgs,
+    args: UnlockArgs,
 ) -> Result<CommandOutput, CommandError> {
     let set = context.set_unread();
     let database = context.database(Intent::Read)?;
     let unlock = in_namespace!(context, jetbase_runtime::unlock(&set, database));
-    let unlocked = if wanted.force { unlock.force() } else { unlock }.await?;
+    let unlocked = if args.force { unlock.force() } else { unlock }.await?;
     let fields = CommandFields::Unlock { holder: unlocked.holder.clone() };
     let output = CommandOutput::new("Unlock successful.", fields);
     Ok(match unlocked.holder {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use jetbase_core::{Dialect, Version, duration};
+use jetbase_core::{Dialect, Version, VersionError, duration};
 
 /// The options of a run.
 #[derive(Debug, Args)]
@@ -121,7 +121,7 @@ pub(crate) struct SumArgs {
     pub(crate) check: bool,
 
     /// Record a version again, as the folder has it now; can be repeated
-    #[arg(long, value_name = "VERSION", value_parser = super::sum::accepted)]
+    #[arg(long, value_name = "VERSION", value_parser = accepted)]
     pub(crate) accept: Vec<Version>,
 
     /// Record new versions below recorded ones; only right if every database can still apply them
@@ -150,6 +150,11 @@ fn count(text: &str) -> Result<usize, &'static str> {
 
 fn dialect(text: &str) -> Result<Dialect, &'static str> {
     text.parse().map_err(|()| "write `postgres`, `mysql` or `sqlite`")
+}
+
+/// Parses a version for `--accept`: `2`, or `V2` as in the file's name.
+fn accepted(text: &str) -> Result<Version, VersionError> {
+    Version::parse(text.strip_prefix('V').unwrap_or(text))
 }
 
 /// How to write a time.

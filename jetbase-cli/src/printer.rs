@@ -9,7 +9,6 @@ use jetbase_core::{Finding, Severity};
 use super::command_error::{CommandError, io_reason};
 use super::command_output::{CommandOutput, JsonFormat};
 use super::exit::Exit;
-use super::inspect::InspectedFile;
 use super::json::{CommandFields, ErrorJson, OutputJson};
 use super::secret;
 use super::spinner::{CLEAR, Spinner};
@@ -47,7 +46,7 @@ impl Printer {
         if self.format == Format::Plain { Spinner::start(text.to_owned()) } else { None }
     }
 
-    /// Prints a warning that an operator should look at.
+    /// Prints a warning that an operator should check.
     pub(crate) fn warning(self, text: &str) {
         self.print(Severity::Warning, text);
     }
@@ -125,8 +124,8 @@ pub(crate) fn refuse(error: &clap::Error) -> Exit {
 }
 
 /// Prints the requested help or version.
-pub(crate) fn help(asked: &clap::Error) -> Exit {
-    exit_of(asked.print().and_then(|()| io::stdout().flush()), Exit::Done)
+pub(crate) fn help(error: &clap::Error) -> Exit {
+    exit_of(error.print().and_then(|()| io::stdout().flush()), Exit::Done)
 }
 
 /// Returns the exit code of the program. A result that cannot be written is a failure, even if the
@@ -150,10 +149,7 @@ fn exit_of(written: io::Result<()>, exit: Exit) -> Exit {
 fn json(command: &str, result: &Result<CommandOutput, CommandError>) -> serde_json::Result<String> {
     match result {
         Ok(CommandOutput { json: JsonFormat::Lines(files), .. }) => {
-            let lines: Result<Vec<_>, _> = files
-                .iter()
-                .map(|file| serde_json::to_string(&InspectedFile::json(file)))
-                .collect();
+            let lines: Result<Vec<_>, _> = files.iter().map(serde_json::to_string).collect();
             Ok(lines?.join("\n"))
         }
         Ok(CommandOutput { json: JsonFormat::Object(fields), exit, .. }) => {

@@ -7,7 +7,7 @@ use jetbase_runtime::{Error, ErrorKind, Readiness, Validated};
 
 use super::command_error::CommandError;
 use super::command_output::CommandOutput;
-use super::context::{CommandContext, FolderChecks, Intent, MigrationSource, in_namespace};
+use super::context::{CommandContext, FolderChecks, Intent, MigrationsLocation, in_namespace};
 use super::exit::Exit;
 use super::json::{CommandFields, list};
 use super::printer::table;
@@ -157,7 +157,7 @@ async fn compare(
     let set = context.set(FolderChecks::Names)?;
     let database = context.database(Intent::Read)?;
     let mut query = in_namespace!(context, jetbase_runtime::validate(&set, database)).skip(without);
-    if matches!(context.source, MigrationSource::Folder(_)) {
+    if matches!(context.source, MigrationsLocation::Folder(_)) {
         query = query.ahead(Ahead::Refuse);
     }
     match query.await {

@@ -13,7 +13,7 @@ use super::options::RenumberArgs;
 
 pub(crate) fn renumber(
     named: Option<&Path>,
-    wanted: &RenumberArgs,
+    args: &RenumberArgs,
 ) -> Result<CommandOutput, CommandError> {
     let root = folder(named);
     let shown = root.display().to_string();
@@ -26,12 +26,12 @@ pub(crate) fn renumber(
     let sum_file =
         SumFile::read(&root).map_err(|finding| CommandError::folder(&[*finding], &shown))?;
     let renames = read.renumber(sum_file.as_ref());
-    if !wanted.dry_run {
+    if !args.dry_run {
         for it in &renames {
             rename(&root, it)?;
         }
     }
-    let verb = if wanted.dry_run { "Would rename" } else { "Renamed" };
+    let verb = if args.dry_run { "Would rename" } else { "Renamed" };
     let lines: Vec<_> =
         renames.iter().map(|it| format!("{verb} {} to {}", it.from, it.to)).collect();
     let fields = CommandFields::Renumber { renamed: list(&renames) };

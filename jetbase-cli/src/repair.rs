@@ -5,7 +5,7 @@ use jetbase_runtime::{Event, HistoryChange, RepairScope};
 
 use super::command_error::CommandError;
 use super::command_output::CommandOutput;
-use super::context::{CommandContext, FolderChecks, Intent, MigrationSource, in_namespace};
+use super::context::{CommandContext, FolderChecks, Intent, MigrationsLocation, in_namespace};
 use super::exit::Exit;
 use super::options::WaitArgs;
 use super::sentence::sentence;
@@ -36,7 +36,7 @@ pub(crate) async fn repair(
             _ => {}
         });
     // A program must not delete the rows of migrations that are newer than itself.
-    if matches!(context.source, MigrationSource::Folder(_)) {
+    if matches!(context.source, MigrationsLocation::Folder(_)) {
         repair = repair.ahead(Ahead::Refuse);
     }
     if let Some(scope) = only {

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::command_error::CommandError;
 use super::command_output::CommandOutput;
-use super::context::{CommandContext, FolderChecks, Intent, MigrationSource, in_namespace};
+use super::context::{CommandContext, FolderChecks, Intent, MigrationsLocation, in_namespace};
 use super::interrupt::{self, RunEnd};
 use super::json::CommandFields;
 use super::options::{RollbackArgs, RunArgs, UpgradeArgs};
@@ -17,22 +17,22 @@ use super::sentence::sentence;
 
 /// Executes a run or a rollback: two types with the same options.
 macro_rules! execute {
-    ($context:ident, $builder:expr, $wanted:expr, $texts:expr) => {{
-        let wanted: &RunArgs = &$wanted;
-        let mut run = in_namespace!($context, $builder).wait($context.wait(&wanted.lock.wait)?);
-        if let Some(count) = wanted.count {
+    ($context:ident, $builder:expr, $args:expr, $texts:expr) => {{
+        let args: &RunArgs = &$args;
+        let mut run = in_namespace!($context, $builder).wait($context.wait(&args.lock.wait)?);
+        if let Some(count) = args.count {
             run = run.count(count);
         }
-        if let Some(version) = &wanted.to_version {
+        if let Some(version) = &args.to_version {
             run = run.to_version(version.clone());
         }
-        if let Some(url) = $context.direct_url(&wanted.lock)? {
+        if let Some(url) = $context.direct_url(&args.lock)? {
             run = run.direct_url(url);
         }
-        if wanted.lock.allow_published {
+        if args.lock.allow_published {
             run = run.published(Published::Allow);
         }
-        if wanted.dry_run {
+        if args.dry_run {
             return preview(&$context, run.dry_run().await, $texts);
         }
         let printer = $context.printer;
@@ -45,30 +45,30 @@ macro_rules! execute {
 }
 pub(crate) async fn upgrade(
     mut context: CommandContext<'_>,
-    wanted: UpgradeArgs,
+    args: UpgradeArgs,
 ) -> Result<CommandOutput, CommandError> {
-    wanted.run.check("upgrade", "run all pending migrations")?;
+    args.run.check("upgrade", "run all pending migrations")?;
     let set = context.set(FolderChecks::SumFile)?;
-    let database = context.database(wanted.run.intent())?;
+    let database = context.database(args.run.intent())?;
     let mut run = jetbase_runtime::run(&set, database).repeat(Repeat::Always);
-    if matches!(context.source, MigrationSource::Folder(_)) {
+    if matches!(context.source, MigrationsLocation::Folder(_)) {
         run = run.ahead(Ahead::Refuse);
     }
-    for validation in wanted.skipped().into_iter().chain(context.skipped()?) {
+    for validation in args.skipped().into_iter().chain(context.skipped()?) {
         run = run.skip(validation);
     }
-    execute!(context, run, wanted.run, &UPGRADE)
+    execute!(context, run, args.run, &UPGRADE)
 }
 
 pub(crate) async fn rollback(
     mut context: CommandContext<'_>,
-    wanted: RollbackArgs,
+    args: RollbackArgs,
 ) -> Result<CommandOutput, CommandError> {
-    wanted.run.check("rollback", "rollback the last migration")?;
+    args.run.check("rollback", "rollback the last migration")?;
     let set = context.set(FolderChecks::SumFile)?;
-    let database = context.database(wanted.run.intent())?;
+    let database = context.database(args.run.intent())?;
     let rollback = jetbase_runtime::rollback(&set, database);
-    execute!(context, rollback, wanted.run, &ROLLBACK)
+    execute!(context, rollback, args.run, &ROLLBACK)
 }
 
 /// The Python tool's texts for one command.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-use super::config::{DIRECT_URL, URLS};
+use super::database_address::{DIRECT_URL, URLS};
 
 /// A password, with the text in front of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ struct Secret {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
     /// Its first character, because a message may quote a part.
-    Begun,
+    Prefix,
     /// All of it, with what follows, because the text in front of it may also occur elsewhere.
     Whole,
 }
@@ -111,7 +111,7 @@ fn of_authority(rest: &str) -> Option<Secret> {
     let secret = Secret {
         before: format!("://{user}:"),
         password: password.to_owned(),
-        extent: Extent::Begun,
+        extent: Extent::Prefix,
     };
     (!only_host && !password.is_empty()).then_some(secret)
 }
@@ -144,7 +144,7 @@ fn of_parameters(text: &str) -> impl Iterator<Item = Secret> {
         Some(Secret {
             before: format!("{name}="),
             password: password.to_owned(),
-            extent: Extent::Begun,
+            extent: Extent::Prefix,
         })
     })
 }
@@ -249,7 +249,7 @@ impl Secret {
             Extent::Whole => {
                 rest.get(..length).and_then(|it| it.get(length - 1..)).unwrap_or_default()
             }
-            Extent::Begun => "",
+            Extent::Prefix => "",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jetbase_core::{
-    Dialect, Finding, Folder, FolderCheck, Manifest, OutOfOrder, Rules, Severity, SumFile, Version,
+    Dialect, Finding, Folder, FolderCheck, Manifest, OutOfOrder, Rules, Severity, SumFile,
     check_folder,
 };
 
@@ -18,13 +18,13 @@ use super::printer::Printer;
 pub(crate) fn sum(
     printer: Printer,
     named: Option<&Path>,
-    wanted: &SumArgs,
+    args: &SumArgs,
 ) -> Result<CommandOutput, CommandError> {
     let root = folder(named);
-    if wanted.check {
-        return check(printer, &root, wanted.dialect);
+    if args.check {
+        return check(printer, &root, args.dialect);
     }
-    let checked = checked(&root, wanted.dialect, Manifest::Optional);
+    let checked = checked(&root, args.dialect, Manifest::Optional);
     let (about_list, in_files): (Vec<_>, Vec<_>) =
         checked.findings.into_iter().partition(is_about_list);
     // A recorded file is frozen, so its mistakes would be frozen too.
@@ -34,9 +34,9 @@ pub(crate) fn sum(
         Err(_) => return Err(CommandError::folder(&about_list, &shown(&root))),
     };
     let old_or_new = old.clone().unwrap_or_else(|| SumFile::new(&root));
-    let late = if wanted.out_of_order { OutOfOrder::Record } else { OutOfOrder::Refuse };
+    let out_of_order = if args.out_of_order { OutOfOrder::Record } else { OutOfOrder::Refuse };
     let list = old_or_new
-        .record(&Folder::read(&root), &wanted.accept, late)
+        .record(&Folder::read(&root), &args.accept, out_of_order)
         .map_err(|findings| CommandError::folder(&findings, &shown(&root)))?;
     let path = shown(&SumFile::path(&root));
     let recorded: Vec<_> = list
@@ -57,7 +57,7 @@ pub(crate) fn sum(
     list.write(&root)
         .map_err(|error| CommandError::io(format!("{path} cannot be written"), &error))?;
     let mut lines: Vec<_> =
-        wanted.accept.iter().map(|version| format!("Accepted V{version}")).collect();
+        args.accept.iter().map(|version| format!("Accepted V{version}")).collect();
     lines.extend(recorded.iter().map(|file| format!("Recorded {file}")));
     let count = list.entries().len();
     let noun = if count == 1 { "migration" } else { "migrations" };
@@ -103,9 +103,4 @@ fn fail_on(findings: Vec<Finding>, printer: Printer, root: &Path) -> Result<(), 
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// Parses a version for `--accept`: `2`, or `V2` as in the file's name.
-pub(crate) fn accepted(text: &str) -> Result<Version, jetbase_core::VersionError> {
-    Version::parse(text.strip_prefix('V').unwrap_or(text))
 }

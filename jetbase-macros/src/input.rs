@@ -29,7 +29,7 @@ pub(crate) struct EmbedOptions {
     pub(crate) require_rollback: bool,
     pub(crate) manifest: Manifest,
     pub(crate) python_compatible: bool,
-    given: Vec<String>,
+    written: Vec<String>,
 }
 
 /// The folder of a call that names no folder.
@@ -124,7 +124,7 @@ impl EmbedOptions {
     fn option(&mut self, input: ParseStream<'_>) -> Result<()> {
         let word = input.call(Ident::parse_any)?;
         let name = word.to_string();
-        if self.given.contains(&name) {
+        if self.written.contains(&name) {
             return Err(Error::new(
                 word.span(),
                 format!("the option `{name}` is written twice: remove one"),
@@ -138,7 +138,7 @@ impl EmbedOptions {
             "python_compatible" => self.python_compatible = flag(&word, input)?,
             _ => return Err(unknown(&word, "option", "", &OPTIONS)),
         }
-        self.given.push(name);
+        self.written.push(name);
         Ok(())
     }
 }

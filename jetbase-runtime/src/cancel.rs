@@ -1,5 +1,5 @@
-//! The request to stop a run: made when its future is dropped or when the caller's signal comes, and
-//! checked between two files.
+//! The request to stop a run. The run is asked to stop when its future is dropped, or when the
+//! caller's signal comes. It checks the request between two files.
 
 use std::fmt;
 use std::future::Future;
@@ -17,24 +17,24 @@ pub(crate) struct Cancel(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    asked: AtomicBool,
+    requested: AtomicBool,
     wake: Notify,
 }
 
 impl Cancel {
-    pub(crate) fn ask(&self) {
-        self.0.asked.store(true, Ordering::Release);
+    pub(crate) fn request(&self) {
+        self.0.requested.store(true, Ordering::Release);
         self.0.wake.notify_waiters();
     }
 
-    pub(crate) fn is_asked(&self) -> bool {
-        self.0.asked.load(Ordering::Acquire)
+    pub(crate) fn is_requested(&self) -> bool {
+        self.0.requested.load(Ordering::Acquire)
     }
 
     /// Sleeps, or returns early when the run should stop.
     pub(crate) async fn sleep(&self, length: Duration) {
         let woken = self.0.wake.notified();
-        if !self.is_asked() {
+        if !self.is_requested() {
             let _ = tokio::time::timeout(length, woken).await;
         }
     }
@@ -42,11 +42,11 @@ impl Cancel {
 
 /// Requests the stop when it is dropped before it is disarmed.
 #[derive(Debug)]
-pub(crate) struct AskOnDrop(pub(crate) Cancel);
+pub(crate) struct CancelOnDrop(pub(crate) Cancel);
 
-impl Drop for AskOnDrop {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.0.ask();
+        self.0.request();
     }
 }
 
@@ -71,7 +71,7 @@ impl<'t> Shutdown<'t> {
             match select(work, signal).await {
                 Either::Left((result, _)) => result,
                 Either::Right(((), work)) => {
-                    cancel.ask();
+                    cancel.request();
                     work.await
                 }
             }

@@ -13,7 +13,7 @@ use futures_core::future::BoxFuture;
 use futures_util::StreamExt;
 use sqlx::{AssertSqlSafe, Column, Either};
 
-pub(crate) use self::cause::{Cause, CauseKind};
+pub(crate) use self::cause::{Cause, CauseKind, UntrustedTable};
 pub(crate) use self::guard::{Abandon, ConnectionHandle, Guard};
 
 /// The result of one statement: its rows as text, or the number of rows it changed.
@@ -76,6 +76,12 @@ pub(crate) struct SendFailure {
     pub(crate) cause: Cause,
 }
 
+impl From<SendFailure> for Cause {
+    fn from(failure: SendFailure) -> Self {
+        failure.cause
+    }
+}
+
 impl SendFailure {
     /// The connection is already closed.
     pub(crate) fn closed() -> Self {
@@ -85,18 +91,18 @@ impl SendFailure {
         }
     }
 
-    /// Whether a query may be sent again at once: a server that replicates is busy for a moment, or a
+    /// Whether a query may be sent again at once: a server that replicates is busy, or a
     /// timeout of the role ended the message before the message could turn the timeout off.
-    pub(crate) fn is_momentary(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         matches!(self.cause.code.as_str(), "1213" | "1047" | "40001" | "57014")
     }
 }
 
-/// How often a query is retried that was refused for a moment.
+/// How often a query is retried after a transient failure.
 pub(crate) const MAX_READ_RETRIES: u32 = 10;
 
 /// Waits before the `n`th retry of a query.
-pub(crate) async fn moment(n: u32) {
+pub(crate) async fn pause_before_retry(n: u32) {
     tokio::time::sleep(std::time::Duration::from_millis(20) * n).await;
 }
 
@@ -126,7 +132,7 @@ pub(crate) trait Connection: Send {
 }
 
 /// How long a server may take to answer when a connection is closed.
-const GOODBYE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends a message, and waits for its answer within the limit. After the limit, the connection is
 /// closed.
@@ -138,10 +144,10 @@ pub(crate) async fn send_within(
 ) -> Result<Vec<ResultSet>, SendFailure> {
     let Some(limit) = limit else { return connection.send(sql, rows).await };
     match tokio::time::timeout(limit, connection.send(sql, rows)).await {
-        Ok(answer) => answer,
+        Ok(result) => result,
         Err(_) => {
             connection.abandon();
-            Err(SendFailure { completed: Vec::new(), cause: Cause::silent(limit) })
+            Err(SendFailure { completed: Vec::new(), cause: Cause::timed_out(limit) })
         }
     }
 }
@@ -162,7 +168,7 @@ macro_rules! connection {
             fn send<'a>(
                 &'a mut self,
                 sql: &'a str,
-                wanted: RowHandling,
+                rows: RowHandling,
             ) -> BoxFuture<'a, Result<Vec<ResultSet>, SendFailure>> {
                 Box::pin(async move {
                     let mut sets = Vec::new();
@@ -178,7 +184,7 @@ macro_rules! connection {
                                 open.affected = done.rows_affected();
                                 sets.push(std::mem::take(&mut open));
                             }
-                            Ok(Either::Right(row)) if wanted == RowHandling::Keep => {
+                            Ok(Either::Right(row)) if rows == RowHandling::Keep => {
                                 let columns = open.rows.last().map(|row| row.columns.clone());
                                 open.rows.push(read_row(&row, columns));
                             }
@@ -214,14 +220,17 @@ macro_rules! connection {
                 Box::pin(async move {
                     let closed = match self.release() {
                         Some(ConnectionHandle::Owned(connection)) => {
-                            tokio::time::timeout(GOODBYE, sqlx::Connection::close(*connection))
-                                .await
+                            tokio::time::timeout(
+                                CLOSE_TIMEOUT,
+                                sqlx::Connection::close(*connection),
+                            )
+                            .await
                         }
                         Some(ConnectionHandle::Pooled(connection)) if end == End::Close => {
-                            tokio::time::timeout(GOODBYE, connection.close()).await
+                            tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await
                         }
-                        Some(ConnectionHandle::Kept(place, connection)) => {
-                            *place = Some(connection);
+                        Some(ConnectionHandle::Kept(slot, connection)) => {
+                            *slot = Some(connection);
                             Ok(Ok(()))
                         }
                         Some(ConnectionHandle::Pooled(_) | ConnectionHandle::Borrowed(_))

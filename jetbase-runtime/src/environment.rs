@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::SettingError;
 
-/// Returns how long the server lets a session idle: `JETBASE_LEASE`, else five minutes.
+/// Returns how long the server keeps an idle session: `JETBASE_LEASE`, else five minutes.
 pub(crate) fn lease() -> Result<Duration, SettingError> {
     let Ok(text) = std::env::var("JETBASE_LEASE") else { return Ok(LEASE) };
     match jetbase_core::duration(text.trim()) {

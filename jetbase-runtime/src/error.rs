@@ -96,12 +96,12 @@ impl Error {
     }
 
     pub(crate) fn database(doing: impl Into<String>, cause: &Cause) -> Self {
-        if let Some(table) = &cause.table {
-            return TableError::clone(table).into();
+        if let Some(table) = &cause.untrusted {
+            return TableError::from(table.clone()).into();
         }
         let retry = match cause.kind {
             _ if cause.is_full() || cause.is_contended() => Retry::Yes,
-            CauseKind::Absent => Retry::Yes,
+            CauseKind::Unavailable => Retry::Yes,
             CauseKind::Lost => Retry::IfServerWasThere,
             CauseKind::Database | CauseKind::Client => Retry::No,
         };
@@ -113,6 +113,11 @@ impl Error {
             kept: Kept::Nothing,
         };
         Error { retry, ..Error::new(kind).caused_by(cause) }
+    }
+
+    /// Turns the cause of a failure into an error that says what jetbase was doing.
+    pub(crate) fn during<C: Into<Cause>>(doing: &str) -> impl FnOnce(C) -> Error {
+        move |cause| Error::database(doing, &cause.into())
     }
 
     /// Sets the driver's error as the source.

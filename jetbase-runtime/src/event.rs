@@ -171,7 +171,7 @@ impl Listener {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listen(event))) {
             self.listen = None;
             self.panic = Some(panic);
-            self.cancel.ask();
+            self.cancel.request();
         }
     }
 }

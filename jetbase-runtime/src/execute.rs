@@ -18,7 +18,8 @@ use self::message::{Purpose, deliver};
 use crate::connection::CauseKind;
 use crate::error::{Error, ErrorKind, FileFault};
 use crate::lock::Commits;
-use crate::session::{Next, Session};
+use crate::session::{NextStep, Session};
+use crate::wait::jittered;
 
 /// A migration that is ready to run: its file is read, split into statements, and checked.
 pub(crate) struct Job<'m> {
@@ -117,7 +118,7 @@ enum Grouping {
     /// One transaction, with one message for each statement. On SQLite, no network is in between.
     OneTransaction,
     /// Each statement in its own message, because some of them commit by themselves.
-    EachAlone,
+    PerStatement,
 }
 
 /// The maximum length of what a message holds besides the statements of its file.
@@ -148,7 +149,7 @@ impl<'m> Job<'m> {
     }
 
     /// Whether the fence guards every statement of the file.
-    pub(crate) fn work(&self, dialect: Dialect) -> Commits {
+    pub(crate) fn commits(&self, dialect: Dialect) -> Commits {
         if self.grouping(dialect) == Grouping::OneMessage {
             Commits::PerFile
         } else {
@@ -175,9 +176,9 @@ impl<'m> Job<'m> {
     fn grouping(&self, dialect: Dialect) -> Grouping {
         let plain = self.statements.iter().all(|it| it.effect == Effect::Transactional);
         match (dialect, self.transaction) {
-            (_, Transaction::Off) => Grouping::EachAlone,
+            (_, Transaction::Off) => Grouping::PerStatement,
             (Dialect::Sqlite, _) => Grouping::OneTransaction,
-            (Dialect::MySql, _) if !plain => Grouping::EachAlone,
+            (Dialect::MySql, _) if !plain => Grouping::PerStatement,
             (Dialect::Postgres | Dialect::MySql, _) => Grouping::OneMessage,
         }
     }
@@ -219,29 +220,32 @@ impl<'m> Job<'m> {
             // A fresh session has another session lock.
             let bindings = self.bindings(session, label, grouping);
             let messages = self.messages(session, &bindings, grouping);
-            let halt = match deliver(session, &messages, from).await {
+            let failure = match deliver(session, &messages, from).await {
                 Ok(()) => return Ok(()),
-                Err(halt) => halt,
+                Err(failure) => failure,
             };
-            if halt.role == Purpose::Reset && halt.cause.kind != CauseKind::Lost {
+            if failure.purpose == Purpose::Reset && failure.cause.kind != CauseKind::Lost {
                 // The file is committed. Only its settings remain to be reset.
                 session.reset().await;
                 return Ok(());
             }
-            if halt.cause.kind == CauseKind::Lost {
-                return Err(self.interrupted(halt, grouping));
+            if failure.cause.kind == CauseKind::Lost {
+                return Err(self.interrupted(failure, grouping));
             }
             // Undo what failed before the failure is reported.
-            let found = self.look_after(session, &halt, grouping).await;
-            let again = halt.again.filter(|_| halt.cause.is_contended() && attempt < TRIES);
-            let Some(again) = again else { return Err(self.explain(session, halt, found)) };
-            if again == 0 {
-                session.refresh(self.session_use.effect, Next::File).await?;
+            let found = self.clean_up(session, &failure, grouping).await;
+            let retry_from =
+                failure.retry_from.filter(|_| failure.cause.is_contended() && attempt < TRIES);
+            let Some(retry_from) = retry_from else {
+                return Err(self.explain(session, failure, found));
+            };
+            if retry_from == 0 {
+                session.refresh(self.session_use.effect, NextStep::File).await?;
             }
-            from = again;
+            from = retry_from;
             attempt += 1;
-            retrying(attempt, &halt.cause.message);
-            tokio::time::sleep(Duration::from_millis(200).mul_f64(0.5 + fastrand::f64())).await;
+            retrying(attempt, &failure.cause.message);
+            tokio::time::sleep(jittered(Duration::from_millis(200))).await;
         }
     }
 }

@@ -6,7 +6,7 @@
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 #![cfg_attr(
     not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
-    allow(dead_code, unused_imports, reason = "without a driver there is nobody to talk to")
+    allow(dead_code, unused_imports, reason = "without a driver, most of the code is unused")
 )]
 
 mod cancel;
@@ -17,6 +17,7 @@ mod error;
 mod event;
 mod execute;
 mod lock;
+mod options;
 mod query;
 mod repair;
 mod report;

@@ -7,37 +7,49 @@ use std::future::IntoFuture;
 
 use futures_core::future::BoxFuture;
 use jetbase_core::{
-    Ahead, Goal, Kind, Migrations, Policy, Problem, Record, Refusal, Repeat, SkipReason, Skipped,
+    Goal, Kind, Migration, Migrations, Plan, Policy, Problem, Record, Refusal, SkipReason, Skipped,
     Until, Validation, Version, plan, validate as compare_all,
 };
 
 pub use self::lock::{LockStatus, Unlock, Unlocked, lock_status, unlock};
-use crate::error::{Error, SettingError};
+use crate::error::Error;
+use crate::options::{namespace_methods, policy_methods};
 use crate::state::{NamespaceOptions, read_state};
-use crate::target::{Connect, ConnectionSource, Source, Target};
+use crate::target::{Connect, Source, Target};
 
 /// A query on a database: `.await` it.
 ///
 /// # Errors
 ///
 /// Returns an [`Error`] when the database cannot be queried, or when the result is an error.
-#[must_use = "a question is not asked until it is awaited"]
+#[must_use = "a query does nothing until it is awaited"]
 pub struct Query<'t, T> {
     source: Source<'t>,
-    set: Migrations,
-    options: NamespaceOptions,
-    policy: Policy,
-    ask: Ask<T>,
+    request: QueryRequest,
+    read: Read<T>,
 }
 
 /// The function that runs one query.
-type Ask<T> = for<'a> fn(&'a QueryRequest, &'a mut dyn Connect) -> BoxFuture<'a, Result<T, Error>>;
+type Read<T> =
+    Box<dyn FnOnce(QueryRequest, &mut dyn Connect) -> BoxFuture<'_, Result<T, Error>> + Send>;
 
 /// The input of a query.
 struct QueryRequest {
     set: Migrations,
-    options: NamespaceOptions,
+    namespace: NamespaceOptions,
     policy: Policy,
+}
+
+impl QueryRequest {
+    /// Plans to apply everything.
+    fn plan(&self, history: &[Record], policy: &Policy) -> Result<Plan, Refusal> {
+        plan(&self.set, history, &Goal::Upgrade(Until::End), policy)
+    }
+
+    /// Returns the migrations that a plan executes.
+    fn migrations(&self, plan: &Plan) -> impl Iterator<Item = Migration<'_>> {
+        plan.steps.iter().filter_map(|step| self.set.get(step.index))
+    }
 }
 
 impl<T> fmt::Debug for Query<'_, T> {
@@ -46,47 +58,34 @@ impl<T> fmt::Debug for Query<'_, T> {
     }
 }
 
-impl<'t, T> Query<'t, T> {
-    fn new(set: &Migrations, source: Source<'t>, ask: Ask<T>) -> Self {
-        let options = NamespaceOptions::of(set);
-        Query { source, set: set.clone(), options, policy: Policy::default(), ask }
+namespace_methods!(['t, T] Query<'t, T>, request.namespace);
+policy_methods!(['t, T] Query<'t, T>);
+
+impl<'t, T: 'static> Query<'t, T> {
+    fn new(
+        set: &Migrations,
+        source: Source<'t>,
+        read: impl FnOnce(QueryRequest, &mut dyn Connect) -> BoxFuture<'_, Result<T, Error>>
+        + Send
+        + 'static,
+    ) -> Self {
+        let (set, namespace) = (set.clone(), NamespaceOptions::of(set));
+        let request = QueryRequest { set, namespace, policy: Policy::default() };
+        Query { source, request, read: Box::new(read) }
     }
 
-    /// Sets the schema (MySQL: the database) to read. The default is the connection's own.
-    pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.options.schema = Some(schema.into());
-        self
-    }
-
-    /// Sets the PostgreSQL role to read as, like `SET ROLE`.
-    pub fn role(mut self, role: impl Into<String>) -> Self {
-        self.options.role = Some(role.into());
-        self
-    }
-
-    /// Trusts a PostgreSQL role that owns jetbase's tables or their schema. See
-    /// [`Run::trust_owner`](crate::Run::trust_owner).
-    pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
-        self.options.trusted.push(role.into());
-        self
-    }
-
-    /// Skips a validation. Call it again to skip another one.
-    pub fn skip(mut self, validation: Validation) -> Self {
-        self.policy.skip.push(validation);
-        self
-    }
-
-    /// Sets when `RA__` files run, which decides whether they count as pending.
-    pub fn repeat(mut self, repeat: Repeat) -> Self {
-        self.policy.repeat = repeat;
-        self
-    }
-
-    /// Sets how to treat applied versions that are newer than the whole set.
-    pub fn ahead(mut self, ahead: Ahead) -> Self {
-        self.policy.ahead = ahead;
-        self
+    /// Makes a query whose result depends on the history only.
+    fn of_history(
+        set: &Migrations,
+        target: impl Target<'t> + 't,
+        result: fn(&QueryRequest, Vec<Record>) -> Result<T, Error>,
+    ) -> Self {
+        Query::new(set, target.source(), move |request, source| {
+            Box::pin(async move {
+                let state = read_state(source, &request.namespace).await?;
+                result(&request, state.history.unwrap_or_default())
+            })
+        })
     }
 }
 
@@ -96,17 +95,8 @@ impl<'t, T: Send + 't> IntoFuture for Query<'t, T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let question =
-                QueryRequest { set: self.set, options: self.options, policy: self.policy };
-            match self.source.0 {
-                ConnectionSource::Shared(mut origin) => {
-                    (self.ask)(&question, origin.as_mut()).await
-                }
-                ConnectionSource::Borrowed(mut origin) => {
-                    (self.ask)(&question, origin.as_mut()).await
-                }
-                ConnectionSource::Broken(fault) => Err(SettingError::DatabaseUrl(fault).into()),
-            }
+            let mut source = self.source.into_connect()?;
+            (self.read)(self.request, source.as_mut()).await
         })
     }
 }
@@ -157,30 +147,22 @@ impl fmt::Display for Status {
 
 /// Returns the applied and the pending migrations.
 pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Status> {
-    Query::new(set, target.source(), |question, origin| {
-        Box::pin(async move {
-            let history = read_state(origin, &question.options).await?.history.unwrap_or_default();
-            let planned =
-                plan(&question.set, &history, &Goal::Upgrade(Until::End), &question.policy);
-            let (planned, problems) = match planned {
-                Ok(planned) => (planned, Vec::new()),
-                // Plan again without validations, to list what would be pending.
-                Err(Refusal { problems }) => {
-                    let policy = Policy { skip: vec![Validation::All], ..question.policy.clone() };
-                    let goal = Goal::Upgrade(Until::End);
-                    (plan(&question.set, &history, &goal, &policy).unwrap_or_default(), problems)
-                }
-            };
-            let files = planned.steps.iter().filter_map(|step| question.set.get(step.index));
-            let pending = files.map(|it| Pending {
-                file: it.file().to_owned(),
-                version: it.version(),
-                description: it.description().into_owned(),
-                kind: it.kind(),
-            });
-            let pending = pending.collect();
-            Ok(Status { pending, skipped: planned.skipped, applied: history, problems })
-        })
+    Query::of_history(set, target, |request, applied| {
+        let (planned, problems) = match request.plan(&applied, &request.policy) {
+            Ok(planned) => (planned, Vec::new()),
+            // Plan again without validations, to list what would be pending.
+            Err(Refusal { problems }) => {
+                let policy = Policy { skip: vec![Validation::All], ..request.policy.clone() };
+                (request.plan(&applied, &policy).unwrap_or_default(), problems)
+            }
+        };
+        let pending = request.migrations(&planned).map(|it| Pending {
+            file: it.file().to_owned(),
+            version: it.version(),
+            description: it.description().into_owned(),
+            kind: it.kind(),
+        });
+        Ok(Status { pending: pending.collect(), skipped: planned.skipped, applied, problems })
     })
 }
 
@@ -207,23 +189,16 @@ impl fmt::Display for History {
 
 /// Returns what has been applied, and when.
 pub fn history<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, History> {
-    Query::new(set, target.source(), |question, origin| {
-        Box::pin(async move {
-            let mut records =
-                read_state(origin, &question.options).await?.history.unwrap_or_default();
-            records.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
-            Ok(History { records })
-        })
+    Query::of_history(set, target, |_, mut records| {
+        records.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
+        Ok(History { records })
     })
 }
 
 /// Returns the highest applied version, or `None` if no version is applied.
 pub fn current<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Option<Version>> {
-    Query::new(set, target.source(), |question, origin| {
-        Box::pin(async move {
-            let history = read_state(origin, &question.options).await?.history.unwrap_or_default();
-            Ok(history.into_iter().filter_map(|record| record.version).max())
-        })
+    Query::of_history(set, target, |_, history| {
+        Ok(history.into_iter().filter_map(|record| record.version).max())
     })
 }
 
@@ -245,12 +220,9 @@ impl fmt::Display for Validated {
 
 /// Compares the history with the set: checksums, missing files, and files whose version is too low.
 pub fn validate<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Validated> {
-    Query::new(set, target.source(), |question, origin| {
-        Box::pin(async move {
-            let history = read_state(origin, &question.options).await?.history.unwrap_or_default();
-            let skipped = compare_all(&question.set, &history, &question.policy)?;
-            Ok(Validated { records: history.len(), skipped })
-        })
+    Query::of_history(set, target, |request, history| {
+        let skipped = compare_all(&request.set, &history, &request.policy)?;
+        Ok(Validated { records: history.len(), skipped })
     })
 }
 
@@ -293,17 +265,12 @@ impl fmt::Display for Readiness {
 ///
 /// Drift is an error. The check also works while another process migrates.
 pub fn check<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Readiness> {
-    Query::new(set, target.source(), |question, origin| {
-        Box::pin(async move {
-            let history = read_state(origin, &question.options).await?.history.unwrap_or_default();
-            let planned =
-                plan(&question.set, &history, &Goal::Upgrade(Until::End), &question.policy)?;
-            if planned.skipped.iter().any(|it| it.reason == SkipReason::Ahead) {
-                return Ok(Readiness::Ahead);
-            }
-            let files = planned.steps.iter().filter_map(|step| question.set.get(step.index));
-            let pending: Vec<_> = files.map(|it| it.file().to_owned()).collect();
-            Ok(if pending.is_empty() { Readiness::Ready } else { Readiness::Behind { pending } })
-        })
+    Query::of_history(set, target, |request, history| {
+        let planned = request.plan(&history, &request.policy)?;
+        if planned.skipped.iter().any(|it| it.reason == SkipReason::Ahead) {
+            return Ok(Readiness::Ahead);
+        }
+        let pending: Vec<_> = request.migrations(&planned).map(|it| it.file().to_owned()).collect();
+        Ok(if pending.is_empty() { Readiness::Ready } else { Readiness::Behind { pending } })
     })
 }

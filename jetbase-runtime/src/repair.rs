@@ -2,7 +2,7 @@
 
 mod report;
 
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 use std::time::Instant;
 
 use futures_core::future::BoxFuture;
@@ -11,16 +11,16 @@ use jetbase_core::{
 };
 
 pub use self::report::{HistoryChange, RepairReport};
-use crate::cancel::{Cancel, Shutdown};
-use crate::environment;
-use crate::error::{Error, ErrorKind, Kept, SettingError, TableError};
-use crate::event::{Event, Listener};
+use crate::cancel::Shutdown;
+use crate::error::{Error, ErrorKind, Kept, TableError};
+use crate::event::Listener;
 use crate::lock::{Commits, LockRequest, with_lock};
-use crate::run::{DryRun, direct, in_task};
+use crate::options::{DryRun, LockOptions, lock_methods};
+use crate::run::{direct, in_task};
 use crate::session::Session;
-use crate::state::{NamespaceOptions, read_state};
+use crate::state::read_state;
 use crate::target::{Connect, Source, Target};
-use crate::wait::{Limit, Wait};
+use crate::wait::Limit;
 
 /// What a repair changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,13 +70,9 @@ pub fn repair<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Repair<'t> 
         source: target.source(),
         request: RepairRequest {
             set: set.clone(),
-            options: NamespaceOptions::of(set),
-            wait: Wait::of_environment(),
-            direct: environment::direct_url(),
             scopes: vec![RepairScope::Files, RepairScope::Checksums],
             ahead: Ahead::default(),
-            dry_run: DryRun::No,
-            cancel: Cancel::default(),
+            options: LockOptions::of(set),
         },
         listener: Listener::default(),
         shutdown: Shutdown::default(),
@@ -102,7 +98,7 @@ pub struct Repair<'t> {
     shutdown: Shutdown<'t>,
 }
 
-impl<'t> Repair<'t> {
+impl Repair<'_> {
     /// Limits the repair to checksums or to missing files. The default is both.
     pub fn only(mut self, scope: RepairScope) -> Self {
         self.request.scopes = vec![scope];
@@ -117,72 +113,20 @@ impl<'t> Repair<'t> {
         self.request.ahead = ahead;
         self
     }
-
-    /// Sets how long to wait while another process holds the lock. See
-    /// [`Run::wait`](crate::Run::wait).
-    pub fn wait(mut self, wait: Wait) -> Self {
-        self.request.wait = Ok(wait);
-        self
-    }
-
-    /// Sets the schema (MySQL: the database) to work in. The default is the connection's own.
-    pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.request.options.schema = Some(schema.into());
-        self
-    }
-
-    /// Sets the PostgreSQL role to work as, like `SET ROLE`.
-    pub fn role(mut self, role: impl Into<String>) -> Self {
-        self.request.options.role = Some(role.into());
-        self
-    }
-
-    /// Trusts a PostgreSQL role that owns jetbase's tables or their schema. See
-    /// [`Run::trust_owner`](crate::Run::trust_owner).
-    pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
-        self.request.options.trusted.push(role.into());
-        self
-    }
-
-    /// Sets a URL that reaches the same database without a pooler. See
-    /// [`Run::direct_url`](crate::Run::direct_url).
-    pub fn direct_url(mut self, url: impl Into<String>) -> Self {
-        self.request.direct = Some(url.into());
-        self
-    }
-
-    /// Calls a function with each event, as it happens.
-    ///
-    /// A panic in the function resumes after the lock is released.
-    pub fn on_event(mut self, listen: impl FnMut(&Event) + Send + 'static) -> Self {
-        self.listener = Listener::new(listen, &self.request.cancel);
-        self
-    }
-
-    /// Stops waiting for the lock when a future completes. The repair then returns
-    /// [`ErrorKind::Cancelled`]. A repair that has the lock ends as usual.
-    pub fn graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 't) -> Self {
-        self.shutdown = Shutdown::on(signal);
-        self
-    }
-
-    /// Reports what the repair would change. Nothing is changed, and no lock is taken.
-    pub fn dry_run(mut self) -> Self {
-        self.request.dry_run = DryRun::Yes;
-        self
-    }
 }
+
+lock_methods!(Repair);
 
 impl<'t> IntoFuture for Repair<'t> {
     type Output = Result<RepairReport, Error>;
     type IntoFuture = BoxFuture<'t, Result<RepairReport, Error>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let cancel = self.request.cancel.clone();
-        let span = tracing::info_span!(target: "jetbase", "jetbase.repair");
         let (request, listener) = (self.request, self.listener);
-        let work = in_task(self.source, cancel.clone(), span, move |origin| {
-            Box::pin(async move { request.perform(listener, origin).await })
+        let cancel = request.options.cancel.clone();
+        let span = tracing::info_span!(target: "jetbase", "jetbase.repair");
+        let work = in_task(self.source, cancel.clone(), span, move |source| {
+            Box::pin(async move { request.perform(listener, source).await })
         });
         self.shutdown.watch(cancel, work)
     }
@@ -192,25 +136,20 @@ impl<'t> IntoFuture for Repair<'t> {
 #[derive(Debug)]
 struct RepairRequest {
     set: Migrations,
-    options: NamespaceOptions,
-    /// How long to wait for the lock, or what is wrong with the value of `JETBASE_WAIT`.
-    wait: Result<Wait, SettingError>,
-    direct: Option<String>,
     scopes: Vec<RepairScope>,
     ahead: Ahead,
-    dry_run: DryRun,
-    cancel: Cancel,
+    options: LockOptions,
 }
 
 impl RepairRequest {
     async fn perform(
         &self,
         mut listener: Listener,
-        origin: &mut dyn Connect,
+        source: &mut dyn Connect,
     ) -> Result<RepairReport, Error> {
         let started = Instant::now();
         let mut report = RepairReport::default();
-        let result = attempt(self, &mut listener, origin, &mut report).await;
+        let result = attempt(self, &mut listener, source, &mut report).await;
         if let Some(panic) = listener.take_panic() {
             std::panic::resume_unwind(panic);
         }
@@ -224,34 +163,33 @@ impl RepairRequest {
 async fn attempt(
     request: &RepairRequest,
     listener: &mut Listener,
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     report: &mut RepairReport,
 ) -> Result<(), Error> {
-    let wait = request.wait.clone()?;
-    let first = read_state(origin, &request.options).await?;
+    let wait = request.options.wait.clone()?;
+    let first = read_state(source, &request.options.namespace).await?;
     let changes = request.changes(first.history.as_deref().unwrap_or_default())?;
-    if request.dry_run == DryRun::Yes {
+    if request.options.dry_run == DryRun::Yes {
         report.planned = changes;
         return Ok(());
     }
-    let mut direct = direct(request.direct.as_deref(), origin.dialect())?;
+    let mut direct = direct(request.options.direct_url.as_deref(), source.dialect())?;
     if changes.is_empty() {
         return Ok(());
     }
-    let origin = match &mut direct {
+    let source = match &mut direct {
         Some(direct) => direct.as_mut(),
-        None => origin,
+        None => source,
     };
-    let wanted = LockRequest {
+    let lock_request = LockRequest {
         state: &first,
         options: &request.options,
-        limit: Limit::begin(wait),
+        limit: Limit::start(wait),
         commits: Commits::PerFile,
-        cancel: &request.cancel,
     };
     let repaired = with_lock(
-        origin,
-        &wanted,
+        source,
+        &lock_request,
         listener,
         |_| Ok(()),
         async |session, held, _| {
@@ -271,9 +209,9 @@ async fn write(
 ) -> Result<Vec<HistoryChange>, Error> {
     let history = session.history().await?;
     let changes = request.changes(&history)?;
-    let fill = session.bindings.clone();
-    let fill = fill.literal("statement_timeout", "0").literal("lock_timeout", "5000");
-    let fill = fill.literal("label", "jetbase fix").literal("tx", "fix");
+    let bindings = session.bindings.clone();
+    let bindings = bindings.literal("statement_timeout", "0").literal("lock_timeout", "5000");
+    let bindings = bindings.literal("label", "jetbase fix").literal("tx", "fix");
     let sql = session.sql;
     let mut templates: Vec<&str> = session.guard(sql.guard_writing).to_vec();
     let guarded = templates.len();
@@ -281,31 +219,33 @@ async fn write(
     if session.has_server_lock() {
         templates.push(sql.fence_session_lock);
     }
-    let opened = sql.open.len();
+    let opened = sql.begin.len();
     let mut parts: Vec<String> =
-        sql.open.iter().chain(&templates).map(|part| fill.fill(part)).collect();
+        sql.begin.iter().chain(&templates).map(|part| bindings.render(part)).collect();
     let checked = opened..opened + guarded;
     let fenced = checked.end..parts.len();
     for change in &changes {
-        let fill = fill.clone();
-        let (templates, fill, kind) = match change {
+        let bindings = bindings.clone();
+        let (templates, bindings, kind) = match change {
             HistoryChange::ChecksumUpdated { version, to, .. } => (
                 [sql.repair, sql.repaired],
-                fill.literal("version", version.as_str()).literal("checksum", to),
+                bindings.literal("version", version.as_str()).literal("checksum", to),
                 Kind::Versioned,
             ),
             HistoryChange::RowDeleted { version: Some(version), kind, .. } => {
-                ([sql.delete, sql.deleted], fill.literal("version", version.as_str()), *kind)
+                ([sql.delete, sql.deleted], bindings.literal("version", version.as_str()), *kind)
             }
-            HistoryChange::RowDeleted { file, kind, .. } => {
-                ([sql.forget, sql.forgotten], fill.literal("file", file), *kind)
-            }
+            HistoryChange::RowDeleted { file, kind, .. } => (
+                [sql.delete_repeatable, sql.repeatable_deleted],
+                bindings.literal("file", file),
+                *kind,
+            ),
         };
-        let fill = fill.literal("kind", kind.as_str());
-        parts.extend(templates.iter().map(|part| fill.fill(part)));
+        let bindings = bindings.literal("kind", kind.as_str());
+        parts.extend(templates.iter().map(|part| bindings.render(part)));
     }
     let written = fenced.end..parts.len();
-    parts.extend(sql.still_open.iter().map(|part| fill.fill(part)));
+    parts.extend(sql.still_open.iter().map(|part| bindings.render(part)));
     parts.push("COMMIT".to_owned());
     let result = match session.execute(&parts.join(";\n")).await {
         Ok(_) => Ok(()),

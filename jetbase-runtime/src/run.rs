@@ -5,36 +5,28 @@ mod perform;
 mod plan;
 mod work;
 
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{Ahead, Goal, Migrations, Policy, Repeat, Until, Validation, Version};
+use jetbase_core::{Goal, Migrations, Policy, Until, Version};
 
 use self::perform::start;
 pub(crate) use self::perform::{direct, in_task};
-use crate::cancel::{Cancel, Shutdown};
-use crate::environment;
-use crate::error::{Error, SettingError};
-use crate::event::{Event, Listener};
+use crate::cancel::Shutdown;
+use crate::error::Error;
+use crate::event::Listener;
+use crate::options::{LockOptions, lock_methods, policy_methods};
 use crate::report::Report;
-use crate::state::NamespaceOptions;
 use crate::target::{Source, Target, source_of_url};
-use crate::wait::Wait;
 
-/// A request for one run. The builders below set its fields.
+/// The request for one run. The builders below set its fields.
 #[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) set: Migrations,
-    pub(crate) goal: Goal,
-    pub(crate) policy: Policy,
-    /// How long to wait for the lock, or what is wrong with the value of `JETBASE_WAIT`.
-    pub(crate) wait: Result<Wait, SettingError>,
-    pub(crate) options: NamespaceOptions,
-    pub(crate) direct: Option<String>,
-    pub(crate) published: Published,
-    pub(crate) dry_run: DryRun,
-    pub(crate) listener: Listener,
-    pub(crate) cancel: Cancel,
+pub(crate) struct RunRequest {
+    set: Migrations,
+    goal: Goal,
+    policy: Policy,
+    published: Published,
+    options: LockOptions,
 }
 
 /// What to do when a PostgreSQL publication contains jetbase's tables.
@@ -50,67 +42,30 @@ pub enum Published {
     Allow,
 }
 
-/// Whether the run only reports what it would execute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DryRun {
-    No,
-    Yes,
-}
-
-impl Request {
-    pub(crate) fn new(set: &Migrations, goal: Goal) -> Self {
-        let options = NamespaceOptions::of(set);
-        Request {
-            set: set.clone(),
-            goal,
-            policy: Policy::default(),
-            wait: Wait::of_environment(),
-            options,
-            direct: environment::direct_url(),
-            published: Published::default(),
-            dry_run: DryRun::No,
-            listener: Listener::default(),
-            cancel: Cancel::default(),
-        }
-    }
-}
-
 /// Applies the pending migrations of a set.
 ///
 /// The returned builder is a future: await it. See [`Run`].
 pub fn run<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Run<'t> {
-    Run {
-        source: target.source(),
-        request: Request::new(set, Goal::Upgrade(Until::End)),
-        shutdown: Shutdown::default(),
-    }
+    Run::new(set, target.source(), Goal::Upgrade(Until::End))
 }
 
 /// Applies the pending migrations of a set to the database behind a URL. See
 /// [`DatabaseUrl`](crate::DatabaseUrl).
 pub fn run_url(set: &Migrations, url: &str) -> Run<'static> {
-    Run {
-        source: source_of_url(url),
-        request: Request::new(set, Goal::Upgrade(Until::End)),
-        shutdown: Shutdown::default(),
-    }
+    Run::new(set, source_of_url(url), Goal::Upgrade(Until::End))
 }
 
 /// Rolls back the latest applied version. [`Rollback`] has options to roll back more.
 ///
 /// The returned builder is a future: await it.
 pub fn rollback<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Rollback<'t> {
-    Rollback {
-        source: target.source(),
-        request: Request::new(set, Goal::Rollback(Until::Count(1))),
-        shutdown: Shutdown::default(),
-    }
+    Rollback::new(set, target.source(), Goal::Rollback(Until::Count(1)))
 }
 
 /// A run that applies pending migrations: set options, then `.await` it.
 ///
 /// The run opens a `tracing` span `jetbase.run` with the field `goal`. In it, each file has a span
-/// `jetbase.migration` with the field `file`. Every [`Event`] is also a `tracing` event. The target
+/// `jetbase.migration` with the field `file`. Every [`Event`](crate::Event) is also a `tracing` event. The target
 /// of all of them is `jetbase`.
 ///
 /// On a pool or a URL, the run works in a task of its own. When the future is dropped, that task
@@ -125,7 +80,8 @@ pub fn rollback<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Rollback<
 #[must_use = "a run does nothing until it is awaited"]
 pub struct Run<'t> {
     source: Source<'t>,
-    request: Request,
+    request: RunRequest,
+    listener: Listener,
     shutdown: Shutdown<'t>,
 }
 
@@ -135,85 +91,31 @@ pub struct Run<'t> {
 #[must_use = "a rollback does nothing until it is awaited"]
 pub struct Rollback<'t> {
     source: Source<'t>,
-    request: Request,
+    request: RunRequest,
+    listener: Listener,
     shutdown: Shutdown<'t>,
 }
 
-macro_rules! options {
+macro_rules! builder {
     ($Builder:ident) => {
+        lock_methods!($Builder);
+
         impl<'t> $Builder<'t> {
-            /// Sets how long to wait while another process holds the lock. The default is the value
-            /// of the environment variable `JETBASE_WAIT` (`30s`, `never`), else
-            /// [`Wait::Patiently`].
-            pub fn wait(mut self, wait: Wait) -> Self {
-                self.request.wait = Ok(wait);
-                self
-            }
-
-            /// Sets the schema (MySQL: the database) to work in. The default is the connection's
-            /// own.
-            pub fn schema(mut self, schema: impl Into<String>) -> Self {
-                self.request.options.schema = Some(schema.into());
-                self
-            }
-
-            /// Sets the PostgreSQL role to work as, like `SET ROLE`.
-            pub fn role(mut self, role: impl Into<String>) -> Self {
-                self.request.options.role = Some(role.into());
-                self
-            }
-
-            /// Trusts a PostgreSQL role that owns jetbase's tables or their schema.
-            ///
-            /// Always trusted are the role that migrates, superusers, and the owner of the
-            /// database. A table of any other owner is refused if a trigger, a rule, a policy, a
-            /// default or anything else on it could run the owner's code with the rights of the
-            /// role that migrates.
-            pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
-                self.request.options.trusted.push(role.into());
-                self
-            }
-
-            /// Sets a URL that reaches the same database without a pooler. Over it, the lock of a
-            /// dead holder is recovered at once. The default is the value of the environment
-            /// variable `JETBASE_DIRECT_URL`.
-            pub fn direct_url(mut self, url: impl Into<String>) -> Self {
-                self.request.direct = Some(url.into());
-                self
+            fn new(set: &Migrations, source: Source<'t>, goal: Goal) -> Self {
+                let request = RunRequest {
+                    set: set.clone(),
+                    goal,
+                    policy: Policy::default(),
+                    published: Published::default(),
+                    options: LockOptions::of(set),
+                };
+                let (listener, shutdown) = (Listener::default(), Shutdown::default());
+                $Builder { source, request, listener, shutdown }
             }
 
             /// Sets what to do when a PostgreSQL publication contains jetbase's tables.
             pub fn published(mut self, published: Published) -> Self {
                 self.request.published = published;
-                self
-            }
-
-            /// Calls a function with each event, as it happens.
-            ///
-            /// A panic in the function stops the run before the next file. The panic resumes after
-            /// the lock is released and the connection is returned.
-            pub fn on_event(mut self, listen: impl FnMut(&Event) + Send + 'static) -> Self {
-                self.request.listener = Listener::new(listen, &self.request.cancel);
-                self
-            }
-
-            /// Stops the run when a future completes, for example the one of
-            /// `tokio::signal::ctrl_c`.
-            ///
-            /// The run finishes the current file, releases the lock, and returns the report of what
-            /// was applied. If it does not have the lock yet, it returns
-            /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
-            pub fn graceful_shutdown(
-                mut self,
-                signal: impl Future<Output = ()> + Send + 't,
-            ) -> Self {
-                self.shutdown = Shutdown::on(signal);
-                self
-            }
-
-            /// Reports what the run would do. Nothing is executed, and no lock is taken.
-            pub fn dry_run(mut self) -> Self {
-                self.request.dry_run = DryRun::Yes;
                 self
             }
         }
@@ -223,15 +125,16 @@ macro_rules! options {
             type IntoFuture = BoxFuture<'t, Result<Report, Error>>;
 
             fn into_future(self) -> Self::IntoFuture {
-                let cancel = self.request.cancel.clone();
-                self.shutdown.watch(cancel, start(self.source, self.request))
+                let cancel = self.request.options.cancel.clone();
+                self.shutdown.watch(cancel, start(self.source, self.request, self.listener))
             }
         }
     };
 }
 
-options!(Run);
-options!(Rollback);
+builder!(Run);
+builder!(Rollback);
+policy_methods!(['t] Run<'t>);
 
 impl Run<'_> {
     /// Applies versions up to and including this one. Repeatables run as usual.
@@ -245,24 +148,6 @@ impl Run<'_> {
     /// Applies at most this many versions. Repeatables run as usual.
     pub fn count(mut self, count: usize) -> Self {
         self.request.goal = Goal::Upgrade(Until::Count(count));
-        self
-    }
-
-    /// Skips a validation. Call it again to skip another one.
-    pub fn skip(mut self, validation: Validation) -> Self {
-        self.request.policy.skip.push(validation);
-        self
-    }
-
-    /// Sets what to do when a newer program has already migrated the database.
-    pub fn ahead(mut self, ahead: Ahead) -> Self {
-        self.request.policy.ahead = ahead;
-        self
-    }
-
-    /// Sets when `RA__` files run.
-    pub fn repeat(mut self, repeat: Repeat) -> Self {
-        self.request.policy.repeat = repeat;
         self
     }
 }

@@ -8,12 +8,12 @@ mod superseded;
 
 use jetbase_core::{Dialect, Record, SessionEffect};
 
-pub(crate) use self::isolation::Next;
+pub(crate) use self::isolation::NextStep;
 pub(crate) use self::liveness::Liveness;
 use self::snapshot::Snapshot;
 use crate::connection::{
-    Cause, Connection, End, MAX_READ_RETRIES, ResultSet, RowHandling, SendFailure, moment,
-    send_within,
+    Cause, Connection, End, MAX_READ_RETRIES, ResultSet, RowHandling, SendFailure,
+    pause_before_retry, send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::Error;
@@ -48,7 +48,7 @@ pub(crate) struct Session<'c> {
     /// Whether the connection's owner lets SQLite check foreign keys.
     pub(crate) foreign_keys: bool,
     /// Whether there is a table for replaced texts.
-    pub(crate) keeps_superseded: bool,
+    pub(crate) has_superseded: bool,
     /// The publications that contain jetbase's tables.
     pub(crate) published: Vec<String>,
     /// The id under which the run holds the lock, or may hold it because an answer was lost.
@@ -92,33 +92,33 @@ pub(crate) fn nonce() -> String {
 impl<'c> Session<'c> {
     /// Opens the run's own connection, and checks that it is in the namespace of the state.
     pub(crate) async fn open(
-        origin: &'c mut dyn Connect,
+        source: &'c mut dyn Connect,
         state: &DatabaseState,
         nonce: &str,
         limit: Limit,
     ) -> Result<Session<'c>, Error> {
-        let dialect = origin.dialect();
-        let opened = origin.connect_for_run(nonce.to_owned(), limit.of_connecting()).await;
-        let dedicated = opened.map_err(|cause| Error::database("connecting", &cause))?;
-        Session::over(dedicated, dialect, state, nonce, limit).await
+        let dialect = source.dialect();
+        let opened = source.connect_for_run(nonce.to_owned(), limit.for_connecting()).await;
+        let dedicated = opened.map_err(Error::during("connecting"))?;
+        Session::with_connection(dedicated, dialect, state, nonce, limit).await
     }
 
     /// Opens a session that can read jetbase's tables, but cannot run migrations.
     pub(crate) async fn open_for_reading(
-        origin: &'c mut dyn Connect,
+        source: &'c mut dyn Connect,
         state: &DatabaseState,
         limit: Limit,
     ) -> Result<Session<'c>, Error> {
-        let dialect = origin.dialect();
-        let opened = origin.connect_for_reading(limit.of_connecting()).await;
-        let connection = opened.map_err(|cause| Error::database("connecting", &cause))?;
+        let dialect = source.dialect();
+        let opened = source.connect_for_reading(limit.for_connecting()).await;
+        let connection = opened.map_err(Error::during("connecting"))?;
         let dedicated =
             DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
-        Session::over(dedicated, dialect, state, "", limit).await
+        Session::with_connection(dedicated, dialect, state, "", limit).await
     }
 
     /// Makes a session from a connection that is already open.
-    async fn over(
+    async fn with_connection(
         dedicated: DedicatedConnection<'c>,
         dialect: Dialect,
         state: &DatabaseState,
@@ -135,13 +135,13 @@ impl<'c> Session<'c> {
             .literal("role", "none")
             .literal("session_role", "none")
             .literals("trusted", &namespace.trusted);
-        let bindings = guarded(sql, bindings);
-        // The seed is random and secret: a file that sets the seed does not decide the next file's
-        // random numbers.
-        let bindings = bindings.expression("seed", &fastrand::f64().to_string());
-        let bindings =
-            bindings.literal("user", &namespace.user).nested("owners_trusted", sql.owners_trusted);
-        let bindings = bindings.nested("tables_exist", sql.tables_exist);
+        let bindings = guarded(sql, bindings)
+            // The seed is random and secret: a file that sets the seed does not decide the next
+            // file's random numbers.
+            .expression("seed", &fastrand::f64().to_string())
+            .literal("user", &namespace.user)
+            .nested("owners_trusted", sql.owners_trusted)
+            .nested("tables_exist", sql.tables_exist);
         let mut session = Session {
             connection,
             owner,
@@ -157,7 +157,7 @@ impl<'c> Session<'c> {
             has_tables: false,
             file: None,
             foreign_keys: false,
-            keeps_superseded: false,
+            has_superseded: false,
             published: Vec::new(),
             process_id: None,
             ownership: Ownership::Shared,
@@ -175,13 +175,18 @@ impl<'c> Session<'c> {
         Ok(session)
     }
 
+    /// Adds values for the placeholders of templates.
+    pub(crate) fn bind(&mut self, add: impl FnOnce(Bindings) -> Bindings) {
+        self.bindings = add(self.bindings.clone());
+    }
+
     /// Sets the settings for the time in which the run waits for the lock or releases it. Each
     /// statement waits at most a second for the locks of others, and no answer is awaited for
     /// longer than the limit.
     pub(crate) async fn wait_within(&mut self, limit: Limit) {
         self.limit = Some(limit);
-        if !self.sql.waiting.is_empty() {
-            let settings = self.sql.waiting.join(";\n");
+        if !self.sql.waiting_settings.is_empty() {
+            let settings = self.sql.waiting_settings.join(";\n");
             // Each setting concerns this session only. If one is refused, the answers are still
             // limited.
             let _ = self.raw(&settings).await;
@@ -198,27 +203,27 @@ impl<'c> Session<'c> {
     }
 
     /// Sends a template that reads jetbase's tables, independent of the session's timeouts.
-    pub(crate) async fn send(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
+    pub(crate) async fn read(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
         let guard = self.guard(self.sql.guard_reading);
         let mut again = 0;
         loop {
-            match self.send_behind(self.sql.reading, guard, template).await {
-                Err(failure) if failure.is_momentary() && again < MAX_READ_RETRIES => again += 1,
-                answer => return answer,
+            match self.send_template(self.sql.read_settings, guard, template).await {
+                Err(failure) if failure.is_transient() && again < MAX_READ_RETRIES => again += 1,
+                result => return result,
             }
-            moment(again).await;
+            pause_before_retry(again).await;
         }
     }
 
     /// Sends a template that reads none of jetbase's tables.
-    pub(crate) async fn ask(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
-        self.send_behind(self.sql.reading, &[], template).await
+    pub(crate) async fn query(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
+        self.send_template(self.sql.read_settings, &[], template).await
     }
 
     /// Sends a template that writes, independent of the session's defaults.
     pub(crate) async fn write(&mut self, template: &str) -> Result<Vec<ResultSet>, SendFailure> {
         let guard = self.guard(self.sql.guard_writing);
-        self.send_behind(self.sql.writing, guard, template).await
+        self.send_template(self.sql.write_settings, guard, template).await
     }
 
     /// Returns the check of the tables, if others can change them.
@@ -229,42 +234,42 @@ impl<'c> Session<'c> {
         }
     }
 
-    async fn send_behind(
+    async fn send_template(
         &mut self,
         settings: &[&str],
         guard: &[&str],
         template: &str,
     ) -> Result<Vec<ResultSet>, SendFailure> {
         let before = settings.len() + guard.len();
-        let own = |mut sets: Vec<ResultSet>| sets.split_off(before.min(sets.len()));
+        let without_settings = |mut sets: Vec<ResultSet>| sets.split_off(before.min(sets.len()));
         let parts = settings.iter().chain(guard).chain([&template]);
-        let sql = parts.map(|part| self.bindings.fill(part)).collect::<Vec<_>>().join(";\n");
+        let sql = parts.map(|part| self.bindings.render(part)).collect::<Vec<_>>().join(";\n");
         let failure = match self.raw(&sql).await {
-            Ok(sets) => return Ok(own(sets)),
+            Ok(sets) => return Ok(without_settings(sets)),
             Err(failure) => failure,
         };
         let checked = (settings.len()..before).contains(&failure.completed.len())
             && self.sql.guard_codes.contains(&failure.cause.code.as_str());
         let cause = if checked { self.untrusted_or(failure.cause).await } else { failure.cause };
-        Err(SendFailure { completed: own(failure.completed), cause })
+        Err(SendFailure { completed: without_settings(failure.completed), cause })
     }
 
     /// Returns the failure of a table check with an explanation.
     pub(crate) async fn untrusted_or(&mut self, cause: Cause) -> Cause {
-        let question = untrusted_tables(self.sql, &self.bindings);
-        let answer = self.raw(&question).await.unwrap_or_default();
-        Cause { table: answer.last().and_then(untrusted).map(Box::new), ..cause }
+        let query = untrusted_tables(self.sql, &self.bindings);
+        let sets = self.raw(&query).await.unwrap_or_default();
+        Cause { untrusted: sets.last().and_then(untrusted), ..cause }
     }
 
     /// Sends a text unchanged, and keeps its rows.
     pub(crate) async fn raw(&mut self, sql: &str) -> Result<Vec<ResultSet>, SendFailure> {
-        let limit = self.limit.map(|limit| limit.of_answer());
+        let limit = self.limit.map(|limit| limit.for_answer());
         send_within(self.connection.as_mut(), sql, RowHandling::Keep, limit).await
     }
 
     /// Sends a text unchanged, and drops its rows.
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<Vec<ResultSet>, SendFailure> {
-        let limit = self.limit.map(|limit| limit.of_answer());
+        let limit = self.limit.map(|limit| limit.for_answer());
         send_within(self.connection.as_mut(), sql, RowHandling::Drop, limit).await
     }
 
@@ -274,27 +279,25 @@ impl<'c> Session<'c> {
         if !self.sql.no_table.contains(&cause.code.as_str()) {
             return false;
         }
-        let sets = self.ask("SELECT {tables_exist} AS has_tables").await.unwrap_or_default();
+        let sets = self.query("SELECT {tables_exist} AS has_tables").await.unwrap_or_default();
         sets.first().is_some_and(|set| !set.first_row().is_true("has_tables"))
     }
 
     /// Reads the history again.
     pub(crate) async fn history(&mut self) -> Result<Vec<Record>, Error> {
-        let sets = self
-            .send(self.sql.history)
-            .await
-            .map_err(|failure| Error::database("reading the migration history", &failure.cause))?;
+        let sets = self.read(self.sql.history).await;
+        let sets = sets.map_err(Error::during("reading the migration history"))?;
         Ok(sets.first().map_or(Ok(Vec::new()), |set| records(&set.rows))?)
     }
 
     /// Undoes what a failed file may have left in the session. Nothing of it may affect the release
     /// of the lock, the next attempt, or the caller.
     pub(crate) async fn reset(&mut self) {
-        let mut parts: Vec<String> = self.resetting(SessionEffect::Object).collect();
+        let mut parts: Vec<String> = self.reset_statements(SessionEffect::Object).collect();
         if self.dialect == Dialect::MySql {
             parts.push("UNLOCK TABLES".to_owned());
-            parts.push(self.bindings.fill("USE {schema}"));
-            parts.extend(self.sql.waiting.iter().map(|part| (*part).to_owned()));
+            parts.push(self.bindings.render("USE {schema}"));
+            parts.extend(self.sql.waiting_settings.iter().map(|part| (*part).to_owned()));
         }
         if self.dialect == Dialect::Sqlite {
             parts.extend(self.sql.restore_settings.iter().map(|part| (*part).to_owned()));
@@ -306,18 +309,18 @@ impl<'c> Session<'c> {
     }
 
     /// Returns the statements that a message appends after its COMMIT, for a file with that effect.
-    pub(crate) fn resetting(&self, effect: SessionEffect) -> impl Iterator<Item = String> {
-        let own = self.owner == ConnectionOwner::Caller;
+    pub(crate) fn reset_statements(&self, effect: SessionEffect) -> impl Iterator<Item = String> {
+        let of_caller = self.owner == ConnectionOwner::Caller;
         let part = move |part: &&'static str| match *part {
             // The caller's own settings stay, including those that the server does not list.
-            "RESET ALL" if own => RESET_BUT_THE_CALLERS,
+            "RESET ALL" if of_caller => RESET_TO_CALLERS_VALUES,
             part => part,
         };
         let pooled = self.pooled;
         // Through a pooler, other clients have prepared statements in the same session.
-        let ours = move |part: &&&'static str| {
+        let applies = move |part: &&&'static str| {
             let shared = pooled && SHARED_IN_POOL.contains(*part);
-            !own && !shared
+            !of_caller && !shared
         };
         // On MySQL, the caller's settings return when the session is closed. Until then the
         // template `session_settings` applies.
@@ -326,10 +329,10 @@ impl<'c> Session<'c> {
             Dialect::MySql | Dialect::Sqlite => &[],
         };
         let reset = self.sql.reset.iter().map(part);
-        let discard = self.sql.discard.iter().filter(ours).copied();
+        let discard = self.sql.discard.iter().filter(applies).copied();
         let all = reset
             .chain(discard)
-            .map(|part| self.bindings.fill(part))
+            .map(|part| self.bindings.render(part))
             .chain(restore.iter().cloned());
         all.filter(move |_| effect > SessionEffect::Nothing)
     }
@@ -339,16 +342,15 @@ impl<'c> Session<'c> {
         if !self.foreign_keys {
             return;
         }
-        match self.raw("SELECT count(*) FROM pragma_foreign_key_check").await {
+        let count = match self.raw("SELECT count(*) FROM pragma_foreign_key_check").await {
             Ok(sets) => {
-                let count =
-                    sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok());
-                self.bindings = self.bindings.clone().number("orphans", count.unwrap_or(0));
+                sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok())
             }
             // If the references of a schema cannot be checked now, they cannot be checked after a
             // file either.
-            Err(_) => self.bindings = self.bindings.clone().number("orphans", i64::MAX),
-        }
+            Err(_) => Some(i64::MAX),
+        };
+        self.bind(|it| it.number("orphans", count.unwrap_or(0)));
     }
 
     pub(crate) async fn close(mut self) {
@@ -372,7 +374,7 @@ impl<'c> Session<'c> {
 
 /// Resets what a file has set on the caller's connection. The statements of `restore` then set the
 /// caller's values.
-const RESET_BUT_THE_CALLERS: &str =
+const RESET_TO_CALLERS_VALUES: &str =
     "SELECT pg_catalog.set_config(name, reset_val, false) FROM pg_catalog.pg_settings
   WHERE source OPERATOR(pg_catalog.=) 'session' AND name OPERATOR(pg_catalog.!~~) 'transaction%'
     AND name OPERATOR(pg_catalog.<>) 'seed'";

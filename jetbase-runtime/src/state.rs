@@ -7,7 +7,7 @@ use jetbase_core::{Dialect, Kind, Migrations, Record, Syntax, Version};
 
 use self::message::StateMessage;
 pub(crate) use self::read::{read_state, read_state_once};
-use crate::connection::{Connection, ResultRow, ResultSet, RowHandling};
+use crate::connection::{Connection, ResultRow, ResultSet, RowHandling, UntrustedTable};
 use crate::dialect::{Bindings, Sql};
 use crate::error::{Error, NamespaceError, TableError};
 use crate::wait::Limit;
@@ -42,7 +42,7 @@ pub(crate) struct DatabaseState {
     /// The rows of the history; `None` if there is no history table yet.
     pub(crate) history: Option<Vec<Record>>,
     /// The process id in the lock row, whether its owner is alive or dead.
-    pub(crate) left: Option<String>,
+    pub(crate) lock_owner: Option<String>,
 }
 
 /// Reads the state of the database with one message, without a lock and without a change.
@@ -84,7 +84,7 @@ async fn read_sqlite_state(
             let message = StateMessage::new(Dialect::Sqlite, options, &synchronous);
             message.read(connection, options, limit).await
         }
-        Err(failure) => Err(Error::database("reading the migration history", &failure.cause)),
+        Err(failure) => Err(Error::during("reading the migration history")(failure)),
     };
     if let Some(restore) = restore {
         let _ = connection.send(&restore, RowHandling::Drop).await;
@@ -93,36 +93,36 @@ async fn read_sqlite_state(
     found
 }
 
-/// Adds the names of jetbase's tables as literals, and the question which of them could run code of
-/// another role. `{trusted}` is set.
-pub(crate) fn guarded(sql: &Sql, fill: Bindings) -> Bindings {
+/// Adds the names of jetbase's tables as literals, and the expression `untrusted`, which finds those
+/// that could run code of another role. `{trusted}` is set.
+pub(crate) fn guarded(sql: &Sql, bindings: Bindings) -> Bindings {
     let tables = [
         ("lock_name", "{lock}"),
         ("migrations_name", "{migrations}"),
         ("superseded_name", "{superseded}"),
     ];
-    let fill = tables.into_iter().fold(fill, |fill, (name, table)| {
-        let table = fill.fill(table);
-        fill.literal(name, &table)
+    let bindings = tables.into_iter().fold(bindings, |bindings, (name, table)| {
+        let table = bindings.render(table);
+        bindings.literal(name, &table)
     });
-    let oids = fill.fill(
+    let oids = bindings.render(
         "to_regclass({lock_name}), to_regclass({migrations_name}), to_regclass({superseded_name})",
     );
-    fill.expression("guarded", &oids).nested("untrusted", sql.untrusted)
+    bindings.expression("guarded", &oids).nested("untrusted", sql.untrusted)
 }
 
-/// Returns the message that asks which of jetbase's tables could run code of another role.
-pub(crate) fn untrusted_tables(sql: &Sql, fill: &Bindings) -> String {
-    let question =
+/// Returns the query that finds a table of jetbase that could run code of another role.
+pub(crate) fn untrusted_tables(sql: &Sql, bindings: &Bindings) -> String {
+    let query =
         "SELECT relname, owner, fault FROM {untrusted} AS tables WHERE fault IS NOT NULL LIMIT 1";
-    let parts = sql.reading.iter().chain([&question]);
-    parts.map(|part| fill.fill(part)).collect::<Vec<_>>().join(";\n")
+    let parts = sql.read_settings.iter().chain([&query]);
+    parts.map(|part| bindings.render(part)).collect::<Vec<_>>().join(";\n")
 }
 
-/// Turns the answer to [`untrusted_tables`] into an error.
-pub(crate) fn untrusted(answer: &ResultSet) -> Option<TableError> {
-    let row = answer.rows.first()?;
-    Some(TableError::UntrustedOwner {
+/// Reads the result of [`untrusted_tables`].
+pub(crate) fn untrusted(result: &ResultSet) -> Option<UntrustedTable> {
+    let row = result.rows.first()?;
+    Some(UntrustedTable {
         table: row.text("relname").to_owned(),
         owner: row.text("owner").to_owned(),
         fault: row.text("fault").to_owned(),

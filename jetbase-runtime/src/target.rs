@@ -9,9 +9,9 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 use jetbase_core::Dialect;
 
-use self::connect::{acquire, connect, nothing, reconnect};
-use crate::connection::{Cause, Connection, ConnectionHandle, Guard};
-use crate::error::UrlError;
+use self::connect::{SessionOptions, acquire, connect, no_idle_connection, reconnect};
+use crate::connection::{Abandon, Cause, Connection, ConnectionHandle, Guard};
+use crate::error::{SettingError, UrlError};
 
 /// A database that jetbase can migrate: a reference to a pool, or a mutable reference to a
 /// connection.
@@ -49,6 +49,17 @@ pub(crate) enum ConnectionSource<'t> {
     Borrowed(Box<dyn Connect + 't>),
     /// The URL is not valid.
     Broken(UrlError),
+}
+
+impl<'t> Source<'t> {
+    /// Returns the source for a command that does its work in the caller's task.
+    pub(crate) fn into_connect(self) -> Result<Box<dyn Connect + 't>, SettingError> {
+        match self.0 {
+            ConnectionSource::Shared(source) => Ok(source),
+            ConnectionSource::Borrowed(source) => Ok(source),
+            ConnectionSource::Broken(fault) => Err(SettingError::DatabaseUrl(fault)),
+        }
+    }
 }
 
 impl fmt::Debug for Source<'_> {
@@ -118,7 +129,7 @@ pub(crate) trait Connect: Send {
     /// or full.
     fn connect_for_reading(
         &mut self,
-        patience: Duration,
+        limit: Duration,
     ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>>;
 
     /// Returns a connection for a whole run. It waits while the server is starting or full. Where
@@ -126,170 +137,132 @@ pub(crate) trait Connect: Send {
     fn connect_for_run(
         &mut self,
         nonce: String,
-        patience: Duration,
+        limit: Duration,
     ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>>;
 }
 
-/// A URL, and the connection that reading the database state has already opened.
-struct Url<DB: sqlx::Database> {
-    options: <DB::Connection as sqlx::Connection>::Options,
-    connection: Option<Box<DB::Connection>>,
+/// How a target provides connections to a database.
+enum Provider<'t, DB: Driver> {
+    Pool(sqlx::Pool<DB>),
+    /// The caller's connection.
+    Borrowed(&'t mut DB::Connection),
+    /// The options of a URL, and the connection that reading the database state has already opened.
+    Url(ConnectOptionsOf<DB>, Option<Box<DB::Connection>>),
+}
+
+type ConnectOptionsOf<DB> = <<DB as sqlx::Database>::Connection as sqlx::Connection>::Options;
+
+/// A database with a driver of sqlx.
+trait Driver: Abandon {
+    const DIALECT: Dialect;
+    /// Who opens the connection of a run on a pool.
+    const POOL_OWNER: ConnectionOwner;
+}
+
+impl<DB: Driver> Connect for Provider<'_, DB>
+where
+    ConnectOptionsOf<DB>: SessionOptions,
+    for<'c> Guard<'c, DB>: Connection,
+{
+    fn dialect(&self) -> Dialect {
+        DB::DIALECT
+    }
+
+    fn connect_for_reading(
+        &mut self,
+        limit: Duration,
+    ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
+        Box::pin(async move {
+            let handle = match self {
+                // An idle connection needs no ping: the read itself shows whether it works.
+                Provider::Pool(pool) => ConnectionHandle::Pooled(match pool.try_acquire() {
+                    Some(connection) => connection,
+                    None => acquire(pool, limit).await?,
+                }),
+                Provider::Borrowed(connection) => ConnectionHandle::Borrowed(&mut **connection),
+                Provider::Url(options, slot) => {
+                    let connection = match slot.take() {
+                        Some(connection) => connection,
+                        None => connect::<DB>(options, "", limit, &no_idle_connection).await?,
+                    };
+                    ConnectionHandle::Kept(slot, connection)
+                }
+            };
+            Ok(Box::new(Guard::<DB>::new(handle)) as Box<dyn Connection + '_>)
+        })
+    }
+
+    fn connect_for_run(
+        &mut self,
+        nonce: String,
+        limit: Duration,
+    ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
+        Box::pin(async move {
+            let (handle, owner, options) = match self {
+                Provider::Pool(pool) if DB::POOL_OWNER == ConnectionOwner::Pool => {
+                    let connection = acquire(pool, limit).await?;
+                    (ConnectionHandle::Pooled(connection), ConnectionOwner::Pool, None)
+                }
+                Provider::Pool(pool) => {
+                    let options = (*pool.connect_options()).clone();
+                    // If the server has no free connection, the idle one of this pool is closed to
+                    // make room.
+                    let close_idle = || -> BoxFuture<'static, ()> {
+                        let idle = pool.try_acquire();
+                        Box::pin(async move {
+                            if let Some(idle) = idle {
+                                drop(idle.close().await);
+                            }
+                        })
+                    };
+                    let connection = connect::<DB>(&options, &nonce, limit, &close_idle).await?;
+                    (ConnectionHandle::Owned(connection), ConnectionOwner::Run, Some(options))
+                }
+                Provider::Borrowed(connection) => {
+                    (ConnectionHandle::Borrowed(&mut **connection), ConnectionOwner::Caller, None)
+                }
+                Provider::Url(options, slot) => {
+                    // The session lock is only usable on a connection that has this run's nonce.
+                    let kept = slot.take().filter(|_| DB::POOL_OWNER == ConnectionOwner::Pool);
+                    let connection = match kept {
+                        Some(connection) => connection,
+                        None => connect::<DB>(options, &nonce, limit, &no_idle_connection).await?,
+                    };
+                    let options = Some(options.clone());
+                    (ConnectionHandle::Owned(connection), ConnectionOwner::Run, options)
+                }
+            };
+            let reconnect = options.map(|options| reconnect::<DB>(options, &nonce));
+            let connection = Box::new(Guard::<DB>::new(handle));
+            Ok(DedicatedConnection { connection, owner, reconnect })
+        })
+    }
 }
 
 macro_rules! target {
     ($feature:literal, $dialect:expr, $DB:ty, $Connection:ty, $owner:expr) => {
         #[cfg(feature = $feature)]
         const _: () = {
-            impl Connect for sqlx::Pool<$DB> {
-                fn dialect(&self) -> Dialect {
-                    $dialect
-                }
-
-                fn connect_for_reading(
-                    &mut self,
-                    patience: Duration,
-                ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
-                    Box::pin(async move {
-                        // An idle connection needs no ping: the read itself shows whether it works.
-                        let connection = match self.try_acquire() {
-                            Some(connection) => connection,
-                            None => acquire(self, patience).await?,
-                        };
-                        let guard = Guard::<$DB>::new(ConnectionHandle::Pooled(connection));
-                        Ok(Box::new(guard) as Box<dyn Connection>)
-                    })
-                }
-
-                fn connect_for_run(
-                    &mut self,
-                    nonce: String,
-                    patience: Duration,
-                ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
-                    Box::pin(async move {
-                        let owner: ConnectionOwner = $owner;
-                        let (held, reconnect) = match owner {
-                            ConnectionOwner::Run => {
-                                let options = (*self.connect_options()).clone();
-                                // If the server has no free connection, the idle one of this pool
-                                // is closed to make room.
-                                let make_room = || -> BoxFuture<'static, ()> {
-                                    let idle = self.try_acquire();
-                                    Box::pin(async move {
-                                        if let Some(idle) = idle {
-                                            drop(idle.close().await);
-                                        }
-                                    })
-                                };
-                                let reconnect = reconnect::<$DB>(options.clone(), &nonce);
-                                let opened = connect::<$DB>(options, &nonce, patience, &make_room);
-                                (ConnectionHandle::<$DB>::Owned(opened.await?), Some(reconnect))
-                            }
-                            _ => (ConnectionHandle::Pooled(acquire(self, patience).await?), None),
-                        };
-                        let connection = Box::new(Guard::new(held));
-                        Ok(DedicatedConnection { connection, owner, reconnect })
-                    })
-                }
-            }
-
-            impl Connect for &mut $Connection {
-                fn dialect(&self) -> Dialect {
-                    $dialect
-                }
-
-                fn connect_for_reading(
-                    &mut self,
-                    _: Duration,
-                ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
-                    Box::pin(async move {
-                        let guard = Guard::<$DB>::new(ConnectionHandle::Borrowed(&mut **self));
-                        Ok(Box::new(guard) as Box<dyn Connection + '_>)
-                    })
-                }
-
-                fn connect_for_run(
-                    &mut self,
-                    _: String,
-                    _: Duration,
-                ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
-                    Box::pin(async move {
-                        let connection =
-                            Box::new(Guard::<$DB>::new(ConnectionHandle::Borrowed(&mut **self)));
-                        Ok(DedicatedConnection {
-                            connection,
-                            owner: ConnectionOwner::Caller,
-                            reconnect: None,
-                        })
-                    })
-                }
-            }
-
-            impl Connect for Url<$DB> {
-                fn dialect(&self) -> Dialect {
-                    $dialect
-                }
-
-                fn connect_for_reading(
-                    &mut self,
-                    patience: Duration,
-                ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
-                    Box::pin(async move {
-                        let connection = match self.connection.take() {
-                            Some(connection) => connection,
-                            None => {
-                                connect::<$DB>(self.options.clone(), "", patience, &nothing).await?
-                            }
-                        };
-                        let guard = Guard::<$DB>::new(ConnectionHandle::Kept(
-                            &mut self.connection,
-                            connection,
-                        ));
-                        Ok(Box::new(guard) as Box<dyn Connection + '_>)
-                    })
-                }
-
-                fn connect_for_run(
-                    &mut self,
-                    nonce: String,
-                    patience: Duration,
-                ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
-                    Box::pin(async move {
-                        // The session lock is only usable on a connection that has this run's
-                        // nonce.
-                        let kept =
-                            self.connection.take().filter(|_| $owner == ConnectionOwner::Pool);
-                        let connection = match kept {
-                            Some(connection) => connection,
-                            None => {
-                                connect::<$DB>(self.options.clone(), &nonce, patience, &nothing)
-                                    .await?
-                            }
-                        };
-                        let guard = Guard::<$DB>::new(ConnectionHandle::Owned(connection));
-                        Ok(DedicatedConnection {
-                            connection: Box::new(guard),
-                            owner: ConnectionOwner::Run,
-                            reconnect: Some(reconnect::<$DB>(self.options.clone(), &nonce)),
-                        })
-                    })
-                }
+            impl Driver for $DB {
+                const DIALECT: Dialect = $dialect;
+                const POOL_OWNER: ConnectionOwner = $owner;
             }
 
             impl<'t> sealed::Sealed<'t> for &'t sqlx::Pool<$DB> {
                 fn source(self) -> Source<'t> {
-                    Source(ConnectionSource::Shared(Box::new(self.clone())))
+                    Source(ConnectionSource::Shared(Box::new(Provider::Pool(self.clone()))))
                 }
             }
 
             impl<'t> sealed::Sealed<'t> for &'t mut $Connection {
                 fn source(self) -> Source<'t> {
-                    Source(ConnectionSource::Borrowed(Box::new(self)))
+                    Source(ConnectionSource::Borrowed(Box::new(Provider::<$DB>::Borrowed(self))))
                 }
             }
 
             impl<'t> sealed::Sealed<'t> for &'t mut sqlx::pool::PoolConnection<$DB> {
                 fn source(self) -> Source<'t> {
-                    Source(ConnectionSource::Borrowed(Box::new(&mut **self)))
+                    sealed::Sealed::source(&mut **self)
                 }
             }
         };
@@ -320,41 +293,36 @@ impl<'t> sealed::Sealed<'t> for DatabaseUrl<'_> {
 }
 
 pub(crate) fn source_of_url(url: &str) -> Source<'static> {
+    Source(provider_of_url(url).map_or_else(ConnectionSource::Broken, ConnectionSource::Shared))
+}
+
+fn provider_of_url(url: &str) -> Result<Box<dyn Connect>, UrlError> {
     let scheme = url.split(':').next().unwrap_or_default();
     let dialect = match scheme {
         "postgres" | "postgresql" => Dialect::Postgres,
         "mysql" | "mariadb" => Dialect::MySql,
         "sqlite" => Dialect::Sqlite,
-        _ => {
-            return Source(ConnectionSource::Broken(UrlError::UnknownScheme));
-        }
+        _ => return Err(UrlError::UnknownScheme),
     };
     match dialect {
         #[cfg(feature = "postgres")]
-        Dialect::Postgres => url_source::<sqlx::Postgres>(url),
+        Dialect::Postgres => parse_url::<sqlx::Postgres>(url),
         #[cfg(feature = "mysql")]
-        Dialect::MySql => url_source::<sqlx::MySql>(url),
+        Dialect::MySql => parse_url::<sqlx::MySql>(url),
         #[cfg(feature = "sqlite")]
-        Dialect::Sqlite => url_source::<sqlx::Sqlite>(url),
+        Dialect::Sqlite => parse_url::<sqlx::Sqlite>(url),
         #[cfg(not(all(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-        _ => Source(ConnectionSource::Broken(UrlError::MissingFeature {
-            scheme: scheme.to_owned(),
-            feature: dialect.name(),
-        })),
+        _ => Err(UrlError::MissingFeature { scheme: scheme.to_owned(), feature: dialect.name() }),
     }
 }
 
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-fn url_source<DB: sqlx::Database>(url: &str) -> Source<'static>
+fn parse_url<DB: Driver>(url: &str) -> Result<Box<dyn Connect>, UrlError>
 where
-    Url<DB>: Connect + 'static,
+    Provider<'static, DB>: Connect,
 {
-    match url.parse::<<DB::Connection as sqlx::Connection>::Options>() {
-        Ok(options) => {
-            Source(ConnectionSource::Shared(Box::new(Url::<DB> { options, connection: None })))
-        }
-        Err(error) => Source(ConnectionSource::Broken(UrlError::Unreadable {
-            reason: Cause::of(error).message,
-        })),
+    match url.parse::<ConnectOptionsOf<DB>>() {
+        Ok(options) => Ok(Box::new(Provider::<DB>::Url(options, None))),
+        Err(error) => Err(UrlError::Unreadable { reason: Cause::of(error).message }),
     }
 }

@@ -10,7 +10,13 @@ pub(crate) const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The shortest limit for an answer. It is longer than the lock timeout of each statement, which is
 /// a second.
-const SHORTEST_ANSWER: Duration = Duration::from_secs(3);
+const MIN_ANSWER_TIME: Duration = Duration::from_secs(3);
+
+/// Returns a random pause between half of this one and one and a half of it, so that several runs do
+/// not retry at the same moments.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64())
+}
 
 /// How long a run waits while another process holds the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +32,7 @@ pub enum Wait {
 
 impl Wait {
     /// Reads the variable `JETBASE_WAIT`: a length of time such as `30s`, or `never`.
-    pub(crate) fn of_environment() -> Result<Self, SettingError> {
+    pub(crate) fn from_environment() -> Result<Self, SettingError> {
         match std::env::var("JETBASE_WAIT").ok().as_deref().map(str::trim) {
             None | Some("") => Ok(Wait::Patiently),
             Some("never") => Ok(Wait::Never),
@@ -41,7 +47,7 @@ impl Wait {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WaitLimits {
     /// For a holder that is alive; `None` means without a limit.
-    pub(crate) living: Option<Duration>,
+    pub(crate) alive: Option<Duration>,
     /// For a holder whose liveness cannot be checked.
     pub(crate) unknown: Duration,
 }
@@ -54,48 +60,48 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
-    pub(crate) fn begin(wait: Wait) -> Self {
+    pub(crate) fn start(wait: Wait) -> Self {
         Limit { wait, since: Instant::now() }
     }
 
     /// Returns the limit of a query, which takes no lock: one minute for the server and for others
     /// that lock the tables.
-    pub(crate) fn of_question() -> Self {
-        Limit::begin(Wait::UpTo(Duration::from_secs(60)))
+    pub(crate) fn for_query() -> Self {
+        Limit::start(Wait::UpTo(Duration::from_secs(60)))
     }
 
     /// Starts again if only the wait for unknown holders is limited, because the server has just
     /// answered.
-    pub(crate) fn renew(&mut self) {
+    pub(crate) fn restart(&mut self) {
         if self.wait == Wait::Patiently {
             self.since = Instant::now();
         }
     }
 
     /// The remaining time for a holder, or a server, whose liveness cannot be checked.
-    pub(crate) fn left(&self) -> Duration {
-        self.remaining().unknown
+    pub(crate) fn time_left(&self) -> Duration {
+        self.limits().unknown
     }
 
     /// How long one query may take. A server that does not answer for longer is given up.
-    pub(crate) fn of_answer(&self) -> Duration {
-        self.left().max(SHORTEST_ANSWER)
+    pub(crate) fn for_answer(&self) -> Duration {
+        self.time_left().max(MIN_ANSWER_TIME)
     }
 
     /// How long one attempt to connect may take before the run reports that it waits.
-    pub(crate) fn of_connecting(&self) -> Duration {
-        self.left().min(FIRST_NOTICE)
+    pub(crate) fn for_connecting(&self) -> Duration {
+        self.time_left().min(FIRST_NOTICE)
     }
 
-    pub(crate) fn remaining(&self) -> WaitLimits {
-        let (living, unknown) = match self.wait {
+    pub(crate) fn limits(&self) -> WaitLimits {
+        let (alive, unknown) = match self.wait {
             Wait::Patiently => (None, Duration::from_secs(60)),
             Wait::UpTo(limit) => (Some(limit), limit),
             Wait::Never => (Some(Duration::ZERO), Duration::ZERO),
         };
         let spent = self.since.elapsed();
         WaitLimits {
-            living: living.map(|living| living.saturating_sub(spent)),
+            alive: alive.map(|alive| alive.saturating_sub(spent)),
             unknown: unknown.saturating_sub(spent),
         }
     }

@@ -92,17 +92,24 @@ pub(crate) struct RenameJson {
 
 /// A line of `inspect --json`.
 #[derive(Debug, Serialize)]
-pub(crate) struct InspectJson<'a> {
-    pub(crate) file: &'a str,
+pub(crate) struct InspectJson {
+    pub(crate) file: String,
     pub(crate) valid_name: bool,
     pub(crate) kind: Option<&'static str>,
     pub(crate) version: Option<String>,
-    pub(crate) description: Option<&'a str>,
-    pub(crate) delimiter: Option<&'a str>,
-    pub(crate) checksum: Option<&'a str>,
-    pub(crate) upgrade: &'a [StatementJson],
-    pub(crate) rollback: &'a [StatementJson],
-    pub(crate) findings: Vec<InspectFindingJson<'a>>,
+    pub(crate) description: Option<String>,
+    #[serde(flatten)]
+    pub(crate) contents: ContentsJson,
+    pub(crate) findings: Vec<InspectFindingJson>,
+}
+
+/// The contents of a file. The texts are null if the file cannot be read.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct ContentsJson {
+    pub(crate) delimiter: Option<String>,
+    pub(crate) checksum: Option<String>,
+    pub(crate) upgrade: Vec<StatementJson>,
+    pub(crate) rollback: Vec<StatementJson>,
 }
 
 /// A statement, with the line of the file where it begins.
@@ -114,12 +121,12 @@ pub(crate) struct StatementJson {
 
 /// A finding with its five documented fields.
 #[derive(Debug, Serialize)]
-pub(crate) struct InspectFindingJson<'a> {
+pub(crate) struct InspectFindingJson {
     severity: String,
     rule: &'static str,
     line: Option<usize>,
     column: Option<usize>,
-    message: &'a str,
+    message: String,
 }
 
 impl From<&Applied> for AppliedJson {
@@ -242,14 +249,14 @@ impl From<&Finding> for FindingJson {
     }
 }
 
-impl<'a> From<&'a Finding> for InspectFindingJson<'a> {
-    fn from(finding: &'a Finding) -> Self {
+impl From<&Finding> for InspectFindingJson {
+    fn from(finding: &Finding) -> Self {
         InspectFindingJson {
             severity: finding.severity.to_string(),
             rule: finding.rule,
             line: finding.position.map(|position| position.line),
             column: finding.position.map(|position| position.column),
-            message: &finding.message,
+            message: finding.message.clone(),
         }
     }
 }

@@ -4,8 +4,6 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::TableError;
-
 /// Why a database refused a statement or a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cause {
@@ -21,10 +19,19 @@ pub(crate) struct Cause {
     pub(crate) constraint: Option<String>,
     /// Whether row-level security is what refuses the statement.
     pub(crate) is_row_security: bool,
-    /// The fault of jetbase's tables that explains the refusal.
-    pub(crate) table: Option<Box<TableError>>,
+    /// The table of jetbase that could run code of its owner, if that is why a check failed.
+    pub(crate) untrusted: Option<UntrustedTable>,
     /// The error of the driver.
     pub(crate) source: Option<Arc<sqlx::Error>>,
+}
+
+/// A table that could run code of an owner who is not trusted (PostgreSQL).
+#[derive(Clone, Debug)]
+pub(crate) struct UntrustedTable {
+    pub(crate) table: String,
+    pub(crate) owner: String,
+    /// What could run code, such as `has a trigger or a foreign key`.
+    pub(crate) fault: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +42,7 @@ pub(crate) enum CauseKind {
     /// The connection is lost, or could not be opened.
     Lost,
     /// No server listens at the address; it may be starting.
-    Absent,
+    Unavailable,
     /// The client refused before it sent anything.
     Client,
 }
@@ -55,7 +62,7 @@ impl Cause {
             sqlx::Error::Database(error) => Cause::of_database(error.as_ref()),
             sqlx::Error::Io(error) => match error.kind() {
                 ErrorKind::ConnectionRefused => {
-                    Cause { kind: CauseKind::Absent, ..Cause::lost(plain(&error.to_string())) }
+                    Cause { kind: CauseKind::Unavailable, ..Cause::lost(plain(&error.to_string())) }
                 }
                 // The driver's message about a connection that ends does not help a reader.
                 ErrorKind::UnexpectedEof => {
@@ -79,13 +86,13 @@ impl Cause {
     }
 
     /// The server did not answer within this limit.
-    pub(crate) fn silent(limit: Duration) -> Self {
+    pub(crate) fn timed_out(limit: Duration) -> Self {
         Cause::lost(format!("the server did not answer within {limit:.1?}"))
     }
 
     /// No connection is available at the moment.
-    pub(crate) fn absent(message: String) -> Self {
-        Cause { kind: CauseKind::Absent, message, ..Cause::default() }
+    pub(crate) fn unavailable(message: String) -> Self {
+        Cause { kind: CauseKind::Unavailable, message, ..Cause::default() }
     }
 
     pub(super) fn lost(message: String) -> Self {

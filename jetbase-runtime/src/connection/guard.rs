@@ -22,13 +22,13 @@ pub(crate) enum ConnectionHandle<'t, DB: Database> {
 /// the statements of [`Guard::undo_with`] run before the drop returns. The other drivers would need
 /// the runtime that is executing the drop, so the caller's connection stays as it is.
 pub(crate) struct Guard<'t, DB: Abandon> {
-    held: Option<ConnectionHandle<'t, DB>>,
+    handle: Option<ConnectionHandle<'t, DB>>,
     undo: Vec<String>,
 }
 
 impl<'t, DB: Abandon> Guard<'t, DB> {
-    pub(crate) fn new(held: ConnectionHandle<'t, DB>) -> Self {
-        Guard { held: Some(held), undo: Vec::new() }
+    pub(crate) fn new(handle: ConnectionHandle<'t, DB>) -> Self {
+        Guard { handle: Some(handle), undo: Vec::new() }
     }
 
     pub(super) fn undo_with(&mut self, statements: Vec<String>) {
@@ -37,11 +37,11 @@ impl<'t, DB: Abandon> Guard<'t, DB> {
 
     /// Returns the connection. The guard does nothing afterwards.
     pub(super) fn release(mut self) -> Option<ConnectionHandle<'t, DB>> {
-        self.held.take()
+        self.handle.take()
     }
 
     pub(super) fn connection(&mut self) -> Option<&mut DB::Connection> {
-        match self.held.as_mut()? {
+        match self.handle.as_mut()? {
             ConnectionHandle::Owned(connection) => Some(connection),
             ConnectionHandle::Pooled(connection) => Some(connection),
             ConnectionHandle::Borrowed(connection) => Some(connection),
@@ -51,7 +51,7 @@ impl<'t, DB: Abandon> Guard<'t, DB> {
 
     pub(super) fn is_in_client_transaction(&self) -> bool {
         use sqlx::Connection;
-        match &self.held {
+        match &self.handle {
             Some(ConnectionHandle::Owned(connection)) => connection.is_in_transaction(),
             Some(ConnectionHandle::Pooled(connection)) => connection.is_in_transaction(),
             Some(ConnectionHandle::Borrowed(connection)) => connection.is_in_transaction(),
@@ -62,7 +62,7 @@ impl<'t, DB: Abandon> Guard<'t, DB> {
 
     /// Closes the connection, or returns it as well as the database can.
     pub(super) fn end(&mut self) {
-        match self.held.take() {
+        match self.handle.take() {
             Some(ConnectionHandle::Pooled(mut connection)) => connection.close_on_drop(),
             Some(ConnectionHandle::Borrowed(connection)) => DB::undo(connection, &self.undo),
             Some(ConnectionHandle::Owned(_) | ConnectionHandle::Kept(..)) | None => {}

@@ -9,7 +9,7 @@ use jetbase_core::Dialect;
 /// The SQL texts of one dialect.
 ///
 /// `{migrations}` and `{lock}` are the two tables, quoted and qualified. Every other placeholder is
-/// a literal, an identifier, a number or an expression made by [`Bindings`].
+/// a literal, an identifier, a number or an expression that [`Bindings`] adds.
 #[derive(Debug)]
 pub(crate) struct Sql {
     /// The first message. One row has the facts: `used_schema`, `user_name`, `search_path`,
@@ -42,7 +42,7 @@ pub(crate) struct Sql {
     pub(crate) create_races: &'static [&'static str],
     /// Creates the row.
     pub(crate) create_row: &'static str,
-    /// One row: `has_row`, `has_session_lock`: whether each is ours now.
+    /// One row: `has_row`, `has_session_lock`: whether this run has each of them now.
     pub(crate) acquire: &'static str,
     /// The same with a session lock; it also takes over a stale lock. Its first row also has
     /// `previous`, the previous holder.
@@ -50,22 +50,22 @@ pub(crate) struct Sql {
     /// One row: `is_locked`, `process_id`, `locked_at`, `is_alive` (the owner's session),
     /// `fingerprint` (of the history).
     pub(crate) poll: &'static str,
-    /// One row like that of `acquire`, for the lock of `{dead}`. It never waits for the row.
+    /// One row like that of `acquire`, for the lock of `{stale_owner}`. It never waits for the row.
     pub(crate) take_over: &'static str,
     /// The same with a session lock.
     pub(crate) take_over_with_session_lock: &'static str,
-    /// Releases the row if it is ours. It must be the first statement.
+    /// Releases the row if this run has it. It must be the first statement.
     pub(crate) release: &'static str,
     /// Releases the session lock.
     pub(crate) release_session_lock: &'static str,
-    /// One row: whether the second session lock is ours too. The first one is released afterwards.
+    /// One row: whether this run has the second session lock too. The first one is released afterwards.
     pub(crate) move_session_lock: &'static str,
     /// Releases the row of any holder.
     pub(crate) unlock: &'static str,
     /// Goes before each read, so that no default of the session affects it.
-    pub(crate) reading: &'static [&'static str],
+    pub(crate) read_settings: &'static [&'static str],
     /// Goes before each write.
-    pub(crate) writing: &'static [&'static str],
+    pub(crate) write_settings: &'static [&'static str],
     /// Goes before each read if others own the tables or their schema. It fails if a table could
     /// run the owner's code, and prevents a change of the table until the end of the transaction.
     pub(crate) guard_reading: &'static [&'static str],
@@ -79,30 +79,30 @@ pub(crate) struct Sql {
     /// Whether only trusted roles own the tables of `{guarded}` and their schema.
     pub(crate) owners_trusted: &'static str,
     /// The settings of the session while the run waits for the lock, or releases it.
-    pub(crate) waiting: &'static [&'static str],
+    pub(crate) waiting_settings: &'static [&'static str],
     /// The settings of the session between two files.
     pub(crate) session_settings: &'static [&'static str],
     /// The settings of the session for statements outside a transaction.
     pub(crate) autocommit_settings: &'static [&'static str],
     /// Goes before a fence outside a transaction.
-    pub(crate) beside: &'static [&'static str],
+    pub(crate) fence_settings: &'static [&'static str],
     /// Restores the client's character set after a file has changed it.
     pub(crate) encoding: &'static [&'static str],
     /// Starts the transaction of a file.
-    pub(crate) open: &'static [&'static str],
+    pub(crate) begin: &'static [&'static str],
     /// The settings that a file has in its transaction.
     pub(crate) file_settings: &'static [&'static str],
-    /// Fails unless the row is ours.
+    /// Fails unless this run has the row.
     pub(crate) fence: &'static str,
-    /// Fails unless the row is ours, and locks it until the end of the transaction.
+    /// Fails unless this run has the row, and locks it until the end of the transaction.
     pub(crate) fence_locking: &'static str,
-    /// Fails unless the session lock is ours too.
+    /// Fails unless this run has the session lock too.
     pub(crate) fence_session_lock: &'static str,
     /// Fails if the file has ended the transaction itself.
     pub(crate) still_open: &'static [&'static str],
     /// Sent after a failure. The server refuses it if the file's transaction had already ended
     /// (PostgreSQL: only if it had not).
-    pub(crate) ask_ended: &'static str,
+    pub(crate) transaction_probe: &'static str,
     /// Restores what a file has changed and jetbase's own statements depend on.
     pub(crate) restore_settings: &'static [&'static str],
     /// Fails if new rows without parents exist.
@@ -110,7 +110,7 @@ pub(crate) struct Sql {
     /// Records an upgrade.
     pub(crate) insert: &'static str,
     /// Executes everything that is deferred until the COMMIT.
-    pub(crate) settle_deferred: &'static [&'static str],
+    pub(crate) run_deferred: &'static [&'static str],
     /// Fails unless the row exists as it was inserted.
     pub(crate) inserted: &'static str,
     /// Fails unless the row of a repeatable exists as it was changed.
@@ -120,7 +120,7 @@ pub(crate) struct Sql {
     /// Fails unless the row of a version is deleted.
     pub(crate) deleted: &'static str,
     /// Fails unless the row of a repeatable is deleted.
-    pub(crate) forgotten: &'static str,
+    pub(crate) repeatable_deleted: &'static str,
     /// Records that a repeatable ran again.
     pub(crate) update: &'static str,
     /// Replaces the checksum of a version, and nothing else.
@@ -134,7 +134,7 @@ pub(crate) struct Sql {
     /// Deletes the row of a version.
     pub(crate) delete: &'static str,
     /// Deletes the row of a repeatable.
-    pub(crate) forget: &'static str,
+    pub(crate) delete_repeatable: &'static str,
     /// Resets the session's settings after a file.
     pub(crate) reset: &'static [&'static str],
     /// Ends what else a file can leave in a session that the run owns.
@@ -149,6 +149,18 @@ pub(crate) struct Sql {
     pub(crate) guard_codes: &'static [&'static str],
 }
 
+/// Reads the history on PostgreSQL and SQLite.
+const HISTORY: &str = "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
+  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
+  LEFT JOIN {migrations} ON true ORDER BY order_executed";
+
+/// Creates the table of replaced texts on PostgreSQL and SQLite.
+const CREATE_SUPERSEDED: &str = "CREATE TABLE IF NOT EXISTS {superseded} (
+    filename VARCHAR(512) NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    PRIMARY KEY (filename, checksum)
+)";
+
 /// Returns the texts of a dialect.
 pub(crate) const fn sql(dialect: Dialect) -> &'static Sql {
     match dialect {
@@ -162,7 +174,7 @@ pub(crate) const fn sql(dialect: Dialect) -> &'static Sql {
 #[derive(Clone, Debug)]
 pub(crate) struct Bindings {
     dialect: Dialect,
-    words: Vec<(&'static str, String)>,
+    values: Vec<(&'static str, String)>,
 }
 
 impl Bindings {
@@ -174,15 +186,15 @@ impl Bindings {
             }
             None => name.to_owned(),
         };
-        let words = vec![
+        let values = vec![
             ("migrations", table("jetbase_migrations")),
             ("lock", table("jetbase_lock")),
             ("superseded", table("jetbase_superseded")),
         ];
-        let fill = Bindings { dialect, words };
+        let bindings = Bindings { dialect, values };
         match schema {
-            Some(schema) => fill.identifier("schema", schema),
-            None => fill,
+            Some(schema) => bindings.identifier("schema", schema),
+            None => bindings,
         }
     }
 
@@ -220,7 +232,7 @@ impl Bindings {
 
     /// Adds an SQL expression that contains placeholders itself. It must not come from a user.
     pub(crate) fn nested(self, name: &'static str, template: &str) -> Self {
-        let text = self.fill(template);
+        let text = self.render(template);
         self.raw(name, text)
     }
 
@@ -232,7 +244,7 @@ impl Bindings {
     /// Exchanges the values of two placeholders.
     pub(crate) fn swapped(self, one: &'static str, other: &'static str) -> Self {
         let text = |name| {
-            self.words.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone())
+            self.values.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone())
         };
         match (text(one), text(other)) {
             (Some(first), Some(second)) => self.raw(one, second).raw(other, first),
@@ -241,23 +253,23 @@ impl Bindings {
     }
 
     fn raw(mut self, name: &'static str, text: String) -> Self {
-        self.words.retain(|(known, _)| *known != name);
-        self.words.push((name, text));
+        self.values.retain(|(known, _)| *known != name);
+        self.values.push((name, text));
         self
     }
 
     /// Replaces the placeholders in one pass, so that a value is never read as a template.
-    pub(crate) fn fill(&self, template: &str) -> String {
+    pub(crate) fn render(&self, template: &str) -> String {
         let mut text = String::with_capacity(template.len() + 64);
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
             text.push_str(before);
             match after.split_once('}') {
-                Some((name, behind)) => {
-                    let word = self.words.iter().find(|(known, _)| *known == name);
-                    debug_assert!(word.is_some(), "`{{{name}}}` is not filled in {template}");
-                    text.push_str(word.map_or("NULL", |(_, word)| word));
-                    rest = behind;
+                Some((name, after)) => {
+                    let value = self.values.iter().find(|(known, _)| *known == name);
+                    debug_assert!(value.is_some(), "`{{{name}}}` has no value in {template}");
+                    text.push_str(value.map_or("NULL", |(_, value)| value));
+                    rest = after;
                 }
                 None => rest = after,
             }
@@ -298,17 +310,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_escaped_and_never_read_as_templates() {
-        let fill = Bindings::new(Dialect::Postgres, Some("a\"b"))
+    fn values_are_escaped_and_never_read_as_templates() {
+        let bindings = Bindings::new(Dialect::Postgres, Some("a\"b"))
             .literal("me", "it's {lock} \\")
             .number("key", -1);
         assert_eq!(
-            fill.fill("UPDATE {lock} SET x = {me}, y = {key}"),
+            bindings.render("UPDATE {lock} SET x = {me}, y = {key}"),
             r#"UPDATE "a""b"."jetbase_lock" SET x =  E'it''s {lock} \\', y = -1"#
         );
-        let fill = Bindings::new(Dialect::MySql, Some("a`b"))
+        let bindings = Bindings::new(Dialect::MySql, Some("a`b"))
             .literal("me", "\\'")
             .literal_or_null("v", None);
-        assert_eq!(fill.fill("{lock} {me} {v}"), "`a``b`.`jetbase_lock` _utf8mb4 0x5c27 NULL");
+        assert_eq!(
+            bindings.render("{lock} {me} {v}"),
+            "`a``b`.`jetbase_lock` _utf8mb4 0x5c27 NULL"
+        );
     }
 }

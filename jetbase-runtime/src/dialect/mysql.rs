@@ -76,15 +76,15 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     release_session_lock: "SELECT RELEASE_LOCK({key}) LIMIT 1",
     move_session_lock: "SELECT GET_LOCK({other_key}, 10) LIMIT 1",
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
-    reading: &[],
-    writing: &[],
+    read_settings: &[],
+    write_settings: &[],
     guard_reading: &[],
     guard_writing: &[],
     guard_superseded_reading: &[],
     guard_superseded_writing: &[],
     untrusted: "",
     owners_trusted: "",
-    waiting: &[
+    waiting_settings: &[
         "SET SESSION autocommit = 1, completion_type = 0, sql_safe_updates = 0, sql_big_selects = 1,
   lock_wait_timeout = 1, innodb_lock_wait_timeout = 1 /*M!100100 , max_statement_time = 0 , tx_read_only = 0 */
   /*!50720 , transaction_read_only = 0 */",
@@ -100,9 +100,9 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
         "SET NAMES utf8mb4",
     ],
     autocommit_settings: &[],
-    beside: &[],
+    fence_settings: &[],
     encoding: &[],
-    open: &["START TRANSACTION READ WRITE", "SAVEPOINT jetbase_file"],
+    begin: &["START TRANSACTION READ WRITE", "SAVEPOINT jetbase_file"],
     file_settings: &[],
     fence: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {lock}
   WHERE id = 1 AND is_locked AND process_id = {me}) AS q WHERE q.c <> 1) LIMIT 1",
@@ -112,7 +112,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
   WHERE q.c <> 1) LIMIT 1",
     // A transaction that has ended no longer has the savepoint.
     still_open: &["RELEASE SAVEPOINT jetbase_file"],
-    ask_ended: "RELEASE SAVEPOINT jetbase_file",
+    transaction_probe: "RELEASE SAVEPOINT jetbase_file",
     restore_settings: &[
         "SET SESSION time_zone = DEFAULT, timestamp = DEFAULT, insert_id = 0, auto_increment_increment = DEFAULT,
   auto_increment_offset = DEFAULT, completion_type = 0, sql_safe_updates = 0, sql_big_selects = 1",
@@ -123,7 +123,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_TIMESTAMP(6),
   COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
   CURRENT_TIMESTAMP(6))))",
-    settle_deferred: &[],
+    run_deferred: &[],
     inserted: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
   WHERE order_executed = LAST_INSERT_ID() AND version <=> {version} AND migration_type = {kind}
     AND filename = {file} AND checksum = {checksum}) AS q WHERE q.c <> 1) LIMIT 1",
@@ -134,7 +134,7 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_T
   WHERE version = {version} AND migration_type = {kind} AND checksum = {checksum}) AS q WHERE q.c < 1) LIMIT 1",
     deleted: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
   WHERE version = {version} AND migration_type = {kind}) AS q WHERE q.c <> 0) LIMIT 1",
-    forgotten: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
+    repeatable_deleted: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
   WHERE filename = {file} AND migration_type = {kind}) AS q WHERE q.c <> 0) LIMIT 1",
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(CURRENT_TIMESTAMP(6),
   COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
@@ -153,7 +153,7 @@ WHERE filename = {file} AND migration_type = {kind}",
 SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum}",
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
-    forget: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
+    delete_repeatable: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     reset: &[],
     discard: &[],
     lease: "SET SESSION wait_timeout = {lease}",

@@ -1,6 +1,6 @@
 //! PostgreSQL.
 
-use super::Sql;
+use super::{CREATE_SUPERSEDED, HISTORY, Sql};
 
 pub(super) static SQL: Sql = Sql {
     // Until the schema of the tables is known, the search path is the caller's, so these statements
@@ -34,9 +34,7 @@ pub(super) static SQL: Sql = Sql {
   LEFT JOIN jetbase_migrations ON true ORDER BY order_executed",
     ],
     state_facts: 5,
-    history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
-  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
-  LEFT JOIN {migrations} ON true ORDER BY order_executed",
+    history: HISTORY,
     current_holder: &[
         "LOCK TABLE jetbase_lock IN ACCESS SHARE MODE",
         CATALOG,
@@ -112,12 +110,12 @@ SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}) AS has_row
   (SELECT count(*) || ' ' || max(applied_at) FROM {migrations}) AS fingerprint
   FROM {lock} l WHERE l.id = 1",
     take_over: "WITH u AS (UPDATE {lock} SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone},
-    process_id = {me} WHERE id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {dead}
+    process_id = {me} WHERE id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {stale_owner}
     FOR UPDATE SKIP LOCKED) RETURNING id)
 SELECT EXISTS (SELECT 1 FROM u) AS has_row, FALSE AS has_session_lock",
     take_over_with_session_lock: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
   u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
-    FROM s WHERE s.ok AND t.id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {dead}
+    FROM s WHERE s.ok AND t.id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {stale_owner}
     FOR UPDATE SKIP LOCKED) RETURNING t.id)
 SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
@@ -125,8 +123,8 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
     release_session_lock: "SELECT pg_advisory_unlock(1784835700, {key})",
     move_session_lock: "",
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
-    reading: &["SET LOCAL statement_timeout = 0", CATALOG, "SET LOCAL lock_timeout = '1s'", NO_TRANSACTION_TIMEOUT],
-    writing: &[
+    read_settings: &["SET LOCAL statement_timeout = 0", CATALOG, "SET LOCAL lock_timeout = '1s'", NO_TRANSACTION_TIMEOUT],
+    write_settings: &[
         "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
         "SET LOCAL statement_timeout = 0",
         CATALOG,
@@ -139,7 +137,7 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
     guard_superseded_writing: &["LOCK TABLE {superseded} IN ROW EXCLUSIVE MODE", CHECK],
     untrusted: UNTRUSTED,
     owners_trusted: OWNERS_TRUSTED,
-    waiting: &[],
+    waiting_settings: &[],
     session_settings: &[],
     autocommit_settings: &[
         "SET statement_timeout = 0",
@@ -151,9 +149,9 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
   CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
     THEN pg_catalog.set_config('transaction_timeout', '0', false) END",
     ],
-    beside: &[CATALOG],
+    fence_settings: &[CATALOG],
     encoding: &["SET client_encoding = 'UTF8'"],
-    open: &[
+    begin: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
         "SET LOCAL statement_timeout = 0",
         CATALOG,
@@ -173,7 +171,7 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
     // Checks that the transaction which locked the row at its start is still open.
     still_open: &["SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND xmax = pg_current_xact_id()::xid"],
     // Only an aborted transaction refuses this.
-    ask_ended: "SELECT 1",
+    transaction_probe: "SELECT 1",
     restore_settings: &[
         "SET LOCAL statement_timeout = 0",
         CATALOG,
@@ -190,7 +188,7 @@ WHERE filename = {file} AND migration_type = {kind}",
     repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
     // Deferred triggers and constraints run now, under the file's settings. After this, nothing
     // changes the row.
-    settle_deferred: &[
+    run_deferred: &[
         "SELECT set_config('search_path', {path}, true)",
         "SET CONSTRAINTS ALL IMMEDIATE",
         CATALOG,
@@ -202,20 +200,16 @@ WHERE filename = {file} AND migration_type = {kind}",
     repaired: "SELECT 1 / sign(count(*)) FROM {migrations}
 WHERE version = {version} AND migration_type = {kind} AND checksum = {checksum}",
     deleted: "SELECT 1 / (count(*) = 0)::int FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
-    forgotten: "SELECT 1 / (count(*) = 0)::int FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
+    repeatable_deleted: "SELECT 1 / (count(*) = 0)::int FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     superseded: "SELECT filename, checksum FROM {superseded}",
-    create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
-    filename VARCHAR(512) NOT NULL,
-    checksum VARCHAR(64) NOT NULL,
-    PRIMARY KEY (filename, checksum)
-)",
+    create_superseded: CREATE_SUPERSEDED,
     supersede: &[
         "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
         "INSERT INTO {superseded} (filename, checksum)
 SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum} ON CONFLICT DO NOTHING",
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
-    forget: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
+    delete_repeatable: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SELECT pg_catalog.set_config('role', {session_role}, false)"],
     // What DISCARD ALL does, except for the advisory locks: one of them is the run's session lock.
     discard: &["SELECT pg_catalog.setseed({seed})", "CLOSE ALL", "DEALLOCATE ALL", "UNLISTEN *", "DISCARD PLANS", "DISCARD TEMP", "DISCARD SEQUENCES"],

@@ -1,6 +1,6 @@
 //! SQLite.
 
-use super::Sql;
+use super::{CREATE_SUPERSEDED, HISTORY, Sql};
 
 pub(super) static SQL: Sql = Sql {
     read_state: &[
@@ -8,14 +8,10 @@ pub(super) static SQL: Sql = Sql {
         "PRAGMA main.synchronous = {synchronous}",
         "SELECT 'main' AS used_schema, '' AS user_name,
   (SELECT 'main' FROM main.sqlite_master WHERE name = 'jetbase_migrations') AS history_schema",
-        "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
-  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
-  LEFT JOIN {migrations} ON true ORDER BY order_executed",
+        HISTORY,
     ],
     state_facts: 1,
-    history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
-  FROM (SELECT count(*) AS n FROM {migrations}) AS counted
-  LEFT JOIN {migrations} ON true ORDER BY order_executed",
+    history: HISTORY,
     current_holder: &["SELECT is_locked, process_id FROM {lock} WHERE id = 1"],
     no_table: &["1"],
     tables_exist: "(SELECT count(*) = 2 FROM main.sqlite_master
@@ -62,20 +58,20 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     release_session_lock: "SELECT 1",
     move_session_lock: "",
     unlock: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1",
-    reading: &[],
-    writing: &[],
+    read_settings: &[],
+    write_settings: &[],
     guard_reading: &[],
     guard_writing: &[],
     guard_superseded_reading: &[],
     guard_superseded_writing: &[],
     untrusted: "",
     owners_trusted: "",
-    waiting: &["PRAGMA busy_timeout = 1000"],
+    waiting_settings: &["PRAGMA busy_timeout = 1000"],
     session_settings: &["PRAGMA foreign_keys = OFF"],
     autocommit_settings: &[],
-    beside: &[],
+    fence_settings: &[],
     encoding: &[],
-    open: &["BEGIN IMMEDIATE", "SAVEPOINT jetbase_file"],
+    begin: &["BEGIN IMMEDIATE", "SAVEPOINT jetbase_file"],
     file_settings: &[],
     // `json` of an invalid text is the way to raise an error from plain SQL.
     fence: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
@@ -85,14 +81,14 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     fence_session_lock: "SELECT 1",
     // A transaction that has ended no longer has the savepoint.
     still_open: &["RELEASE jetbase_file"],
-    ask_ended: "RELEASE jetbase_file",
+    transaction_probe: "RELEASE jetbase_file",
     restore_settings: &["PRAGMA query_only = OFF", "PRAGMA ignore_check_constraints = OFF"],
     foreign_keys: "SELECT CASE WHEN (SELECT count(*) FROM pragma_foreign_key_check) > {orphans}
   THEN json('foreign keys') ELSE 1 END",
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
   COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), '')))",
-    settle_deferred: &[],
+    run_deferred: &[],
     inserted: "SELECT CASE (SELECT count(*) FROM {migrations} WHERE order_executed = last_insert_rowid()
     AND version IS {version} AND migration_type = {kind} AND filename = {file} AND checksum = {checksum})
   WHEN 1 THEN 1 ELSE json('not recorded') END",
@@ -103,25 +99,21 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%
     AND checksum = {checksum}) THEN 1 ELSE json('not recorded') END",
     deleted: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE version = {version} AND migration_type = {kind})
   THEN json('not recorded') ELSE 1 END",
-    forgotten: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE filename = {file} AND migration_type = {kind})
+    repeatable_deleted: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE filename = {file} AND migration_type = {kind})
   THEN json('not recorded') ELSE 1 END",
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
   COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), ''))
 WHERE filename = {file} AND migration_type = {kind}",
     repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
     superseded: "SELECT filename, checksum FROM {superseded}",
-    create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
-    filename VARCHAR(512) NOT NULL,
-    checksum VARCHAR(64) NOT NULL,
-    PRIMARY KEY (filename, checksum)
-)",
+    create_superseded: CREATE_SUPERSEDED,
     supersede: &[
         "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
         "INSERT OR IGNORE INTO {superseded} (filename, checksum)
 SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum}",
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
-    forget: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
+    delete_repeatable: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     reset: &[],
     discard: &[],
     lease: "",

@@ -4,7 +4,7 @@ use crate::connection::{Cause, CauseKind};
 
 /// The class of a database error.
 ///
-/// The code of the error tells more. It is different in each database.
+/// The code of the error is more exact. It is different in each database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatabaseFault {
@@ -47,7 +47,7 @@ pub enum DatabaseFault {
 impl DatabaseFault {
     pub(crate) fn of(cause: &Cause) -> Self {
         match (cause.kind, cause.code.as_str()) {
-            (CauseKind::Lost | CauseKind::Absent, _) => DatabaseFault::Unreachable,
+            (CauseKind::Lost | CauseKind::Unavailable, _) => DatabaseFault::Unreachable,
             (_, "28P01" | "28000" | "1045" | "1698") => DatabaseFault::LoginRefused,
             (_, "3D000" | "1049") => DatabaseFault::NoDatabase,
             (_, "1046") => DatabaseFault::NoDatabaseNamed,

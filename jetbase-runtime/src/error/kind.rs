@@ -105,7 +105,7 @@ pub enum Outcome {
     RolledBack,
     /// The row is not in the history, but some statements of the file commit by themselves.
     InDoubt,
-    /// The history does not tell, or could not be read.
+    /// The history does not show it, or could not be read.
     Unknown,
 }
 

@@ -2,6 +2,8 @@
 
 use jetbase_core::Name;
 
+use crate::connection::UntrustedTable;
+
 /// A table of jetbase cannot be used, or its rows cannot be trusted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -98,6 +100,12 @@ pub enum TableError {
         /// The name of the table.
         table: String,
     },
+}
+
+impl From<UntrustedTable> for TableError {
+    fn from(UntrustedTable { table, owner, fault }: UntrustedTable) -> Self {
+        TableError::UntrustedOwner { table, owner, fault }
+    }
 }
 
 /// Returns how to correct a row whose version is not a version.

@@ -11,14 +11,14 @@ use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError, TableError};
 use crate::session::Session;
 
 /// What to do about rows whose parents are missing.
-const NO_ORPHANS: &str = "delete those rows in the file, or correct their references";
+const REMOVE_ORPHANS: &str = "delete those rows in the file, or correct their references";
 /// What to do about a file that releases jetbase's session lock.
-const GIVE_LESS: &str = "release only the file's own locks, not all of them: without pg_advisory_unlock_all(), \
+const RELEASE_OWN_LOCKS: &str = "release only the file's own locks, not all of them: without pg_advisory_unlock_all(), \
                          RELEASE_ALL_LOCKS() and DISCARD ALL";
 
 /// What queries to the database after a failure have shown.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FailureContext {
     /// What remains of the file.
     kept: Kept,
     /// What the file did wrong although none of its statements failed, as a sentence.
@@ -29,54 +29,56 @@ pub(super) struct Found {
 
 impl Job<'_> {
     /// Undoes what failed, and asks the database what remains of the file.
-    pub(super) async fn look_after(
+    pub(super) async fn clean_up(
         &self,
         session: &mut Session<'_>,
-        halt: &MessageFailure,
+        failure: &MessageFailure,
         grouping: Grouping,
-    ) -> Found {
-        let mut fault = self.orphans(session, halt).await;
-        let ended = self.transaction_ended(session, halt, grouping).await;
+    ) -> FailureContext {
+        let mut fault = self.orphans(session, failure).await;
+        let ended = self.transaction_ended(session, failure, grouping).await;
         let unsafe_tables = roll_back(session).await == RolledBack::NotEverything;
         session.reset().await;
         let permanent =
-            if grouping == Grouping::EachAlone { self.permanent(halt.executed) } else { 0 };
-        let kept = match halt.executed {
+            if grouping == Grouping::PerStatement { self.permanent(failure.executed) } else { 0 };
+        let kept = match failure.executed {
             0 => Kept::Nothing,
             executed if ended || unsafe_tables => Kept::Perhaps(executed),
             _ if permanent > 0 => Kept::Statements(permanent),
             _ => Kept::Nothing,
         };
         if fault.is_none() {
-            fault = self.given_away(session, halt).await;
+            fault = self.released_session_lock(session, failure).await;
         }
-        let untrusted = match halt.role {
-            Purpose::Guard if session.sql.guard_codes.contains(&halt.cause.code.as_str()) => {
-                Some(session.untrusted_or(halt.cause.clone()).await)
+        let untrusted = match failure.purpose {
+            Purpose::Guard if session.sql.guard_codes.contains(&failure.cause.code.as_str()) => {
+                Some(session.untrusted_or(failure.cause.clone()).await)
             }
             _ => None,
         };
-        Found { kept, fault, untrusted }
+        FailureContext { kept, fault, untrusted }
     }
 
     /// Whether the file's transaction had ended before the failure, according to the server.
     async fn transaction_ended(
         &self,
         session: &mut Session<'_>,
-        halt: &MessageFailure,
+        failure: &MessageFailure,
         grouping: Grouping,
     ) -> bool {
-        let has_one = grouping != Grouping::EachAlone || halt.again.is_some();
-        if !has_one || halt.executed == 0 || halt.found_open {
+        let has_one = grouping != Grouping::PerStatement || failure.retry_from.is_some();
+        if !has_one || failure.executed == 0 || failure.was_open {
             return false;
         }
-        if halt.role == Purpose::StillOpen {
+        if failure.purpose == Purpose::StillOpen {
             return true;
         }
-        let answer = session.raw(session.sql.ask_ended).await;
+        let result = session.raw(session.sql.transaction_probe).await;
         match session.dialect {
-            Dialect::Postgres => answer.is_ok(),
-            Dialect::MySql | Dialect::Sqlite => answer.is_err() && !halt.cause.ended_transaction(),
+            Dialect::Postgres => result.is_ok(),
+            Dialect::MySql | Dialect::Sqlite => {
+                result.is_err() && !failure.cause.ended_transaction()
+            }
         }
     }
 
@@ -84,81 +86,87 @@ impl Job<'_> {
     pub(super) async fn orphans(
         &self,
         session: &mut Session<'_>,
-        halt: &MessageFailure,
+        failure: &MessageFailure,
     ) -> Option<String> {
-        if halt.role != Purpose::ForeignKeys {
+        if failure.purpose != Purpose::ForeignKeys {
             return None;
         }
         let sets = session.raw("PRAGMA foreign_key_check").await.ok()?;
         let rows = sets.first().map(|set| set.rows.as_slice()).unwrap_or_default();
-        let words: Vec<_> = rows
+        let shown: Vec<_> = rows
             .iter()
             .take(5)
             .map(|row| {
                 format!("{} row {} → {}", row.text("table"), row.text("rowid"), row.text("parent"))
             })
             .collect();
-        let more = if rows.len() > words.len() { ", …" } else { "" };
+        let more = if rows.len() > shown.len() { ", …" } else { "" };
         let count = match rows.len() {
             1 => "a row without its parent".to_owned(),
             count => format!("{count} rows without their parents"),
         };
-        Some(format!("it leaves {count}: {}{more}", words.join(", ")))
+        Some(format!("it leaves {count}: {}{more}", shown.join(", ")))
     }
 
     /// When a fence stopped the file, describes whether the file itself had released the session
-    /// lock. If so, the row is still ours, but the session lock is not.
-    async fn given_away(&self, session: &mut Session<'_>, halt: &MessageFailure) -> Option<String> {
-        if halt.role != Purpose::Fence || halt.executed == 0 || !session.liveness.has_session_lock()
+    /// lock. If so, the run still has the row, but not the session lock.
+    async fn released_session_lock(
+        &self,
+        session: &mut Session<'_>,
+        failure: &MessageFailure,
+    ) -> Option<String> {
+        if failure.purpose != Purpose::Fence
+            || failure.executed == 0
+            || !session.liveness.has_session_lock()
         {
             return None;
         }
-        let sets = session.send(session.sql.poll).await.ok()?;
+        let sets = session.read(session.sql.poll).await.ok()?;
         let row = sets.first()?.rows.first()?;
-        let ours =
+        let has_row =
             session.process_id.as_deref().is_some_and(|id| row.opt("process_id") == Some(id));
-        let given = row.is_true("is_locked") && ours && !row.is_true("is_alive");
-        given.then(|| {
+        let released = row.is_true("is_locked") && has_row && !row.is_true("is_alive");
+        released.then(|| {
             "it releases all locks of its session, including jetbase's session lock".to_owned()
         })
     }
 
     /// The error after a lost connection. The history may later show the outcome.
-    pub(super) fn interrupted(&self, halt: MessageFailure, grouping: Grouping) -> Error {
+    pub(super) fn interrupted(&self, failure: MessageFailure, grouping: Grouping) -> Error {
         let outcome =
-            if grouping == Grouping::EachAlone { Outcome::InDoubt } else { Outcome::Unknown };
+            if grouping == Grouping::PerStatement { Outcome::InDoubt } else { Outcome::Unknown };
         let file = self.migration.path().to_owned();
-        let message = halt.cause.message.clone();
-        Error::new(ErrorKind::Interrupted { file, outcome, message }).caused_by(&halt.cause)
+        let message = failure.cause.message.clone();
+        Error::new(ErrorKind::Interrupted { file, outcome, message }).caused_by(&failure.cause)
     }
 
     pub(super) fn explain(
         &self,
         session: &Session<'_>,
-        halt: MessageFailure,
-        found: Found,
+        failure: MessageFailure,
+        found: FailureContext,
     ) -> Error {
         let file = self.migration.path();
-        let Found { kept, fault, untrusted } = found;
-        let fails_check = session.sql.fence_codes.contains(&halt.cause.code.as_str());
-        match halt.role {
+        let FailureContext { kept, fault, untrusted } = found;
+        let fails_check = session.sql.fence_codes.contains(&failure.cause.code.as_str());
+        match failure.purpose {
             Purpose::Guard => {
-                let cause = untrusted.unwrap_or(halt.cause);
+                let cause = untrusted.unwrap_or(failure.cause);
                 Error::database(format!("preparing {file}"), &cause).keeping(kept)
             }
             Purpose::Fence if fails_check => match fault {
-                Some(fault) => self.file_fault(fault, GIVE_LESS, kept),
+                Some(fault) => self.file_fault(fault, RELEASE_OWN_LOCKS, kept),
                 None => Error::new(ErrorKind::LockLost { file: Some(file.to_owned()), kept }),
             },
-            Purpose::Statement(index) => self.statement_error(&halt, Some(index), kept),
-            Purpose::Commit => self.statement_error(&halt, None, kept),
+            Purpose::Statement(index) => self.statement_error(&failure, Some(index), kept),
+            Purpose::Commit => self.statement_error(&failure, None, kept),
             Purpose::StillOpen => self.file_fault(
                 "it ends its transaction itself, with a COMMIT or ROLLBACK inside a statement".to_owned(),
                 "remove it: jetbase begins and ends the transaction of each file",
                 kept,
             ),
             Purpose::ForeignKeys => {
-                self.file_fault(fault.unwrap_or(halt.cause.message), NO_ORPHANS, kept)
+                self.file_fault(fault.unwrap_or(failure.cause.message), REMOVE_ORPHANS, kept)
             }
             Purpose::Record | Purpose::Recorded if fails_check => self.file_fault(
                 "it could not be recorded: the database accepted the row of jetbase_migrations and did not store it \
@@ -167,15 +175,15 @@ impl Job<'_> {
                 "drop the trigger, the rule or the policy on jetbase_migrations that prevents it",
                 kept,
             ),
-            Purpose::Record if halt.cause.constraint.as_deref() == Some("jetbase_migrations_pkey") => {
+            Purpose::Record if failure.cause.constraint.as_deref() == Some("jetbase_migrations_pkey") => {
                 let (file, schema) = (file.to_owned(), session.namespace.schema.clone());
                 TableError::SequenceBehind { file, schema }.into()
             }
             Purpose::Record | Purpose::Recorded => {
-                Error::database(format!("recording {file}"), &halt.cause).keeping(kept)
+                Error::database(format!("recording {file}"), &failure.cause).keeping(kept)
             }
-            Purpose::Frame | Purpose::Fence | Purpose::Reset => {
-                Error::database(format!("preparing {file}"), &halt.cause).keeping(kept)
+            Purpose::Setup | Purpose::Fence | Purpose::Reset => {
+                Error::database(format!("preparing {file}"), &failure.cause).keeping(kept)
             }
         }
     }
@@ -183,37 +191,38 @@ impl Job<'_> {
     /// The error of a statement that is larger than a packet that the server accepts.
     pub(super) fn too_large(&self, index: usize, range: &Range<usize>, limit: usize) -> Error {
         let text = self.script.text();
+        let message = format!(
+            "it has {} bytes, and the server takes {limit} in one packet (max_allowed_packet)",
+            range.len()
+        );
+        let hint = "raise max_allowed_packet on the server, or write several statements";
+        let error = self.fault(message, Some(hint.to_owned()), Kept::Nothing);
         Error::new(ErrorKind::Statement(Box::new(StatementError {
-            file: self.migration.path().to_owned(),
             position: Some(Position::of(text, range.start)),
-            snippet: String::new(),
-            message: format!(
-                "it has {} bytes, and the server takes {limit} in one packet (max_allowed_packet)",
-                range.len()
-            ),
-            code: String::new(),
-            detail: None,
-            hint: Some(
-                "raise max_allowed_packet on the server, or write several statements".to_owned(),
-            ),
             statement: Some((index + 1, self.statements.len())),
-            kept: Kept::Nothing,
+            ..error
         })))
     }
 
     /// The error of a file that did something wrong although none of its statements failed.
     fn file_fault(&self, message: String, hint: &str, kept: Kept) -> Error {
-        Error::new(ErrorKind::Statement(Box::new(StatementError {
+        let error = self.fault(message, Some(hint.to_owned()), kept);
+        Error::new(ErrorKind::Statement(Box::new(error)))
+    }
+
+    /// Returns an error without a position, a code and a statement.
+    fn fault(&self, message: String, hint: Option<String>, kept: Kept) -> StatementError {
+        StatementError {
             file: self.migration.path().to_owned(),
             position: None,
             snippet: String::new(),
             message,
             code: String::new(),
             detail: None,
-            hint: Some(hint.to_owned()),
+            hint,
             statement: None,
             kept,
-        })))
+        }
     }
 
     /// Returns how many statements cannot be undone after `executed` of them ran.
@@ -225,34 +234,34 @@ impl Job<'_> {
         ran.iter().rposition(|it| it.effect != Effect::Transactional).map_or(0, |at| at + 1)
     }
 
-    fn statement_error(&self, halt: &MessageFailure, index: Option<usize>, kept: Kept) -> Error {
+    fn statement_error(&self, failure: &MessageFailure, index: Option<usize>, kept: Kept) -> Error {
         let text = self.script.text();
         let range = index.and_then(|index| self.statements.get(index)).map(|it| it.range.clone());
         let at = range.clone().map(|range| {
             let statement = self.text(&range);
-            let pointed =
-                halt.offset.and_then(|chars| statement.char_indices().nth(chars)).map(|(at, _)| at);
+            let pointed = failure
+                .offset
+                .and_then(|chars| statement.char_indices().nth(chars))
+                .map(|(at, _)| at);
             let inside = pointed
-                .or_else(|| line_of(&halt.cause.message, statement))
-                .or_else(|| token_of(&halt.cause.message, statement));
+                .or_else(|| line_of(&failure.cause.message, statement))
+                .or_else(|| token_of(&failure.cause.message, statement));
             range.start + inside.unwrap_or(0)
         });
         let width = |at: usize| {
             let rest = text.get(at..).unwrap_or_default();
             rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').count().max(1)
         };
+        let Cause { message, code, detail, hint, .. } = failure.cause.clone();
         Error::new(ErrorKind::Statement(Box::new(StatementError {
-            file: self.migration.path().to_owned(),
             position: at.map(|at| Position::of(text, at)),
             snippet: at.map(|at| snippet(text, at, width(at))).unwrap_or_default(),
-            message: halt.cause.message.clone(),
-            code: halt.cause.code.clone(),
-            detail: halt.cause.detail.clone(),
-            hint: halt.cause.hint.clone(),
+            code,
+            detail,
             statement: index.map(|index| (index + 1, self.statements.len())),
-            kept,
+            ..self.fault(message, hint, kept)
         })))
-        .caused_by(&halt.cause)
+        .caused_by(&failure.cause)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::session::Session;
 /// One statement of a message, with its purpose.
 pub(super) struct Part {
     pub(super) sql: String,
-    pub(super) role: Purpose,
+    pub(super) purpose: Purpose,
     /// The number of results that the server sends for it.
     pub(super) results: usize,
 }
@@ -21,15 +21,15 @@ pub(super) struct Part {
 /// Statements that are sent together.
 pub(super) struct FileMessage {
     pub(super) parts: Vec<Part>,
-    /// The message from which to retry after a momentary failure: the one that starts the
+    /// The message from which to retry after a transient failure: the one that starts the
     /// transaction. `None` if something may have taken effect.
-    pub(super) again: Option<usize>,
+    pub(super) retry_from: Option<usize>,
 }
 
 impl FileMessage {
     /// Returns the number of the file's statements in the message.
     fn statements(&self) -> usize {
-        self.parts.iter().filter(|it| matches!(it.role, Purpose::Statement(_))).count()
+        self.parts.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count()
     }
 }
 
@@ -37,10 +37,10 @@ impl FileMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Settings, and the start of the transaction.
-    Frame,
+    Setup,
     /// Checks that jetbase's tables run no code of others.
     Guard,
-    /// Checks that the lock is ours.
+    /// Checks that this run still has the lock.
     Fence,
     /// A statement of the file, numbered from 0.
     Statement(usize),
@@ -59,16 +59,16 @@ pub(super) enum Purpose {
 
 /// A message that failed.
 pub(super) struct MessageFailure {
-    pub(super) role: Purpose,
+    pub(super) purpose: Purpose,
     pub(super) cause: Cause,
     /// The character of the part that the database reports, from 0.
     pub(super) offset: Option<usize>,
     /// The number of statements of the file that were executed before.
     pub(super) executed: usize,
     /// Whether the file's transaction was still open after its last statement.
-    pub(super) found_open: bool,
+    pub(super) was_open: bool,
     /// The message from which to retry, if that is safe.
-    pub(super) again: Option<usize>,
+    pub(super) retry_from: Option<usize>,
 }
 
 impl Job<'_> {
@@ -79,33 +79,35 @@ impl Job<'_> {
         label: &str,
         grouping: Grouping,
     ) -> Bindings {
-        let alone = grouping == Grouping::EachAlone;
+        let per_statement = grouping == Grouping::PerStatement;
         // A statement that cannot be undone must not be stopped by a default timeout of jetbase.
-        let lock_timeout = self.lock_timeout.unwrap_or(if alone {
+        let lock_timeout = self.lock_timeout.unwrap_or(if per_statement {
             Duration::ZERO
         } else {
             Duration::from_secs(5)
         });
         let statement_timeout = self.statement_timeout.unwrap_or_default();
-        let fill = session.bindings.clone();
-        let fill = match session.dialect {
+        let bindings = session.bindings.clone();
+        let bindings = match session.dialect {
             // The unit is seconds. A year means no limit.
             Dialect::MySql => {
                 let seconds = |limit: Duration| limit.as_millis().div_ceil(1000) as i64;
                 let lock = if lock_timeout.is_zero() { 31_536_000 } else { seconds(lock_timeout) };
-                fill.number("lock_timeout", lock)
+                bindings
+                    .number("lock_timeout", lock)
                     .number("statement_timeout", seconds(statement_timeout))
             }
-            Dialect::Postgres | Dialect::Sqlite => fill
+            Dialect::Postgres | Dialect::Sqlite => bindings
                 .literal("lock_timeout", &lock_timeout.as_millis().to_string())
                 .literal("statement_timeout", &statement_timeout.as_millis().to_string()),
         };
-        let fill = fill.literal_or_null("version", self.migration.version_text());
+        let bindings = bindings.literal_or_null("version", self.migration.version_text());
         let same_version = match self.migration.version_text() {
             Some(_) => "version = {version}",
             None => "version IS NULL",
         };
-        fill.nested("same_version", same_version)
+        bindings
+            .nested("same_version", same_version)
             .literal("label", label)
             .literal("tx", self.migration.file())
             .literal("description", &self.migration.description())
@@ -117,20 +119,20 @@ impl Job<'_> {
     pub(super) fn messages(
         &self,
         session: &Session<'_>,
-        fill: &Bindings,
+        bindings: &Bindings,
         grouping: Grouping,
     ) -> Vec<FileMessage> {
-        let writer = Writer { job: self, session, fill };
+        let writer = Writer { job: self, session, bindings };
         match grouping {
             Grouping::OneMessage => {
-                vec![FileMessage { parts: writer.transaction(), again: Some(0) }]
+                vec![FileMessage { parts: writer.transaction(), retry_from: Some(0) }]
             }
             Grouping::OneTransaction => writer
                 .transaction()
                 .into_iter()
-                .map(|part| FileMessage { parts: vec![part], again: Some(0) })
+                .map(|part| FileMessage { parts: vec![part], retry_from: Some(0) })
                 .collect(),
-            Grouping::EachAlone => writer.each_alone(),
+            Grouping::PerStatement => writer.per_statement(),
         }
     }
 }
@@ -142,28 +144,29 @@ pub(super) async fn deliver(
     from: usize,
 ) -> Result<(), MessageFailure> {
     let mut executed = messages.iter().take(from).map(FileMessage::statements).sum();
-    let mut found_open = false;
+    let mut was_open = false;
     for message in messages.iter().skip(from) {
-        let FileMessage { parts, again } = message;
+        let FileMessage { parts, retry_from } = message;
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
         if let Err(failure) = session.execute(&texts.join(";\n")).await {
             let (part, offset) = locate(parts, &failure);
-            let role = parts.get(part).map_or(Purpose::Frame, |part| part.role);
+            let purpose = parts.get(part).map_or(Purpose::Setup, |part| part.purpose);
             let before = parts.get(..part).unwrap_or_default();
-            executed += before.iter().filter(|it| matches!(it.role, Purpose::Statement(_))).count();
-            found_open |= before.iter().any(|it| it.role == Purpose::StillOpen);
+            executed +=
+                before.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count();
+            was_open |= before.iter().any(|it| it.purpose == Purpose::StillOpen);
             let cause = failure.cause;
             return Err(MessageFailure {
-                role,
+                purpose,
                 cause,
                 offset,
                 executed,
-                found_open,
-                again: *again,
+                was_open,
+                retry_from: *retry_from,
             });
         }
         executed += message.statements();
-        found_open |= parts.iter().any(|it| it.role == Purpose::StillOpen);
+        was_open |= parts.iter().any(|it| it.purpose == Purpose::StillOpen);
     }
     Ok(())
 }
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_position_is_found_in_its_part() {
-        let part = |sql: &str| Part { sql: sql.into(), role: Purpose::Frame, results: 1 };
+        let part = |sql: &str| Part { sql: sql.into(), purpose: Purpose::Setup, results: 1 };
         let message = [part("BEGIN"), part("SELECT ä"), part("COMMIT")];
         let cause = Cause { position: Some(5 + 2 + 8), ..Cause::default() };
         assert_eq!(locate(&message, &SendFailure { completed: vec![], cause }), (1, Some(7)));

@@ -11,22 +11,22 @@ use crate::target::ConnectionOwner;
 pub(super) struct Writer<'w, 'j, 'c> {
     pub(super) job: &'w Job<'j>,
     pub(super) session: &'w Session<'c>,
-    pub(super) fill: &'w Bindings,
+    pub(super) bindings: &'w Bindings,
 }
 
 impl Writer<'_, '_, '_> {
-    fn part(&self, role: Purpose, template: &str) -> Part {
-        Part { sql: self.fill.fill(template), role, results: 1 }
+    fn part(&self, purpose: Purpose, template: &str) -> Part {
+        Part { sql: self.bindings.render(template), purpose, results: 1 }
     }
 
-    fn parts(&self, role: Purpose, templates: &[&str]) -> Vec<Part> {
-        templates.iter().map(|template| self.part(role, template)).collect()
+    fn parts(&self, purpose: Purpose, templates: &[&str]) -> Vec<Part> {
+        templates.iter().map(|template| self.part(purpose, template)).collect()
     }
 
     fn statement(&self, index: usize, statement: &JobStatement) -> Part {
         Part {
             sql: self.job.sent(&statement.range),
-            role: Purpose::Statement(index),
+            purpose: Purpose::Statement(index),
             results: statement.results,
         }
     }
@@ -51,7 +51,7 @@ impl Writer<'_, '_, '_> {
     /// Returns the start of the transaction, with all checks that come before the file.
     fn opening(&self) -> Vec<Part> {
         let sql = self.session.sql;
-        let mut open = self.parts(Purpose::Frame, sql.open);
+        let mut open = self.parts(Purpose::Setup, sql.begin);
         open.extend(self.guard());
         match self.session.dialect {
             // With a locking fence before the file, the Python tool would hang instead of fail. A
@@ -72,26 +72,29 @@ impl Writer<'_, '_, '_> {
     /// Returns the messages' parts for the whole file in one transaction.
     pub(super) fn transaction(&self) -> Vec<Part> {
         let sql = self.session.sql;
-        let mut parts = self.parts(Purpose::Frame, sql.session_settings);
+        let mut parts = self.parts(Purpose::Setup, sql.session_settings);
         parts.extend(self.opening());
-        parts.extend(self.parts(Purpose::Frame, sql.file_settings));
+        parts.extend(self.parts(Purpose::Setup, sql.file_settings));
         let statements = self.job.statements.iter().enumerate();
         parts.extend(statements.map(|(index, it)| self.statement(index, it)));
-        parts.extend(self.resume());
+        parts.extend(self.restored_settings());
         parts.extend(self.parts(Purpose::StillOpen, sql.still_open));
         parts.extend(self.closing());
         parts
     }
 
     /// Returns the settings that jetbase's own statements need again after those of the file.
-    fn resume(&self) -> Vec<Part> {
+    fn restored_settings(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let untouched = match self.session.dialect {
             Dialect::Postgres => self.job.session_use.effect == SessionEffect::Nothing,
             Dialect::MySql => false,
             Dialect::Sqlite => self.job.session_use.effect < SessionEffect::Setting,
         };
-        self.parts(Purpose::Frame, if untouched { sql.beside } else { sql.restore_settings })
+        self.parts(
+            Purpose::Setup,
+            if untouched { sql.fence_settings } else { sql.restore_settings },
+        )
     }
 
     /// Returns the last checks, the history row, the commit, and what follows it.
@@ -102,7 +105,7 @@ impl Writer<'_, '_, '_> {
             parts.push(self.part(Purpose::ForeignKeys, sql.foreign_keys));
         }
         parts.extend(self.fences(sql.fence_locking));
-        if self.session.keeps_superseded && self.job.replaces() {
+        if self.session.has_superseded && self.job.replaces() {
             parts.extend(
                 self.parts(Purpose::Guard, self.session.guard(sql.guard_superseded_writing)),
             );
@@ -114,28 +117,28 @@ impl Writer<'_, '_, '_> {
             Action::RollBack => (sql.delete, sql.deleted),
         };
         parts.push(self.part(Purpose::Record, record));
-        parts.extend(self.parts(Purpose::Commit, sql.settle_deferred));
+        parts.extend(self.parts(Purpose::Commit, sql.run_deferred));
         parts.push(self.part(Purpose::Recorded, recorded));
         parts.push(self.part(Purpose::Commit, "COMMIT"));
         // Outside a transaction, the file's settings apply to the whole session.
         let off = self.job.transaction == Transaction::Off;
         let effect = if off { SessionEffect::Object } else { self.job.session_use.effect };
-        let reset = self.session.resetting(effect);
-        parts.extend(reset.map(|sql| Part { sql, role: Purpose::Reset, results: 1 }));
+        let reset = self.session.reset_statements(effect);
+        parts.extend(reset.map(|sql| Part { sql, purpose: Purpose::Reset, results: 1 }));
         parts
     }
 
     /// Returns each statement in a message of its own, after a fence, and then the record in a
     /// transaction.
-    pub(super) fn each_alone(&self) -> Vec<FileMessage> {
+    pub(super) fn per_statement(&self) -> Vec<FileMessage> {
         let sql = self.session.sql;
-        let once = |parts| FileMessage { parts, again: None };
-        let mut frame = self.parts(Purpose::Frame, sql.session_settings);
+        let once = |parts| FileMessage { parts, retry_from: None };
+        let mut setup = self.parts(Purpose::Setup, sql.session_settings);
         // Through a pooler, a session's setting would affect other clients.
         if self.session.liveness.has_session_lock() || self.session.owner != ConnectionOwner::Run {
-            frame.extend(self.parts(Purpose::Frame, sql.autocommit_settings));
+            setup.extend(self.parts(Purpose::Setup, sql.autocommit_settings));
         }
-        let mut messages: Vec<_> = frame.into_iter().map(|part| once(vec![part])).collect();
+        let mut messages: Vec<_> = setup.into_iter().map(|part| once(vec![part])).collect();
         // The index of the message that starts the open transaction.
         let mut open = None;
         let mut locks = TableLocks::Released;
@@ -145,54 +148,54 @@ impl Writer<'_, '_, '_> {
                 && self.job.transaction == Transaction::Whole
                 && locks == TableLocks::Released;
             parts.extend(match locks {
-                TableLocks::Released => self.beside(sql.fence),
+                TableLocks::Released => self.fences_outside_transaction(sql.fence),
                 // LOCK TABLES hides every other table, so only the session lock can be checked.
                 TableLocks::Acquired => self.session_fence().into_iter().collect(),
             });
             if undoable && open.is_none() {
-                parts.extend(self.parts(Purpose::Frame, sql.open));
+                parts.extend(self.parts(Purpose::Setup, sql.begin));
             }
             open = undoable.then(|| open.unwrap_or(messages.len()));
             locks = statement.table_locks.unwrap_or(locks);
             match self.session.dialect {
-                // The statement must be alone in its message, so the fence has its own message
-                // before it.
+                // A message with this statement must contain no other, so the fence is sent in a
+                // message before it.
                 Dialect::Postgres | Dialect::Sqlite => {
                     messages.extend([once(parts), once(vec![self.statement(index, statement)])])
                 }
                 Dialect::MySql => {
                     parts.push(self.statement(index, statement));
-                    messages.push(FileMessage { parts, again: open });
+                    messages.push(FileMessage { parts, retry_from: open });
                 }
             }
         }
         let mut last = Vec::new();
         if locks == TableLocks::Acquired {
-            messages.push(once(self.parts(Purpose::Frame, &["UNLOCK TABLES"])));
+            messages.push(once(self.parts(Purpose::Setup, &["UNLOCK TABLES"])));
         }
         // The server must read the text of the last message in the character set in which it was
         // written.
         messages.extend(
-            self.parts(Purpose::Frame, sql.encoding).into_iter().map(|part| once(vec![part])),
+            self.parts(Purpose::Setup, sql.encoding).into_iter().map(|part| once(vec![part])),
         );
         match open {
             Some(_) => {
-                last.extend(self.resume());
+                last.extend(self.restored_settings());
                 last.extend(self.parts(Purpose::StillOpen, sql.still_open));
             }
             None => {
-                last.extend(self.resume_alone());
+                last.extend(self.restored_settings_outside_transaction());
                 last.extend(self.opening());
             }
         }
         last.extend(self.closing());
-        messages.push(FileMessage { again: open.or(Some(messages.len())), parts: last });
+        messages.push(FileMessage { retry_from: open.or(Some(messages.len())), parts: last });
         messages
     }
 
     /// Returns a fence for use outside a transaction, with the settings that it needs.
-    fn beside(&self, fence: &str) -> Vec<Part> {
-        let mut parts = self.parts(Purpose::Frame, self.session.sql.beside);
+    fn fences_outside_transaction(&self, fence: &str) -> Vec<Part> {
+        let mut parts = self.parts(Purpose::Setup, self.session.sql.fence_settings);
         parts
             .extend(self.parts(Purpose::Guard, self.session.guard(self.session.sql.guard_reading)));
         parts.extend(self.fences(fence));
@@ -200,11 +203,11 @@ impl Writer<'_, '_, '_> {
     }
 
     /// Returns the settings that jetbase's own statements need again when no transaction is open.
-    fn resume_alone(&self) -> Vec<Part> {
+    fn restored_settings_outside_transaction(&self) -> Vec<Part> {
         match self.session.dialect {
             // The transaction that follows sets everything else.
-            Dialect::Postgres => self.parts(Purpose::Frame, &["RESET SESSION AUTHORIZATION"]),
-            Dialect::MySql | Dialect::Sqlite => self.resume(),
+            Dialect::Postgres => self.parts(Purpose::Setup, &["RESET SESSION AUTHORIZATION"]),
+            Dialect::MySql | Dialect::Sqlite => self.restored_settings(),
         }
     }
 }

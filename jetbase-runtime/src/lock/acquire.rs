@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jetbase_core::Dialect;
 
 use super::acquisition::Acquisition;
-use super::holder::describe;
+use super::holder::describe_holder;
 use super::identity::{ProcessId, same_class};
 use super::protocol::{Claimant, LockAction, Observation, OwnerState, Progress, judge, next};
 use super::side_file::SideFile;
@@ -14,7 +14,7 @@ use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::session::{Liveness, Session};
-use crate::wait::{FIRST_NOTICE, Limit, NOTICE_INTERVAL};
+use crate::wait::{FIRST_NOTICE, Limit, NOTICE_INTERVAL, jittered};
 
 /// Whether the fence guards everything that a run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,48 +61,43 @@ pub(super) async fn acquire(
         session.liveness = Liveness::Fenced;
     }
     let claimant = claimant(session, fenceable);
-    session.bindings = session
-        .bindings
-        .clone()
-        .literal("me", &claimant.id)
-        .literal("recoverable_prefix", &format!("{}%", claimant.recoverable_prefix));
+    let recoverable = format!("{}%", claimant.recoverable_prefix);
+    session.bind(|it| it.literal("me", &claimant.id).literal("recoverable_prefix", &recoverable));
     session.process_id = Some(claimant.id.clone());
 
     let acquisition = Acquisition::new(session, side_file);
-    let held = contend(acquisition, &claimant, limit, listener, cancel).await?;
+    let held = wait_for_lock(acquisition, &claimant, limit, listener, cancel).await?;
     session.work_without_limit().await;
     Ok(held)
 }
 
 /// Tries, reads and waits until the run holds the lock, or the limit is reached.
-async fn contend(
+async fn wait_for_lock(
     mut lock: Acquisition<'_, '_>,
     claimant: &Claimant,
     limit: Limit,
     listener: &mut Listener,
     cancel: &Cancel,
 ) -> Result<HeldLock, Error> {
-    let (started, limits) = (Instant::now(), limit.remaining());
+    let (started, limits) = (Instant::now(), limit.limits());
     let mut pause = FIRST_PAUSE;
     let mut next_notice = FIRST_NOTICE;
     let mut progress = Progress::default();
-    let mut seen = match lock.session.has_tables {
-        true => lock.attempt().await?,
-        false => Observation::NoTables,
-    };
+    let mut observation =
+        if lock.session.has_tables { lock.attempt().await? } else { Observation::NoTables };
     loop {
         progress.waited = started.elapsed();
-        let action = next(claimant, &seen, progress, limits);
-        // A lock that is already ours must be released, so the run holds it first.
-        if cancel.is_asked() && action != LockAction::Hold {
+        let action = next(claimant, &observation, progress, limits);
+        // A lock that this run has acquired must be released, so the run holds it first.
+        if cancel.is_requested() && action != LockAction::Hold {
             return Err(Error::new(ErrorKind::Cancelled));
         }
         progress = progress.after(action);
-        seen = match action {
-            LockAction::CreateTables => match create_tables(&mut lock, limit).await? {
-                true => lock.attempt().await?,
-                false => Observation::Unreadable,
-            },
+        observation = match action {
+            LockAction::CreateTables if create_tables(&mut lock, limit).await? => {
+                lock.attempt().await?
+            }
+            LockAction::CreateTables => Observation::Unreadable,
             LockAction::CreateRow => lock.create_row().await?,
             LockAction::TryAcquire => lock.attempt().await?,
             LockAction::TakeOver => lock.take_over().await?,
@@ -110,18 +105,17 @@ async fn contend(
             LockAction::Sleep => {
                 if progress.waited >= next_notice {
                     next_notice += NOTICE_INTERVAL;
-                    let holder = lock.obstructor().await;
+                    let holder = lock.describe_obstacle().await;
                     listener.emit(&Event::Waiting { holder, since: lock.row.since.clone() });
                 }
-                let jitter = 0.5 + fastrand::f64();
-                cancel.sleep(pause.mul_f64(jitter)).await;
+                cancel.sleep(jittered(pause)).await;
                 pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
                 progress = Progress { waited: progress.waited, ..Progress::default() };
                 Observation::Refused
             }
             LockAction::Hold => {
-                let recovered = match seen {
-                    Observation::Won(dead) => dead,
+                let recovered = match observation {
+                    Observation::Acquired(recovered) => recovered,
                     _ => None,
                 };
                 if let Some(from) = &recovered {
@@ -139,11 +133,11 @@ async fn contend(
 /// Returns the error of a run that has waited too long.
 async fn give_up(mut lock: Acquisition<'_, '_>, claimant: &Claimant, waited: Duration) -> Error {
     if !lock.row.locked {
-        let obstacle = lock.obstructor().await;
+        let obstacle = lock.describe_obstacle().await;
         return Error::new(ErrorKind::Blocked { obstacle, waited });
     }
     let alive = matches!(judge(claimant, &lock.row), OwnerState::Alive).then_some(true);
-    let holder = describe(lock.session, &lock.row).await;
+    let holder = describe_holder(lock.session, &lock.row).await;
     Error::new(ErrorKind::Held { holder, since: lock.row.since, alive, waited })
 }
 

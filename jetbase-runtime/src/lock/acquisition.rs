@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::holder::obstructor;
+use super::holder::describe_obstacle;
 use super::protocol::{LockRow, Observation};
 use super::side_file::SideFile;
 use crate::connection::{ResultSet, SendFailure};
@@ -36,15 +36,16 @@ impl<'s, 'c> Acquisition<'s, 'c> {
         if self.side_file.as_mut().is_some_and(|file| !file.try_lock()) {
             return Ok(Observation::Refused);
         }
-        let sql = match self.session.liveness.has_session_lock() {
-            true => self.session.sql.acquire_with_session_lock,
-            false => self.session.sql.acquire,
+        let sql = if self.session.liveness.has_session_lock() {
+            self.session.sql.acquire_with_session_lock
+        } else {
+            self.session.sql.acquire
         };
         let sets = match self.session.write(sql).await {
             Ok(sets) => sets,
             Err(failure) => {
-                // The session lock may be ours although the row is not. If we kept it, we would look
-                // like a holder.
+                // This run may have the session lock without the row. Then it must not keep the session
+                // lock, because other runs would take it for a holder.
                 self.release_session_lock().await;
                 if self.session.lacks_tables(&failure.cause).await {
                     return Ok(Observation::NoTables);
@@ -53,15 +54,26 @@ impl<'s, 'c> Acquisition<'s, 'c> {
             }
         };
         self.obstacle = None;
-        let first = |set: Option<&ResultSet>| set.map(ResultSet::first_row).unwrap_or_default();
-        let (before, answer) = (first(sets.first()), first(sets.last()));
-        if answer.is_true("has_row") {
-            return Ok(Observation::Won(before.opt("previous").map(str::to_owned)));
+        let previous =
+            sets.first().and_then(|set| set.first_row().opt("previous").map(str::to_owned));
+        Ok(self.check_acquired(&sets, previous).await)
+    }
+
+    /// Reads whether the statement has acquired the row. Without the row, the session lock is
+    /// released.
+    async fn check_acquired(
+        &mut self,
+        sets: &[ResultSet],
+        previous: Option<String>,
+    ) -> Observation {
+        let row = sets.last().map(ResultSet::first_row).unwrap_or_default();
+        if row.is_true("has_row") {
+            return Observation::Acquired(previous);
         }
-        if answer.is_true("has_session_lock") {
+        if row.is_true("has_session_lock") {
             self.release_session_lock().await;
         }
-        Ok(Observation::Refused)
+        Observation::Refused
     }
 
     /// Takes the lock over from an owner whose steps are all fenced, unless the owner is executing
@@ -69,28 +81,22 @@ impl<'s, 'c> Acquisition<'s, 'c> {
     pub(super) async fn take_over(&mut self) -> Result<Observation, Error> {
         self.unchanged = UnchangedRow::default();
         let owner = self.row.owner.clone().unwrap_or_default();
-        self.session.bindings = self.session.bindings.clone().literal("dead", &owner);
-        let sql = match self.session.liveness.has_session_lock() {
-            true => self.session.sql.take_over_with_session_lock,
-            false => self.session.sql.take_over,
+        self.session.bind(|it| it.literal("stale_owner", &owner));
+        let sql = if self.session.liveness.has_session_lock() {
+            self.session.sql.take_over_with_session_lock
+        } else {
+            self.session.sql.take_over
         };
-        let answer = match self.session.write(sql).await {
-            Ok(sets) => sets.last().and_then(|set| set.rows.first()).cloned().unwrap_or_default(),
+        match self.session.write(sql).await {
+            Ok(sets) => Ok(self.check_acquired(&sets, Some(owner)).await),
             Err(failure) => {
                 self.release_session_lock().await;
-                return self.refused(&failure, "taking the migration lock over");
+                self.refused(&failure, "taking the migration lock over")
             }
-        };
-        if answer.is_true("has_row") {
-            return Ok(Observation::Won(Some(owner)));
         }
-        if answer.is_true("has_session_lock") {
-            self.release_session_lock().await;
-        }
-        Ok(Observation::Refused)
     }
 
-    /// Creates the row, if nobody else has.
+    /// Creates the row, if it does not exist yet.
     pub(super) async fn create_row(&mut self) -> Result<Observation, Error> {
         match self.session.write(self.session.sql.create_row).await {
             Ok(_) => self.attempt().await,
@@ -100,7 +106,7 @@ impl<'s, 'c> Acquisition<'s, 'c> {
 
     /// Reads the row, without a lock and without a transaction.
     pub(super) async fn read_row(&mut self) -> Result<Observation, Error> {
-        let sets = match self.session.send(self.session.sql.poll).await {
+        let sets = match self.session.read(self.session.sql.poll).await {
             Ok(sets) => sets,
             Err(failure) if self.session.lacks_tables(&failure.cause).await => {
                 return Ok(Observation::NoTables);
@@ -128,12 +134,12 @@ impl<'s, 'c> Acquisition<'s, 'c> {
         Ok(Observation::Row(self.row.clone()))
     }
 
-    /// Describes what is in the way: the holder, or what keeps a free lock from being acquired.
-    pub(super) async fn obstructor(&mut self) -> String {
-        obstructor(self.session, &self.row, self.obstacle.as_deref()).await
+    /// Describes the holder, or what keeps a free lock from being acquired.
+    pub(super) async fn describe_obstacle(&mut self) -> String {
+        describe_obstacle(self.session, &self.row, self.obstacle.as_deref()).await
     }
 
-    /// Releases the session lock, because the row is not ours.
+    /// Releases the session lock, because this run does not have the row.
     async fn release_session_lock(&mut self) {
         self.session.release_session_lock().await;
         if let Some(file) = &mut self.side_file {
@@ -141,7 +147,7 @@ impl<'s, 'c> Acquisition<'s, 'c> {
         }
     }
 
-    /// Treats a momentary refusal by the database as a failed attempt.
+    /// Treats a transient refusal by the database as a failed attempt.
     fn refused(&mut self, failure: &SendFailure, doing: &str) -> Result<Observation, Error> {
         if !failure.cause.is_contended() {
             return Err(Error::database(doing, &failure.cause));

@@ -2,18 +2,18 @@
 
 use jetbase_core::Dialect;
 
-use super::identity::{is_ours, same_class};
+use super::identity::{is_rust_process_id, same_class};
 use super::protocol::LockRow;
 use crate::session::{Session, Topology};
 
-/// Describes what is in the way: the holder, or what keeps a free lock from being acquired.
-pub(super) async fn obstructor(
+/// Describes the holder, or what keeps a free lock from being acquired.
+pub(super) async fn describe_obstacle(
     session: &mut Session<'_>,
     row: &LockRow,
     obstacle: Option<&str>,
 ) -> String {
     if row.locked {
-        return describe(session, row).await;
+        return describe_holder(session, row).await;
     }
     if row.alive == Some(true) {
         return match session_of_lock(session).await {
@@ -34,9 +34,9 @@ pub(super) async fn obstructor(
 }
 
 /// Describes the holder of the lock.
-pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String {
+pub(crate) async fn describe_holder(session: &mut Session<'_>, row: &LockRow) -> String {
     let Some(owner) = &row.owner else { return "an unknown process".to_owned() };
-    if !is_ours(owner) {
+    if !is_rust_process_id(owner) {
         return format!("the Python tool (process {owner})");
     }
     let here = same_class(session, session.liveness);
@@ -61,17 +61,17 @@ pub(crate) async fn describe(session: &mut Session<'_>, row: &LockRow) -> String
 
 /// Describes the session that holds the session lock.
 async fn session_of_lock(session: &mut Session<'_>) -> Option<String> {
-    let sets = session.ask(session.sql.holder).await.ok()?;
+    let sets = session.query(session.sql.holder).await.ok()?;
     let rows = sets.iter().find_map(|set| set.rows.first());
     let found = rows.filter(|row| row.opt("session_id").is_some())?;
-    let mut words = format!("session {}", found.text("session_id"));
+    let mut description = format!("session {}", found.text("session_id"));
     for (before, column) in
         [(" of ", "user_name"), (" from ", "client"), (", ", "program"), (", ", "activity")]
     {
         if let Some(text) = found.opt(column).filter(|text| !text.is_empty()) {
-            words.push_str(before);
-            words.push_str(text);
+            description.push_str(before);
+            description.push_str(text);
         }
     }
-    Some(words)
+    Some(description)
 }

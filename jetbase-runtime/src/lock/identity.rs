@@ -54,7 +54,7 @@ pub(super) fn same_class(session: &Session<'_>, liveness: Liveness) -> String {
 }
 
 /// Whether an id is one of jetbase for Rust, with any liveness and server.
-pub(crate) fn is_ours(id: &str) -> bool {
+pub(crate) fn is_rust_process_id(id: &str) -> bool {
     id.len() == 36 && id.starts_with("6a6250")
 }
 
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(uuid.get_variant(), uuid::Variant::RFC4122);
         assert!(id.as_str().starts_with(&prefix(Liveness::Advisory, "7301")));
         assert!(!id.as_str().starts_with(&prefix(Liveness::None, "7301")));
-        assert!(is_ours(id.as_str()));
-        assert!(!is_ours(&uuid::Uuid::new_v4().to_string()));
+        assert!(is_rust_process_id(id.as_str()));
+        assert!(!is_rust_process_id(&uuid::Uuid::new_v4().to_string()));
     }
 }

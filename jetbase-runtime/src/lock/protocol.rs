@@ -28,7 +28,7 @@ pub(crate) enum Observation {
     NoRow,
     /// The attempt succeeded. The text is the id of the stale lock that it replaced, if there was
     /// one.
-    Won(Option<String>),
+    Acquired(Option<String>),
     /// The attempt failed. Nothing else is known yet.
     Refused,
     /// The row cannot be read at the moment.
@@ -44,21 +44,21 @@ pub(crate) struct Progress {
     /// The number of failed attempts.
     pub(crate) refused: u32,
     /// The number of all actions.
-    pub(crate) turns: u32,
+    pub(crate) actions: u32,
 }
 
 impl Progress {
     /// Returns the progress after an action that was not a pause.
     pub(crate) fn after(self, action: LockAction) -> Self {
         let tried = matches!(action, LockAction::TryAcquire | LockAction::TakeOver);
-        Progress { turns: self.turns + 1, refused: self.refused + u32::from(tried), ..self }
+        Progress { actions: self.actions + 1, refused: self.refused + u32::from(tried), ..self }
     }
 }
 
-/// How often the run tries to acquire a row that looks free before the next pause.
-const MOST_REFUSED: u32 = 1;
+/// How often the run tries to acquire a row that is free before the next pause.
+const MAX_REFUSED: u32 = 1;
 /// How many actions may follow each other without a pause.
-pub(crate) const MOST_TURNS: u32 = 8;
+pub(crate) const MAX_ACTIONS: u32 = 8;
 
 /// A run that wants the lock.
 #[derive(Clone, Debug)]
@@ -94,15 +94,15 @@ pub(crate) enum LockAction {
 /// What is known about the owner of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OwnerState {
-    Nobody,
+    Free,
     /// The row is free, but another run holds the session lock: it is acquiring the row, or has
     /// just released it.
     Changing,
-    Us,
+    ThisRun,
     /// The session lock of the owner is free, so the owner will not continue.
     Dead,
     Alive,
-    /// The liveness cannot be checked, but nothing has changed for long, and the fence would stop
+    /// The liveness cannot be checked, but nothing has changed for a long time, and the fence would stop
     /// the owner.
     Unresponsive,
     Unknown,
@@ -121,8 +121,8 @@ pub(crate) fn judge(claimant: &Claimant, row: &LockRow) -> OwnerState {
     let fenced = !claimant.fenced_prefix.is_empty() && owner.starts_with(&claimant.fenced_prefix);
     match row.alive {
         Some(true) if !row.locked && claimant.liveness.has_session_lock() => OwnerState::Changing,
-        _ if !row.locked => OwnerState::Nobody,
-        _ if owner == claimant.id => OwnerState::Us,
+        _ if !row.locked => OwnerState::Free,
+        _ if owner == claimant.id => OwnerState::ThisRun,
         Some(false) if same_class => OwnerState::Dead,
         Some(true) if same_class => OwnerState::Alive,
         _ if fenced && row.unchanged_for >= UNRESPONSIVE_AFTER => OwnerState::Unresponsive,
@@ -136,7 +136,7 @@ pub(crate) fn judge(claimant: &Claimant, row: &LockRow) -> OwnerState {
 /// answers.
 pub(crate) fn next(
     claimant: &Claimant,
-    seen: &Observation,
+    observation: &Observation,
     progress: Progress,
     limits: WaitLimits,
 ) -> LockAction {
@@ -145,27 +145,27 @@ pub(crate) fn next(
         _ => LockAction::Sleep,
     };
     let wait_briefly = || wait(Some(limits.unknown.max(MIN_WAIT_FOR_CHANGE)));
-    let action = match seen {
+    let action = match observation {
         Observation::NoTables => LockAction::CreateTables,
         Observation::NoRow => LockAction::CreateRow,
-        Observation::Won(_) => return LockAction::Hold,
+        Observation::Acquired(_) => return LockAction::Hold,
         Observation::Refused => LockAction::ReadRow,
         Observation::Unreadable => return wait_briefly(),
         Observation::Row(row) => match judge(claimant, row) {
-            // Something that the row does not show is in the way.
-            OwnerState::Nobody | OwnerState::Dead if progress.refused >= MOST_REFUSED => {
+            // The attempt failed for a reason that the row does not show.
+            OwnerState::Free | OwnerState::Dead if progress.refused >= MAX_REFUSED => {
                 return wait_briefly();
             }
-            OwnerState::Nobody | OwnerState::Dead => LockAction::TryAcquire,
+            OwnerState::Free | OwnerState::Dead => LockAction::TryAcquire,
             // The answer to an attempt was lost, but the attempt succeeded.
-            OwnerState::Us => return LockAction::Hold,
+            OwnerState::ThisRun => return LockAction::Hold,
             OwnerState::Unresponsive => LockAction::TakeOver,
             OwnerState::Changing => return wait_briefly(),
-            OwnerState::Alive => return wait(limits.living),
+            OwnerState::Alive => return wait(limits.alive),
             OwnerState::Unknown => return wait(Some(limits.unknown)),
         },
     };
-    if progress.turns >= MOST_TURNS { wait_briefly() } else { action }
+    if progress.actions >= MAX_ACTIONS { wait_briefly() } else { action }
 }
 
 #[cfg(test)]
@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: WaitLimits = WaitLimits { living: None, unknown: Duration::from_secs(60) };
+    const LIMITS: WaitLimits = WaitLimits { alive: None, unknown: Duration::from_secs(60) };
 
     fn after(waited: Duration) -> Progress {
         Progress { waited, ..Progress::default() }
@@ -273,7 +273,7 @@ mod tests {
         let us = claimant(Liveness::Advisory);
         let free = |alive| Observation::Row(LockRow { alive, ..LockRow::default() });
         let soon = Duration::from_millis(100);
-        let never = WaitLimits { living: Some(Duration::ZERO), unknown: Duration::ZERO };
+        let never = WaitLimits { alive: Some(Duration::ZERO), unknown: Duration::ZERO };
         assert_eq!(next(&us, &free(Some(true)), after(soon), never), LockAction::Sleep);
         assert_eq!(
             next(&us, &free(Some(true)), after(Duration::from_secs(2)), never),
@@ -314,11 +314,11 @@ mod tests {
         ) {
             let us = claimant(Liveness::Advisory);
             let limit = Duration::from_secs(limit);
-            let limits = WaitLimits { living: Some(limit), unknown: limit };
+            let limits = WaitLimits { alive: Some(limit), unknown: limit };
             let mut progress = Progress::default();
-            for seen in &answers {
-                let action = next(&us, seen, progress, limits);
-                prop_assert!(progress.turns <= MOST_TURNS);
+            for observation in &answers {
+                let action = next(&us, observation, progress, limits);
+                prop_assert!(progress.actions <= MAX_ACTIONS);
                 match action {
                     LockAction::GiveUp => return Ok(()),
                     LockAction::Sleep => {

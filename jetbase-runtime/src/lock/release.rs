@@ -20,7 +20,7 @@ use crate::wait::{Limit, Wait};
 pub(super) enum Release {
     Done,
     /// The row does not name this run any more.
-    NotOurs,
+    OtherOwner,
 }
 
 /// How long a run tries to release the lock while others lock the row.
@@ -28,13 +28,13 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Releases the lock: first the row, by compare-and-set on the run's own id, then the session lock.
 pub(super) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Result<Release, Cause> {
-    let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
+    let limit = Limit::start(Wait::UpTo(RELEASE_WITHIN));
     session.wait_within(limit).await;
     let mut tries = 0;
     let sets = loop {
         match session.write(session.sql.release).await {
             Ok(sets) => break sets,
-            Err(failure) if !failure.cause.is_contended() || limit.left().is_zero() => {
+            Err(failure) if !failure.cause.is_contended() || limit.time_left().is_zero() => {
                 return Err(failure.cause);
             }
             Err(_) => tries += 1,
@@ -42,8 +42,8 @@ pub(super) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Resul
         tokio::time::sleep(Duration::from_millis(20) * tries.min(25)).await;
     };
     session.release_session_lock().await;
-    let freed = sets.first().is_some_and(|set| set.affected == 1);
-    Ok(if freed { Release::Done } else { Release::NotOurs })
+    let released = sets.first().is_some_and(|set| set.affected == 1);
+    Ok(if released { Release::Done } else { Release::OtherOwner })
 }
 
 /// The lock that a lost session holds, or may hold.
@@ -70,14 +70,14 @@ const TAKE_OVER_PAUSE: Duration = Duration::from_millis(200);
 /// With a session lock, it releases the row only after the old session has ended. Without one, it
 /// does so only where the fence keeps the old session from continuing (PostgreSQL).
 pub(super) async fn release_over_new_session(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     options: &NamespaceOptions,
     lost: &LostLock,
 ) -> Result<NewSessionRelease, Error> {
-    let state = read_state(origin, options).await?;
+    let state = read_state(source, options).await?;
     let nonce = nonce();
-    let limit = Limit::begin(Wait::UpTo(RELEASE_WITHIN));
-    let mut session = Session::open(origin, &state, &nonce, limit).await?;
+    let limit = Limit::start(Wait::UpTo(RELEASE_WITHIN));
+    let mut session = Session::open(source, &state, &nonce, limit).await?;
     session.wait_within(limit).await;
     let released = release_lost(&mut session, lost).await;
     let history = match released {
@@ -92,14 +92,14 @@ pub(super) async fn release_over_new_session(
 
 /// Releases the row of a lost session, where that is safe. Returns whether it is released.
 async fn release_lost(session: &mut Session<'_>, lost: &LostLock) -> Result<bool, Error> {
-    session.bindings = session.bindings.clone().literal("recoverable_prefix", &lost.id);
+    session.bind(|it| it.literal("recoverable_prefix", &lost.id));
     if lost.liveness.has_session_lock() && session.liveness == lost.liveness {
         let new_id = ProcessId::new(session.liveness, &session.server);
-        session.bindings = session.bindings.clone().literal("me", new_id.as_str());
+        session.bind(|it| it.literal("me", new_id.as_str()));
         for _ in 0..TAKE_OVER_TRIES {
-            if let Observation::Won(_) = Acquisition::new(session, None).attempt().await? {
+            if let Observation::Acquired(_) = Acquisition::new(session, None).attempt().await? {
                 let sent = session.write(session.sql.release).await;
-                sent.map_err(|it| Error::database("releasing the lock", &it.cause))?;
+                sent.map_err(Error::during("releasing the lock"))?;
                 return Ok(true);
             }
             tokio::time::sleep(TAKE_OVER_PAUSE).await;
@@ -107,7 +107,7 @@ async fn release_lost(session: &mut Session<'_>, lost: &LostLock) -> Result<bool
         return Ok(false);
     }
     if lost.liveness == Liveness::Fenced {
-        session.bindings = session.bindings.clone().literal("me", &lost.id);
+        session.bind(|it| it.literal("me", &lost.id));
         return Ok(session.write(session.sql.release).await.is_ok());
     }
     Ok(false)

@@ -29,7 +29,7 @@ pub(crate) async fn read_lock_row(session: &mut Session<'_>) -> Result<Option<Lo
     let row = match lock.read_row().await? {
         Observation::Row(row) => row,
         Observation::Unreadable => {
-            let obstacle = lock.obstructor().await;
+            let obstacle = lock.describe_obstacle().await;
             return Err(Error::new(ErrorKind::Blocked { obstacle, waited: Duration::ZERO }));
         }
         _ => return Ok(None),

@@ -7,9 +7,9 @@ use jetbase_core::Record;
 
 use super::acquire::{Commits, HeldLock, acquire};
 use super::release::{LostLock, NewSessionRelease, Release, release, release_over_new_session};
-use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
+use crate::options::LockOptions;
 use crate::session::{Session, nonce};
 use crate::state::{DatabaseState, NamespaceOptions};
 use crate::target::Connect;
@@ -19,13 +19,10 @@ use crate::wait::Limit;
 pub(crate) struct LockRequest<'a> {
     /// The database state that the caller has read without the lock.
     pub(crate) state: &'a DatabaseState,
-    /// The options with which the state was read.
-    pub(crate) options: &'a NamespaceOptions,
+    pub(crate) options: &'a LockOptions,
     /// How long to wait for the server and for the lock.
     pub(crate) limit: Limit,
     pub(crate) commits: Commits,
-    /// Ends the wait for the lock.
-    pub(crate) cancel: &'a Cancel,
 }
 
 /// Why a piece of work under the lock failed.
@@ -55,14 +52,14 @@ impl From<WorkError> for Error {
 /// If the connection is lost, a new session releases the lock where that is safe. What goes wrong
 /// with the release is a warning: the work itself has already succeeded or failed.
 pub(crate) async fn with_lock<T>(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     request: &LockRequest<'_>,
     listener: &mut Listener,
     check: impl FnOnce(&Session<'_>) -> Result<(), Error>,
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
 ) -> Result<T, WorkError> {
     let nonce = nonce();
-    let mut session = Session::open(origin, request.state, &nonce, request.limit).await?;
+    let mut session = Session::open(source, request.state, &nonce, request.limit).await?;
     let mut unreleased = None;
     let result = match check(&session) {
         Ok(()) => acquire_and_work(&mut session, request, listener, work, &mut unreleased).await,
@@ -70,14 +67,16 @@ pub(crate) async fn with_lock<T>(
     };
     let is_interrupted = result.as_ref().is_err_and(is_interrupted);
     let may_be_lost = result.is_err() || unreleased.is_some();
-    let is_lost = is_interrupted || (may_be_lost && session.is_gone().await);
+    let is_lost = is_interrupted || (may_be_lost && session.is_connection_lost().await);
     // The answer to an attempt may be lost, so the row may name this run even if it has no lock.
     let process_id = session.process_id.take().filter(|_| is_lost);
     let lost = process_id.map(|id| LostLock { id, liveness: session.liveness });
     session.close().await;
     let tries = if is_interrupted { RECONNECT_TRIES } else { 1 };
     let afterwards = match &lost {
-        Some(lost) => resolve_lost_connection(origin, request.options, lost, tries).await,
+        Some(lost) => {
+            resolve_lost_connection(source, &request.options.namespace, lost, tries).await
+        }
         None => None,
     };
     if let Some(error) = unreleased.filter(|_| !afterwards.as_ref().is_some_and(|it| it.released)) {
@@ -94,8 +93,8 @@ async fn acquire_and_work<T>(
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
     unreleased: &mut Option<Error>,
 ) -> Result<T, Error> {
-    let LockRequest { limit, commits, cancel, .. } = *request;
-    let held = acquire(session, limit, listener, cancel, commits).await?;
+    let LockRequest { options, limit, commits, .. } = *request;
+    let held = acquire(session, limit, listener, &options.cancel, commits).await?;
     let result = work(session, &held, listener).await;
     if result.as_ref().is_err_and(is_interrupted) {
         return result;
@@ -105,11 +104,11 @@ async fn acquire_and_work<T>(
     }
     match release(session, held).await {
         Ok(Release::Done) => listener.emit(&Event::Released),
-        Ok(Release::NotOurs) if result.is_ok() => {
+        Ok(Release::OtherOwner) if result.is_ok() => {
             let message = "another process took the migration lock away during the run; everything had been done and recorded before";
             listener.warn(message.to_owned());
         }
-        Ok(Release::NotOurs) => {}
+        Ok(Release::OtherOwner) => {}
         Err(cause) => *unreleased = Some(Error::database("releasing the migration lock", &cause)),
     }
     result
@@ -123,13 +122,13 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// Releases the lock of a lost connection over a new session. Returns `None` if the server cannot
 /// be reached.
 async fn resolve_lost_connection(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     options: &NamespaceOptions,
     lost: &LostLock,
     tries: u32,
 ) -> Option<NewSessionRelease> {
     for attempt in 1..=tries {
-        if let Ok(release) = release_over_new_session(origin, options, lost).await {
+        if let Ok(release) = release_over_new_session(source, options, lost).await {
             return Some(release);
         }
         if attempt < tries {

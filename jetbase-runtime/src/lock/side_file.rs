@@ -26,7 +26,7 @@ pub(crate) struct SideFile {
 
 /// What to do if the file does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Absent {
+enum IfMissing {
     Create,
     Leave,
 }
@@ -46,7 +46,7 @@ impl SideFile {
     ///
     /// Fails if the file cannot be trusted or used.
     pub(crate) fn find_or_create(database: &str) -> Result<Option<Self>, SideFileError> {
-        SideFile::persist(database, Absent::Create)
+        SideFile::find_with_retries(database, IfMissing::Create)
     }
 
     /// Opens the file if a run has created it. Reading creates nothing.
@@ -55,13 +55,16 @@ impl SideFile {
     ///
     /// Like [`SideFile::find_or_create`].
     pub(crate) fn find(database: &str) -> Result<Option<Self>, SideFileError> {
-        SideFile::persist(database, Absent::Leave)
+        SideFile::find_with_retries(database, IfMissing::Leave)
     }
 
-    fn persist(database: &str, absent: Absent) -> Result<Option<Self>, SideFileError> {
+    fn find_with_retries(
+        database: &str,
+        if_missing: IfMissing,
+    ) -> Result<Option<Self>, SideFileError> {
         let mut tries = 1;
         loop {
-            match SideFile::attempt(Path::new(database), absent) {
+            match SideFile::attempt(Path::new(database), if_missing) {
                 Err(_) if tries < TRIES => tries += 1,
                 end => return end,
             }
@@ -69,22 +72,22 @@ impl SideFile {
         }
     }
 
-    fn attempt(database: &Path, absent: Absent) -> Result<Option<Self>, SideFileError> {
+    fn attempt(database: &Path, if_missing: IfMissing) -> Result<Option<Self>, SideFileError> {
         let name = path(database);
         // With another kind of storage, the main database is no file, and there is no folder for a
         // side file.
         let Ok(owner) = std::fs::metadata(database) else { return Ok(None) };
         let opened = match open::existing(&name, &owner)? {
-            None if absent == Absent::Create => open::new(&name, &owner)?,
+            None if if_missing == IfMissing::Create => open::new(&name, &owner)?,
             None => Created::Impossible,
             Some(file) => Created::File(file),
         };
         let Created::File(mut file) = opened else { return Ok(None) };
-        let Some(mut identity) = known(&mut file, &name)? else { return Ok(None) };
+        let Some(mut identity) = read_identity(&mut file, &name)? else { return Ok(None) };
         // If a process could neither lock the file nor see that it is locked, it would take every
         // holder for dead.
         match file.try_lock() {
-            Ok(()) if identity == [0; 16] => identity = begin(&mut file, &name)?,
+            Ok(()) if identity == [0; 16] => identity = write_identity(&mut file, &name)?,
             Ok(()) | Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(_)) => return Ok(None),
         }
@@ -103,7 +106,7 @@ impl SideFile {
 
     /// Acquires the lock, without waiting for another run.
     pub(crate) fn try_lock(&mut self) -> bool {
-        self.locked = self.locked || again(|| self.file.try_lock().is_ok());
+        self.locked = self.locked || retry(|| self.file.try_lock().is_ok());
         self.locked
     }
 
@@ -119,7 +122,7 @@ impl SideFile {
         }
         // A shared lock: two processes that check at the same time do not take each other for a
         // holder.
-        let free = again(|| self.file.try_lock_shared().is_ok());
+        let free = retry(|| self.file.try_lock_shared().is_ok());
         if free {
             let _ = self.file.unlock();
         }
@@ -134,7 +137,7 @@ fn path(database: &Path) -> PathBuf {
 }
 
 /// Tries a few times, because a process that only checks also holds the lock for an instant.
-fn again(attempt: impl Fn() -> bool) -> bool {
+fn retry(attempt: impl Fn() -> bool) -> bool {
     (1..LOCK_TRIES).any(|_| {
         let done = attempt();
         if !done {
@@ -145,7 +148,7 @@ fn again(attempt: impl Fn() -> bool) -> bool {
 }
 
 /// Returns the identity in the file: zeros if none is written, `None` if it cannot be read.
-fn known(file: &mut File, name: &Path) -> Result<Option<[u8; 16]>, SideFileError> {
+fn read_identity(file: &mut File, name: &Path) -> Result<Option<[u8; 16]>, SideFileError> {
     match read(file) {
         Ok(identity) => Ok(Some(identity)),
         // On Windows, no process can read what another one has locked.
@@ -155,7 +158,7 @@ fn known(file: &mut File, name: &Path) -> Result<Option<[u8; 16]>, SideFileError
 }
 
 /// Writes an identity into the file, which this process has locked, unless it has one by now.
-fn begin(file: &mut File, name: &Path) -> Result<[u8; 16], SideFileError> {
+fn write_identity(file: &mut File, name: &Path) -> Result<[u8; 16], SideFileError> {
     let found = read(file).map_err(|error| refused("read", name, &error))?;
     if found != [0; 16] {
         return Ok(found);

@@ -9,8 +9,8 @@ use crate::wait::Limit;
 /// How often the creation is tried while others create the tables too.
 const CREATE_TRIES: u32 = 60;
 
-/// Creates the missing tables; others may be doing the same. Returns false if something is in the
-/// way for the moment.
+/// Creates the missing tables; others may be doing the same. Returns false if other connections
+/// prevent it at the moment.
 pub(super) async fn create_tables(
     lock: &mut Acquisition<'_, '_>,
     limit: Limit,
@@ -21,12 +21,12 @@ pub(super) async fn create_tables(
     loop {
         // A table that already exists is not changed.
         let index =
-            if session.has_history { String::new() } else { session.bindings.fill(sql.index) };
+            if session.has_history { String::new() } else { session.bindings.render(sql.index) };
         let bindings = session.bindings.clone().expression("index", &index);
         let parts: Vec<_> = sql
             .create
             .iter()
-            .map(|part| bindings.fill(part))
+            .map(|part| bindings.render(part))
             .filter(|part| !part.is_empty())
             .collect();
         let Err(failure) = session.raw(&parts.join(";\n")).await else { break };
@@ -37,7 +37,7 @@ pub(super) async fn create_tables(
         }
         attempt += 1;
         let race = sql.create_races.contains(&failure.cause.code.as_str());
-        if !race || attempt >= CREATE_TRIES || (limit.left().is_zero() && attempt > 1) {
+        if !race || attempt >= CREATE_TRIES || (limit.time_left().is_zero() && attempt > 1) {
             let cause = &failure.cause;
             // A race that is lost too often counts as an obstacle.
             if !race && !cause.is_contended() {
@@ -53,6 +53,6 @@ pub(super) async fn create_tables(
         tokio::time::sleep(pause).await;
     }
     session.has_tables = true;
-    session.find_tables().await?;
+    session.read_new_tables().await?;
     Ok(true)
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 use jetbase_core::Migrations;
 
-use super::Query;
-use crate::error::{Error, ErrorKind, SettingError, TableError};
+use super::{Query, QueryRequest};
+use crate::error::{Error, ErrorKind, TableError};
 use crate::lock;
+use crate::options::namespace_methods;
 use crate::session::Session;
 use crate::state::{NamespaceOptions, read_state};
-use crate::target::{Connect, ConnectionSource, Source, Target};
+use crate::target::{Connect, Source, Target};
 use crate::wait::Limit;
 
 /// Whether the migration lock is held, and by whom.
@@ -50,16 +51,15 @@ impl fmt::Display for LockStatus {
 
 /// Returns who holds the migration lock, since when, and whether that holder is alive.
 pub fn lock_status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, LockStatus> {
-    Query::new(set, target.source(), |question, origin| {
-        Box::pin(async move {
-            let limit = Limit::of_question();
-            let found = read_state(origin, &question.options).await?;
-            let mut session = Session::open_for_reading(origin, &found, limit).await?;
-            let status = read_lock(&mut session).await;
-            session.close().await;
-            status
-        })
-    })
+    Query::new(set, target.source(), |request, source| Box::pin(read_status(request, source)))
+}
+
+async fn read_status(request: QueryRequest, source: &mut dyn Connect) -> Result<LockStatus, Error> {
+    let state = read_state(source, &request.namespace).await?;
+    let mut session = Session::open_for_reading(source, &state, Limit::for_query()).await?;
+    let status = read_lock(&mut session).await;
+    session.close().await;
+    status
 }
 
 async fn read_lock(session: &mut Session<'_>) -> Result<LockStatus, Error> {
@@ -68,7 +68,7 @@ async fn read_lock(session: &mut Session<'_>) -> Result<LockStatus, Error> {
     let Some(row) = lock::read_lock_row(session).await?.filter(|row| row.locked) else {
         return Ok(free);
     };
-    let holder = lock::describe(session, &row).await;
+    let holder = lock::describe_holder(session, &row).await;
     Ok(LockStatus {
         locked: true,
         locked_at: row.since.as_deref().map(|since| stamp(since, session)),
@@ -104,7 +104,7 @@ fn stamp(since: &str, session: &Session<'_>) -> String {
 #[must_use = "nothing is unlocked until it is awaited"]
 pub struct Unlock<'t> {
     source: Source<'t>,
-    options: NamespaceOptions,
+    namespace: NamespaceOptions,
     force: Force,
 }
 
@@ -134,33 +134,15 @@ impl fmt::Display for Unlocked {
 
 /// Unlocks the migration lock by hand.
 pub fn unlock<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Unlock<'t> {
-    let options = NamespaceOptions::of(set);
-    Unlock { source: target.source(), options, force: Force::No }
+    Unlock { source: target.source(), namespace: NamespaceOptions::of(set), force: Force::No }
 }
+
+namespace_methods!(['t] Unlock<'t>, namespace);
 
 impl Unlock<'_> {
     /// Unlocks even if the holder is alive. Its run then stops with the error "lock lost".
     pub fn force(mut self) -> Self {
         self.force = Force::Yes;
-        self
-    }
-
-    /// Sets the PostgreSQL role to work as, like `SET ROLE`.
-    pub fn role(mut self, role: impl Into<String>) -> Self {
-        self.options.role = Some(role.into());
-        self
-    }
-
-    /// Trusts a PostgreSQL role that owns jetbase's tables or their schema. See
-    /// [`Run::trust_owner`](crate::Run::trust_owner).
-    pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
-        self.options.trusted.push(role.into());
-        self
-    }
-
-    /// Sets the schema (MySQL: the database) to work in. The default is the connection's own.
-    pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.options.schema = Some(schema.into());
         self
     }
 }
@@ -171,27 +153,20 @@ impl<'t> IntoFuture for Unlock<'t> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            match self.source.0 {
-                ConnectionSource::Shared(mut origin) => {
-                    force_unlock(origin.as_mut(), &self.options, self.force).await
-                }
-                ConnectionSource::Borrowed(mut origin) => {
-                    force_unlock(origin.as_mut(), &self.options, self.force).await
-                }
-                ConnectionSource::Broken(fault) => Err(SettingError::DatabaseUrl(fault).into()),
-            }
+            let mut source = self.source.into_connect()?;
+            force_unlock(source.as_mut(), &self.namespace, self.force).await
         })
     }
 }
 
 async fn force_unlock(
-    origin: &mut dyn Connect,
-    options: &NamespaceOptions,
+    source: &mut dyn Connect,
+    namespace: &NamespaceOptions,
     force: Force,
 ) -> Result<Unlocked, Error> {
-    let found = read_state(origin, options).await?;
-    let limit = Limit::of_question();
-    let mut session = Session::open(origin, &found, "", limit).await?;
+    let found = read_state(source, namespace).await?;
+    let limit = Limit::for_query();
+    let mut session = Session::open(source, &found, "", limit).await?;
     session.wait_within(limit).await;
     let result = release_row_by_force(&mut session, force).await;
     session.close().await;

@@ -2,7 +2,7 @@
 
 use jetbase_core::{Action, Goal, Plan, SkipReason};
 
-use super::Request;
+use super::RunRequest;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::event::Listener;
 use crate::execute::Job;
@@ -10,7 +10,7 @@ use crate::lock::WorkError;
 use crate::report::{Planned, Report};
 
 /// Adds to the error of a lost connection what the history says about the file.
-pub(super) fn with_outcome(request: &Request, failed: WorkError) -> Error {
+pub(super) fn with_outcome(request: &RunRequest, failed: WorkError) -> Error {
     let WorkError { error, history } = failed;
     let (ErrorKind::Interrupted { file, outcome, message }, Some(history)) =
         (error.kind().clone(), history)

@@ -9,31 +9,33 @@ use tracing::{Instrument, Span};
 use super::outcome::{planned_job, report_skipped, with_outcome};
 use super::plan::{commits_of, plan_run, read_superseded};
 use super::work::work;
-use super::{DryRun, Published, Request};
-use crate::cancel::{AskOnDrop, Cancel};
+use super::{Published, RunRequest};
+use crate::cancel::{Cancel, CancelOnDrop};
 use crate::environment;
 use crate::error::{Error, ErrorKind, Retry, SettingError, TableError, UrlError};
 use crate::event::{Event, Listener};
 use crate::execute::prepare;
-use crate::lock::{Commits, LockRequest, is_ours, with_lock};
+use crate::lock::{Commits, LockRequest, is_rust_process_id, with_lock};
+use crate::options::DryRun;
 use crate::report::Report;
 use crate::session::Session;
 use crate::state::{DatabaseState, read_state_once};
 use crate::target::{Connect, ConnectionOwner, ConnectionSource, Source, source_of_url};
-use crate::wait::{Limit, NOTICE_INTERVAL, Wait};
+use crate::wait::{Limit, NOTICE_INTERVAL, Wait, jittered};
 
 /// Starts a run.
 pub(crate) fn start(
     source: Source<'_>,
-    mut request: Request,
+    request: RunRequest,
+    listener: Listener,
 ) -> BoxFuture<'_, Result<Report, Error>> {
     let name = match request.goal {
         Goal::Upgrade(_) => "upgrade",
         Goal::Rollback(_) => "rollback",
     };
     let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal = name);
-    in_task(source, request.cancel.clone(), span, move |origin| {
-        Box::pin(async move { perform(&mut request, origin).await })
+    in_task(source, request.options.cancel.clone(), span, move |source| {
+        Box::pin(async move { perform(&request, listener, source).await })
     })
 }
 
@@ -46,9 +48,9 @@ pub(crate) fn in_task<'t, T: Send + 'static>(
     work: impl for<'c> FnOnce(&'c mut dyn Connect) -> BoxFuture<'c, Result<T, Error>> + Send + 'static,
 ) -> BoxFuture<'t, Result<T, Error>> {
     match source.0 {
-        ConnectionSource::Shared(mut origin) => Box::pin(async move {
-            let guard = AskOnDrop(cancel);
-            let work = async move { work(origin.as_mut()).await };
+        ConnectionSource::Shared(mut source) => Box::pin(async move {
+            let guard = CancelOnDrop(cancel);
+            let work = async move { work(source.as_mut()).await };
             let result = tokio::spawn(work.instrument(span)).await;
             drop(guard);
             result.unwrap_or_else(|failure| match failure.try_into_panic() {
@@ -56,8 +58,8 @@ pub(crate) fn in_task<'t, T: Send + 'static>(
                 Err(_) => Err(Error::new(ErrorKind::Cancelled)),
             })
         }),
-        ConnectionSource::Borrowed(mut origin) => {
-            Box::pin(async move { work(origin.as_mut()).await }.instrument(span))
+        ConnectionSource::Borrowed(mut source) => {
+            Box::pin(async move { work(source.as_mut()).await }.instrument(span))
         }
         ConnectionSource::Broken(fault) => {
             Box::pin(async move { Err(SettingError::DatabaseUrl(fault).into()) })
@@ -66,11 +68,14 @@ pub(crate) fn in_task<'t, T: Send + 'static>(
 }
 
 /// Runs a request, and adds what was done to the report or to the error.
-async fn perform(request: &mut Request, origin: &mut dyn Connect) -> Result<Report, Error> {
+async fn perform(
+    request: &RunRequest,
+    mut listener: Listener,
+    source: &mut dyn Connect,
+) -> Result<Report, Error> {
     let started = Instant::now();
     let mut report = Report::default();
-    let mut listener = std::mem::take(&mut request.listener);
-    let result = attempt(request, &mut listener, origin, &mut report).await;
+    let result = attempt(request, &mut listener, source, &mut report).await;
     report.warnings = listener.take_warnings();
     report.elapsed = started.elapsed();
     if let Some(panic) = listener.take_panic() {
@@ -86,99 +91,92 @@ async fn perform(request: &mut Request, origin: &mut dyn Connect) -> Result<Repo
 /// or busy with other clients. If the server goes away before the first file, it starts again like
 /// a new process.
 async fn attempt(
-    request: &mut Request,
+    request: &RunRequest,
     listener: &mut Listener,
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     report: &mut Report,
 ) -> Result<(), Error> {
     if let Some(warning) = crate::stale::warning(&request.set) {
         listener.warn(warning);
     }
-    let wait = request.wait.clone()?;
+    let wait = request.options.wait.clone()?;
     environment::lease()?;
-    let mut limit = Limit::begin(wait);
-    let (mut was_there, mut last_notice) = (false, None);
+    let mut limit = Limit::start(wait);
+    let (mut was_reached, mut last_notice) = (false, None);
     loop {
         let mut reached = false;
-        let error = match once(request, listener, origin, report, limit, &mut reached).await {
+        let error = match try_once(request, listener, source, report, limit, &mut reached).await {
             Err(error) if report.applied.is_empty() => error,
             // A run with a count does not start again: it would count from the beginning. Only a
             // run of everything does.
             Err(error) if error.restarts() && matches!(request.goal, Goal::Upgrade(Until::End)) => {
-                limit = Limit::begin(wait);
+                limit = Limit::start(wait);
                 error
             }
             result => return result,
         };
-        was_there |= reached;
+        was_reached |= reached;
         if reached {
-            limit.renew();
+            limit.restart();
         }
         // Do not wait for a server that was never reached: the address may be wrong.
-        let retry =
-            error.retry() == Retry::Yes || (error.retry() == Retry::IfServerWasThere && was_there);
-        if !retry || limit.left().is_zero() || request.cancel.is_asked() {
+        let retry = error.retry() == Retry::Yes
+            || (error.retry() == Retry::IfServerWasThere && was_reached);
+        if !retry || limit.time_left().is_zero() || request.options.cancel.is_requested() {
             return Err(error);
         }
         if last_notice.is_none_or(|last_notice: Instant| last_notice.elapsed() > NOTICE_INTERVAL) {
             last_notice = Some(Instant::now());
             listener.emit(&Event::Unavailable { reason: format!("{error:#}") });
         }
-        request.cancel.sleep(Duration::from_millis(250).mul_f64(0.5 + fastrand::f64())).await;
+        request.options.cancel.sleep(jittered(Duration::from_millis(250))).await;
     }
 }
 
 /// Tries once. `reached` is set when the run has had a session of its own.
-async fn once(
-    request: &mut Request,
+async fn try_once(
+    request: &RunRequest,
     listener: &mut Listener,
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     report: &mut Report,
     limit: Limit,
     reached: &mut bool,
 ) -> Result<(), Error> {
-    let state = read_state_once(origin, &request.options, limit).await?;
+    let state = read_state_once(source, &request.options.namespace, limit).await?;
     let history = state.history.as_deref().unwrap_or_default();
-    let superseded = async || read_superseded(origin, &state, limit).await;
+    let superseded = async || read_superseded(source, &state, limit).await;
     let planned = plan_run(request, history, superseded).await?;
     report_skipped(listener, report, &planned);
-    let syntax = state.namespace.syntax.unwrap_or(Syntax::of(origin.dialect()));
-    let set = request.set.clone();
-    let jobs = prepare(&set, &planned, syntax)?;
-    if request.dry_run == DryRun::Yes {
+    let syntax = state.namespace.syntax.unwrap_or(Syntax::of(source.dialect()));
+    let jobs = prepare(&request.set, &planned, syntax)?;
+    if request.options.dry_run == DryRun::Yes {
         report.planned = jobs.iter().map(planned_job).collect();
         return Ok(());
     }
     // Check the direct URL early, before the run needs it.
-    let mut direct = direct(request.direct.as_deref(), origin.dialect())?;
-    let origin = match &mut direct {
+    let mut direct = direct(request.options.direct_url.as_deref(), source.dialect())?;
+    let source = match &mut direct {
         Some(direct) => direct.as_mut(),
-        None => origin,
+        None => source,
     };
     if jobs.is_empty() {
-        if state.left.as_deref().is_some_and(is_ours) {
-            release_stale_lock(request, listener, origin, &state, report).await;
+        if state.lock_owner.as_deref().is_some_and(is_rust_process_id) {
+            release_stale_lock(request, listener, source, &state, report).await;
         }
         return Ok(());
     }
-    let (options, cancel, published) =
-        (request.options.clone(), request.cancel.clone(), request.published);
-    let wanted = LockRequest {
-        state: &state,
-        options: &options,
-        limit,
-        commits: commits_of(&jobs, origin.dialect()),
-        cancel: &cancel,
-    };
+    let commits = commits_of(&jobs, source.dialect());
+    let lock_request = LockRequest { state: &state, options: &request.options, limit, commits };
     let check = |session: &Session<'_>| {
         *reached = session.owner == ConnectionOwner::Run;
-        refuse_published(session, published)
+        refuse_published(session, request.published)
     };
-    let done = with_lock(origin, &wanted, listener, check, async |session, held, listener| {
-        report.waited = held.waited;
-        report.recovered.clone_from(&held.recovered);
-        work(request, session, listener, report).await
-    });
+    let done =
+        with_lock(source, &lock_request, listener, check, async |session, held, listener| {
+            report.waited = held.waited;
+            report.recovered.clone_from(&held.recovered);
+            work(request, session, listener, report).await
+        });
     done.await.map_err(|failed| with_outcome(request, failed))
 }
 
@@ -191,24 +189,23 @@ fn refuse_published(session: &Session<'_>, published: Published) -> Result<(), E
 }
 
 /// Releases a stale lock although there is nothing to do. The next run may be far away, and the
-/// Python tool would refuse to run. The lock of a living holder is left alone.
+/// Python tool would refuse to run. It does not touch the lock of a holder that is alive.
 async fn release_stale_lock(
-    request: &mut Request,
+    request: &RunRequest,
     listener: &mut Listener,
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     state: &DatabaseState,
     report: &mut Report,
 ) {
-    let wanted = LockRequest {
+    let lock_request = LockRequest {
         state,
         options: &request.options,
-        limit: Limit::begin(Wait::Never),
+        limit: Limit::start(Wait::Never),
         commits: Commits::PerStatement,
-        cancel: &request.cancel,
     };
     let released = with_lock(
-        origin,
-        &wanted,
+        source,
+        &lock_request,
         listener,
         |_| Ok(()),
         async |_, held, _| {

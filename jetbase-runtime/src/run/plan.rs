@@ -1,8 +1,8 @@
 //! The plan of a run, and the texts that newer programs have replaced.
 
-use jetbase_core::{Action, Dialect, Kind, Migrations, Plan, Record, Step, plan};
+use jetbase_core::{Action, Dialect, Kind, Migrations, Plan, Policy, Record, Step, plan};
 
-use super::Request;
+use super::RunRequest;
 use crate::error::Error;
 use crate::execute::Job;
 use crate::lock::Commits;
@@ -13,17 +13,17 @@ use crate::wait::Limit;
 
 /// Whether the fence guards everything that these jobs do.
 pub(super) fn commits_of(jobs: &[Job<'_>], dialect: Dialect) -> Commits {
-    if jobs.iter().all(|job| job.work(dialect) == Commits::PerFile) {
+    if jobs.iter().all(|job| job.commits(dialect) == Commits::PerFile) {
         Commits::PerFile
     } else {
         Commits::PerStatement
     }
 }
 
-/// Makes the plan. If the plan replaces a text with another one, it is made again with the texts
-/// that newer programs have replaced.
+/// Plans the run. If the plan replaces a text with another one, plans again with the texts that
+/// newer programs have replaced.
 pub(super) async fn plan_run(
-    request: &mut Request,
+    request: &RunRequest,
     history: &[Record],
     superseded: impl AsyncFnOnce() -> Result<Vec<(String, String)>, Error>,
 ) -> Result<Plan, Error> {
@@ -31,8 +31,8 @@ pub(super) async fn plan_run(
     if !replaces(&request.set, &planned) {
         return Ok(planned);
     }
-    request.policy.superseded = superseded().await?;
-    Ok(plan(&request.set, history, &request.goal, &request.policy)?)
+    let policy = Policy { superseded: superseded().await?, ..request.policy.clone() };
+    Ok(plan(&request.set, history, &request.goal, &policy)?)
 }
 
 /// Whether a plan replaces an older text of a file.
@@ -46,11 +46,11 @@ fn replaces(set: &Migrations, planned: &Plan) -> bool {
 
 /// Reads, without the lock, the texts that newer ones have replaced.
 pub(super) async fn read_superseded(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     state: &DatabaseState,
     limit: Limit,
 ) -> Result<Vec<(String, String)>, Error> {
-    let mut session = Session::open_for_reading(origin, state, limit).await?;
+    let mut session = Session::open_for_reading(source, state, limit).await?;
     let superseded = session.superseded().await;
     session.close().await;
     superseded

@@ -5,19 +5,19 @@ use std::time::Instant;
 use jetbase_core::{Dialect, SessionEffect};
 use tracing::Instrument;
 
-use super::Request;
+use super::RunRequest;
 use super::plan::{commits_of, plan_run};
 use crate::error::{Error, ErrorKind, FileFault};
 use crate::event::{Event, Listener};
 use crate::execute::{Job, prepare};
 use crate::lock::Commits;
 use crate::report::{Applied, Report};
-use crate::session::{Liveness, Next, Session};
+use crate::session::{Liveness, NextStep, Session};
 use crate::target::ConnectionOwner;
 
 /// Plans again, under the lock, and executes that plan.
 pub(super) async fn work(
-    request: &mut Request,
+    request: &RunRequest,
     session: &mut Session<'_>,
     listener: &mut Listener,
     report: &mut Report,
@@ -25,23 +25,23 @@ pub(super) async fn work(
     let history = session.history().await?;
     let planned = plan_run(request, &history, async || session.superseded().await).await?;
     report.skipped.clone_from(&planned.skipped);
-    let set = request.set.clone();
+    let set = &request.set;
     let syntax = session.namespace.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
-    let jobs = prepare(&set, &planned, syntax)?;
+    let jobs = prepare(set, &planned, syntax)?;
     session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
     session.count_orphans().await;
     if session.owner == ConnectionOwner::Caller && session.dialect == Dialect::Postgres {
-        set.iter().for_each(|migration| session.learn_settings(migration.script().text()));
-        session.learn_settings_of_functions().await;
+        set.iter().for_each(|migration| session.collect_setting_names(migration.script().text()));
+        session.collect_setting_names_of_functions().await;
     }
     let effects = jobs.iter().map(|job| job.session_use.effect);
-    session.remember(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
+    session.take_snapshot_for(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
     if jobs.iter().any(Job::replaces) {
         session.create_superseded().await?;
     }
     for (index, job) in jobs.iter().enumerate() {
-        if request.cancel.is_asked() {
+        if request.options.cancel.is_requested() {
             break;
         }
         let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
@@ -49,7 +49,7 @@ pub(super) async fn work(
             session.refresh_for_reader().await?;
         }
         execute(session, listener, report, job, (index + 1, jobs.len())).instrument(span).await?;
-        let next = if index + 1 < jobs.len() { Next::File } else { Next::Release };
+        let next = if index + 1 < jobs.len() { NextStep::File } else { NextStep::Release };
         session.refresh(job.session_use.effect, next).await?;
     }
     Ok(())

@@ -17,12 +17,12 @@ use crate::target::ConnectionOwner;
 
 /// What comes after a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextStep {
     File,
     Release,
 }
 
-/// How long the old session may take to answer whether it still has its lock.
+/// The time limit of the check whether the old session still has its lock.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 impl Session<'_> {
@@ -40,7 +40,7 @@ impl Session<'_> {
     }
 
     /// Takes a snapshot of the session, if any of the files may leave something in it.
-    pub(crate) async fn remember(&mut self, effect: SessionEffect) -> Result<(), Error> {
+    pub(crate) async fn take_snapshot_for(&mut self, effect: SessionEffect) -> Result<(), Error> {
         let listed = match self.dialect {
             Dialect::Sqlite => effect >= SessionEffect::Setting,
             // `DISCARD` cannot distinguish a session lock that a file leaves from the run's own.
@@ -54,22 +54,26 @@ impl Session<'_> {
         };
         if listed && self.snapshot.is_none() {
             self.snapshot = Some(self.take_snapshot().await?);
-            self.protect_caller();
+            self.restore_caller_on_drop();
         }
         Ok(())
     }
 
     /// Gives the next step a fresh session. `effect` is that of the file before.
-    pub(crate) async fn refresh(&mut self, effect: SessionEffect, next: Next) -> Result<(), Error> {
+    pub(crate) async fn refresh(
+        &mut self,
+        effect: SessionEffect,
+        next: NextStep,
+    ) -> Result<(), Error> {
         self.used = true;
         match self.dialect {
             Dialect::MySql if self.reconnect.is_some() => {
                 let by_trigger = effect == SessionEffect::Rows && self.has_triggers;
                 match next {
                     _ if effect <= SessionEffect::Rows && !by_trigger => Ok(()),
-                    Next::File => self.renew().await,
+                    NextStep::File => self.continue_on_new_connection().await,
                     // Nothing of the file can affect others: the session ends with the run.
-                    Next::Release => {
+                    NextStep::Release => {
                         self.reset().await;
                         Ok(())
                     }
@@ -89,13 +93,14 @@ impl Session<'_> {
     /// Gives a fresh session to a file that reads what earlier statements have left.
     pub(crate) async fn refresh_for_reader(&mut self) -> Result<(), Error> {
         match self.dialect {
-            Dialect::MySql if self.used && self.reconnect.is_some() => self.renew().await,
+            Dialect::MySql if self.used && self.reconnect.is_some() => {
+                self.continue_on_new_connection().await
+            }
             // The number of the last inserted row would be that of the lock row or of a history
             // row.
             Dialect::Sqlite => {
-                let done = self.raw(SQLITE_NO_LAST_ROW).await;
-                done.map(drop)
-                    .map_err(|failure| Error::database("preparing the session", &failure.cause))
+                let done = self.raw(SQLITE_NO_LAST_ROW).await.map(drop);
+                done.map_err(Error::during("preparing the session"))
             }
             _ => Ok(()),
         }
@@ -106,7 +111,7 @@ impl Session<'_> {
     /// At every moment the run holds one of the two session locks: the new session acquires the
     /// other one before the old session ends. The old session must still have its lock at that
     /// moment. Otherwise another run may have taken the row in the meantime.
-    async fn renew(&mut self) -> Result<(), Error> {
+    async fn continue_on_new_connection(&mut self) -> Result<(), Error> {
         let Some(reconnect) = self.reconnect.clone() else { return Ok(()) };
         let mut other = reconnect(Duration::ZERO).await.map_err(|cause| {
             // A full server may be full of runs that wait for this one. So this run releases the
@@ -114,12 +119,12 @@ impl Session<'_> {
             Error::database("opening a fresh session for the next file", &cause).restarting()
         })?;
         std::mem::swap(&mut self.connection, &mut other);
-        let moved = match self.prepare_fresh().await {
-            Ok(()) => self.keeps_lock(other.as_mut()).await,
+        let moved = match self.prepare_new_connection().await {
+            Ok(()) => self.check_old_session_lock(other.as_mut()).await,
             refused => refused,
         };
         if moved.is_ok() {
-            self.bindings = self.bindings.clone().swapped("key", "other_key");
+            self.bind(|it| it.swapped("key", "other_key"));
             self.used = false;
         } else {
             // Release the lock over the session that may still have it.
@@ -130,18 +135,16 @@ impl Session<'_> {
     }
 
     /// Sets up the new session like the old one, and acquires the other session lock.
-    async fn prepare_fresh(&mut self) -> Result<(), Error> {
+    async fn prepare_new_connection(&mut self) -> Result<(), Error> {
         let setup = self.setup.join(";\n");
         let doing = "preparing a fresh session for the next file";
         if !setup.is_empty() {
-            let sent = self.raw(&setup).await;
-            sent.map_err(|failure| Error::database(doing, &failure.cause))?;
+            self.raw(&setup).await.map_err(Error::during(doing))?;
         }
         if self.liveness != Liveness::GetLock {
             return Ok(());
         }
-        let sets = self.send(self.sql.move_session_lock).await;
-        let sets = sets.map_err(|failure| Error::database(doing, &failure.cause))?;
+        let sets = self.read(self.sql.move_session_lock).await.map_err(Error::during(doing))?;
         if sets.first().and_then(ResultSet::value) == Some("1") {
             Ok(())
         } else {
@@ -150,15 +153,13 @@ impl Session<'_> {
     }
 
     /// Fails unless the old session still has its lock.
-    async fn keeps_lock(&mut self, old: &mut dyn Connection) -> Result<(), Error> {
+    async fn check_old_session_lock(&mut self, old: &mut dyn Connection) -> Result<(), Error> {
         if self.liveness != Liveness::GetLock {
             return Ok(());
         }
-        let question = self.bindings.fill(self.sql.fence_session_lock);
-        let answer = send_within(old, &question, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
-        answer.map(drop).map_err(|failure| {
-            Error::database("moving the session lock to a fresh session", &failure.cause)
-        })
+        let query = self.bindings.render(self.sql.fence_session_lock);
+        let sent = send_within(old, &query, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
+        sent.map(drop).map_err(Error::during("moving the session lock to a fresh session"))
     }
 }
 

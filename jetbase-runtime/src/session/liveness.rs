@@ -18,7 +18,7 @@ pub(crate) enum Liveness {
     /// By a lock on the file beside an SQLite database.
     File = 3,
     /// It cannot be checked, but the fence guards every transaction of the owner: a run that takes
-    /// over the lock stops the owner. This is PostgreSQL without a session of our own, with
+    /// over the lock stops the owner. This is PostgreSQL behind a pooler, with
     /// transactional files only.
     Fenced = 4,
 }
@@ -39,12 +39,12 @@ impl Session<'_> {
     /// Releases the session lock, if the server knows one.
     pub(crate) async fn release_session_lock(&mut self) {
         if self.has_server_lock() {
-            let _ = self.ask(self.sql.release_session_lock).await;
+            let _ = self.query(self.sql.release_session_lock).await;
         }
     }
 
     /// Whether the connection is lost.
-    pub(crate) async fn is_gone(&mut self) -> bool {
+    pub(crate) async fn is_connection_lost(&mut self) -> bool {
         self.raw("SELECT 1").await.is_err_and(|failure| failure.cause.kind == CauseKind::Lost)
     }
 }

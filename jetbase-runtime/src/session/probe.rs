@@ -21,7 +21,7 @@ impl Ownership {
 impl Session<'_> {
     /// Reads where the session is, and how its liveness can be checked.
     pub(super) async fn probe(&mut self) -> Result<(), Error> {
-        let (sets, refused) = match self.ask(self.sql.probe).await {
+        let (sets, refused) = match self.query(self.sql.probe).await {
             Ok(sets) => (sets, None),
             // The server's identity comes last, and may be refused. Then the liveness cannot be
             // checked.
@@ -40,11 +40,6 @@ impl Session<'_> {
         let identity = first_of(if self.dialect == Dialect::Postgres { 2 } else { 1 });
         match self.dialect {
             Dialect::Postgres => {
-                self.bindings = self
-                    .bindings
-                    .clone()
-                    .literal("zone", facts.text("zone"))
-                    .number("key", facts.text("lock_key").parse().unwrap_or(0));
                 if self.namespace.database != facts.text("database_name") {
                     return Err(NamespaceError::OtherDatabase {
                         expected: self.namespace.database.clone(),
@@ -52,11 +47,13 @@ impl Session<'_> {
                     }
                     .into());
                 }
-                self.bindings = self
-                    .bindings
-                    .clone()
-                    .literal("role", facts.text("role_name"))
-                    .literal("session_role", facts.text("role_name"));
+                let (key, role) = (facts.text("lock_key").parse(), facts.text("role_name"));
+                self.bind(|it| {
+                    it.literal("zone", facts.text("zone"))
+                        .number("key", key.unwrap_or(0))
+                        .literal("role", role)
+                        .literal("session_role", role)
+                });
                 self.pooled = self.owner == ConnectionOwner::Run && !facts.is_true("has_nonce");
                 let direct = self.owner == ConnectionOwner::Run
                     && facts.is_true("has_nonce")
@@ -68,7 +65,7 @@ impl Session<'_> {
                 // Before version 14, the server has no timeout for idle sessions.
                 let version: u32 = facts.text("version_number").parse().unwrap_or_default();
                 if self.liveness == Liveness::Advisory && version >= 140_000 {
-                    self.take_lease().await;
+                    self.set_lease().await;
                 }
                 self.server = identity.unwrap_or_default();
                 if facts.is_true("is_subscribed") {
@@ -80,12 +77,13 @@ impl Session<'_> {
                     .flat_map(|set| &set.rows)
                     .map(|row| row.text("pubname").to_owned())
                     .collect();
-                self.same_user(facts.text("user_name")).await?;
-                self.remember_settings().await?;
+                self.become_user(facts.text("user_name")).await?;
+                self.save_settings().await?;
                 self.ownership = Ownership::of(facts.is_true("owners_trusted"));
             }
             Dialect::MySql => {
-                self.bindings = session_locks(self.bindings.clone(), &self.namespace.schema);
+                let schema = self.namespace.schema.clone();
+                self.bind(|it| session_locks(it, &schema));
                 self.ownership = Ownership::Trusted;
                 self.largest_message = facts.text("largest_message").parse().unwrap_or(usize::MAX);
                 self.has_triggers = facts.is_true("has_triggers");
@@ -113,7 +111,7 @@ impl Session<'_> {
                 let forbidden = matches!(variable("pxc_strict_mode"), "ENFORCING" | "MASTER");
                 if self.owner == ConnectionOwner::Run && !forbidden {
                     self.liveness = Liveness::GetLock;
-                    self.take_lease().await;
+                    self.set_lease().await;
                 }
                 if galera {
                     // The run must see what other nodes have committed before it decides anything.
@@ -121,7 +119,7 @@ impl Session<'_> {
                     let _ = self.raw(wait).await;
                     self.setup.push(wait.to_owned());
                 }
-                self.setup.push(self.bindings.fill("USE {schema}"));
+                self.setup.push(self.bindings.render("USE {schema}"));
                 self.server = format!(
                     "{} {} {}",
                     identity.unwrap_or_default(),
@@ -131,9 +129,9 @@ impl Session<'_> {
                 if self.namespace.user != facts.text("user_name") {
                     return Err(self.other_user(facts.text("user_name")));
                 }
-                self.remember_database().await;
+                self.save_database().await;
                 // Take the snapshot before the run changes a setting.
-                self.remember(SessionEffect::Object).await?;
+                self.take_snapshot_for(SessionEffect::Object).await?;
             }
             Dialect::Sqlite => {
                 self.ownership = Ownership::Trusted;
@@ -141,7 +139,7 @@ impl Session<'_> {
                 self.foreign_keys = identity.as_deref() == Some("1");
                 self.restore
                     .extend(first_of(2).map(|timeout| format!("PRAGMA busy_timeout = {timeout}")));
-                self.protect_caller();
+                self.restore_caller_on_drop();
             }
         }
         Ok(())
@@ -149,11 +147,10 @@ impl Session<'_> {
 
     /// Sets the lease: the server ends the session when it is idle for too long, as far as the
     /// server can.
-    async fn take_lease(&mut self) {
+    async fn set_lease(&mut self) {
         let lease = environment::lease().unwrap_or_default().as_secs().max(1);
-        self.bindings =
-            self.bindings.clone().number("lease", i64::try_from(lease).unwrap_or(i64::MAX));
-        let lease = self.bindings.fill(self.sql.lease);
+        self.bind(|it| it.number("lease", i64::try_from(lease).unwrap_or(i64::MAX)));
+        let lease = self.bindings.render(self.sql.lease);
         if self.raw(&lease).await.is_ok() {
             match self.dialect {
                 // A `RESET ALL` follows each file, and ends the lease too.
@@ -164,39 +161,34 @@ impl Session<'_> {
     }
 
     /// Reads the tables again after they are created: the key of the session lock, and the owners.
-    pub(crate) async fn find_tables(&mut self) -> Result<(), Error> {
+    pub(crate) async fn read_new_tables(&mut self) -> Result<(), Error> {
         if self.dialect != Dialect::Postgres {
             return Ok(());
         }
-        let question = "SELECT to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key, {owners_trusted} AS owners_trusted";
-        let sets = self.ask(question).await;
-        let sets =
-            sets.map_err(|failure| Error::database("reading the new tables", &failure.cause))?;
+        let query = "SELECT to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key, {owners_trusted} AS owners_trusted";
+        let sets = self.query(query).await.map_err(Error::during("reading the new tables"))?;
         let row = sets.first().map(ResultSet::first_row).unwrap_or_default();
-        self.bindings =
-            self.bindings.clone().number("key", row.text("lock_key").parse().unwrap_or(0));
+        self.bind(|it| it.number("key", row.text("lock_key").parse().unwrap_or(0)));
         self.ownership = Ownership::of(row.is_true("owners_trusted"));
         Ok(())
     }
 
     /// Becomes the user that the state was read as: the pool's own `after_connect` may have set it.
-    async fn same_user(&mut self, user: &str) -> Result<(), Error> {
+    async fn become_user(&mut self, user: &str) -> Result<(), Error> {
         if self.namespace.user == user {
             return Ok(());
         }
-        self.bindings = self.bindings.clone().literal("role", &self.namespace.user);
+        let expected = self.namespace.user.clone();
+        self.bind(|it| it.literal("role", &expected));
         if self.owner == ConnectionOwner::Run && !self.liveness.has_session_lock() {
             // Through a pooler, a session's role would affect other clients. So each transaction
             // sets its own.
             return Ok(());
         }
-        self.bindings = self.bindings.clone().literal("session_role", &self.namespace.user);
-        let command =
-            self.bindings.clone().identifier("name", &self.namespace.user).fill("SET ROLE {name}");
-        match self.raw(&command).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(self.other_user(user)),
-        }
+        self.bind(|it| it.literal("session_role", &expected));
+        let bindings = self.bindings.clone().identifier("name", &expected);
+        let set_role = self.raw(&bindings.render("SET ROLE {name}")).await;
+        set_role.map(drop).map_err(|_| self.other_user(user))
     }
 
     fn other_user(&self, user: &str) -> Error {
@@ -210,19 +202,19 @@ impl Session<'_> {
 
     /// Remembers the database of the caller's connection, because the caller may name another
     /// schema.
-    async fn remember_database(&mut self) {
+    async fn save_database(&mut self) {
         if self.owner != ConnectionOwner::Caller {
             return;
         }
         let sets = self.raw("SELECT DATABASE() LIMIT 1").await.unwrap_or_default();
         let name = sets.first().and_then(ResultSet::value);
         let back =
-            name.map(|name| self.bindings.clone().identifier("name", name).fill("USE {name}"));
+            name.map(|name| self.bindings.clone().identifier("name", name).render("USE {name}"));
         self.restore.extend(back);
     }
 
     /// Remembers what the caller has set on its connection, because resets follow the files.
-    async fn remember_settings(&mut self) -> Result<(), Error> {
+    async fn save_settings(&mut self) -> Result<(), Error> {
         if self.owner != ConnectionOwner::Caller {
             return Ok(());
         }
@@ -230,19 +222,15 @@ impl Session<'_> {
   WHERE source OPERATOR(pg_catalog.=) 'session' AND name OPERATOR(pg_catalog.!~~) 'transaction%'
     AND name OPERATOR(pg_catalog.<>) 'seed'
 UNION ALL SELECT 'role', pg_catalog.current_setting('role')";
-        let sets = self
-            .raw(sql)
-            .await
-            .map_err(|failure| Error::database("reading the session's settings", &failure.cause))?;
-        let rows = sets.first().map(|set| set.rows.clone()).unwrap_or_default();
+        let sets = self.raw(sql).await.map_err(Error::during("reading the session's settings"))?;
+        let rows = sets.first().into_iter().flat_map(|set| &set.rows);
         self.restore = rows
-            .iter()
             .map(|row| {
                 self.bindings
                     .clone()
                     .literal("name", row.text("name"))
                     .literal("value", row.text("setting"))
-                    .fill("SELECT pg_catalog.set_config({name}, {value}, false)")
+                    .render("SELECT pg_catalog.set_config({name}, {value}, false)")
             })
             .collect();
         Ok(())

@@ -28,14 +28,14 @@ impl Snapshot {
 }
 
 /// How often the session is compared with its snapshot.
-const MOST_ROUNDS: u32 = 100;
+const MAX_ROUNDS: u32 = 100;
 
 impl Session<'_> {
     /// Ends what did not exist before the first file, and restores changed settings.
     pub(super) async fn restore_snapshot(&mut self) -> Result<(), Error> {
         let Some(before) = self.snapshot.clone() else { return Ok(()) };
         // A lock may have been acquired several times, but is listed once.
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let now = self.take_snapshot().await?;
             let differences = before.differences(&now);
             if differences.is_empty() {
@@ -54,19 +54,15 @@ impl Session<'_> {
             let done = self.raw(statement).await;
             // MySQL also lists settings that cannot be set in a session.
             if self.dialect != Dialect::MySql {
-                done.map_err(|failure| {
-                    Error::database(
-                        format!("undoing what a file has left in the session (`{statement}`)"),
-                        &failure.cause,
-                    )
-                })?;
+                let doing = format!("undoing what a file has left in the session (`{statement}`)");
+                done.map_err(Error::during(&doing))?;
             }
         }
         Ok(())
     }
 
     pub(super) async fn take_snapshot(&mut self) -> Result<Snapshot, Error> {
-        let question = match self.dialect {
+        let query = match self.dialect {
             Dialect::Postgres => POSTGRES_OBJECTS.to_owned(),
             // SHOW obeys the limit of rows, too.
             Dialect::MySql => format!(
@@ -78,9 +74,8 @@ impl Session<'_> {
                 format!("{SQLITE_OBJECTS};\nSELECT 'a' LIKE 'A';\n{}", pragmas.join(";\n"))
             }
         };
-        let sets = self.ask(&question).await;
-        let sets = sets
-            .map_err(|failure| Error::database("reading what the session holds", &failure.cause))?;
+        let sets = self.query(&query).await;
+        let sets = sets.map_err(Error::during("reading what the session holds"))?;
         let (first, rest) = sets.split_first().unzip();
         let rows = first.map(|set| set.rows.as_slice()).unwrap_or_default();
         let objects = || rows.iter().map(|row| row.text("undo").to_owned()).collect();
@@ -104,7 +99,7 @@ impl Session<'_> {
                 let values = rest.unwrap_or_default().iter().map(ResultSet::value);
                 let settings = names.zip(values).filter_map(|(name, value)| {
                     let value = match *name {
-                        // The answer is that of a comparison that ignores case.
+                        // The value is the result of a comparison that ignores case.
                         "case_sensitive_like" if value? == "1" => "OFF",
                         "case_sensitive_like" => "ON",
                         // WAL mode belongs to the database file.
@@ -123,28 +118,26 @@ impl Session<'_> {
         let mut settings = Vec::new();
         for name in self.custom_names.clone() {
             let bindings = self.bindings.clone().literal("name", &name);
-            let question = bindings.fill("SELECT pg_catalog.current_setting({name}, true)");
-            let sets = self.raw(&question).await;
-            let sets = sets.map_err(|failure| {
-                Error::database("reading what the session holds", &failure.cause)
-            })?;
+            let query = bindings.render("SELECT pg_catalog.current_setting({name}, true)");
+            let sets = self.raw(&query).await;
+            let sets = sets.map_err(Error::during("reading what the session holds"))?;
             let value = sets.first().and_then(ResultSet::value).unwrap_or_default();
             let restore = "SELECT pg_catalog.set_config({name}, {value}, false)";
-            settings.push((name, bindings.literal("value", value).fill(restore)));
+            settings.push((name, bindings.literal("value", value).render(restore)));
         }
         Ok(settings)
     }
 
     /// Learns which settings of other modules the functions of the database name.
-    pub(crate) async fn learn_settings_of_functions(&mut self) {
-        let sources = self.ask(POSTGRES_FUNCTIONS).await.unwrap_or_default();
+    pub(crate) async fn collect_setting_names_of_functions(&mut self) {
+        let sources = self.query(POSTGRES_FUNCTIONS).await.unwrap_or_default();
         let rows = sources.iter().flat_map(|set| &set.rows);
-        rows.for_each(|row| self.learn_settings(row.text("prosrc")));
+        rows.for_each(|row| self.collect_setting_names(row.text("prosrc")));
     }
 
     /// Learns the settings of other modules that a text names: those with a dot, after `SET` or in
     /// `set_config`.
-    pub(crate) fn learn_settings(&mut self, text: &str) {
+    pub(crate) fn collect_setting_names(&mut self, text: &str) {
         let words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.')));
         let mut before = String::new();
         for word in words.filter(|word| !word.is_empty()) {
@@ -166,13 +159,13 @@ impl Session<'_> {
         let value = match value {
             "" if name.starts_with("character_set") => "NULL".to_owned(),
             number if number.parse::<f64>().is_ok() => number.to_owned(),
-            text => self.bindings.clone().literal("value", text).fill("{value}"),
+            text => self.bindings.clone().literal("value", text).render("{value}"),
         };
         format!("SET SESSION {name} = {value}")
     }
 
     /// Restores a borrowed connection of SQLite for its owner, even after a panic.
-    pub(super) fn protect_caller(&mut self) {
+    pub(super) fn restore_caller_on_drop(&mut self) {
         if self.dialect != Dialect::Sqlite || self.owner != ConnectionOwner::Caller {
             return;
         }

@@ -1,7 +1,7 @@
 //! The table of texts that newer ones have replaced.
 
 use super::Session;
-use crate::connection::{Cause, SendFailure};
+use crate::connection::Cause;
 use crate::error::Error;
 
 impl Session<'_> {
@@ -9,15 +9,11 @@ impl Session<'_> {
     /// none.
     pub(crate) async fn superseded(&mut self) -> Result<Vec<(String, String)>, Error> {
         let guard = self.sql.guard_superseded_reading;
-        let sets = match self.send_behind(self.sql.reading, guard, self.sql.superseded).await {
-            Ok(sets) => sets,
-            Err(SendFailure { cause, .. }) if self.lacks_superseded(&cause) => {
-                return Ok(Vec::new());
-            }
-            Err(SendFailure { cause, .. }) => {
-                return Err(Error::database("reading jetbase_superseded", &cause));
-            }
-        };
+        let sent = self.send_template(self.sql.read_settings, guard, self.sql.superseded).await;
+        if sent.as_ref().is_err_and(|failure| self.lacks_superseded(&failure.cause)) {
+            return Ok(Vec::new());
+        }
+        let sets = sent.map_err(Error::during("reading jetbase_superseded"))?;
         let rows = sets.into_iter().flat_map(|set| set.rows);
         Ok(rows
             .map(|row| (row.text("filename").to_owned(), row.text("checksum").to_owned()))
@@ -28,14 +24,12 @@ impl Session<'_> {
     /// like the Python tool.
     pub(crate) async fn create_superseded(&mut self) -> Result<(), Error> {
         match self.write(self.sql.create_superseded).await {
-            Ok(_) => self.keeps_superseded = true,
+            Ok(_) => self.has_superseded = true,
             Err(failure) if self.lacks_superseded(&failure.cause) => {}
-            Err(failure) => {
-                return Err(Error::database("creating jetbase_superseded", &failure.cause));
-            }
+            Err(failure) => return Err(Error::during("creating jetbase_superseded")(failure)),
         }
         // Another process may have created it just before.
-        self.find_tables().await
+        self.read_new_tables().await
     }
 
     /// Whether the table for replaced texts does not exist, or this user may not use it.

@@ -6,8 +6,8 @@ use super::{
     DatabaseState, NamespaceOptions, guarded, namespace_of, records, untrusted, untrusted_tables,
 };
 use crate::connection::{
-    Cause, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure, moment,
-    send_within,
+    Cause, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure,
+    UntrustedTable, pause_before_retry, send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::{Error, NamespaceError, TableError};
@@ -17,7 +17,7 @@ use crate::wait::Limit;
 pub(super) struct StateMessage {
     dialect: Dialect,
     sql: &'static Sql,
-    fill: Bindings,
+    bindings: Bindings,
     trusted: Vec<String>,
     parts: Vec<String>,
     /// The index of the statement that returns the facts, and of the one that returns the history.
@@ -30,32 +30,32 @@ impl StateMessage {
     pub(super) fn new(dialect: Dialect, options: &NamespaceOptions, synchronous: &str) -> Self {
         let sql = sql(dialect);
         let schema = options.schema.as_deref();
-        let fill = state_bindings(Bindings::new(dialect, schema), dialect, schema);
-        let fill =
-            fill.literals("trusted", &options.trusted).expression("synchronous", synchronous);
+        let bindings = state_bindings(Bindings::new(dialect, schema), dialect, schema);
+        let bindings =
+            bindings.literals("trusted", &options.trusted).expression("synchronous", synchronous);
         let guarding = |tables: &[&str]| {
             let schema = "quote_ident(current_setting('jetbase.schema'))";
             let names =
                 tables.iter().map(|table| format!("to_regclass(concat({schema}, '.{table}'))"));
             let names = names.collect::<Vec<_>>().join(", ");
-            fill.clone().expression("guarded", &names).nested("untrusted", sql.untrusted)
+            bindings.clone().expression("guarded", &names).nested("untrusted", sql.untrusted)
         };
         let role = options
             .role
             .iter()
-            .map(|role| fill.clone().identifier("name", role).fill("SET LOCAL ROLE {name}"));
+            .map(|role| bindings.clone().identifier("name", role).render("SET LOCAL ROLE {name}"));
         let mut parts: Vec<_> = role.collect();
         let before = parts.len();
         let migrations = guarding(&["jetbase_migrations", "jetbase_superseded"]);
-        parts.extend(sql.read_state.iter().map(|part| migrations.fill(part)));
+        parts.extend(sql.read_state.iter().map(|part| migrations.render(part)));
         let history = parts.len().saturating_sub(1);
         let lock = guarding(&["jetbase_lock"]);
-        parts.extend(sql.current_holder.iter().map(|part| lock.fill(part)));
+        parts.extend(sql.current_holder.iter().map(|part| lock.render(part)));
         let trusted = options.trusted.clone();
         StateMessage {
             dialect,
             sql,
-            fill,
+            bindings,
             trusted,
             parts,
             facts: before + sql.state_facts,
@@ -69,7 +69,7 @@ impl StateMessage {
         options: &NamespaceOptions,
         limit: Limit,
     ) -> Result<DatabaseState, Error> {
-        let (sets, cause) = match ask(connection, &self.parts.join(";\n"), limit).await {
+        let (sets, cause) = match send_query(connection, &self.parts.join(";\n"), limit).await {
             Ok(sets) => (sets, None),
             Err(SendFailure { completed, cause }) => (completed, Some(cause)),
         };
@@ -80,10 +80,8 @@ impl StateMessage {
             (Some(cause), _) if self.is_untrusted(cause, sets.len()) => {
                 let schema = facts.text("history_schema");
                 let untrusted = self.untrusted(connection, schema, limit).await;
-                return Err(untrusted.map_or_else(
-                    || Error::database("checking the owners of jetbase's tables", cause),
-                    Error::from,
-                ));
+                let cause = Cause { untrusted, ..cause.clone() };
+                return Err(Error::database("checking the owners of jetbase's tables", &cause));
             }
             (Some(cause), None) => {
                 return Err(self.explain(connection, options, cause, sets.len(), limit).await);
@@ -93,14 +91,14 @@ impl StateMessage {
             (None, None) => Some(Vec::new()),
         };
         let lock = row(self.parts.len().saturating_sub(1)).filter(|_| cause.is_none());
-        let left = lock.filter(|row| row.is_true("is_locked"));
-        let left = left.and_then(|row| row.opt("process_id").map(str::to_owned));
+        let lock_owner = lock.filter(|row| row.is_true("is_locked"));
+        let lock_owner = lock_owner.and_then(|row| row.opt("process_id").map(str::to_owned));
         let before = sets.get(self.facts.saturating_sub(5)..self.facts).unwrap_or_default();
-        self.leave(connection, &facts, before).await;
+        self.restore_settings(connection, &facts, before).await;
         Ok(DatabaseState {
             namespace: namespace_of(self.dialect, &facts, history.is_some(), options)?,
             history,
-            left,
+            lock_owner,
         })
     }
 
@@ -123,21 +121,21 @@ impl StateMessage {
             && self.parts.get(failed).is_some_and(guards)
     }
 
-    /// Returns an error that names a table that could run code of others, and its owner.
+    /// Finds a table that could run code of others, and its owner.
     async fn untrusted(
         &self,
         connection: &mut dyn Connection,
         schema: &str,
         limit: Limit,
-    ) -> Option<TableError> {
-        let fill = Bindings::new(self.dialect, Some(schema)).literals("trusted", &self.trusted);
-        let question = untrusted_tables(self.sql, &guarded(self.sql, fill));
-        let sets = ask(connection, &question, limit).await.ok()?;
+    ) -> Option<UntrustedTable> {
+        let bindings = Bindings::new(self.dialect, Some(schema)).literals("trusted", &self.trusted);
+        let query = untrusted_tables(self.sql, &guarded(self.sql, bindings));
+        let sets = send_query(connection, &query, limit).await.ok()?;
         untrusted(sets.last()?)
     }
 
     /// Restores the settings that the message has changed in a caller's transaction.
-    async fn leave(
+    async fn restore_settings(
         &self,
         connection: &mut dyn Connection,
         facts: &ResultRow,
@@ -150,8 +148,9 @@ impl StateMessage {
                 let known = facts.opt("transaction_timeout");
                 let known = known.map(|value| ("transaction_timeout", value));
                 let set = names.into_iter().zip(values).chain(known).map(|(name, value)| {
-                    let fill = self.fill.clone().literal("name", name).literal("value", value);
-                    fill.fill("SELECT pg_catalog.set_config({name}, {value}, true)")
+                    let bindings =
+                        self.bindings.clone().literal("name", name).literal("value", value);
+                    bindings.render("SELECT pg_catalog.set_config({name}, {value}, true)")
                 });
                 set.collect::<Vec<_>>().join(";\n")
             }
@@ -182,7 +181,8 @@ impl StateMessage {
             _ if cause.is_row_security => TableError::RowsFiltered.into(),
             // With a role, the first statement sets it.
             (Dialect::Postgres, "42501") if is_first && options.role.is_some() => {
-                let sets = ask(connection, "SELECT current_user", limit).await.unwrap_or_default();
+                let sets =
+                    send_query(connection, "SELECT current_user", limit).await.unwrap_or_default();
                 let user = sets.iter().find_map(ResultSet::value).unwrap_or_default().to_owned();
                 let role = options.role.clone().unwrap_or_default();
                 let error = NamespaceError::RoleDenied { user, role, code: cause.code.clone() };
@@ -196,42 +196,42 @@ impl StateMessage {
     }
 }
 
-/// Sends a query, and retries it while the server is busy for a moment.
-async fn ask(
+/// Sends a query, and retries it after a transient failure.
+async fn send_query(
     connection: &mut dyn Connection,
     sql: &str,
     limit: Limit,
 ) -> Result<Vec<ResultSet>, SendFailure> {
     let mut again = 0;
     loop {
-        match send_within(connection, sql, RowHandling::Keep, Some(limit.of_answer())).await {
-            Err(failure) if failure.is_momentary() && again < MAX_READ_RETRIES => again += 1,
-            answer => return answer,
+        match send_within(connection, sql, RowHandling::Keep, Some(limit.for_answer())).await {
+            Err(failure) if failure.is_transient() && again < MAX_READ_RETRIES => again += 1,
+            result => return result,
         }
-        moment(again).await;
+        pause_before_retry(again).await;
     }
 }
 
 /// Adds the bindings that only the `read_state` template has.
-fn state_bindings(fill: Bindings, dialect: Dialect, schema: Option<&str>) -> Bindings {
-    let table = fill.fill("{migrations}");
-    let fill = fill.literal("state_table", &table).nested("state_found", FOUND);
+fn state_bindings(bindings: Bindings, dialect: Dialect, schema: Option<&str>) -> Bindings {
+    let table = bindings.render("{migrations}");
+    let bindings = bindings.literal("state_table", &table).nested("state_found", FOUND);
     match (schema, dialect) {
         // NULL if there is no such schema.
-        (Some(schema), Dialect::Postgres) => fill.literal("wanted", schema).nested(
+        (Some(schema), Dialect::Postgres) => bindings.literal("named_schema", schema).nested(
             "state_schema",
-            "(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {wanted}::pg_catalog.name)",
+            "(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {named_schema}::pg_catalog.name)",
         ),
-        (Some(schema), Dialect::MySql) => fill.literal("wanted", schema).nested(
+        (Some(schema), Dialect::MySql) => bindings.literal("named_schema", schema).nested(
             "state_schema",
-            "(SELECT schema_name FROM information_schema.schemata WHERE schema_name = {wanted})",
+            "(SELECT schema_name FROM information_schema.schemata WHERE schema_name = {named_schema})",
         ),
-        (Some(schema), Dialect::Sqlite) => fill.literal("state_schema", schema),
+        (Some(schema), Dialect::Sqlite) => bindings.literal("state_schema", schema),
         (None, Dialect::Postgres) => {
-            fill.expression("state_schema", "pg_catalog.current_schema()")
+            bindings.expression("state_schema", "pg_catalog.current_schema()")
         }
-        (None, Dialect::MySql) => fill.expression("state_schema", "DATABASE()"),
-        (None, Dialect::Sqlite) => fill.expression("state_schema", "'main'"),
+        (None, Dialect::MySql) => bindings.expression("state_schema", "DATABASE()"),
+        (None, Dialect::Sqlite) => bindings.expression("state_schema", "'main'"),
     }
 }
 

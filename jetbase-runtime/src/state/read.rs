@@ -6,33 +6,33 @@ use super::{DatabaseState, NamespaceOptions, read_database_state};
 use crate::connection::End;
 use crate::error::Error;
 use crate::target::Connect;
-use crate::wait::Limit;
+use crate::wait::{Limit, jittered};
 
 /// Reads the database state over the caller's connection or one of its pool. It waits, within the
 /// limit of a query, while others lock the tables.
 pub(crate) async fn read_state(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     options: &NamespaceOptions,
 ) -> Result<DatabaseState, Error> {
-    let limit = Limit::of_question();
+    let limit = Limit::for_query();
     loop {
-        match read_state_once(origin, options, limit).await {
-            Err(error) if error.is_contended() && !limit.left().is_zero() => {}
+        match read_state_once(source, options, limit).await {
+            Err(error) if error.is_contended() && !limit.time_left().is_zero() => {}
             found => return found,
         }
-        tokio::time::sleep(Duration::from_millis(100).mul_f64(0.5 + fastrand::f64())).await;
+        tokio::time::sleep(jittered(Duration::from_millis(100))).await;
     }
 }
 
 /// Reads the database state once.
 pub(crate) async fn read_state_once(
-    origin: &mut dyn Connect,
+    source: &mut dyn Connect,
     options: &NamespaceOptions,
     limit: Limit,
 ) -> Result<DatabaseState, Error> {
-    let dialect = origin.dialect();
-    let connection = origin.connect_for_reading(limit.of_connecting()).await;
-    let mut connection = connection.map_err(|cause| Error::database("connecting", &cause))?;
+    let dialect = source.dialect();
+    let connection = source.connect_for_reading(limit.for_connecting()).await;
+    let mut connection = connection.map_err(Error::during("connecting"))?;
     let found = read_database_state(connection.as_mut(), dialect, options, limit).await;
     connection.finish(End::Reuse).await;
     found

@@ -8,44 +8,47 @@ use sqlx::ConnectOptions;
 
 use super::Reconnect;
 use crate::connection::{Abandon, Cause, Connection, ConnectionHandle, Guard};
+use crate::wait::jittered;
 
 /// Acquires a connection from a pool within the limit.
 pub(super) async fn acquire<DB: sqlx::Database>(
     pool: &sqlx::Pool<DB>,
     limit: Duration,
 ) -> Result<sqlx::pool::PoolConnection<DB>, Cause> {
-    match tokio::time::timeout(limit.max(SHORTEST), pool.acquire()).await {
-        Ok(answer) => answer.map_err(Cause::of),
-        Err(_) => Err(Cause::absent(format!(
+    match tokio::time::timeout(limit.max(MIN_TIME), pool.acquire()).await {
+        Ok(result) => result.map_err(Cause::of),
+        Err(_) => Err(Cause::unavailable(format!(
             "the pool had no free connection within {:.1?}: all are in use, or the server does not answer",
-            limit.max(SHORTEST)
+            limit.max(MIN_TIME)
         ))),
     }
 }
 
 /// The minimum time for one attempt, even if the limit is already reached.
-const SHORTEST: Duration = Duration::from_secs(1);
+const MIN_TIME: Duration = Duration::from_secs(1);
 
 /// Connects. While the server is starting or full, it retries until the limit is reached.
 pub(super) async fn connect<DB: sqlx::Database>(
-    options: <DB::Connection as sqlx::Connection>::Options,
+    options: &<DB::Connection as sqlx::Connection>::Options,
     nonce: &str,
     limit: Duration,
-    make_room: &(dyn Fn() -> BoxFuture<'static, ()> + Sync),
+    close_idle: &(dyn Fn() -> BoxFuture<'static, ()> + Sync),
 ) -> Result<Box<DB::Connection>, Cause>
 where
-    <DB::Connection as sqlx::Connection>::Options: Own,
+    <DB::Connection as sqlx::Connection>::Options: SessionOptions,
 {
     let started = Instant::now();
     let mut nonce = Some(nonce);
     loop {
-        let options = options.clone().own(nonce).disable_statement_logging();
-        let left = limit.saturating_sub(started.elapsed()).max(SHORTEST);
+        let options = options.clone().for_jetbase(nonce).disable_statement_logging();
+        let left = limit.saturating_sub(started.elapsed()).max(MIN_TIME);
         let cause = match tokio::time::timeout(left, options.connect()).await {
             Ok(Ok(connection)) => return Ok(Box::new(connection)),
             Ok(Err(error)) => Cause::of(error),
             Err(_) => {
-                return Err(Cause::absent(format!("the server did not answer within {left:.1?}")));
+                return Err(Cause::unavailable(format!(
+                    "the server did not answer within {left:.1?}"
+                )));
             }
         };
         match cause.code.as_str() {
@@ -55,8 +58,8 @@ where
             _ if cause.is_full() && started.elapsed() < limit => {}
             _ => return Err(cause),
         }
-        make_room().await;
-        tokio::time::sleep(Duration::from_millis(100).mul_f64(0.5 + fastrand::f64())).await;
+        close_idle().await;
+        tokio::time::sleep(jittered(Duration::from_millis(100))).await;
     }
 }
 
@@ -66,14 +69,14 @@ pub(super) fn reconnect<DB: Abandon>(
     nonce: &str,
 ) -> Reconnect
 where
-    <DB::Connection as sqlx::Connection>::Options: Own,
+    <DB::Connection as sqlx::Connection>::Options: SessionOptions,
     Guard<'static, DB>: Connection,
 {
     let nonce = nonce.to_owned();
     Arc::new(move |limit| {
         let (options, nonce) = (options.clone(), nonce.clone());
         Box::pin(async move {
-            let connection = connect::<DB>(options, &nonce, limit, &nothing).await?;
+            let connection = connect::<DB>(&options, &nonce, limit, &no_idle_connection).await?;
             Ok(Box::new(Guard::<DB>::new(ConnectionHandle::Owned(connection)))
                 as Box<dyn Connection>)
         })
@@ -81,39 +84,41 @@ where
 }
 
 /// Does nothing: there is no idle connection to close.
-pub(super) fn nothing() -> BoxFuture<'static, ()> {
+pub(super) fn no_idle_connection() -> BoxFuture<'static, ()> {
     Box::pin(async {})
 }
 
 /// The options of the connections that jetbase opens: no statement logging, and the server's
 /// settings instead of sqlx's.
-pub(super) trait Own: ConnectOptions {
+pub(super) trait SessionOptions: ConnectOptions {
     /// Marks the session with `nonce`. Without one, no option is sent that a pooler might refuse.
-    fn own(self, nonce: Option<&str>) -> Self;
+    fn for_jetbase(self, nonce: Option<&str>) -> Self;
 }
 
 #[cfg(feature = "postgres")]
-impl Own for sqlx::postgres::PgConnectOptions {
-    fn own(self, nonce: Option<&str>) -> Self {
-        let own = self.application_name("jetbase");
+impl SessionOptions for sqlx::postgres::PgConnectOptions {
+    fn for_jetbase(self, nonce: Option<&str>) -> Self {
+        let options = self.application_name("jetbase");
         match nonce {
             // A timeout of the role must not end the first message.
-            Some(nonce) => own.options([("jetbase.session", nonce), ("statement_timeout", "0")]),
-            None => own.extra_float_digits(None),
+            Some(nonce) => {
+                options.options([("jetbase.session", nonce), ("statement_timeout", "0")])
+            }
+            None => options.extra_float_digits(None),
         }
     }
 }
 
 #[cfg(feature = "mysql")]
-impl Own for sqlx::mysql::MySqlConnectOptions {
-    fn own(self, _: Option<&str>) -> Self {
+impl SessionOptions for sqlx::mysql::MySqlConnectOptions {
+    fn for_jetbase(self, _: Option<&str>) -> Self {
         self.pipes_as_concat(false).no_engine_substitution(false).timezone(None)
     }
 }
 
 #[cfg(feature = "sqlite")]
-impl Own for sqlx::sqlite::SqliteConnectOptions {
-    fn own(self, _: Option<&str>) -> Self {
+impl SessionOptions for sqlx::sqlite::SqliteConnectOptions {
+    fn for_jetbase(self, _: Option<&str>) -> Self {
         self
     }
 }

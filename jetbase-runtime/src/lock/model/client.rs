@@ -24,7 +24,7 @@ pub(super) enum Chance {
     Renewed,
 }
 
-const LIMITS: WaitLimits = WaitLimits { living: None, unknown: Duration::from_secs(60) };
+const LIMITS: WaitLimits = WaitLimits { alive: None, unknown: Duration::from_secs(60) };
 const LATE: Duration = Duration::from_secs(3600);
 
 /// One step of one run. It returns `None` if the step is not possible now.
@@ -189,7 +189,7 @@ impl Turn<'_> {
             return self.decide(Observation::Refused);
         }
         self.world.seize(self.setup, self.id());
-        self.decide(Observation::Won(None))
+        self.decide(Observation::Acquired(None))
     }
 
     fn take_session_lock(&mut self, from: Option<Id>) -> Option<()> {
@@ -224,7 +224,7 @@ impl Turn<'_> {
             (true, None) if locked => None,
             (true, _) if !locked => {
                 self.world.seize(self.setup, self.id());
-                self.decide(Observation::Won(None))
+                self.decide(Observation::Acquired(None))
             }
             _ => self.go(Phase::AttemptFailed),
         }
@@ -240,7 +240,7 @@ impl Turn<'_> {
             return self.decide(Observation::Refused);
         }
         self.world.seize(self.setup, self.id());
-        self.decide(Observation::Won(None))
+        self.decide(Observation::Acquired(None))
     }
 
     fn read_row(&mut self) -> Option<()> {

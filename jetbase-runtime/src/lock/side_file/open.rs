@@ -24,7 +24,7 @@ pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>,
         Err(error) => return Err(refused("examined", name, &error)),
     }
     let mut options = OpenOptions::new();
-    careful(options.read(true).write(true), database);
+    set_safe_options(options.read(true).write(true), database);
     let opened = options.open(name).or_else(|error| match error.kind() {
         // A lock needs no write permission.
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
@@ -42,10 +42,10 @@ pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>,
 /// Creates the file for the same users as the database.
 pub(super) fn new(name: &Path, database: &Metadata) -> Result<Created, SideFileError> {
     let mut options = OpenOptions::new();
-    careful(options.read(true).write(true).create_new(true), database);
+    set_safe_options(options.read(true).write(true).create_new(true), database);
     match options.open(name) {
         Ok(file) => {
-            share(&file, database);
+            copy_permissions(&file, database);
             Ok(Created::File(file))
         }
         Err(error) if is_impossible(&error) => Ok(Created::Impossible),
@@ -77,7 +77,7 @@ fn is_impossible(error: &io::Error) -> bool {
 /// Refuses everything except one plain file of an owner who is trusted with the database.
 fn check(name: &Path, found: &Metadata, database: &Metadata) -> Result<(), SideFileError> {
     let not_plain = kind(found).map(|found| SideFileFault::NotPlain { found });
-    match not_plain.or_else(|| distrust(found, database)) {
+    match not_plain.or_else(|| ownership_fault(found, database)) {
         Some(fault) => Err(SideFileError { path: name.to_owned(), fault }),
         None => Ok(()),
     }
@@ -107,7 +107,7 @@ fn special(kind: fs::FileType) -> &'static str {
 }
 
 #[cfg(unix)]
-fn careful(options: &mut OpenOptions, database: &Metadata) {
+fn set_safe_options(options: &mut OpenOptions, database: &Metadata) {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
     // Only the owner has access until the file has the owner and the group of the database.
@@ -116,7 +116,7 @@ fn careful(options: &mut OpenOptions, database: &Metadata) {
 
 /// Returns why the file is not trusted. Only users who may write to the database may own it.
 #[cfg(unix)]
-fn distrust(found: &Metadata, database: &Metadata) -> Option<SideFileFault> {
+fn ownership_fault(found: &Metadata, database: &Metadata) -> Option<SideFileFault> {
     use std::os::unix::fs::MetadataExt;
     if found.nlink() > 1 {
         return Some(SideFileFault::HardLinks { count: found.nlink() });
@@ -126,16 +126,16 @@ fn distrust(found: &Metadata, database: &Metadata) -> Option<SideFileFault> {
         || owner == database.uid()
         || database.mode() & 0o002 != 0
         || (database.mode() & 0o020 != 0 && found.gid() == database.gid())
-        || own_user().is_some_and(|own| own == owner);
+        || file_system_user().is_some_and(|own| own == owner);
     (!trusted).then_some(SideFileFault::Owner { user: owner })
 }
 
 /// Gives a new file the owner, group and permissions of the database, as SQLite does with its own
 /// files.
 #[cfg(unix)]
-fn share(file: &File, database: &Metadata) {
+fn copy_permissions(file: &File, database: &Metadata) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-    let owner = (own_user() == Some(0)).then(|| database.uid());
+    let owner = (file_system_user() == Some(0)).then(|| database.uid());
     // If they cannot be set, users who are shut out get an error when they open the file.
     let _ = fchown(file, owner, Some(database.gid()));
     let _ = file.set_permissions(fs::Permissions::from_mode(database.mode() & 0o666));
@@ -143,7 +143,7 @@ fn share(file: &File, database: &Metadata) {
 
 /// Returns the user of this process on the file system: the owner of the files that it creates.
 #[cfg(unix)]
-fn own_user() -> Option<u32> {
+fn file_system_user() -> Option<u32> {
     use std::os::fd::OwnedFd;
     use std::os::unix::fs::MetadataExt;
     let (pipe, _) = io::pipe().ok()?;
@@ -156,12 +156,12 @@ fn special(_: fs::FileType) -> &'static str {
 }
 
 #[cfg(not(unix))]
-fn careful(_: &mut OpenOptions, _: &Metadata) {}
+fn set_safe_options(_: &mut OpenOptions, _: &Metadata) {}
 
 #[cfg(not(unix))]
-fn distrust(_: &Metadata, _: &Metadata) -> Option<SideFileFault> {
+fn ownership_fault(_: &Metadata, _: &Metadata) -> Option<SideFileFault> {
     None
 }
 
 #[cfg(not(unix))]
-fn share(_: &File, _: &Metadata) {}
+fn copy_permissions(_: &File, _: &Metadata) {}

@@ -1,0 +1,156 @@
+//! The options that several commands share, and the methods that set them.
+
+use jetbase_core::Migrations;
+
+use crate::cancel::Cancel;
+use crate::environment;
+use crate::error::SettingError;
+use crate::state::NamespaceOptions;
+use crate::wait::Wait;
+
+/// The options of a command that takes the lock.
+#[derive(Debug)]
+pub(crate) struct LockOptions {
+    pub(crate) namespace: NamespaceOptions,
+    /// How long to wait for the lock, or what is wrong with the value of `JETBASE_WAIT`.
+    pub(crate) wait: Result<Wait, SettingError>,
+    /// The URL that bypasses a pooler.
+    pub(crate) direct_url: Option<String>,
+    pub(crate) dry_run: DryRun,
+    pub(crate) cancel: Cancel,
+}
+
+/// Whether a command only reports what it would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DryRun {
+    No,
+    Yes,
+}
+
+impl LockOptions {
+    /// Returns the options that a set and the environment ask for.
+    pub(crate) fn of(set: &Migrations) -> Self {
+        LockOptions {
+            namespace: NamespaceOptions::of(set),
+            wait: Wait::from_environment(),
+            direct_url: environment::direct_url(),
+            dry_run: DryRun::No,
+            cancel: Cancel::default(),
+        }
+    }
+}
+
+/// Writes the methods that set the [`NamespaceOptions`] of a builder.
+macro_rules! namespace_methods {
+    ([$($parameters:tt)*] $Builder:ty, $($namespace:ident).+) => {
+        impl<$($parameters)*> $Builder {
+            /// Sets the schema (MySQL: the database) to work in. The default is the connection's
+            /// own.
+            pub fn schema(mut self, schema: impl Into<String>) -> Self {
+                self.$($namespace).+.schema = Some(schema.into());
+                self
+            }
+
+            /// Sets the PostgreSQL role to work as, like `SET ROLE`.
+            pub fn role(mut self, role: impl Into<String>) -> Self {
+                self.$($namespace).+.role = Some(role.into());
+                self
+            }
+
+            /// Trusts a PostgreSQL role that owns jetbase's tables or their schema.
+            ///
+            /// Always trusted are the role that migrates, superusers, and the owner of the
+            /// database. A table of any other owner is refused if a trigger, a rule, a policy, a
+            /// default or anything else on it could run the owner's code with the rights of the
+            /// role that migrates.
+            pub fn trust_owner(mut self, role: impl Into<String>) -> Self {
+                self.$($namespace).+.trusted.push(role.into());
+                self
+            }
+        }
+    };
+}
+
+/// Writes the methods of a builder with the fields `request.options`, which are [`LockOptions`],
+/// `listener` and `shutdown`.
+macro_rules! lock_methods {
+    ($Builder:ident) => {
+        $crate::options::namespace_methods!(['t] $Builder<'t>, request.options.namespace);
+
+        impl<'t> $Builder<'t> {
+            /// Sets how long to wait while another process holds the lock. The default is the value
+            /// of the environment variable `JETBASE_WAIT` (`30s`, `never`), else
+            /// [`Wait::Patiently`](crate::Wait::Patiently).
+            pub fn wait(mut self, wait: $crate::Wait) -> Self {
+                self.request.options.wait = Ok(wait);
+                self
+            }
+
+            /// Sets a URL that reaches the same database without a pooler. Over it, the lock of a
+            /// dead holder is recovered at once. The default is the value of the environment
+            /// variable `JETBASE_DIRECT_URL`.
+            pub fn direct_url(mut self, url: impl Into<String>) -> Self {
+                self.request.options.direct_url = Some(url.into());
+                self
+            }
+
+            /// Calls a function with each event, as it happens.
+            ///
+            /// A panic in the function stops a run before the next file. The panic resumes after
+            /// the lock is released and the connection is returned.
+            pub fn on_event(mut self, listen: impl FnMut(&$crate::Event) + Send + 'static) -> Self {
+                self.listener = $crate::event::Listener::new(listen, &self.request.options.cancel);
+                self
+            }
+
+            /// Stops the command when a future completes, for example the one of
+            /// `tokio::signal::ctrl_c`.
+            ///
+            /// A run finishes the current file, releases the lock, and returns the report of what
+            /// was applied. A repair that has the lock ends as usual. A command that does not have
+            /// the lock yet returns [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
+            pub fn graceful_shutdown(
+                mut self,
+                signal: impl Future<Output = ()> + Send + 't,
+            ) -> Self {
+                self.shutdown = $crate::cancel::Shutdown::on(signal);
+                self
+            }
+
+            /// Reports what the command would do. Nothing is changed, and no lock is taken.
+            pub fn dry_run(mut self) -> Self {
+                self.request.options.dry_run = $crate::options::DryRun::Yes;
+                self
+            }
+        }
+    };
+}
+
+/// Writes the methods that set the [`Policy`](jetbase_core::Policy) of a builder: its field
+/// `request.policy`.
+macro_rules! policy_methods {
+    ([$($parameters:tt)*] $Builder:ty) => {
+        impl<$($parameters)*> $Builder {
+            /// Skips a validation. Call it again to skip another one.
+            pub fn skip(mut self, validation: jetbase_core::Validation) -> Self {
+                self.request.policy.skip.push(validation);
+                self
+            }
+
+            /// Sets how to treat applied versions that are newer than the whole set, because a newer
+            /// program has migrated the database.
+            pub fn ahead(mut self, ahead: jetbase_core::Ahead) -> Self {
+                self.request.policy.ahead = ahead;
+                self
+            }
+
+            /// Sets when `RA__` files run, which also decides whether they count as pending.
+            pub fn repeat(mut self, repeat: jetbase_core::Repeat) -> Self {
+                self.request.policy.repeat = repeat;
+                self
+            }
+        }
+    };
+}
+
+pub(crate) use {lock_methods, namespace_methods, policy_methods};
