@@ -33,9 +33,10 @@ use crate::connection::{Cause, CauseKind};
 /// versions. A program should match on [`Error::kind`].
 ///
 /// [`source`](std::error::Error::source) returns the error of the driver, if a database or a
-/// connection caused this one. It can be downcast to [`sqlx::Error`](crate::sqlx::Error). `{}`
-/// leaves the source's message out, because a program that prints a chain of errors prints it next. `{:#}`
-/// and `{:?}` print everything in one text, so `fn main() -> Result<(), Error>` shows everything.
+/// connection caused this one. It can be downcast to [`sqlx::Error`](crate::sqlx::Error). `{}` does
+/// not print the message of the source: a program that prints a chain of errors prints the source
+/// next. `{:#}` and `{:?}` print everything in one text, so `fn main() -> Result<(), Error>` shows
+/// everything.
 ///
 /// # Examples
 ///
