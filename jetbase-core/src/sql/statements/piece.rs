@@ -52,7 +52,7 @@ impl<'t> Statement<'t> {
         })
     }
 
-    /// How many statements the server finds in it.
+    /// Returns how many statements the server finds in it.
     #[must_use]
     pub fn count(&self) -> usize {
         self.parts().count().max(1)
