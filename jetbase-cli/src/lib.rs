@@ -86,9 +86,8 @@ pub fn cli(set: &Migrations) -> Cli {
 /// ```no_run
 /// use std::process::ExitCode;
 ///
-/// use jetbase_cli::cli;
+/// # use jetbase_cli::cli;
 /// # use jetbase_core::{Migrations, Options};
-///
 /// async fn run() -> ExitCode {
 ///     # let set = Migrations::load(Vec::new(), Options::NONE);
 ///     cli(&set).run_main().await

@@ -44,12 +44,11 @@ use crate::connection::{Cause, CauseKind};
 #[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
 /// use std::error::Error as _;
 ///
-/// use jetbase_core::{Migrations, Options};
-/// use jetbase_runtime::{ErrorKind, run_url, sqlx};
-///
+/// # use jetbase_core::{Migrations, Options};
+/// # use jetbase_runtime::{ErrorKind, run_url, sqlx};
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 /// # runtime.block_on(async {
-/// let set = Migrations::load(Vec::new(), Options::NONE);
+/// # let set = Migrations::load(Vec::new(), Options::NONE);
 /// let error = run_url(&set, "sqlite:no/such/folder.db").await.unwrap_err();
 /// assert!(matches!(error.kind(), ErrorKind::Database { code, .. } if code == "14"));
 ///

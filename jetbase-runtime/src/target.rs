@@ -64,8 +64,7 @@ impl fmt::Debug for Source<'_> {
 /// ```
 /// # #[cfg(feature = "sqlite")]
 /// # fn example(url: Option<&str>, pool: &jetbase_runtime::sqlx::SqlitePool) {
-/// use jetbase_runtime::{AnyTarget, DatabaseUrl};
-///
+/// # use jetbase_runtime::{AnyTarget, DatabaseUrl};
 /// let target = match url {
 ///     Some(url) => AnyTarget::new(DatabaseUrl(url)),
 ///     None => AnyTarget::new(pool),

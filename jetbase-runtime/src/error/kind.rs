@@ -15,8 +15,7 @@ use super::{
 /// # Examples
 ///
 /// ```
-/// use jetbase_runtime::{Error, ErrorKind};
-///
+/// # use jetbase_runtime::{Error, ErrorKind};
 /// /// Whether a job should try again later.
 /// fn is_temporary(error: &Error) -> bool {
 ///     matches!(error.kind(), ErrorKind::Held { .. } | ErrorKind::Blocked { .. })
