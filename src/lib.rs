@@ -1,17 +1,25 @@
-#![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes\n"]
+// The first definition of a link counts, so these replace the relative links at the end of the README.
+#![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes"]
+#![doc = "[security]: docs::security\n[design]: docs::design"]
+#![doc = "[mit]: https://spdx.org/licenses/MIT.html\n[apache]: https://spdx.org/licenses/Apache-2.0.html\n"]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "the build script of the README is a whole file")]
 
 #[cfg(feature = "cli")]
+#[doc(no_inline)]
+pub use jetbase_cli::clap;
+#[cfg(feature = "cli")]
 #[doc(inline)]
-pub use jetbase_cli::{Cli, clap, cli};
+pub use jetbase_cli::{Cli, cli};
 #[doc(no_inline)]
 pub use jetbase_core::{
     Action, Ahead, Checksum, Dialect, Finding, Folder, Kind, Migration, Migrations, Options,
     Position, Problem, Reading, Record, Refusal, Repeat, Severity, SkipReason, Skipped, SourceFile,
     Validation, Version,
 };
+#[doc(no_inline)]
+pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
     AnyTarget, Applied, DatabaseFault, DatabaseUrl, Error, ErrorKind, Event, FileFault, History,
@@ -19,10 +27,10 @@ pub use jetbase_runtime::{
     Readiness, Repair, RepairReport, RepairScope, Report, Rollback, Run, SettingError,
     SideFileError, SideFileFault, StatementError, Status, TableError, Target, Unlock, Unlocked,
     UrlError, Validated, Wait, check, current, history, lock_status, repair, rollback, run,
-    run_url, sqlx, status, unlock, validate,
+    run_url, status, unlock, validate,
 };
 
-/// Pages about the lock, the file format, the Python tool and Kubernetes.
+/// Pages about the lock, the file format, the Python tool, Kubernetes, security and the design.
 pub mod docs {
     #[doc = include_str!("docs/lock.md")]
     pub mod lock {}
@@ -35,12 +43,21 @@ pub mod docs {
 
     #[doc = include_str!("docs/kubernetes.md")]
     pub mod kubernetes {}
+
+    #[doc = include_str!("../SECURITY.md")]
+    pub mod security {}
+
+    #[doc = include_str!("../DESIGN.md")]
+    pub mod design {}
 }
 
 /// Embeds a folder of SQL migrations as a module of the program.
 ///
 /// The macro reads and checks the folder when the program is compiled. Each mistake in the folder is
 /// a compile error, which names the file, the line and what to do.
+///
+/// Two sets need two schemas or two databases, because a schema has one history. The macro does not
+/// check this. A run that finds versions of another set in its history refuses or warns.
 ///
 /// Cargo notices a new file only with a `build.rs`:
 /// `fn main() { println!("cargo::rerun-if-changed=migrations"); }`

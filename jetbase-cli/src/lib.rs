@@ -1,6 +1,6 @@
-//! The command line, for the tool `jetbase` and for programs.
+//! The command line, for the program `jetbase` and for programs that embed their migrations.
 //!
-//! The tool `jetbase` reads a folder when it runs. A program that embeds its migrations has the
+//! The program `jetbase` reads a folder when it runs. A program that embeds its migrations has the
 //! same commands for its embedded set: [`cli`], or `migrations::cli()` of the generated module.
 //!
 //! This crate uses the public API of `jetbase-core` and `jetbase-runtime` only.
@@ -76,7 +76,23 @@ pub fn cli(set: &Migrations) -> Cli {
 /// `unlock`, `validate-checksums`, `validate-files`, `fix`, `fix-checksums` and `fix-files`, for an
 /// embedded set.
 ///
-/// Every command has `--help` and `--json`. `--help` documents the exit codes.
+/// Every command has `--help` and `--json`. `--help` documents the exit codes. An error is printed to
+/// stderr. With `--json` it is an object on stdout.
+///
+/// # Examples
+///
+/// A program without other commands:
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// # use jetbase_cli::cli;
+/// # use jetbase_core::{Migrations, Options};
+/// async fn run() -> ExitCode {
+///     # let set = Migrations::load(Vec::new(), Options::NONE);
+///     cli(&set).run_main().await
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Cli {
     set: Migrations,
@@ -95,9 +111,9 @@ impl Cli {
             .disable_help_subcommand(true)
     }
 
-    /// Executes the matches of [`Cli::command`] on a database of the program.
+    /// Executes the matches of [`Cli::command`] on a database of the program, such as its pool.
     ///
-    /// `--database-url` has priority over that database.
+    /// If `--database-url` is given, the command uses that database instead.
     pub async fn handle<'t>(
         &self,
         matches: &clap::ArgMatches,
@@ -106,7 +122,7 @@ impl Cli {
         self.perform(matches, Some(AnyTarget::new(target))).await
     }
 
-    /// Executes the matches of [`Cli::command`] on the database that options, environment or
+    /// Executes the matches of [`Cli::command`] on the database that the options, the environment or
     /// `jetbase.toml` name.
     pub async fn handle_url(&self, matches: &clap::ArgMatches) -> ExitCode {
         self.perform(matches, None).await
@@ -134,7 +150,7 @@ impl Cli {
     }
 }
 
-/// The tool `jetbase`: reads its arguments and executes them.
+/// The whole program `jetbase`: it reads its arguments and executes them.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

@@ -33,9 +33,10 @@ use crate::connection::{Cause, CauseKind};
 /// versions. A program should match on [`Error::kind`].
 ///
 /// [`source`](std::error::Error::source) returns the error of the driver, if a database or a
-/// connection caused this one. It can be downcast to [`sqlx::Error`](crate::sqlx::Error). `{}`
-/// leaves the source's message out, because a program that prints a chain of errors prints it next. `{:#}`
-/// and `{:?}` print everything in one text, so `fn main() -> Result<(), Error>` shows everything.
+/// connection caused this one. It can be downcast to [`sqlx::Error`](crate::sqlx::Error). `{}` does
+/// not print the message of the source: a program that prints a chain of errors prints the source
+/// next. `{:#}` and `{:?}` print everything in one text, so `fn main() -> Result<(), Error>` shows
+/// everything.
 ///
 /// # Examples
 ///
@@ -43,12 +44,11 @@ use crate::connection::{Cause, CauseKind};
 #[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
 /// use std::error::Error as _;
 ///
-/// use jetbase_core::{Migrations, Options};
-/// use jetbase_runtime::{ErrorKind, run_url, sqlx};
-///
+/// # use jetbase_core::{Migrations, Options};
+/// # use jetbase_runtime::{ErrorKind, run_url, sqlx};
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 /// # runtime.block_on(async {
-/// let set = Migrations::load(Vec::new(), Options::NONE);
+/// # let set = Migrations::load(Vec::new(), Options::NONE);
 /// let error = run_url(&set, "sqlite:no/such/folder.db").await.unwrap_err();
 /// assert!(matches!(error.kind(), ErrorKind::Database { code, .. } if code == "14"));
 ///

@@ -9,7 +9,27 @@ use jetbase_core::Action;
 
 use crate::cancel::Cancel;
 
-/// One event of a run; see `Run::on_event`.
+/// One event of a run. [`Run::on_event`](crate::Run::on_event) calls a function with it.
+///
+/// The text of an event is one sentence for a log.
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use jetbase_core::{Folder, Migrations, Options};
+/// # use jetbase_runtime::{Event, run, sqlx::SqlitePool};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// # let set = Migrations::load(Folder::read("../migrations".as_ref()).files, Options::NONE);
+/// run(&set, &pool)
+///     .on_event(|event| match event {
+///         Event::Started { file, number, of, .. } => println!("{file} ({number} of {of})"),
+///         event => println!("{event}"),
+///     })
+///     .await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {

@@ -21,7 +21,8 @@ use crate::target::{Connect, Source, Target};
 ///
 /// # Errors
 ///
-/// Returns an [`Error`] when the database cannot be queried, or when the result is an error.
+/// Returns an [`Error`] if the database cannot be read, or if the tables of jetbase cannot be
+/// trusted. [`validate`] and [`check`] also return one if the history and the files differ.
 #[must_use = "a query does nothing until it is awaited"]
 pub struct Query<'t, T> {
     source: Source<'t>,
@@ -146,6 +147,26 @@ impl fmt::Display for Status {
 }
 
 /// Returns the applied and the pending migrations.
+///
+/// A difference between history and files is no error here. It is one of [`Status::problems`].
+///
+/// # Errors
+///
+/// See [`Query`].
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use jetbase_core::{Folder, Migrations, Options};
+/// # use jetbase_runtime::{status, sqlx::SqlitePool};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// # let set = Migrations::load(Folder::read("../migrations".as_ref()).files, Options::NONE);
+/// let status = status(&set, &pool).await?;
+/// assert_eq!((status.applied.len(), status.pending.len()), (0, 4));
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Status> {
     Query::of_history(set, target, |request, applied| {
         let (planned, problems) = match request.plan(&applied, &request.policy) {
@@ -188,6 +209,26 @@ impl fmt::Display for History {
 }
 
 /// Returns what has been applied, and when.
+///
+/// # Errors
+///
+/// See [`Query`].
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use jetbase_core::{Folder, Migrations, Options};
+/// # use jetbase_runtime::{history, run, sqlx::SqlitePool};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// # let set = Migrations::load(Folder::read("../migrations".as_ref()).files, Options::NONE);
+/// run(&set, &pool).await?;
+/// for record in history(&set, &pool).await?.records {
+///     println!("{} {}", record.applied_at, record.file);
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn history<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, History> {
     Query::of_history(set, target, |_, mut records| {
         records.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
@@ -196,6 +237,22 @@ pub fn history<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, 
 }
 
 /// Returns the highest applied version, or `None` if no version is applied.
+///
+/// # Errors
+///
+/// See [`Query`].
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use {jetbase_core::{Migrations, Options}, jetbase_runtime::{current, sqlx::SqlitePool}};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// # let set = Migrations::load(Vec::new(), Options::NONE);
+/// assert_eq!(current(&set, &pool).await?, None);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn current<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Option<Version>> {
     Query::of_history(set, target, |_, history| {
         Ok(history.into_iter().filter_map(|record| record.version).max())
@@ -219,6 +276,23 @@ impl fmt::Display for Validated {
 }
 
 /// Compares the history with the set: checksums, missing files, and files whose version is too low.
+///
+/// # Errors
+///
+/// See [`Query`]. A difference is [`ErrorKind::Refused`](crate::ErrorKind::Refused).
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use {jetbase_core::{Migrations, Options}, jetbase_runtime::{validate, sqlx::SqlitePool}};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// # let set = Migrations::load(Vec::new(), Options::NONE);
+/// let validated = validate(&set, &pool).await?;
+/// assert_eq!(validated.records, 0);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn validate<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Validated> {
     Query::of_history(set, target, |request, history| {
         let skipped = compare_all(&request.set, &history, &request.policy)?;
@@ -263,7 +337,23 @@ impl fmt::Display for Readiness {
 /// Returns whether the database is at the set, or ahead of it. Use it as the readiness check of a
 /// service.
 ///
-/// Drift is an error. The check also works while another process migrates.
+/// The check also works while another process migrates.
+///
+/// # Errors
+///
+/// See [`Query`]. A difference is [`ErrorKind::Refused`](crate::ErrorKind::Refused).
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use {jetbase_core::{Folder, Migrations, Options}, jetbase_runtime::{check, sqlx::SqlitePool}};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// # let set = Migrations::load(Folder::read("../migrations".as_ref()).files, Options::NONE);
+/// assert!(!check(&set, &pool).await?.is_ready()); // four files are pending
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn check<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Readiness> {
     Query::of_history(set, target, |request, history| {
         let planned = request.plan(&history, &request.policy)?;

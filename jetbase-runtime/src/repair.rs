@@ -45,25 +45,19 @@ pub enum RepairScope {
 ///
 /// # Examples
 ///
-/// ```
-/// # #[cfg(feature = "sqlite")]
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use jetbase_runtime::sqlx::SqlitePool;
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
 /// # use jetbase_core::{Migrations, Options};
-/// # use jetbase_runtime::{RepairScope, repair, run};
+/// # use jetbase_runtime::{RepairScope, repair, sqlx::SqlitePool};
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// # let pool = SqlitePool::connect("sqlite::memory:").await?;
-/// # let set = Migrations::load(Vec::new(), Options::default());
+/// # let set = Migrations::load(Vec::new(), Options::NONE);
 /// let preview = repair(&set, &pool).dry_run().await?;
 /// println!("{preview}");
 ///
 /// let report = repair(&set, &pool).only(RepairScope::Checksums).await?;
 /// assert!(report.repaired.is_empty());
-/// # Ok(())
-/// # })
-/// # }
-/// # #[cfg(not(feature = "sqlite"))]
-/// # fn main() {}
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub fn repair<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Repair<'t> {
     Repair {

@@ -44,20 +44,78 @@ pub enum Published {
 
 /// Applies the pending migrations of a set.
 ///
-/// The returned builder is a future: await it. See [`Run`].
+/// The returned builder is a future: await it. See [`Run`]. A program that embeds its migrations
+/// calls `migrations::run(&pool)` instead.
+///
+/// # Errors
+///
+/// See [`Run`].
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use {jetbase_core::{Folder, Migrations, Options}, jetbase_runtime::{run, sqlx::SqlitePool}};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// # let set = Migrations::load(Folder::read("../migrations".as_ref()).files, Options::NONE);
+/// let report = run(&set, &pool).await?;
+/// assert_eq!(report.applied.len(), 4);
+///
+/// assert!(run(&set, &pool).await?.is_up_to_date());
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn run<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Run<'t> {
     Run::new(set, target.source(), Goal::Upgrade(Until::End))
 }
 
 /// Applies the pending migrations of a set to the database behind a URL. See
 /// [`DatabaseUrl`](crate::DatabaseUrl).
+///
+/// # Errors
+///
+/// See [`Run`]. A wrong URL is [`ErrorKind::Setting`](crate::ErrorKind::Setting).
+///
+/// # Examples
+///
+/// ```no_run
+/// # use jetbase_core::Migrations;
+/// # use jetbase_runtime::{Error, run_url};
+/// # async fn example(set: &Migrations) -> Result<(), Error> {
+/// let report = run_url(set, "postgres://app@db.example.org/app").await?;
+/// println!("{report}");
+/// # Ok(())
+/// # }
+/// ```
 pub fn run_url(set: &Migrations, url: &str) -> Run<'static> {
     Run::new(set, source_of_url(url), Goal::Upgrade(Until::End))
 }
 
-/// Rolls back the latest applied version. [`Rollback`] has options to roll back more.
+/// Rolls back the highest applied version. [`Rollback`] has options to roll back more.
 ///
 /// The returned builder is a future: await it.
+///
+/// # Errors
+///
+/// See [`Rollback`].
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use jetbase_core::{Folder, Migrations, Options, Version};
+/// # use jetbase_runtime::{rollback, run, sqlx::SqlitePool};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// # let set = Migrations::load(Folder::read("../migrations".as_ref()).files, Options::NONE);
+/// run(&set, &pool).await?;
+///
+/// let report = rollback(&set, &pool).await?;
+/// assert_eq!(report.applied[0].file, "V3__first_user.sql");
+///
+/// rollback(&set, &pool).to_version(Version::parse("1")?).await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn rollback<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Rollback<'t> {
     Rollback::new(set, target.source(), Goal::Rollback(Until::Count(1)))
 }
@@ -85,8 +143,13 @@ pub struct Run<'t> {
     shutdown: Shutdown<'t>,
 }
 
-/// A run that rolls back: set options, then `.await` it. See [`Run`] for its errors and for what
-/// happens when it is dropped.
+/// A run that rolls back: set options, then `.await` it. See [`Run`] for what happens when it is
+/// dropped.
+///
+/// # Errors
+///
+/// Returns an [`Error`] as [`Run`] does. Before it executes anything, it refuses if a file is missing
+/// or has no rollback section ([`ErrorKind::Refused`](crate::ErrorKind::Refused)).
 #[derive(Debug)]
 #[must_use = "a rollback does nothing until it is awaited"]
 pub struct Rollback<'t> {

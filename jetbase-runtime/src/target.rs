@@ -70,11 +70,12 @@ impl fmt::Debug for Source<'_> {
 
 /// A target of any kind, for a program that chooses it at run time.
 ///
+/// # Examples
+///
 /// ```
 /// # #[cfg(feature = "sqlite")]
 /// # fn example(url: Option<&str>, pool: &jetbase_runtime::sqlx::SqlitePool) {
-/// use jetbase_runtime::{AnyTarget, DatabaseUrl};
-///
+/// # use jetbase_runtime::{AnyTarget, DatabaseUrl};
 /// let target = match url {
 ///     Some(url) => AnyTarget::new(DatabaseUrl(url)),
 ///     None => AnyTarget::new(pool),
@@ -275,7 +276,20 @@ target!("sqlite", Dialect::Sqlite, sqlx::Sqlite, sqlx::SqliteConnection, Connect
 
 /// The database behind a URL: `postgres://…`, `mysql://…`, `mariadb://…` or `sqlite://…`.
 ///
-/// It is a [`Target`] for programs that use another version of sqlx, or no sqlx at all.
+/// It is a [`Target`] for programs that use another version of sqlx, or no sqlx at all. The feature
+/// of its database must be on: `postgres`, `mysql` or `sqlite`.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use jetbase_core::Migrations;
+/// # use jetbase_runtime::{DatabaseUrl, Error, status};
+/// # async fn example(set: &Migrations) -> Result<(), Error> {
+/// let status = status(set, DatabaseUrl("mysql://app@db.example.org/app")).await?;
+/// println!("{status}");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy)]
 pub struct DatabaseUrl<'u>(pub &'u str);
 

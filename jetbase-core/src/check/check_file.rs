@@ -19,7 +19,8 @@ pub struct CheckedFile<'s> {
 }
 
 impl<'s> CheckedFile<'s> {
-    /// The statements of a section, as the first syntax reads them; empty if it cannot be cut.
+    /// Returns the statements of a section, as the first syntax reads them. Empty if the section cannot
+    /// be cut.
     #[must_use]
     pub fn statements(&self, section: Section) -> &[Statement<'s>] {
         match section {
@@ -29,7 +30,7 @@ impl<'s> CheckedFile<'s> {
     }
 }
 
-/// Checks one file's text as the given syntaxes read it.
+/// Checks the text of one file as the given syntaxes read it.
 ///
 /// Several syntaxes mean that the dialect is not known. Then a mistake counts
 /// only if it is a mistake in every syntax.

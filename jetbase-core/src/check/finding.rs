@@ -30,22 +30,22 @@ impl fmt::Display for Severity {
 pub struct Finding {
     /// How serious it is.
     pub severity: Severity,
-    /// The rule's stable name, such as `unterminated`.
+    /// The stable name of the rule, such as `unterminated`.
     pub rule: &'static str,
-    /// The file, relative to the folder with `/`; empty for the folder itself.
+    /// The path in the folder, with `/`. Empty for the folder itself.
     pub file: String,
     /// The position in the file, if there is one.
     pub position: Option<Position>,
-    /// The line with a caret below it; empty without a position.
+    /// The line of the file, with a caret below it. Empty if there is no position.
     pub snippet: String,
     /// What is wrong: one sentence without a full stop.
     pub message: String,
-    /// What to do about it.
+    /// What to do.
     pub help: String,
 }
 
 impl Finding {
-    /// An error about a whole file.
+    /// Makes an error about a whole file.
     #[must_use]
     pub fn error(rule: &'static str, file: impl Into<String>, message: impl Into<String>) -> Self {
         Finding {
@@ -59,26 +59,26 @@ impl Finding {
         }
     }
 
-    /// The same finding, as a warning.
+    /// Returns the same finding as a warning.
     #[must_use]
     pub fn warning(self) -> Self {
         Finding { severity: Severity::Warning, ..self }
     }
 
-    /// The same finding, at a byte offset of the file's text.
+    /// Returns the same finding at a byte offset of the file's text.
     #[must_use]
     pub fn at(self, text: &str, offset: usize, width: usize) -> Self {
         let position = Some(Position::of(text, offset));
         Finding { position, snippet: snippet(text, offset, width), ..self }
     }
 
-    /// The same finding, with a help text.
+    /// Returns the same finding with a help text.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
         Finding { help: help.into(), ..self }
     }
 
-    /// `file:line:column`, or the file alone; `folder` goes in front.
+    /// Returns `file:line:column`, or only the file, with `folder` in front.
     #[must_use]
     pub fn place(&self, folder: &str) -> String {
         let file = match (folder.trim_end_matches('/'), self.file.as_str()) {
@@ -96,7 +96,7 @@ impl Finding {
         }
     }
 
-    /// The finding in the format of the compiler: message, arrow, line with caret, help text.
+    /// Returns the finding in the format of the compiler: message, arrow, line with caret, help text.
     #[must_use]
     pub fn render(&self, folder: &str) -> String {
         let gutter =

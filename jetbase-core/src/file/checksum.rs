@@ -4,30 +4,41 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256, shown as 64 lower-case hexadecimal digits.
+/// A SHA-256, which is printed as 64 lower-case hexadecimal digits.
+///
+/// The history table holds the checksum of [`Script::checksum`](crate::Script::checksum).
+///
+/// # Examples
+///
+/// ```
+/// use jetbase_core::{Checksum, Script};
+///
+/// let script = Script::read("CREATE TABLE a (\n    id INT\n);\n");
+/// assert_eq!(script.checksum(), Checksum::of_text("CREATE TABLE a ( id INT )"));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Checksum([u8; 32]);
 
 impl Checksum {
-    /// The plain SHA-256 of a text.
+    /// Returns the SHA-256 of a text.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
         Checksum(Sha256::digest(text.as_bytes()).into())
     }
 
-    /// The checksum with these bytes.
+    /// Makes a checksum of its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Checksum(bytes)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The first 8 digits, enough to tell two checksums apart by eye.
+    /// Returns the first 8 digits, which are enough for a person to compare two checksums.
     #[must_use]
     pub fn short(&self) -> String {
         self.to_string().chars().take(8).collect()

@@ -38,9 +38,9 @@ pub enum Transaction {
 pub struct Directives {
     /// Whether the file runs inside a transaction.
     pub transaction: Transaction,
-    /// The longest wait for a lock, when the file names one.
+    /// The longest wait for a lock, if the file sets one.
     pub lock_timeout: Option<Duration>,
-    /// The longest run of one statement, when the file names one.
+    /// The longest run of one statement, if the file sets one.
     pub statement_timeout: Option<Duration>,
     /// The lints that the file silences.
     pub allow: Vec<String>,
@@ -113,7 +113,7 @@ fn strip_folded<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     Some(rest.as_str())
 }
 
-/// Reads a length of time: `0`, `250ms`, `3s`, `5min` or `2h`; at most 24 days.
+/// Reads a length of time, such as `0`, `250ms`, `3s`, `5min` or `2h`. The longest one is 24 days.
 #[must_use]
 pub fn duration(text: &str) -> Option<Duration> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -159,7 +159,7 @@ impl DirectiveError {
         DirectiveError { at, ..self }
     }
 
-    /// What to write instead.
+    /// Returns what to write instead.
     #[must_use]
     pub fn help(&self) -> String {
         match self.fault {
@@ -217,7 +217,7 @@ fn list(words: &[&str]) -> String {
 /// Longer words resemble no candidate, and a comparison takes long.
 const LONGEST: usize = 64;
 
-/// The candidate that resembles a mistyped word most, if one is similar enough.
+/// Returns the candidate that is most similar to a mistyped word, if one is similar enough.
 #[must_use]
 pub fn similar<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     if word.len() > LONGEST {

@@ -16,7 +16,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word in the history table's column `migration_type`.
+    /// Returns the word in the column `migration_type` of the history table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -26,13 +26,13 @@ impl Kind {
         }
     }
 
-    /// Whether the history table keeps one row for the file and updates it at each run.
+    /// Returns whether the history table has one row for the file, which each run updates.
     #[must_use]
     pub const fn is_repeatable(self) -> bool {
         !matches!(self, Kind::Versioned)
     }
 
-    /// The kind with this word in the history table.
+    /// Returns the kind that has this word in the history table.
     #[must_use]
     pub fn from_column(word: &str) -> Option<Self> {
         [Kind::Versioned, Kind::RunsAlways, Kind::RunsOnChange]
@@ -60,8 +60,8 @@ impl Name {
     ///
     /// # Errors
     ///
-    /// When the Python tool refuses the name. Also for a few names that the Python
-    /// tool accepts by accident (digits of other scripts, a line break in the version).
+    /// Returns an error if the Python tool refuses the name, or if it accepts the name only by
+    /// accident (digits of other scripts, a line break in the version).
     pub fn parse(file: &str) -> Result<Self, NameError> {
         let error = |fault| Err(NameError { file: file.to_owned(), fault });
         let Some(stem) = file.strip_suffix(".sql") else { return error(NameFault::Ending) };
@@ -136,7 +136,7 @@ enum NameFault {
 }
 
 impl NameError {
-    /// A valid name that the author probably meant, if there is one.
+    /// Returns the valid name that the author probably meant, if there is one.
     #[must_use]
     pub fn suggestion(&self) -> Option<String> {
         let stem = match self.file.rsplit_once('.') {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A line and a column, both counted from 1; columns in characters.
+/// A line and a column of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The line, from 1.
@@ -12,7 +12,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// The position of a byte offset in a text; an offset after the end means the end.
+    /// Returns the position of a byte offset in a text. An offset after the end means the end.
     #[must_use]
     pub fn of(text: &str, offset: usize) -> Self {
         let offset = (offset.min(text.len())..=text.len())
@@ -31,7 +31,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// The line of a text with a byte offset in it, and a caret line below: two lines with a margin.
+/// Returns the line of a text at a byte offset, and below it a line with a caret. Both have a margin.
 #[must_use]
 pub fn snippet(text: &str, offset: usize, width: usize) -> String {
     let position = Position::of(text, offset);

@@ -8,12 +8,12 @@ use crate::file::directive;
 use crate::file::directive::{Directive, DirectiveError, Directives};
 use crate::file::name::{trim, trim_start};
 
-/// The two halves of a migration file.
+/// One of the two sections of a migration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Section {
-    /// What stands before the line `-- rollback`.
+    /// The text before the line `-- rollback`.
     Upgrade,
-    /// What stands after it.
+    /// The text after that line.
     Rollback,
 }
 
@@ -30,7 +30,7 @@ pub struct Script<'t> {
 const DELIMITER: &str = ";";
 
 impl<'t> Script<'t> {
-    /// Reads a file's text; `\r\n` and `\r` become `\n` first.
+    /// Reads a file's text. `\r\n` and `\r` become `\n`.
     #[must_use]
     pub fn read(text: &'t str) -> Self {
         let text = normalise(text);
@@ -45,13 +45,14 @@ impl<'t> Script<'t> {
         Script { text, upgrade, rollback, delimiter }
     }
 
-    /// The whole text, with `\n` line ends.
+    /// Returns the whole text, with `\n` line ends.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where a section stands in [`Script::text`], in bytes; `None` for a file without the marker.
+    /// Returns the range of a section in [`Script::text`], in bytes. `None` means that the file has no
+    /// line `-- rollback`, so it has no rollback section.
     #[must_use]
     pub fn range(&self, section: Section) -> Option<Range<usize>> {
         match section {
@@ -60,23 +61,23 @@ impl<'t> Script<'t> {
         }
     }
 
-    /// A section's text; empty for a missing rollback section.
+    /// Returns a section's text. A missing rollback section is empty.
     #[must_use]
     pub fn section(&self, section: Section) -> &str {
         self.range(section).and_then(|range| self.text.get(range)).unwrap_or_default()
     }
 
-    /// What ends a statement: `;`, or what `-- jetbase: delimiter=…` names.
+    /// Returns the delimiter of the statements: `;`, or the one of `-- jetbase: delimiter=…`.
     #[must_use]
     pub fn delimiter(&self) -> &str {
         &self.delimiter
     }
 
-    /// The directives in the comments before the first SQL.
+    /// Reads the directives in the comments before the first SQL.
     ///
     /// # Errors
     ///
-    /// Every line that begins like a directive but is not a valid one.
+    /// Returns each line that begins like a directive but is not a valid one.
     pub fn directives(&self) -> Result<Directives, Vec<DirectiveError>> {
         let mut directives = Directives::default();
         let mut errors = Vec::new();
@@ -98,9 +99,10 @@ impl<'t> Script<'t> {
         if errors.is_empty() { Ok(directives) } else { Err(errors) }
     }
 
-    /// The statements of a section as the Python tool makes them: stripped lines joined by spaces.
+    /// Returns the statements of a section as the Python tool reads them: stripped lines, joined by
+    /// blanks.
     ///
-    /// The checksum is made of them. They are never executed.
+    /// The checksum is computed from them. They are never executed.
     #[must_use]
     pub fn python_statements(&self, section: Section) -> Vec<String> {
         let mut statements = Vec::new();
@@ -108,8 +110,8 @@ impl<'t> Script<'t> {
         statements
     }
 
-    /// The checksum of the upgrade section, as the history table holds it: of its statements as
-    /// the Python tool makes them, joined by line breaks.
+    /// Returns the checksum, as the history table holds it: the SHA-256 of the upgrade statements as
+    /// the Python tool reads them, joined by line breaks.
     #[must_use]
     pub fn checksum(&self) -> Checksum {
         let mut text = String::with_capacity(self.upgrade.len());

@@ -8,18 +8,31 @@ use std::str::FromStr;
 
 /// The version of a migration: numbers joined by dots, such as `1`, `2.10` or `20260101.120000`.
 ///
-/// The text is kept as it was written, because that is what the history table
-/// holds. Comparison is that of PEP 440 releases: number by number, of any
-/// length, and trailing zeros do not count, so `1`, `1.0` and `01` are equal.
+/// The text stays as it was written, because the history table holds it in this form. Versions are
+/// compared as PEP 440 compares releases: number by number, and numbers can have any length. Zeros
+/// at the end do not count, and zeros before a number do not count. So `1`, `1.0` and `01` are equal.
+///
+/// # Examples
+///
+/// ```
+/// use jetbase_core::Version;
+///
+/// let version = Version::parse("2_10")?;
+/// assert_eq!(version.as_str(), "2.10");
+/// assert!(version > "2.9".parse()?);
+/// assert_eq!(version, "2.10.0".parse()?);
+/// assert_eq!(version.next().as_str(), "2.11");
+/// # Ok::<(), jetbase_core::VersionError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Version(Cow<'static, str>);
 
 impl Version {
-    /// Reads a version; `_` is another way to write `.`.
+    /// Reads a version. `_` is another way to write `.`.
     ///
     /// # Errors
     ///
-    /// When the text is anything but ASCII digits joined by single dots or underscores.
+    /// Returns an error unless the text is ASCII digits, joined by single dots or underscores.
     pub fn parse(text: &str) -> Result<Self, VersionError> {
         let version = text.replace('_', ".");
         let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -42,7 +55,7 @@ impl Version {
         Version(Cow::Owned(text.to_owned()))
     }
 
-    /// The version as written in the file's name, with dots.
+    /// Returns the version as it was written, with dots.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -50,7 +63,7 @@ impl Version {
 }
 
 impl Version {
-    /// The version with its last number raised by one: `2.10` after `2.9`.
+    /// Returns the version with its last number raised by one: `2.10` after `2.9`.
     ///
     /// It is higher than this version. Numbers can have any length.
     #[must_use]

@@ -10,12 +10,29 @@ use crate::set::{Migration, Migrations};
 
 /// Decides what a run does.
 ///
-/// A run calls it twice: first without the lock, to find out cheaply whether
-/// anything is pending, then under the lock. Only the second plan is executed.
+/// A run calls it twice: first without the lock, to find out whether anything is pending, then under
+/// the lock. Only the second plan is executed.
 ///
 /// # Errors
 ///
-/// All [`Problem`]s that forbid the run.
+/// Returns all [`Problem`]s that forbid the run.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+///
+/// use jetbase_core::{Action, Folder, Goal, Migrations, Options, Policy, Until, plan};
+///
+/// let files = Folder::read(Path::new("../migrations")).files;
+/// let set = Migrations::load(files, Options::NONE);
+///
+/// // Nothing is in the history, so all four files are pending.
+/// let plan = plan(&set, &[], &Goal::Upgrade(Until::End), &Policy::default())?;
+/// assert_eq!(plan.steps.len(), 4);
+/// assert!(plan.steps.iter().all(|step| step.action == Action::Apply));
+/// # Ok::<(), jetbase_core::Refusal>(())
+/// ```
 pub fn plan(
     set: &Migrations,
     history: &[Record],
@@ -30,11 +47,11 @@ pub fn plan(
     if problems.is_empty() { Ok(plan) } else { Err(Refusal { problems }) }
 }
 
-/// Compares set and history without planning anything.
+/// Compares the set with the history. Returns the differences that the policy tolerates.
 ///
 /// # Errors
 ///
-/// Every [`Problem`] found.
+/// Returns all [`Problem`]s that the policy does not tolerate.
 pub fn validate(
     set: &Migrations,
     history: &[Record],

@@ -3,31 +3,32 @@
 use crate::file::Version;
 use crate::set::Migration;
 
-/// What a run should reach.
+/// The goal of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Goal {
-    /// Apply what is pending.
+    /// Apply pending migrations.
     Upgrade(Until),
-    /// Undo the versions applied last.
+    /// Roll back the highest applied versions.
     Rollback(Until),
 }
 
-/// How far to go; repeatables are not counted.
+/// Where a run stops. Repeatable migrations do not count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Until {
-    /// To the end.
+    /// At the end.
     #[default]
     End,
-    /// This many versioned migrations.
+    /// After this many versioned migrations.
     Count(usize),
-    /// To this version: it is applied at the end, and nothing above it is touched (upgrade) or left (rollback).
+    /// At this version. An upgrade applies it and nothing above it. A rollback keeps it and rolls back
+    /// everything above it.
     Version(Version),
 }
 
-/// What to do about versions that were applied after all of ours.
+/// What to do if versions above all versions of the set are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ahead {
-    /// An older program starts on a newer database: warn, and execute nothing.
+    /// Warn, and execute nothing. A newer program has migrated the database.
     #[default]
     Allow,
     /// Refuse, as the Python tool does.
@@ -37,7 +38,7 @@ pub enum Ahead {
 /// When `RA__` files run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Repeat {
-    /// When something else runs too, or their text is new.
+    /// When another file runs, or when their text is new.
     #[default]
     WhenNeeded,
     /// In every run, as the Python tool does.
@@ -47,11 +48,11 @@ pub enum Repeat {
 /// A validation that can be skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validation {
-    /// All of them.
+    /// All validations.
     All,
     /// The comparison of checksums.
     Checksums,
-    /// The search for missing files and for files that sort too low.
+    /// The search for missing files, and for new files with a version below an applied one.
     Files,
 }
 
@@ -60,11 +61,11 @@ pub enum Validation {
 pub struct Policy {
     /// The validations to skip.
     pub skip: Vec<Validation>,
-    /// What to do about newer versions.
+    /// What to do if newer versions are applied.
     pub ahead: Ahead,
     /// When `RA__` files run.
     pub repeat: Repeat,
-    /// Texts of `ROC__` files that newer ones have replaced: file name and checksum.
+    /// The `ROC__` texts that newer ones have replaced: file name and checksum.
     pub superseded: Vec<(String, String)>,
 }
 

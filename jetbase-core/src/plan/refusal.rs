@@ -11,7 +11,7 @@ pub struct Refusal {
     pub problems: Vec<Problem>,
 }
 
-/// One thing that forbids a run.
+/// One reason that forbids a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
@@ -28,40 +28,40 @@ pub enum Problem {
     },
     /// The version was recorded from a file of another set.
     OtherSet {
-        /// The version both sets use.
+        /// The version that both sets use.
         version: Version,
-        /// Our file.
+        /// The file of this set.
         file: String,
         /// The file in the history.
         recorded: String,
     },
     /// The history writes the version in another way, such as `1.0` for `1`.
     Respelled {
-        /// Our file.
+        /// The file of this set.
         file: String,
         /// The version in the history.
         recorded: Version,
     },
-    /// A version between ours is recorded, but its file is gone.
+    /// A version is recorded, but its file is missing. The set has a higher version.
     Missing {
         /// The recorded version.
         version: Version,
         /// The recorded file.
         file: String,
     },
-    /// A repeatable migration is recorded, but its file is gone.
+    /// A repeatable migration is recorded, but its file is missing.
     MissingRepeatable {
         /// The recorded file.
         file: String,
     },
-    /// A version above all of ours is recorded, and the run may not ignore it.
+    /// A version above all versions of the set is recorded, and the run may not tolerate it.
     Ahead {
         /// The recorded version.
         version: Version,
         /// The recorded file.
         file: String,
     },
-    /// A new file sorts below a version that is applied already.
+    /// A new file has a version below an applied one.
     OutOfOrder {
         /// The new file.
         file: String,
@@ -70,17 +70,17 @@ pub enum Problem {
         /// The latest applied version.
         latest: Version,
     },
-    /// No migration has the version to stop at.
+    /// No migration has the version at which the run should stop.
     UnknownTarget {
-        /// The version asked for.
+        /// The requested version.
         version: Version,
     },
     /// The version to roll back to is not applied.
     NotApplied {
-        /// The version asked for.
+        /// The requested version.
         version: Version,
     },
-    /// A version cannot be rolled back, because its file is gone.
+    /// A version cannot be rolled back, because its file is missing.
     NoFile {
         /// The version.
         version: Version,
@@ -95,7 +95,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Whether history and files contradict each other. Otherwise the request is wrong.
+    /// Returns whether the history and the files contradict each other. Otherwise the request is wrong.
     #[must_use]
     pub fn is_drift(&self) -> bool {
         !matches!(
@@ -104,7 +104,7 @@ impl Problem {
         )
     }
 
-    /// What to do about it.
+    /// Returns what to do.
     #[must_use]
     pub fn help(&self) -> String {
         match self {

@@ -7,7 +7,7 @@ use crate::file::{Kind, Version};
 /// One row of the table `jetbase_migrations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The running number.
+    /// The number of the row, in the order of execution.
     pub order: i64,
     /// The version; `None` for repeatables.
     pub version: Option<Version>,
@@ -23,21 +23,21 @@ pub struct Record {
     pub checksum: String,
 }
 
-/// What a run would do, in its order.
+/// What a run would do, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The migrations to execute.
     pub steps: Vec<Step>,
-    /// The migrations that are not executed although somebody may expect it.
+    /// The migrations that the run would skip although they may be expected to run.
     pub skipped: Vec<Skipped>,
 }
 
 /// One migration to execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Its index in the set.
+    /// The index of the migration in the set.
     pub index: usize,
-    /// What to do with it.
+    /// What to do with the migration.
     pub action: Action,
 }
 
@@ -64,13 +64,13 @@ pub struct Skipped {
 /// Why a run skips a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SkipReason {
-    /// Its recorded version is above all versions of this set: a newer program applied it.
+    /// A newer program applied it: its version is above all versions of this set.
     Ahead,
-    /// It is recorded, its file is gone, and the file validation is skipped.
+    /// It is recorded, its file is missing, and the validation of files is skipped.
     Missing,
-    /// It sorts below an applied version, and the file validation is skipped.
+    /// Its version is below an applied one, and the validation of files is skipped.
     OutOfOrder,
-    /// Its checksum differs, and the checksum validation is skipped.
+    /// Its checksum differs, and the validation of checksums is skipped.
     Changed,
     /// A newer program has replaced the text of this `ROC__` file.
     Superseded,

@@ -16,7 +16,7 @@ pub struct Rules {
     pub dialect: Option<Dialect>,
     /// Every version must have a rollback section.
     pub require_rollback: bool,
-    /// The Python tool must run the set as we do.
+    /// The Python tool must run every file in the same way.
     pub python_compatible: bool,
     /// What is required of the list of recorded migrations.
     pub manifest: Manifest,
@@ -29,21 +29,36 @@ pub struct FolderCheck {
     pub files: Vec<SourceFile>,
     /// Errors, then warnings, sorted by file and position.
     pub findings: Vec<Finding>,
-    /// The list of recorded migrations, when there is one.
+    /// The path of the list of recorded migrations, if there is a list.
     pub list: Option<PathBuf>,
-    /// How many versioned files a list that is there does not have yet.
+    /// The number of versioned files that are not in the list. Zero if there is no list.
     pub unrecorded: usize,
 }
 
 impl FolderCheck {
-    /// Whether the set must not be used.
+    /// Returns whether a finding is an error. Then the files must not be used.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity == Severity::Error)
     }
 }
 
-/// Reads a folder and its list, and makes all checks that need no database.
+/// Reads a folder and its list of recorded migrations, and makes all checks that need no database.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+///
+/// use jetbase_core::{Dialect, Rules, check_folder};
+///
+/// let rules = Rules { dialect: Some(Dialect::Sqlite), ..Rules::default() };
+/// let check = check_folder(Path::new("../migrations"), &rules);
+/// for finding in &check.findings {
+///     println!("{}: {}", finding.severity, finding.render("migrations"));
+/// }
+/// assert!(!check.has_errors());
+/// ```
 #[must_use]
 pub fn check_folder(root: &Path, rules: &Rules) -> FolderCheck {
     let mut folder = Folder::read(root);

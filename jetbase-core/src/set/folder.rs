@@ -24,7 +24,7 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// The file's name, without folders.
+    /// Returns the file's name, without folders.
     #[must_use]
     pub fn file(&self) -> &str {
         file_name(&self.path)
@@ -97,7 +97,7 @@ fn name(relative: &str) -> Result<Name, Box<Finding>> {
     Ok(name)
 }
 
-/// What a folder holds: its migrations in running order, and what is wrong with it.
+/// The contents of a folder: its migrations in running order, and what is wrong with them.
 #[derive(Debug, Default)]
 pub struct Folder {
     /// The readable migrations, in running order.
@@ -109,7 +109,24 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Reads a folder and all below it; links to files are followed, links to folders are not.
+    /// Reads a folder and its sub-folders. It follows links to files, but not links to folders.
+    ///
+    /// A mistake is one of [`Folder::findings`]. The other files are read anyway.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// use jetbase_core::Folder;
+    ///
+    /// let folder = Folder::read(Path::new("../migrations"));
+    /// assert!(folder.findings.is_empty());
+    /// assert_eq!(folder.files[0].path, "V1__create_users.sql");
+    ///
+    /// let folder = Folder::read(Path::new("no/such/folder"));
+    /// assert_eq!(folder.findings[0].rule, "missing-folder");
+    /// ```
     #[must_use]
     pub fn read(root: &Path) -> Self {
         let mut folder = Folder::default();

@@ -10,9 +10,9 @@ use crate::sql::Dialect;
 
 /// A set of migrations, in the order in which they run.
 ///
-/// `embed!` makes one as a `static`: nothing is parsed or allocated when the
-/// program starts. [`Migrations::load`] makes one from a folder at run time.
-/// A clone is cheap: it shares the files.
+/// `embed!` makes one as a `static`: the program parses and allocates nothing when it starts.
+/// [`Migrations::load`] makes one from a folder at run time. A clone is cheap, because it shares the
+/// files.
 #[derive(Clone, Debug)]
 pub struct Migrations {
     source: MigrationSource,
@@ -35,21 +35,21 @@ pub enum Reading {
     Python,
 }
 
-/// What the macro call says about a set as a whole.
+/// The options of a whole set, as the macro call gives them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// The only dialect that the set is written for.
+    /// The dialect of the files. `None` means that every dialect must accept them.
     pub dialect: Option<Dialect>,
-    /// The schema (MySQL: the database) that the set lives in.
+    /// The schema (MySQL: the database) in which the migrations are applied.
     pub schema: Option<&'static str>,
-    /// Whether the text is read as the Python tool reads it.
+    /// How the text of the files is read.
     pub reading: Reading,
-    /// The folder that was embedded. A debug build compares it with the set.
+    /// The folder that was embedded. A run of a debug build compares it with the set.
     pub folder: Option<&'static str>,
 }
 
 impl Options {
-    /// A call without options.
+    /// No options.
     pub const NONE: Options =
         Options { dialect: None, schema: None, reading: Reading::Plain, folder: None };
 }
@@ -62,19 +62,39 @@ impl Migrations {
         Migrations { source: MigrationSource::Embedded(table), options }
     }
 
-    /// A set made of the files of a folder, which must be in running order.
+    /// Makes a set of the files of a folder. They must be in running order, as [`Folder::read`] and
+    /// [`check_folder`] return them.
+    ///
+    /// [`Folder::read`]: crate::Folder::read
+    /// [`check_folder`]: crate::check_folder
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// use jetbase_core::{Migrations, Options, Rules, check_folder};
+    ///
+    /// let check = check_folder(Path::new("../migrations"), &Rules::default());
+    /// assert!(!check.has_errors());
+    ///
+    /// let set = Migrations::load(check.files, Options::NONE);
+    /// assert_eq!(set.len(), 4);
+    /// assert_eq!(set.latest(), Some("3".parse()?));
+    /// # Ok::<(), jetbase_core::VersionError>(())
+    /// ```
     #[must_use]
     pub fn load(files: Vec<SourceFile>, options: Options) -> Self {
         Migrations { source: MigrationSource::Loaded(files.into()), options }
     }
 
-    /// What the macro call said about the set.
+    /// Returns the options of the set.
     #[must_use]
     pub const fn options(&self) -> Options {
         self.options
     }
 
-    /// How many migrations there are.
+    /// Returns the number of migrations.
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.source {
@@ -83,13 +103,13 @@ impl Migrations {
         }
     }
 
-    /// Whether the set is empty.
+    /// Returns whether the set has no migrations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The migration at an index of the running order, from 0.
+    /// Returns the migration at an index of the running order, from 0.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Migration<'_>> {
         match &self.source {
@@ -108,12 +128,12 @@ impl Migrations {
         }
     }
 
-    /// The migrations in running order: versions ascending, then `RA__`, then `ROC__` files.
+    /// Returns the migrations in running order: versions ascending, then `RA__`, then `ROC__` files.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Migration<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
-    /// The highest version of the set.
+    /// Returns the highest version of the set.
     #[must_use]
     pub fn latest(&self) -> Option<Version> {
         self.iter().rev().find_map(|migration| migration.version())
@@ -130,19 +150,19 @@ pub struct Migration<'m> {
 }
 
 impl<'m> Migration<'m> {
-    /// The file's path in its folder, with `/`.
+    /// Returns the file's path in its folder, with `/`.
     #[must_use]
     pub fn path(&self) -> &'m str {
         self.path
     }
 
-    /// The file's name, as the history table holds it.
+    /// Returns the file's name, as the history table holds it.
     #[must_use]
     pub fn file(&self) -> &'m str {
         self.path.rsplit('/').next().unwrap_or(self.path)
     }
 
-    /// The version of a versioned migration.
+    /// Returns the version. A repeatable migration has none.
     #[must_use]
     pub fn version(&self) -> Option<Version> {
         self.version.map(Version::of_valid)
@@ -155,7 +175,7 @@ impl<'m> Migration<'m> {
         self.version
     }
 
-    /// When the migration runs.
+    /// Returns the kind, which says when the migration runs.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self.version {
@@ -165,26 +185,26 @@ impl<'m> Migration<'m> {
         }
     }
 
-    /// The description, as the history table holds it.
+    /// Returns the description, as the history table holds it.
     #[must_use]
     pub fn description(&self) -> Cow<'m, str> {
         Name::parse(self.file())
             .map_or(Cow::Borrowed(self.file()), |name| Cow::Owned(name.description))
     }
 
-    /// The file's text.
+    /// Returns the file's text.
     #[must_use]
     pub fn sql(&self) -> &'m str {
         self.sql
     }
 
-    /// The checksum that the history table holds, computed when the program was compiled.
+    /// Returns the checksum, as the history table holds it.
     #[must_use]
     pub fn checksum(&self) -> Checksum {
         self.checksum
     }
 
-    /// The file's text, cut into its sections.
+    /// Returns the file's text, cut into its sections.
     #[must_use]
     pub fn script(&self) -> Script<'m> {
         Script::read(self.sql)

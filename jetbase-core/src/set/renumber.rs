@@ -16,11 +16,11 @@ pub struct Rename {
 }
 
 impl Folder {
-    /// New names for the files that cannot keep their version. The new versions are above all others
-    /// and keep the order of the files.
+    /// Returns new names for the files that cannot keep their versions. The new versions are above all
+    /// others and keep the order of the files.
     ///
-    /// Recorded files keep their versions. A new file gets another one if it sorts below the last
-    /// recorded file, or if another file has the same version. Of two new files with the same
+    /// Recorded files keep their versions. A new file gets another one if its version is below a
+    /// recorded one, or if another file has the same version. Of two new files with the same
     /// version, the later one in the running order gets another one.
     #[must_use]
     pub fn renumber(&self, list: Option<&SumFile>) -> Vec<Rename> {

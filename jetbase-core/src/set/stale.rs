@@ -6,7 +6,7 @@ use std::fmt;
 use crate::set::folder::{Folder, SourceFile};
 use crate::set::migration::{Migration, Migrations};
 
-/// How a folder has changed since it was embedded; paths with `/`, in running order.
+/// How a folder has changed since it was embedded. The paths have `/`, and are in running order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
     /// Files that the program does not have.
@@ -19,7 +19,7 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// Whether program and folder agree.
+    /// Returns whether the program and the folder agree.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.gone.is_empty() && self.changed.is_empty()
@@ -47,7 +47,7 @@ impl fmt::Display for Differences {
 }
 
 impl Migrations {
-    /// Compares the set with what its folder holds now; files that are not migrations do not count.
+    /// Compares the set with the contents of its folder. Files that are no migrations do not count.
     #[must_use]
     pub fn differences(&self, folder: &Folder) -> Differences {
         let ours: HashMap<&str, Migration<'_>> = self.iter().map(|it| (it.path(), it)).collect();

@@ -20,7 +20,7 @@ impl Dialect {
     /// All dialects, in the order of the documentation.
     pub const ALL: [Dialect; 3] = [Dialect::Postgres, Dialect::MySql, Dialect::Sqlite];
 
-    /// The name used in macro options and messages: `postgres`, `mysql` or `sqlite`.
+    /// Returns the name in macro options and messages: `postgres`, `mysql` or `sqlite`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,14 +64,14 @@ pub struct Syntax {
 }
 
 impl Syntax {
-    /// The syntax of a server with default settings.
+    /// Returns the syntax of a server with default settings.
     #[must_use]
     pub const fn of(dialect: Dialect) -> Self {
         let mysql = matches!(dialect, Dialect::MySql);
         Syntax { dialect, ansi_quotes: !mysql, backslash_escapes: mysql, server: Server::Unknown }
     }
 
-    /// The syntax of a MySQL or MariaDB server with default settings. The argument is the
+    /// Returns the syntax of a MySQL or MariaDB server with default settings. The argument is the
     /// result of `SELECT VERSION()`, such as `10.11.6-MariaDB-log` or `9.7.0`.
     #[must_use]
     pub fn of_server(version: &str) -> Self {

@@ -4,7 +4,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::statements::{Statement, StatementPart};
 use crate::sql::token::{Token, TokenKind, keywords};
 
-/// What a statement does to the transaction it runs in.
+/// What a statement does to its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// It can be rolled back with the transaction.

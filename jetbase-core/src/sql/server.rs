@@ -58,7 +58,7 @@ impl Server {
     pub(crate) const OLDEST_MYSQL: Server = Server::MySql(OLDEST - 1);
     pub(crate) const OLDEST_MARIADB: Server = Server::MariaDb(100_000);
 
-    /// Reads what `SELECT VERSION()` says, such as `10.11.6-MariaDB-log` or `9.7.0`.
+    /// Reads the result of `SELECT VERSION()`, such as `10.11.6-MariaDB-log` or `9.7.0`.
     #[must_use]
     pub fn of_version(version: &str) -> Self {
         // MariaDB puts this in front of its version for old clients.

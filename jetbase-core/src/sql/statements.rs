@@ -17,7 +17,19 @@ use crate::sql::dialect::Syntax;
 ///
 /// # Errors
 ///
-/// A string, comment, dollar quote, body or parenthesis that is never closed.
+/// Returns an error if a string, comment, dollar quote, body or parenthesis is never closed.
+///
+/// # Examples
+///
+/// ```
+/// use jetbase_core::{Dialect, Syntax, cut};
+///
+/// let text = "INSERT INTO a VALUES ('x;y'); -- two\nDELETE FROM b;";
+/// let statements = cut(text, ";", Syntax::of(Dialect::Postgres))?;
+/// let sql: Vec<_> = statements.iter().map(|it| it.sql).collect();
+/// assert_eq!(sql, ["INSERT INTO a VALUES ('x;y')", "DELETE FROM b"]);
+/// # Ok::<(), jetbase_core::CutError>(())
+/// ```
 pub fn cut<'t>(
     text: &'t str,
     delimiter: &str,
@@ -29,14 +41,13 @@ pub fn cut<'t>(
 
 /// Cuts a text into pieces, each with one statement or none.
 ///
-/// The delimiter `;` ends a statement wherever it stands outside quotes,
-/// comments and bodies. Any other delimiter counts as the last thing on its
-/// line only, and then `;` is part of the statements. In MySQL, `DELIMITER`
-/// lines change the delimiter as in the `mysql` client.
+/// The delimiter `;` ends a statement everywhere outside quotes, comments and bodies. Another
+/// delimiter ends a statement only at the end of a line, and then `;` is part of the statement. In
+/// MySQL, `DELIMITER` lines change the delimiter as in the `mysql` client.
 ///
 /// # Errors
 ///
-/// A string, comment, dollar quote, body or parenthesis that is never closed.
+/// Returns an error if a string, comment, dollar quote, body or parenthesis is never closed.
 pub fn pieces<'t>(
     text: &'t str,
     delimiter: &str,

@@ -13,7 +13,12 @@ type OddFolder = (&'static str, fn(&CargoProject), bool, &'static [&'static str]
 const EVERYWHERE: [OddFolder; 9] = [
     ("without a file", empty, true, &["the folder contains no migration", "add the first one"]),
     ("a file in its place", replaced, false, &["this is a file, not a folder of migrations"]),
-    ("vanished", vanished, false, &["there is no such folder", "create the folder, or give the path of another one"]),
+    (
+        "vanished",
+        vanished,
+        false,
+        &["there is no such folder", "create the folder, or give the path of another one"],
+    ),
     ("5 MB", large, true, &[]),
     ("10 000 files", many, true, &[]),
     ("CR and CRLF", line_ends, true, &[]),

@@ -11,6 +11,16 @@ use super::{
 };
 
 /// What went wrong.
+///
+/// # Examples
+///
+/// ```
+/// # use jetbase_runtime::{Error, ErrorKind};
+/// /// Whether a job should try again later.
+/// fn is_temporary(error: &Error) -> bool {
+///     matches!(error.kind(), ErrorKind::Held { .. } | ErrorKind::Blocked { .. })
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {

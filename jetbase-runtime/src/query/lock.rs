@@ -50,6 +50,23 @@ impl fmt::Display for LockStatus {
 }
 
 /// Returns who holds the migration lock, since when, and whether that holder is alive.
+///
+/// # Errors
+///
+/// See [`Query`].
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use {jetbase_core::{Migrations, Options}, jetbase_runtime::{lock_status, sqlx::SqlitePool}};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// # let set = Migrations::load(Vec::new(), Options::NONE);
+/// let status = lock_status(&set, &pool).await?;
+/// assert_eq!(status.to_string(), "Status: UNLOCKED");
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn lock_status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, LockStatus> {
     Query::new(set, target.source(), |request, source| Box::pin(read_status(request, source)))
 }
@@ -98,8 +115,9 @@ fn stamp(since: &str, session: &Session<'_>) -> String {
 ///
 /// # Errors
 ///
-/// Returns an error when the holder is alive, unless [`Unlock::force`] is set, and when an open
-/// transaction has locked the row.
+/// Returns an [`Error`] if the holder is alive ([`ErrorKind::Held`]), unless [`Unlock::force`] is set.
+/// Also if the holder executes a migration ([`ErrorKind::HolderBusy`]), and if the database cannot be
+/// used.
 #[derive(Debug)]
 #[must_use = "nothing is unlocked until it is awaited"]
 pub struct Unlock<'t> {
@@ -133,6 +151,25 @@ impl fmt::Display for Unlocked {
 }
 
 /// Unlocks the migration lock by hand.
+///
+/// The returned builder is a future: await it.
+///
+/// # Errors
+///
+/// See [`Unlock`].
+///
+/// # Examples
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use {jetbase_core::{Migrations, Options}, jetbase_runtime::{unlock, sqlx::SqlitePool}};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// # let set = Migrations::load(Vec::new(), Options::NONE);
+/// let unlocked = unlock(&set, &pool).await?;
+/// assert_eq!(unlocked.to_string(), "the lock was free");
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn unlock<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Unlock<'t> {
     Unlock { source: target.source(), namespace: NamespaceOptions::of(set), force: Force::No }
 }

@@ -15,18 +15,18 @@ pub struct Entry {
     pub checksum: Checksum,
     /// The SHA-256 of the whole text, with `\n` line ends.
     pub digest: Checksum,
-    /// How the version was adopted.
+    /// How the version was recorded.
     pub adopted: Adopted,
     /// The line of the list, from 1.
     pub line: usize,
 }
 
-/// How a version came into the list.
+/// How a version was recorded in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adopted {
     /// Above all versions recorded before it.
     InOrder,
-    /// Below one of them, on purpose.
+    /// Below a version recorded before it, on purpose.
     OutOfOrder,
 }
 

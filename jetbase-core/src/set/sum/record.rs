@@ -12,19 +12,20 @@ use crate::set::folder::{Folder, SourceFile};
 pub enum OutOfOrder {
     /// Refuse it.
     Refuse,
-    /// Record it, with a mark.
+    /// Record it, and mark its line.
     Record,
 }
 
 impl SumFile {
-    /// The list with all versioned files of the folder in it.
+    /// Returns the list with all versioned files of the folder in it.
     ///
     /// Recorded entries stay unchanged, except for the versions in `accept`. For those,
     /// the entry is replaced by the file in the folder, or removed if there is no file.
     ///
     /// # Errors
     ///
-    /// The changes of recorded migrations that were not accepted, and versions out of order.
+    /// Returns a finding for each change of a recorded migration that was not accepted, and for each
+    /// version out of order.
     pub fn record(
         &self,
         folder: &Folder,

@@ -11,7 +11,22 @@ use super::entry::Entry;
 use crate::check::Finding;
 use crate::file::{Checksum, Position};
 
-/// The recorded migrations of a folder.
+/// The list of the recorded migrations of a folder.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+///
+/// use jetbase_core::{Folder, OutOfOrder, SumFile};
+///
+/// let path = Path::new("../migrations");
+/// let folder = Folder::read(path);
+/// let empty = SumFile::new(path);
+/// let list = empty.record(&folder, &[], OutOfOrder::Refuse).unwrap();
+/// assert_eq!(list.entries().len(), 3); // repeatable files are not recorded
+/// assert!(list.verify(&folder).is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SumFile {
     pub(super) name: String,
@@ -30,13 +45,13 @@ const HEADER: &str = "jetbase.sum v1";
 const CONFLICT: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
 
 impl SumFile {
-    /// An empty list for a folder.
+    /// Makes an empty list for a folder.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         SumFile { name: file_name(folder), entries: Vec::new(), chain_hash: ChainHash::Whole }
     }
 
-    /// Where the list of a folder is: beside it, under its name with `.sum`.
+    /// Returns the path of a folder's list: beside the folder, with its name and `.sum`.
     #[must_use]
     pub fn path(folder: &Path) -> PathBuf {
         let beside = |folder: &Path, name: &OsStr| {
@@ -54,11 +69,11 @@ impl SumFile {
         }
     }
 
-    /// Reads the list of a folder; `None` when there is no list.
+    /// Reads the list of a folder. `None` means that there is no list.
     ///
     /// # Errors
     ///
-    /// A finding, if the file cannot be read or is not such a list.
+    /// Returns a finding if the file cannot be read, or is no such list.
     pub fn read(folder: &Path) -> Result<Option<Self>, Box<Finding>> {
         let name = file_name(folder);
         let wrong = |what: String| -> Box<Finding> {
@@ -88,7 +103,7 @@ impl SumFile {
     ///
     /// # Errors
     ///
-    /// A finding, if a line is malformed or a merge conflict is not resolved.
+    /// Returns a finding if a line is malformed, or if a merge conflict is not resolved.
     pub fn parse(name: &str, text: &str) -> Result<Self, Box<Finding>> {
         let mut list = SumFile {
             name: name.to_owned(),
@@ -137,17 +152,17 @@ impl SumFile {
         Ok(list)
     }
 
-    /// The recorded migrations, in the order of adoption.
+    /// Returns the recorded migrations, in the order in which they were recorded.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Writes the list beside its folder. If it fails, the old list stays.
+    /// Writes the list beside its folder. If this fails, the old list stays.
     ///
     /// # Errors
     ///
-    /// When the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         let path = SumFile::path(folder);
         let draft = path.with_extension("sum.new");

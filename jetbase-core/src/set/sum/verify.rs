@@ -52,7 +52,7 @@ impl SumFile {
         changes.map(|change| self.finding(change)).collect()
     }
 
-    /// The versioned files that the list does not have, in running order.
+    /// Returns the versioned files that the list does not have, in running order.
     pub fn unrecorded<'a>(&self, files: &'a [SourceFile]) -> impl Iterator<Item = &'a SourceFile> {
         let recorded: HashSet<String> =
             self.entries.iter().map(|entry| entry.file.clone()).collect();

@@ -70,7 +70,7 @@ impl<'t> Statement<'t> {
         })
     }
 
-    /// How many statements the server finds in it.
+    /// Returns how many statements the server finds in it.
     #[must_use]
     pub fn count(&self) -> usize {
         if self.semicolons.is_empty() { 1 } else { self.part_lexemes().count().max(1) }

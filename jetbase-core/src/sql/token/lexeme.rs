@@ -58,19 +58,19 @@ impl Token<'_> {
         Lexeme { kind: self.kind, closed: self.closed, start: self.start, end: self.end() }
     }
 
-    /// The byte offset of the end of the token.
+    /// Returns the byte offset of the end of the token.
     #[must_use]
     pub fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    /// Whether the token is whitespace or a comment.
+    /// Returns whether the token is whitespace or a comment.
     #[must_use]
     pub fn is_trivia(&self) -> bool {
         matches!(self.kind, TokenKind::Whitespace | TokenKind::Comment)
     }
 
-    /// Whether the token is this bare word, in any case.
+    /// Returns whether the token is this word without quotes, in upper or lower case.
     #[must_use]
     pub fn is_word(&self, word: &str) -> bool {
         matches!(self.kind, TokenKind::Word)
@@ -78,7 +78,7 @@ impl Token<'_> {
             && self.text.eq_ignore_ascii_case(word)
     }
 
-    /// Whether the token is this symbol.
+    /// Returns whether the token is this symbol.
     #[must_use]
     pub fn is_symbol(&self, symbol: &str) -> bool {
         matches!(self.kind, TokenKind::Symbol) && self.text == symbol
