@@ -15,6 +15,7 @@ use jetbase_core::{
 };
 
 use self::message::{Purpose, deliver};
+use self::writer::Writer;
 use crate::connection::CauseKind;
 use crate::error::{Error, ErrorKind, FileFault};
 use crate::lock::Commits;
@@ -219,7 +220,7 @@ impl<'m> Job<'m> {
         loop {
             // A fresh session has another session lock.
             let bindings = self.bindings(session, label, grouping);
-            let messages = self.messages(session, &bindings, grouping);
+            let messages = Writer { job: self, session, bindings: &bindings }.messages(grouping);
             let failure = match deliver(session, &messages, from).await {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jetbase_core::Dialect;
 
-use super::writer::Writer;
 use super::{Grouping, Job};
 use crate::connection::{Cause, SendFailure};
 use crate::dialect::Bindings;
@@ -114,26 +113,6 @@ impl Job<'_> {
             .literal("file", self.migration.file())
             .literal("kind", self.migration.kind().as_str())
             .literal("checksum", &self.migration.checksum().to_string())
-    }
-
-    pub(super) fn messages(
-        &self,
-        session: &Session<'_>,
-        bindings: &Bindings,
-        grouping: Grouping,
-    ) -> Vec<FileMessage> {
-        let writer = Writer { job: self, session, bindings };
-        match grouping {
-            Grouping::OneMessage => {
-                vec![FileMessage { parts: writer.transaction(), retry_from: Some(0) }]
-            }
-            Grouping::OneTransaction => writer
-                .transaction()
-                .into_iter()
-                .map(|part| FileMessage { parts: vec![part], retry_from: Some(0) })
-                .collect(),
-            Grouping::PerStatement => writer.per_statement(),
-        }
     }
 }
 

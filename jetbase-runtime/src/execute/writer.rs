@@ -3,7 +3,7 @@
 use jetbase_core::{Action, Dialect, Effect, SessionEffect, TableLocks, Transaction};
 
 use super::message::{FileMessage, Part, Purpose};
-use super::{Job, JobStatement};
+use super::{Grouping, Job, JobStatement};
 use crate::dialect::Bindings;
 use crate::session::Session;
 use crate::target::ConnectionOwner;
@@ -15,6 +15,21 @@ pub(super) struct Writer<'w, 'j, 'c> {
 }
 
 impl Writer<'_, '_, '_> {
+    /// Returns all messages of the job.
+    pub(super) fn messages(&self, grouping: Grouping) -> Vec<FileMessage> {
+        match grouping {
+            Grouping::OneMessage => {
+                vec![FileMessage { parts: self.transaction(), retry_from: Some(0) }]
+            }
+            Grouping::OneTransaction => self
+                .transaction()
+                .into_iter()
+                .map(|part| FileMessage { parts: vec![part], retry_from: Some(0) })
+                .collect(),
+            Grouping::PerStatement => self.per_statement(),
+        }
+    }
+
     fn part(&self, purpose: Purpose, template: &str) -> Part {
         Part { sql: self.bindings.render(template), purpose, results: 1 }
     }
@@ -70,7 +85,7 @@ impl Writer<'_, '_, '_> {
     }
 
     /// Returns the messages' parts for the whole file in one transaction.
-    pub(super) fn transaction(&self) -> Vec<Part> {
+    fn transaction(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let mut parts = self.parts(Purpose::Setup, sql.session_settings);
         parts.extend(self.opening());
@@ -130,7 +145,7 @@ impl Writer<'_, '_, '_> {
 
     /// Returns each statement in a message of its own, after a fence, and then the record in a
     /// transaction.
-    pub(super) fn per_statement(&self) -> Vec<FileMessage> {
+    fn per_statement(&self) -> Vec<FileMessage> {
         let sql = self.session.sql;
         let once = |parts| FileMessage { parts, retry_from: None };
         let mut setup = self.parts(Purpose::Setup, sql.session_settings);
