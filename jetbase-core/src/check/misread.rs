@@ -1,7 +1,7 @@
 //! Settings that make the server read a file differently from the lexer.
 
 use crate::check::rules::Explanation;
-use crate::sql::{Dialect, Statement, Syntax, Token, TokenKind};
+use crate::sql::{Dialect, Lexeme, Statement, Syntax, Token, TokenKind};
 
 /// A setting that must not stand in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +16,11 @@ const STRINGS: &str = "standard_conforming_strings";
 
 /// Whether a token of a statement has the length of a name. Few have the length of a long one.
 fn may_be_named(statement: &Statement<'_>, name: &str) -> bool {
+    let (least, most) = (name.len(), name.len() + QUOTES);
     let mut rest = statement.lexemes.as_slice();
-    while let [lexeme, after @ ..] = rest {
-        if lexeme.end - lexeme.start >= name.len()
-            && lexeme.end - lexeme.start <= name.len() + QUOTES
-        {
+    while let [Lexeme { start, end, .. }, after @ ..] = rest {
+        let length = *end - *start;
+        if least <= length && length <= most {
             return true;
         }
         rest = after;

@@ -137,7 +137,10 @@ impl<'t> Script<'t> {
             joined.push_str(line);
             if line.ends_with(&self.delimiter) {
                 // The Python tool strips the delimiter's characters, in any order and number.
-                let statement = joined.trim_end_matches(|c| self.delimiter.contains(c));
+                let statement = match self.delimiter.as_str() {
+                    DELIMITER => joined.trim_end_matches(';'),
+                    delimiter => joined.trim_end_matches(|c| delimiter.contains(c)),
+                };
                 match trim(statement) {
                     "" => {}
                     statement => each(statement),

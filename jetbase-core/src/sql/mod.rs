@@ -18,5 +18,5 @@ pub use self::session::{
 };
 pub(crate) use self::statements::statement;
 pub use self::statements::{CutError, Open, Piece, Statement, cut, pieces};
-pub(crate) use self::token::dollar_tag;
+pub(crate) use self::token::{Lexeme, dollar_tag};
 pub use self::token::{Token, TokenKind, lexed_bytes, tokens};

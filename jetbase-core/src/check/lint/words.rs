@@ -5,11 +5,12 @@ use crate::sql::{Statement, Token, TokenKind};
 
 /// Whether a lint reads statements with this first word.
 fn is_read(first: &Token<'_>, kind: Kind) -> bool {
-    let words = [
-        "ALTER", "CREATE", "DELETE", "DROP", "RENAME", "RESET", "SET", "TRUNCATE", "UPDATE", "WITH",
-    ];
-    words.iter().any(|word| first.is_word(word))
-        || (kind.is_repeatable() && first.is_word("INSERT"))
+    match first.text.to_ascii_uppercase().as_str() {
+        "ALTER" | "CREATE" | "DELETE" | "DROP" | "RENAME" | "RESET" | "SET" | "TRUNCATE"
+        | "UPDATE" | "WITH" => true,
+        "INSERT" => kind.is_repeatable(),
+        _ => false,
+    }
 }
 
 /// The words of a statement, if a lint reads it.

@@ -91,6 +91,7 @@ impl<'t> Cutter<'t> {
         }
     }
 
+    #[inline(always)]
     fn delimiter_here(&self) -> Option<usize> {
         if matches!(self.delimiter, Delimiter::Semicolon) && !self.tokens.is_at(b';') {
             return None;

@@ -105,12 +105,20 @@ impl<'t> Tokens<'t> {
             [b'a'..=b'z' | b'A'..=b'Z' | b'_', next, ..] if !matches!(next, b'\'' | b'&') => {
                 (TokenKind::Word, self.after_word())
             }
+            [b'\'', inside @ ..] => {
+                let backslash = self.syntax.backslash_escapes;
+                let quote = Quote { open: 1, close: b'\'', backslash };
+                (TokenKind::Quoted, self.after_quotes(&quote, inside))
+            }
             // These have no other meaning in any dialect.
             [b'(' | b')' | b',' | b';' | b'.' | b'=', after @ ..] => {
                 (TokenKind::Symbol, Some(after))
             }
             rest => match self.quote() {
-                Some(quote) => (TokenKind::Quoted, self.after_quotes(&quote)),
+                Some(quote) => {
+                    let inside = self.after(Some(quote.open)).unwrap_or_default();
+                    (TokenKind::Quoted, self.after_quotes(&quote, inside))
+                }
                 None => self.scan_unquoted(rest),
             },
         }
@@ -210,7 +218,6 @@ impl<'t> Tokens<'t> {
         let Syntax { dialect, ansi_quotes, backslash_escapes, .. } = self.syntax;
         let postgres = dialect == Dialect::Postgres;
         let (open, close, backslash) = match self.rest {
-            [b'\'', ..] => (1, b'\'', backslash_escapes),
             [b'"', ..] => (1, b'"', backslash_escapes && !ansi_quotes),
             [b'`', ..] if !postgres => (1, b'`', false),
             [b'[', ..] if dialect == Dialect::Sqlite => (1, b']', false),
@@ -223,9 +230,10 @@ impl<'t> Tokens<'t> {
         Some(Quote { open, close, backslash })
     }
 
-    fn after_quotes(&self, quote: &Quote) -> Option<&'t [u8]> {
-        let mut rest = quote.after(self.rest.get(quote.open..)?)?;
-        if self.is(Dialect::Postgres) && quote.close == b'\'' {
+    /// What follows quotes that are open before `inside`.
+    fn after_quotes(&self, quote: &Quote, inside: &'t [u8]) -> Option<&'t [u8]> {
+        let mut rest = quote.after(inside)?;
+        if matches!(self.syntax.dialect, Dialect::Postgres) && quote.close == b'\'' {
             while let Some(string) = continuation(rest) {
                 rest = quote.after(string)?;
             }
