@@ -15,11 +15,14 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 const PINNED: &str = "rustc 1.95.";
 
 fn main() -> ExitCode {
-    let trial = Trial::ignorable_test("errors_look_as_recorded", errors_look_as_recorded);
+    let trial = Trial::ignorable_test(
+        "the_compiler_prints_the_recorded_errors",
+        the_compiler_prints_the_recorded_errors,
+    );
     libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
 }
 
-fn errors_look_as_recorded() -> Result<Completion, Failed> {
+fn the_compiler_prints_the_recorded_errors() -> Result<Completion, Failed> {
     let compiler = compiler();
     if !compiler.starts_with(PINNED) {
         return Ok(Completion::ignored_with(format!(

@@ -7,23 +7,38 @@ use jetbase_test_harness::{DatabaseKind, Needs, PythonProject, Suite, TestContex
 pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
-    suite.each("applies_what_is_pending_once", all, nothing, applies_once);
-    suite.each("stops_at_a_version_or_a_count", all, nothing, stops_early);
-    suite.each("rolls_back_the_latest_versions", all, nothing, rolls_back);
-    suite.each("refuses_a_rollback_without_section", all, nothing, refuses_rollback);
-    suite.each("runs_repeatables_behind_versions", all, nothing, repeatables);
-    suite.each("plans_without_touching_anything", all, nothing, dry_run);
-    suite.each("executes_the_files_own_text", all, nothing, own_text);
-    suite.each("cuts_routines_and_triggers", all, nothing, routines);
-    suite.each("starts_on_a_newer_database_and_executes_nothing", all, nothing, ahead);
-    suite.each("leaves_a_newer_view_alone", all, nothing, superseded);
-    suite.each("refuses_to_publish_its_tables", &[DatabaseKind::Postgres], nothing, published);
-    suite.each("names_a_sequence_that_is_behind", &[DatabaseKind::Postgres], nothing, sequence);
-    suite.each("tells_two_sets_apart", all, nothing, two_sets);
-    suite.each("notices_edits_holes_and_late_files", all, nothing, drift);
-    suite.each("runs_statements_outside_a_transaction", all, nothing, transaction_off);
-    suite.each("answers_questions_without_making_tables", all, nothing, questions);
-    suite.each("records_later_stamps_for_later_files", all, nothing, stamps);
+    suite.each("a_run_applies_pending_files_once", all, nothing, applies_once);
+    suite.each("a_run_stops_at_a_version_or_a_count", all, nothing, stops_early);
+    suite.each("a_rollback_undoes_the_latest_versions", all, nothing, rolls_back);
+    suite.each(
+        "a_rollback_refuses_a_file_without_a_rollback_section",
+        all,
+        nothing,
+        refuses_rollback,
+    );
+    suite.each("a_run_applies_repeatables_after_versions", all, nothing, repeatables);
+    suite.each("a_dry_run_changes_nothing", all, nothing, dry_run);
+    suite.each("a_run_sends_the_text_of_a_file_unchanged", all, nothing, own_text);
+    suite.each("a_run_keeps_routines_and_triggers_whole", all, nothing, routines);
+    suite.each("an_older_program_executes_nothing_on_a_newer_database", all, nothing, ahead);
+    suite.each("an_older_program_keeps_a_newer_view", all, nothing, superseded);
+    suite.each(
+        "a_run_refuses_a_publication_of_its_tables",
+        &[DatabaseKind::Postgres],
+        nothing,
+        published,
+    );
+    suite.each(
+        "an_error_names_a_sequence_that_is_behind",
+        &[DatabaseKind::Postgres],
+        nothing,
+        sequence,
+    );
+    suite.each("a_run_refuses_the_history_of_another_set", all, nothing, two_sets);
+    suite.each("a_run_refuses_changed_missing_and_out_of_order_files", all, nothing, drift);
+    suite.each("a_run_executes_statements_outside_a_transaction", all, nothing, transaction_off);
+    suite.each("queries_create_no_tables", all, nothing, questions);
+    suite.each("later_files_have_later_timestamps", all, nothing, stamps);
 }
 
 /// A set made of these files.

@@ -3,7 +3,7 @@ use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.each(
-        "commands_work_inside_the_programs_own_binary",
+        "the_commands_work_inside_another_program",
         DatabaseKind::ALL,
         Needs::NOTHING,
         own_binary,

@@ -4,10 +4,10 @@ use std::process::{Command, Output};
 use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestError, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    suite.once("quickstart_runs_twice", Needs::NOTHING, quickstart);
-    suite.once("rollback_runs", Needs::NOTHING, rollback);
-    suite.once("a_wrong_variable_is_an_error", Needs::NOTHING, wrong_variables);
-    suite.each("servers_example_runs", DatabaseKind::SERVERS, Needs::NOTHING, server);
+    suite.once("the_quickstart_runs_twice", Needs::NOTHING, quickstart);
+    suite.once("the_rollback_example_runs", Needs::NOTHING, rollback);
+    suite.once("an_invalid_variable_is_an_error", Needs::NOTHING, wrong_variables);
+    suite.each("the_example_of_a_server_runs", DatabaseKind::SERVERS, Needs::NOTHING, server);
 }
 
 /// The example's program, which cargo builds beside this one.

@@ -9,17 +9,22 @@ use crate::tool::{tool, tool_command};
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     suite.each(
-        "exit_code_of_unlock_is_12_while_the_holder_works",
+        "the_exit_code_of_unlock_is_12_while_the_holder_works",
         DatabaseKind::ALL,
         nothing,
         working,
     );
-    suite.each("exit_code_of_the_validations_is_11_after_drift", DatabaseKind::ALL, nothing, drift);
-    suite.once("exit_codes_of_sum_tell_unrecorded_files_from_drift", nothing, sum);
-    suite.once("exit_codes_are_in_the_help_of_the_tool", nothing, help);
+    suite.each(
+        "the_exit_code_of_the_validations_is_11_after_drift",
+        DatabaseKind::ALL,
+        nothing,
+        drift,
+    );
+    suite.once("the_exit_codes_of_sum_differ_for_unrecorded_and_changed_files", nothing, sum);
+    suite.once("the_help_of_the_tool_lists_the_exit_codes", nothing, help);
     #[cfg(unix)]
     suite.each(
-        "exit_code_of_an_interrupted_upgrade_is_130",
+        "the_exit_code_of_an_interrupted_upgrade_is_130",
         DatabaseKind::ALL,
         nothing,
         interrupted,

@@ -13,28 +13,28 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
-    suite.each("waits_no_longer_than_allowed", all, nothing, gives_up);
-    suite.each("goes_on_when_the_lock_comes_free", all, nothing, waits);
-    suite.each("stops_when_the_lock_is_taken_away", all, nothing, loses);
+    suite.each("a_run_waits_no_longer_than_its_limit", all, nothing, gives_up);
+    suite.each("a_run_continues_when_the_lock_is_released", all, nothing, waits);
+    suite.each("a_run_stops_when_its_lock_is_released_by_force", all, nothing, loses);
     suite.each(
-        "refuses_a_file_that_gives_the_lock_away",
+        "a_run_refuses_a_file_that_releases_its_session_lock",
         DatabaseKind::SERVERS,
         nothing,
         gives_away,
     );
     suite.each(
-        "a_statement_that_stays_is_recorded_in_the_end",
+        "a_committed_file_is_recorded_after_retries",
         &[DatabaseKind::Mysql],
         nothing,
         insists,
     );
-    suite.each("takes_over_from_the_dead", all, nothing, recovers);
-    suite.each("frees_what_the_dead_left_with_nothing_to_do", all, nothing, tidies);
-    suite.each("sees_a_living_holder", all, nothing, sees_the_living);
+    suite.each("a_run_recovers_the_lock_of_a_killed_holder", all, nothing, recovers);
+    suite.each("a_run_with_nothing_pending_releases_a_stale_lock", all, nothing, tidies);
+    suite.each("the_lock_status_shows_that_the_holder_is_alive", all, nothing, sees_the_living);
     suite.each("a_forced_unlock_does_not_hang", all, nothing, forces);
-    suite.each("starts_sixteen_times_from_nothing", all, nothing, storm);
-    suite.each("frees_the_lock_behind_a_failure", all, nothing, frees);
-    suite.each("brings_a_missing_lock_row_back", all, nothing, missing_row);
+    suite.each("sixteen_runs_at_once_apply_each_file_once", all, nothing, storm);
+    suite.each("a_failed_run_releases_the_lock", all, nothing, frees);
+    suite.each("a_run_recreates_a_missing_lock_row", all, nothing, missing_row);
 }
 
 fn one() -> Migrations {

@@ -6,7 +6,7 @@ use crate::lock::aside;
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.each(
-        "releases_the_lock_over_a_new_connection_when_its_own_is_lost_after_the_last_file",
+        "a_run_that_loses_its_connection_after_the_last_file_releases_the_lock",
         DatabaseKind::SERVERS,
         Needs::NOTHING,
         releases_over_new_connection,

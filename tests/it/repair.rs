@@ -12,12 +12,7 @@ pub(crate) fn register(suite: &mut Suite) {
         nothing,
         repairs,
     );
-    suite.each(
-        "a_repair_does_not_touch_the_rows_of_a_newer_program",
-        DatabaseKind::ALL,
-        nothing,
-        ahead,
-    );
+    suite.each("a_repair_keeps_the_rows_of_a_newer_program", DatabaseKind::ALL, nothing, ahead);
     suite.each("a_repair_needs_the_lock_only_for_a_change", DatabaseKind::ALL, nothing, needs_lock);
     suite.each(
         "a_graceful_shutdown_ends_after_the_current_file",

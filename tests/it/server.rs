@@ -13,8 +13,8 @@ use crate::trips::RoundTripCounter;
 
 pub(crate) fn register(suite: &mut Suite) {
     let servers = DatabaseKind::SERVERS;
-    suite.each("waits_for_a_server_that_starts", servers, Needs::NOTHING, starting);
-    suite.each("waits_for_a_connection_to_come_free", servers, Needs::NOTHING, full);
+    suite.each("a_run_waits_for_a_server_that_starts", servers, Needs::NOTHING, starting);
+    suite.each("a_run_waits_for_a_free_connection", servers, Needs::NOTHING, full);
 }
 
 fn one() -> Migrations {

@@ -6,9 +6,14 @@ pub(crate) fn register(suite: &mut Suite) {
     let (sqlite, nothing) = (&[DatabaseKind::Sqlite], Needs::NOTHING);
     #[cfg(unix)]
     {
-        suite.each("a_symbolic_link_names_the_same_side_file", sqlite, nothing, unix::linked);
-        suite.each("a_second_name_robs_no_living_holder", sqlite, nothing, unix::second_name);
-        suite.each("a_planted_side_file_is_named_at_once", sqlite, nothing, unix::planted);
+        suite.each("a_symbolic_link_leads_to_the_same_side_file", sqlite, nothing, unix::linked);
+        suite.each(
+            "a_second_name_of_a_file_does_not_release_the_lock_of_a_live_holder",
+            sqlite,
+            nothing,
+            unix::second_name,
+        );
+        suite.each("a_run_refuses_an_untrusted_side_file_at_once", sqlite, nothing, unix::planted);
     }
     let _ = (sqlite, nothing);
 }

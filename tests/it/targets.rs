@@ -7,22 +7,27 @@ use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
-    suite.each("works_on_a_pool_in_a_task", DatabaseKind::ALL, Needs::NOTHING, pool_in_a_task);
-    suite.each("works_on_a_connection", DatabaseKind::ALL, Needs::NOTHING, connection);
-    suite.each("hears_what_happens", DatabaseKind::ALL, Needs::NOTHING, events);
     suite.each(
-        "finishes_the_file_in_work_when_dropped",
+        "a_run_works_with_a_pool_in_a_task",
+        DatabaseKind::ALL,
+        Needs::NOTHING,
+        pool_in_a_task,
+    );
+    suite.each("a_run_works_with_a_connection", DatabaseKind::ALL, Needs::NOTHING, connection);
+    suite.each("a_listener_gets_the_events_in_order", DatabaseKind::ALL, Needs::NOTHING, events);
+    suite.each(
+        "a_dropped_run_finishes_the_current_file",
         DatabaseKind::ALL,
         Needs::NOTHING,
         dropped,
     );
     suite.each(
-        "dropped_at_any_moment_runs_nothing_twice",
+        "a_run_dropped_at_any_moment_executes_nothing_twice",
         DatabaseKind::ALL,
         Needs::NOTHING,
         dropped_anywhere,
     );
-    suite.once("names_a_missing_scheme", Needs::NOTHING, scheme);
+    suite.once("a_url_with_an_unknown_scheme_is_an_error", Needs::NOTHING, scheme);
 }
 
 fn two() -> Migrations {

@@ -8,11 +8,16 @@ use tokio::process::Command;
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("tool_migrates_and_answers", DatabaseKind::ALL, nothing, migrates);
-    suite.each("tool_ends_with_the_documented_codes", DatabaseKind::ALL, nothing, codes);
-    suite.each("tool_speaks_like_the_python_tool", DatabaseKind::ALL, Needs::PYTHON, speaks);
-    suite.once("tool_inspects_files_without_a_database", nothing, inspects);
-    suite.once("tool_prints_findings_like_a_compiler", nothing, findings);
+    suite.each("the_tool_migrates_and_shows_the_state", DatabaseKind::ALL, nothing, migrates);
+    suite.each("the_tool_returns_the_documented_exit_codes", DatabaseKind::ALL, nothing, codes);
+    suite.each(
+        "the_tool_prints_the_same_messages_as_the_python_tool",
+        DatabaseKind::ALL,
+        Needs::PYTHON,
+        speaks,
+    );
+    suite.once("the_tool_inspects_files_without_a_database", nothing, inspects);
+    suite.once("the_tool_prints_findings_with_their_positions", nothing, findings);
 }
 
 /// What one call of the tool printed.

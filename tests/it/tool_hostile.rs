@@ -7,16 +7,16 @@ use tokio::process::Command;
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.once("tool_hides_every_password_that_was_typed", nothing, hides);
-    suite.once("tool_hides_the_parts_of_a_password", nothing, hides_parts);
-    suite.once("tool_hides_the_passwords_of_the_environment", nothing, hides_variables);
+    suite.once("the_tool_hides_every_password_in_its_arguments", nothing, hides);
+    suite.once("the_tool_hides_the_parts_of_a_password", nothing, hides_parts);
+    suite.once("the_tool_hides_passwords_of_the_environment", nothing, hides_variables);
     #[cfg(target_os = "linux")]
-    suite.once("tool_fails_when_its_result_cannot_be_written", nothing, full);
-    suite.once("tool_ends_quietly_when_its_reader_has_gone", nothing, gone);
-    suite.once("tool_inspects_every_file_beside_an_unreadable_one", nothing, inspects_all);
-    suite.once("tool_refuses_wrong_settings", nothing, refuses);
+    suite.once("the_tool_fails_when_its_result_cannot_be_written", nothing, full);
+    suite.once("the_tool_prints_no_error_when_the_pipe_is_closed", nothing, gone);
+    suite.once("the_tool_inspects_the_other_files_when_one_is_unreadable", nothing, inspects_all);
+    suite.once("the_tool_refuses_invalid_settings", nothing, refuses);
     #[cfg(unix)]
-    suite.once("tool_refuses_a_variable_that_is_no_text", nothing, refuses_bytes);
+    suite.once("the_tool_refuses_a_variable_that_is_not_utf_8", nothing, refuses_bytes);
 }
 
 const V1: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");

@@ -12,13 +12,13 @@ use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.each(
-        "asks_once_when_nothing_is_pending",
+        "a_run_with_nothing_pending_needs_one_round_trip",
         DatabaseKind::SERVERS,
         Needs::NOTHING,
         nothing_pending,
     );
     suite.each(
-        "sends_one_message_a_migration",
+        "a_run_needs_one_round_trip_per_migration",
         &[DatabaseKind::Postgres],
         Needs::NOTHING,
         one_message,

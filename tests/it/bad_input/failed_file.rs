@@ -9,24 +9,24 @@ use crate::apply::set;
 pub(super) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
-    suite.each("a_failed_file_leaves_nothing_half_done", all, nothing, fails_in_the_middle);
-    suite.each("a_failed_first_file_frees_the_lock", all, nothing, fails_at_once);
-    suite.each("a_failed_rollback_keeps_its_version", all, nothing, fails_to_roll_back);
+    suite.each("a_failed_file_is_not_recorded", all, nothing, fails_in_the_middle);
+    suite.each("a_failed_first_file_releases_the_lock", all, nothing, fails_at_once);
+    suite.each("a_failed_rollback_keeps_its_version_recorded", all, nothing, fails_to_roll_back);
     suite.each(
-        "names_a_failure_at_the_commit",
+        "an_error_names_a_failure_at_the_commit",
         &[DatabaseKind::Postgres],
         nothing,
         fails_at_the_commit,
     );
     suite.each(
-        "points_at_the_word_that_failed",
+        "an_error_points_at_the_word_that_failed",
         &[DatabaseKind::Postgres],
         nothing,
         points_at_the_word,
     );
-    suite.each("refuses_files_that_end_their_transaction", all, nothing, transaction_control);
-    suite.each("refuses_what_contradicts_the_history", all, nothing, contradictions);
-    suite.each("keeps_odd_names_and_texts", all, nothing, odd_texts);
+    suite.each("a_run_refuses_files_that_end_their_transaction", all, nothing, transaction_control);
+    suite.each("a_run_refuses_files_that_contradict_the_history", all, nothing, contradictions);
+    suite.each("a_run_accepts_unusual_names_and_texts", all, nothing, odd_texts);
 }
 
 const BROKEN: &str = "CREATE TABLE IF NOT EXISTS b (id INTEGER);\nINSERT INTO b (id) VALUES (1);\n\n  INSERT INTO nowhere\n    (id) VALUES (2);\nINSERT INTO b (id) VALUES (3);\n";

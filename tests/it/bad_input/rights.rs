@@ -10,8 +10,18 @@ use crate::apply::set;
 
 pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("names_a_missing_right_to_make_tables", DatabaseKind::SERVERS, nothing, no_rights);
-    suite.each("a_reader_may_ask_but_not_run", DatabaseKind::SERVERS, nothing, reader);
+    suite.each(
+        "an_error_names_a_missing_right_to_create_tables",
+        DatabaseKind::SERVERS,
+        nothing,
+        no_rights,
+    );
+    suite.each(
+        "a_user_with_read_rights_can_query_but_not_migrate",
+        DatabaseKind::SERVERS,
+        nothing,
+        reader,
+    );
 }
 
 /// A user of the server with rights of its own; `GRANT` is completed with a user.

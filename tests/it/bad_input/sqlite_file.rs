@@ -10,9 +10,9 @@ use crate::apply::set;
 pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     let sqlite = &[DatabaseKind::Sqlite][..];
-    suite.each("waits_for_a_locked_file_then_says_so", sqlite, nothing, locked_file);
-    suite.each("names_what_is_wrong_with_a_file", sqlite, nothing, broken_files);
-    suite.each("reads_a_read_only_file_and_refuses_to_run", sqlite, nothing, read_only_file);
+    suite.each("a_run_waits_for_a_locked_file_up_to_its_limit", sqlite, nothing, locked_file);
+    suite.each("an_error_names_the_problem_of_a_database_file", sqlite, nothing, broken_files);
+    suite.each("a_read_only_file_can_be_read_but_not_migrated", sqlite, nothing, read_only_file);
 }
 
 async fn locked_file(ctx: TestContext) -> TestResult {

@@ -12,18 +12,28 @@ use crate::apply::set;
 
 pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.once("refuses_a_url_that_it_cannot_read_and_shows_no_password", nothing, broken_urls);
+    suite.once("the_error_of_an_invalid_url_shows_no_password", nothing, broken_urls);
     suite.each(
-        "shows_no_password_when_it_is_wrong",
+        "the_error_of_a_wrong_password_shows_no_password",
         DatabaseKind::SERVERS,
         Needs::OWN_SERVER,
         wrong_password,
     );
-    suite.each("names_an_unknown_user", DatabaseKind::SERVERS, nothing, unknown_user);
-    suite.each("names_a_missing_database", DatabaseKind::SERVERS, nothing, missing_database);
-    suite.each("names_a_url_without_a_database", &[DatabaseKind::Mysql], nothing, no_database);
+    suite.each("an_error_names_an_unknown_user", DatabaseKind::SERVERS, nothing, unknown_user);
     suite.each(
-        "gives_up_at_once_when_no_server_listens",
+        "an_error_names_a_missing_database",
+        DatabaseKind::SERVERS,
+        nothing,
+        missing_database,
+    );
+    suite.each(
+        "a_url_without_a_database_is_an_error",
+        &[DatabaseKind::Mysql],
+        nothing,
+        no_database,
+    );
+    suite.each(
+        "a_run_fails_at_once_when_no_server_listens",
         DatabaseKind::SERVERS,
         nothing,
         server_down,

@@ -8,12 +8,12 @@ use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("accepts_plain_tables_of_another_role", POSTGRES, nothing, plain_tables);
-    suite.each("accepts_triggers_of_the_databases_owner", POSTGRES, nothing, databases_owner);
-    suite.each("accepts_triggers_of_a_superuser", POSTGRES, nothing, superusers);
-    suite.each("accepts_triggers_of_the_migrating_role", POSTGRES, nothing, own_triggers);
-    suite.each("accepts_triggers_of_a_role_that_is_named", POSTGRES, nothing, named_role);
-    suite.each("accepts_triggers_of_the_role_that_it_takes", POSTGRES, nothing, taken_role);
+    suite.each("a_run_accepts_plain_tables_of_another_role", POSTGRES, nothing, plain_tables);
+    suite.each("a_run_accepts_triggers_of_the_databases_owner", POSTGRES, nothing, databases_owner);
+    suite.each("a_run_accepts_triggers_of_a_superuser", POSTGRES, nothing, superusers);
+    suite.each("a_run_accepts_triggers_of_its_own_role", POSTGRES, nothing, own_triggers);
+    suite.each("a_run_accepts_triggers_of_a_trusted_owner", POSTGRES, nothing, named_role);
+    suite.each("a_run_accepts_triggers_of_the_role_that_it_takes", POSTGRES, nothing, taken_role);
 }
 
 /// Makes an audit table and triggers that write to it, as the role of this address.

@@ -12,14 +12,14 @@ pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
     let not_mysql = &[DatabaseKind::Sqlite, DatabaseKind::Postgres];
-    suite.each("a_file_whose_row_is_not_kept_is_an_error", all, nothing, inserts);
-    suite.each("a_row_that_vanishes_at_the_commit_is_an_error", POSTGRES, nothing, at_the_commit);
+    suite.each("a_file_whose_row_is_lost_is_an_error", all, nothing, inserts);
+    suite.each("a_row_that_is_lost_at_the_commit_is_an_error", POSTGRES, nothing, at_the_commit);
     suite.each("a_file_outside_a_transaction_must_be_recorded_too", all, nothing, inserts_off);
-    suite.each("a_repeated_file_whose_row_is_not_changed_is_an_error", all, nothing, updates);
+    suite.each("a_repeatable_whose_row_is_not_updated_is_an_error", all, nothing, updates);
     suite.each("a_rollback_whose_row_is_not_deleted_is_an_error", not_mysql, nothing, deletes);
     suite.each("an_unlock_that_changes_nothing_is_an_error", all, nothing, unlocks);
-    suite.each("a_corrected_checksum_that_is_not_kept_is_an_error", all, nothing, checksums);
-    suite.each("a_forgotten_file_whose_row_is_kept_is_an_error", not_mysql, nothing, files);
+    suite.each("a_repaired_checksum_that_is_lost_is_an_error", all, nothing, checksums);
+    suite.each("a_repair_whose_row_is_not_deleted_is_an_error", not_mysql, nothing, files);
 }
 
 const V0: (&str, &str) = ("V0__kept.sql", "CREATE TABLE kept (id INTEGER);\n");

@@ -13,13 +13,43 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     suite.each("the_commands_work_on_a_database_without_traps", POSTGRES, nothing, without_traps);
-    suite.each("executes_nothing_planted_in_public", POSTGRES, nothing, in_public);
-    suite.each("executes_nothing_planted_in_a_named_schema", POSTGRES, nothing, in_named_schema);
-    suite.each("executes_nothing_planted_under_its_own_name", POSTGRES, nothing, under_own_name);
-    suite.each("executes_nothing_planted_before_pg_catalog", POSTGRES, nothing, before_pg_catalog);
-    suite.each("executes_nothing_planted_after_a_loss", POSTGRES, nothing, after_a_loss);
-    suite.each("executes_nothing_planted_in_a_takeover", POSTGRES, nothing, takes_over);
-    suite.each("an_operator_that_is_always_true_is_no_lock", POSTGRES, nothing, always_true);
+    suite.each("no_command_executes_what_is_planted_in_public", POSTGRES, nothing, in_public);
+    suite.each(
+        "no_command_executes_what_is_planted_in_a_named_schema",
+        POSTGRES,
+        nothing,
+        in_named_schema,
+    );
+    suite.each(
+        "no_command_executes_what_is_planted_in_a_schema_with_its_users_name",
+        POSTGRES,
+        nothing,
+        under_own_name,
+    );
+    suite.each(
+        "no_command_executes_what_is_planted_before_pg_catalog",
+        POSTGRES,
+        nothing,
+        before_pg_catalog,
+    );
+    suite.each(
+        "no_run_executes_what_is_planted_after_it_lost_its_session",
+        POSTGRES,
+        nothing,
+        after_a_loss,
+    );
+    suite.each(
+        "no_run_executes_what_is_planted_while_it_recovers_a_lock",
+        POSTGRES,
+        nothing,
+        takes_over,
+    );
+    suite.each(
+        "an_operator_that_is_always_true_does_not_replace_the_lock",
+        POSTGRES,
+        nothing,
+        always_true,
+    );
 }
 
 /// The yardstick: the same commands where nobody has planted anything.

@@ -15,18 +15,42 @@ use super::victim::{V1, V3, set_for, tool};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("refuses_a_lock_table_with_code_of_others", POSTGRES, nothing, |ctx| {
-        with_code(ctx, "jetbase_lock")
-    });
-    suite.each("refuses_a_history_with_code_of_others", POSTGRES, nothing, |ctx| {
-        with_code(ctx, "jetbase_migrations")
-    });
-    suite.each("refuses_replaced_texts_with_code_of_others", POSTGRES, nothing, |ctx| {
-        with_code(ctx, "jetbase_superseded")
-    });
-    suite.each("executes_no_trigger_added_meanwhile", POSTGRES, nothing, triggers_meanwhile);
-    suite.each("executes_no_view_swapped_in_meanwhile", POSTGRES, nothing, views_meanwhile);
-    suite.each("executes_no_trigger_added_in_the_middle_of_a_run", POSTGRES, nothing, in_mid_run);
+    suite.each(
+        "every_command_refuses_a_lock_table_with_code_of_another_role",
+        POSTGRES,
+        nothing,
+        |ctx| with_code(ctx, "jetbase_lock"),
+    );
+    suite.each(
+        "every_command_refuses_a_history_with_code_of_another_role",
+        POSTGRES,
+        nothing,
+        |ctx| with_code(ctx, "jetbase_migrations"),
+    );
+    suite.each(
+        "every_command_refuses_superseded_texts_with_code_of_another_role",
+        POSTGRES,
+        nothing,
+        |ctx| with_code(ctx, "jetbase_superseded"),
+    );
+    suite.each(
+        "no_run_executes_a_trigger_that_is_added_repeatedly",
+        POSTGRES,
+        nothing,
+        triggers_meanwhile,
+    );
+    suite.each(
+        "no_run_executes_a_view_that_replaces_a_table_repeatedly",
+        POSTGRES,
+        nothing,
+        views_meanwhile,
+    );
+    suite.each(
+        "no_run_executes_a_trigger_that_is_added_while_it_works",
+        POSTGRES,
+        nothing,
+        in_mid_run,
+    );
 }
 
 /// Ways to have one's own code executed by whoever uses a table: `{t}` is the table, `{s}` its schema,

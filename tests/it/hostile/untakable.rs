@@ -15,11 +15,16 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
-    suite.each("a_row_that_cannot_be_changed_ends_the_wait", all, Needs::OWN_SERVER, unchanged);
-    suite.each("a_policy_for_reading_only_ends_the_wait", POSTGRES, nothing, reading_only);
+    suite.each("the_wait_for_a_row_that_cannot_be_updated_ends", all, Needs::OWN_SERVER, unchanged);
+    suite.each("the_wait_for_a_row_that_can_only_be_read_ends", POSTGRES, nothing, reading_only);
     let loose = &[DatabaseKind::Sqlite, DatabaseKind::Mysql];
-    suite.each("a_strange_truth_counts_as_locked", loose, Needs::OWN_SERVER, strange_truth);
-    suite.each("a_session_with_our_key_is_named", DatabaseKind::SERVERS, nothing, squatted);
+    suite.each("an_invalid_is_locked_counts_as_locked", loose, Needs::OWN_SERVER, strange_truth);
+    suite.each(
+        "an_error_names_the_session_that_holds_our_session_lock",
+        DatabaseKind::SERVERS,
+        nothing,
+        squatted,
+    );
 }
 
 const V0: (&str, &str) = ("V0__first.sql", "CREATE TABLE first (id INTEGER);\n");

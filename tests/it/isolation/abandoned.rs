@@ -18,13 +18,13 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     suite.each(
-        "a_panic_of_a_listener_leaves_a_pool_as_it_was",
+        "a_panic_of_a_listener_does_not_change_a_pool",
         DatabaseKind::ALL,
         nothing,
         panics_with_pool,
     );
     suite.each(
-        "a_panic_leaves_a_callers_connection_as_it_was",
+        "a_panic_of_a_listener_does_not_change_the_callers_connection",
         DatabaseKind::ALL,
         nothing,
         panics_with_caller,

@@ -8,10 +8,10 @@ use super::{column, leaks_mysql, leaks_postgres, leaks_sqlite, same_lines};
 use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
-    let name = "what_a_caller_had_before_is_there_afterwards";
+    let name = "a_run_keeps_the_session_state_of_the_caller";
     suite.each(name, DatabaseKind::ALL, Needs::NOTHING, keeps);
     suite.each(
-        "statements_prepared_by_the_driver_still_work",
+        "prepared_statements_of_the_driver_work_after_a_run",
         DatabaseKind::ALL,
         Needs::NOTHING,
         driver,

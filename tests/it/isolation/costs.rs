@@ -6,8 +6,8 @@ use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
     let (mysql, own) = (&[DatabaseKind::Mysql], Needs::OWN_SERVER);
-    suite.each("a_file_that_leaves_nothing_keeps_its_session", mysql, own, keeps_session);
-    suite.each("a_run_begins_again_where_no_further_connection_is", mysql, own, begins_again);
+    suite.each("a_file_without_session_state_needs_no_new_connection", mysql, own, keeps_session);
+    suite.each("a_run_works_for_a_user_with_one_connection", mysql, own, begins_again);
 }
 
 /// How many connections a server has seen, that of the question included.

@@ -9,8 +9,8 @@ use super::same_lines;
 
 pub(crate) fn register(suite: &mut Suite) {
     let (nothing, sqlite) = (Needs::NOTHING, &[DatabaseKind::Sqlite][..]);
-    suite.each("a_dropped_run_leaves_a_callers_connection_as_it_was", sqlite, nothing, dropped);
-    suite.each("a_dropped_run_leaves_a_pool_as_it_was", sqlite, nothing, dropped_with_pool);
+    suite.each("a_dropped_run_does_not_change_the_callers_connection", sqlite, nothing, dropped);
+    suite.each("a_dropped_run_does_not_change_a_pool", sqlite, nothing, dropped_with_pool);
 }
 
 /// Polls a future so many times, and then drops it; says whether it was finished before.

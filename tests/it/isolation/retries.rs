@@ -14,19 +14,9 @@ use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("the_next_try_begins_in_a_fresh_session", DatabaseKind::SERVERS, nothing, next_try);
-    suite.each(
-        "a_failed_file_leaves_nothing_to_the_next_run",
-        DatabaseKind::ALL,
-        nothing,
-        next_run,
-    );
-    suite.each(
-        "a_failed_file_leaves_nothing_in_a_pool",
-        &[DatabaseKind::Sqlite],
-        nothing,
-        in_a_pool,
-    );
+    suite.each("a_retry_starts_in_a_fresh_session", DatabaseKind::SERVERS, nothing, next_try);
+    suite.each("a_failed_file_does_not_change_the_next_run", DatabaseKind::ALL, nothing, next_run);
+    suite.each("a_failed_file_does_not_change_a_pool", &[DatabaseKind::Sqlite], nothing, in_a_pool);
 }
 
 const USERS: &str = "CREATE TABLE users (id INTEGER); INSERT INTO users (id) VALUES (1)";

@@ -11,17 +11,18 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     let (nothing, mysql) = (Needs::NOTHING, &[DatabaseKind::Mysql][..]);
     for between in [Between::Unlocked, Between::LockHidden, Between::HistoryHidden] {
-        let name = format!("says_what_is_permanent_when_{}", between.name());
+        let name = format!("an_error_states_what_was_committed_when_{}", between.name());
         suite.each(&name, DatabaseKind::ALL, nothing, move |ctx| half_done(ctx, between, ALONE));
-        let name = format!("says_what_committed_by_itself_when_{}", between.name());
+        let name =
+            format!("an_error_states_what_mysql_committed_implicitly_when_{}", between.name());
         suite.each(&name, mysql, nothing, move |ctx| half_done(ctx, between, ""));
     }
-    let name = "begins_no_statement_behind_a_lost_lock";
+    let name = "no_statement_starts_after_the_lock_is_lost";
     suite.each(name, DatabaseKind::ALL, nothing, |ctx| begins_no_other(ctx, ALONE));
-    let name = "begins_no_statement_behind_a_lost_lock_and_a_transaction";
+    let name = "no_statement_of_a_transaction_starts_after_the_lock_is_lost";
     suite.each(name, mysql, nothing, |ctx| begins_no_other(ctx, ""));
     let kinds = &[DatabaseKind::Mysql, DatabaseKind::Sqlite];
-    suite.each("does_not_deny_what_a_hidden_commit_kept", kinds, nothing, hidden_commit);
+    suite.each("an_error_states_what_a_hidden_commit_kept", kinds, nothing, hidden_commit);
     let own = Needs::OWN_SERVER;
     suite.each("a_file_larger_than_a_packet_runs", mysql, own, larger_than_a_packet);
 }
@@ -42,9 +43,9 @@ enum Between {
 impl Between {
     const fn name(self) -> &'static str {
         match self {
-            Between::Unlocked => "the_lock_is_taken_away",
+            Between::Unlocked => "the_lock_is_released_by_force",
             Between::LockHidden => "the_next_statement_cannot_be_prepared",
-            Between::HistoryHidden => "it_cannot_be_recorded",
+            Between::HistoryHidden => "the_file_cannot_be_recorded",
         }
     }
 

@@ -9,10 +9,10 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     let (postgres, mysql) = (&[DatabaseKind::Postgres][..], &[DatabaseKind::Mysql][..]);
     let own = Needs::OWN_SERVER;
-    suite.each("settings_of_the_server_do_not_decide", mysql, own, server);
-    suite.each("what_a_server_does_at_a_connect_does_not_decide", mysql, own, at_connect);
-    suite.each("no_setting_of_a_role_decides", postgres, Needs::NOTHING, role);
-    suite.each("no_setting_of_a_database_decides", postgres, Needs::NOTHING, database);
+    suite.each("settings_of_the_server_do_not_change_a_run", mysql, own, server);
+    suite.each("the_variable_init_connect_does_not_change_a_run", mysql, own, at_connect);
+    suite.each("no_setting_of_a_role_changes_a_run", postgres, Needs::NOTHING, role);
+    suite.each("no_setting_of_a_database_changes_a_run", postgres, Needs::NOTHING, database);
 }
 
 /// Files of every mode, whose effects can be counted.

@@ -121,7 +121,7 @@ const OBSTACLES: &[Obstacle] = &[
         before: Before::Nothing,
         give: "SELECT pg_advisory_unlock(1784835700, 1)",
         ..obstacle(
-            "the_lock_of_those_who_make_tables",
+            "the_lock_for_creating_tables",
             POSTGRES,
             "SELECT pg_advisory_lock(1784835700, 1)",
             &["creating", "tables", "1784835700"],
@@ -131,15 +131,15 @@ const OBSTACLES: &[Obstacle] = &[
     obstacle("an_exclusive_writer", SQLITE, "BEGIN EXCLUSIVE", FILE),
     Obstacle {
         before: Before::WriteAhead,
-        ..obstacle("a_writer_with_a_log", SQLITE, "BEGIN IMMEDIATE", FILE)
+        ..obstacle("a_writer_in_wal_mode", SQLITE, "BEGIN IMMEDIATE", FILE)
     },
     Obstacle {
         before: Before::WriteAhead,
-        ..obstacle("an_exclusive_writer_with_a_log", SQLITE, "BEGIN EXCLUSIVE", FILE)
+        ..obstacle("an_exclusive_writer_in_wal_mode", SQLITE, "BEGIN EXCLUSIVE", FILE)
     },
     Obstacle {
         before: Before::Nothing,
-        ..obstacle("a_writer_where_no_table_is", SQLITE, "BEGIN IMMEDIATE", FILE)
+        ..obstacle("a_writer_on_an_empty_database", SQLITE, "BEGIN IMMEDIATE", FILE)
     },
 ];
 
@@ -149,10 +149,10 @@ pub(crate) fn register(suite: &mut Suite) {
         let needs = if it.take.starts_with("XA") { Needs::OWN_SERVER } else { Needs::NOTHING };
         let waits = format!("no_run_waits_beyond_its_limit_for_{}", it.name);
         suite.each(&waits, it.kinds, needs, move |ctx| gives_up(ctx, *it));
-        let goes_on = format!("a_run_goes_on_when_it_comes_free_{}", it.name);
+        let goes_on = format!("a_run_continues_after_{}", it.name);
         suite.each(&goes_on, it.kinds, needs, move |ctx| goes_on_later(ctx, *it));
     }
-    let name = "questions_end_although_the_tables_are_locked";
+    let name = "queries_end_while_the_tables_are_locked";
     suite.each(name, DatabaseKind::ALL, Needs::NOTHING, questions);
 }
 

@@ -15,9 +15,19 @@ use super::waits::{GENEROUS, LIMIT, ends, none_wrong, two};
 
 pub(crate) fn register(suite: &mut Suite) {
     let (servers, nothing) = (DatabaseKind::SERVERS, Needs::NOTHING);
-    suite.each("no_run_waits_beyond_its_limit_for_a_silent_server", servers, nothing, silent);
-    suite.each("no_run_waits_beyond_its_limit_behind_a_silence", servers, nothing, falls_silent);
-    suite.each("no_question_waits_for_ever_for_a_silent_server", servers, nothing, questions);
+    suite.each(
+        "no_run_waits_beyond_its_limit_for_a_server_that_never_answers",
+        servers,
+        nothing,
+        silent,
+    );
+    suite.each(
+        "no_run_waits_beyond_its_limit_for_a_server_that_stops_answering",
+        servers,
+        nothing,
+        falls_silent,
+    );
+    suite.each("queries_end_when_the_server_never_answers", servers, nothing, questions);
     suite.each(
         "no_run_waits_beyond_its_limit_for_a_full_pool",
         DatabaseKind::ALL,
@@ -25,7 +35,7 @@ pub(crate) fn register(suite: &mut Suite) {
         full_pool,
     );
     suite.each(
-        "a_run_goes_on_when_a_pool_has_a_connection_again",
+        "a_run_continues_when_a_pool_has_a_free_connection",
         DatabaseKind::ALL,
         nothing,
         free_again,

@@ -10,10 +10,15 @@ use crate::apply::set;
 pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     let sqlite = &[DatabaseKind::Sqlite][..];
-    suite.each("a_rebuilt_table_keeps_its_children", sqlite, nothing, rebuild);
-    suite.each("refuses_to_leave_rows_without_parents", sqlite, nothing, orphans);
-    suite.each("tolerates_rows_that_had_no_parents_before", sqlite, nothing, old_orphans);
-    suite.each("works_in_memory", sqlite, nothing, memory);
+    suite.each("a_rebuilt_table_keeps_the_rows_that_refer_to_it", sqlite, nothing, rebuild);
+    suite.each(
+        "a_run_rolls_back_a_file_that_leaves_rows_without_parents",
+        sqlite,
+        nothing,
+        orphans,
+    );
+    suite.each("a_run_accepts_rows_that_had_no_parents_before", sqlite, nothing, old_orphans);
+    suite.each("a_run_works_on_a_database_in_memory", sqlite, nothing, memory);
 }
 
 const FAMILY: (&str, &str) = (

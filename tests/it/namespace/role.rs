@@ -12,16 +12,21 @@ pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     let postgres = &[DatabaseKind::Postgres][..];
     suite.each(
-        "refuses_a_role_where_there_are_none",
+        "a_run_refuses_a_role_on_a_database_without_roles",
         &[DatabaseKind::Sqlite, DatabaseKind::Mysql],
         nothing,
         no_roles,
     );
-    suite.each("becomes_the_role_of_the_pools_connections", postgres, nothing, role_of_the_pool);
-    suite.each("works_as_a_named_role", postgres, nothing, named_role);
-    suite.each("refuses_a_role_that_it_may_not_take", postgres, nothing, role_refused);
-    suite.each("does_not_take_hidden_rows_for_missing_ones", postgres, nothing, hidden_rows);
-    suite.each("settings_of_a_role_do_not_decide", postgres, nothing, settings_of_a_role);
+    suite.each(
+        "a_run_takes_the_role_of_the_pools_connections",
+        postgres,
+        nothing,
+        role_of_the_pool,
+    );
+    suite.each("a_run_works_as_a_named_role", postgres, nothing, named_role);
+    suite.each("a_run_refuses_a_role_that_it_may_not_take", postgres, nothing, role_refused);
+    suite.each("a_run_refuses_a_history_with_hidden_rows", postgres, nothing, hidden_rows);
+    suite.each("settings_of_a_role_do_not_change_a_run", postgres, nothing, settings_of_a_role);
 }
 
 async fn no_roles(ctx: TestContext) -> TestResult {

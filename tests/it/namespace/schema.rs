@@ -18,16 +18,21 @@ pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     let postgres = &[DatabaseKind::Postgres][..];
     suite.each(
-        "refuses_a_transaction_and_leaves_it_usable",
+        "a_run_refuses_an_open_transaction_and_keeps_it_usable",
         DatabaseKind::ALL,
         nothing,
         transactions,
     );
-    suite.each("works_in_a_named_schema", DatabaseKind::SERVERS, nothing, named_schema);
-    suite.each("names_a_missing_schema", DatabaseKind::ALL, nothing, missing_schema);
-    suite.each("refuses_a_second_set_in_a_schema", postgres, nothing, second_set);
-    suite.each("refuses_a_schema_that_appeared_in_front", postgres, nothing, schema_in_front);
-    suite.each("refuses_an_empty_search_path", postgres, nothing, empty_search_path);
+    suite.each("a_run_works_in_a_named_schema", DatabaseKind::SERVERS, nothing, named_schema);
+    suite.each("an_error_names_a_missing_schema", DatabaseKind::ALL, nothing, missing_schema);
+    suite.each("a_run_refuses_a_second_set_in_a_schema", postgres, nothing, second_set);
+    suite.each(
+        "a_run_refuses_a_new_schema_at_the_start_of_the_search_path",
+        postgres,
+        nothing,
+        schema_in_front,
+    );
+    suite.each("a_run_refuses_an_empty_search_path", postgres, nothing, empty_search_path);
 }
 
 const INSIDE: &str = "the connection is inside a transaction, and a migration needs its own; \

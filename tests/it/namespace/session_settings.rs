@@ -15,22 +15,22 @@ pub(super) fn register(suite: &mut Suite) {
     let postgres = &[DatabaseKind::Postgres][..];
     let mysql = &[DatabaseKind::Mysql][..];
     suite.each(
-        "what_a_file_sets_reaches_nobody_else",
+        "the_settings_of_a_file_end_with_the_file",
         DatabaseKind::SERVERS,
         nothing,
         settings_of_a_file,
     );
     suite.each(
-        "the_settings_of_a_caller_survive",
+        "a_run_keeps_the_settings_of_the_caller",
         DatabaseKind::ALL,
         nothing,
         settings_of_a_caller,
     );
-    suite.each("a_dump_harms_neither_the_next_file_nor_the_caller", postgres, nothing, dump);
-    suite.each("follows_standard_conforming_strings", postgres, nothing, conforming);
+    suite.each("a_dump_changes_neither_the_next_file_nor_the_caller", postgres, nothing, dump);
+    suite.each("a_run_follows_standard_conforming_strings", postgres, nothing, conforming);
     suite.each("migrations_see_the_sql_mode_of_the_server", mysql, Needs::OWN_SERVER, sql_mode);
     suite.each(
-        "a_session_of_the_caller_is_cut_as_it_is_executed",
+        "a_file_is_split_by_the_sql_mode_that_it_runs_under",
         mysql,
         nothing,
         sql_mode_of_the_caller,

@@ -12,13 +12,23 @@ use super::{V1, V1_1, V2, V3, count, files, history, ours, set_of, texts, theirs
 pub(super) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let python = Needs::PYTHON;
-    suite.each("python_finds_our_work_up_to_date", all, python, python_has_nothing_to_do);
-    suite.each("python_answers_from_what_we_wrote", all, python, python_answers);
-    suite.each("we_find_the_work_of_python_up_to_date", all, python, we_have_nothing_to_do);
-    suite.each("python_rolls_back_what_we_applied", all, python, python_rolls_back);
-    suite.each("we_roll_back_what_python_applied", all, python, we_roll_back);
+    suite.each(
+        "the_python_tool_finds_our_history_up_to_date",
+        all,
+        python,
+        python_has_nothing_to_do,
+    );
+    suite.each("the_python_tool_reads_our_history", all, python, python_answers);
+    suite.each(
+        "a_run_finds_the_history_of_the_python_tool_up_to_date",
+        all,
+        python,
+        we_have_nothing_to_do,
+    );
+    suite.each("the_python_tool_rolls_back_our_files", all, python, python_rolls_back);
+    suite.each("a_rollback_undoes_files_of_the_python_tool", all, python, we_roll_back);
     suite.each("both_tools_share_repeatables", all, python, repeatables);
-    suite.each("python_finds_an_edit_as_we_do", all, python, drift);
+    suite.each("both_tools_refuse_a_changed_file", all, python, drift);
 }
 
 async fn python_has_nothing_to_do(ctx: TestContext) -> TestResult {

@@ -15,12 +15,12 @@ use super::{V1, V1_1, V2, V3, count, files, ours, set_of, texts, theirs};
 pub(super) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let python = Needs::PYTHON;
-    suite.each("python_sees_our_lock_between_two_files", all, python, lock_between_files);
-    suite.each("python_sees_our_lock_inside_a_file", all, python, lock_inside_a_file);
-    suite.each("we_never_rob_python_of_its_lock", all, python, never_robbed);
-    suite.each("we_wait_for_a_run_of_python", all, python, waits_for_python);
+    suite.each("the_python_tool_sees_our_lock_between_two_files", all, python, lock_between_files);
+    suite.each("the_python_tool_sees_our_lock_while_a_file_runs", all, python, lock_inside_a_file);
+    suite.each("a_run_never_takes_the_lock_of_the_python_tool", all, python, never_robbed);
+    suite.each("a_run_waits_for_the_python_tool", all, python, waits_for_python);
     suite.each(
-        "python_unlocks_and_takes_over_in_the_middle_of_our_run",
+        "a_run_stops_when_the_python_tool_releases_its_lock",
         all,
         python,
         python_takes_over,

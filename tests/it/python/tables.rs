@@ -10,16 +10,16 @@ use super::{V1, V1_1, V2, V3, count, files, ours, texts, theirs};
 pub(super) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let python = Needs::PYTHON;
-    suite.each("both_tools_make_equal_tables_and_rows", all, python, equal_places);
-    suite.each("python_sees_the_latest_of_fast_migrations", all, python, fast_migrations);
-    suite.each("stamps_go_on_behind_one_from_the_future", all, python, future_stamp);
+    suite.each("both_tools_write_equal_tables_and_rows", all, python, equal_places);
+    suite.each("the_python_tool_finds_the_latest_of_fast_migrations", all, python, fast_migrations);
+    suite.each("timestamps_increase_after_one_from_the_future", all, python, future_stamp);
     suite.each(
-        "both_tools_stamp_in_the_zone_of_the_database",
+        "both_tools_write_timestamps_in_the_zone_of_the_database",
         &[DatabaseKind::Postgres],
         python,
         zones,
     );
-    suite.each("python_cannot_record_a_version_twice_in_our_tables", all, python, recorded_once);
+    suite.each("our_tables_accept_a_version_only_once", all, python, recorded_once);
 }
 
 /// What a database says about the two tables, apart from our index.
