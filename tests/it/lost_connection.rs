@@ -2,7 +2,7 @@ use jetbase::{DatabaseUrl, Event};
 use jetbase_test_harness::{Database, DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 use crate::apply::set;
-use crate::lock::aside;
+use crate::run_in_progress::query_in_listener;
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.each(
@@ -25,8 +25,8 @@ fn end_other_connections(db: &Database) {
              FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
         }
     };
-    let end = aside(db, end).expect("the run has a connection");
-    aside(db, &end);
+    let end = query_in_listener(db, end).expect("the run has a connection");
+    query_in_listener(db, &end);
 }
 
 async fn releases_over_new_connection(ctx: TestContext) -> TestResult {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jetbase_test_harness::TestError;
 
 use crate::bench::{CaseContext, CaseResult};
-use crate::crew::{Crew, Gate};
 use crate::files;
 use crate::journal::spread;
+use crate::worker_group::{StartMode, WorkerGroup};
 
 /// How many workers there are at any time.
 const WORKERS: usize = 20;
@@ -51,45 +51,45 @@ pub(crate) async fn crash(ctx: CaseContext) -> CaseResult {
 async fn epoch(ctx: &CaseContext, sum: &mut CrashTotals, wanted: usize) -> Result<(), TestError> {
     let workers = ctx.size.pick(WORKERS, 8);
     let db = ctx.fresh().await?;
-    let mut crew = Crew::new(&db, &files::effects(db.kind, VERSIONS, 20))?;
-    let start = |crew: &mut Crew| {
+    let mut group = WorkerGroup::new(&db, &files::effects(db.kind, VERSIONS, 20))?;
+    let start = |group: &mut WorkerGroup| {
         // Some take one file at a time, some several, some all.
         let step = ["step=1", "step=3", ""][fastrand::usize(..3)];
-        crew.start(&[step, "limit=120"], Gate::Open)
+        group.start(&[step, "limit=120"], StartMode::AtOnce)
     };
     for _ in 0..workers {
-        start(&mut crew)?;
+        start(&mut group)?;
     }
-    while !crew.workers.is_empty() {
+    while !group.workers.is_empty() {
         let pause = Duration::from_millis(fastrand::u64(10..120));
         tokio::time::sleep(pause).await;
-        crew.reap()?;
-        if sum.kills >= wanted || crew.workers.is_empty() {
+        group.reap()?;
+        if sum.kills >= wanted || group.workers.is_empty() {
             continue;
         }
-        crew.journal.refresh()?;
-        let anybody = crew.workers[fastrand::usize(..crew.workers.len())].pid;
-        let victim = crew.journal.holder().filter(|_| fastrand::u8(..100) < 60).unwrap_or(anybody);
-        if crew.kill(victim).await? {
+        group.journal.refresh()?;
+        let anybody = group.workers[fastrand::usize(..group.workers.len())].pid;
+        let killed = group.journal.holder().filter(|_| fastrand::u8(..100) < 60).unwrap_or(anybody);
+        if group.kill(killed).await? {
             sum.kills += 1;
-            start(&mut crew)?;
+            start(&mut group)?;
         }
     }
     // Who was killed behind the last file, before the release, left a row that nobody needed since:
     // the next process frees it, though it has nothing else to do.
     if files::free(&db).await.is_err() {
         sum.left += 1;
-        crew.start(&["limit=10"], Gate::Open)?;
-        crew.finish(Duration::from_secs(5)).await?;
+        group.start(&["limit=10"], StartMode::AtOnce)?;
+        group.finish(Duration::from_secs(5)).await?;
         files::free(&db).await?;
     }
-    crew.write(&[files::effect(db.kind, VERSIONS + 1, 1)])?;
-    crew.start(&["limit=10"], Gate::Open)?;
-    crew.finish(Duration::from_secs(5)).await?;
-    crew.journal.no_errors()?;
-    sum.periods += crew.journal.no_overlap()?;
-    sum.recovered += crew.journal.count("recovered");
-    sum.times.extend(crew.journal.recoveries());
+    group.write(&[files::effect(db.kind, VERSIONS + 1, 1)])?;
+    group.start(&["limit=10"], StartMode::AtOnce)?;
+    group.finish(Duration::from_secs(5)).await?;
+    group.journal.no_errors()?;
+    sum.periods += group.journal.no_overlap()?;
+    sum.recovered += group.journal.count("recovered");
+    sum.times.extend(group.journal.recoveries());
     files::verify(&db, VERSIONS + 1).await?;
     db.remove().await;
     Ok(())

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use jetbase_test_harness::{Database, DatabaseKind, DatabaseServer, TestError, block_on};
 
-use crate::crew::Crew;
 use crate::files;
+use crate::worker_group::WorkerGroup;
 
 const PROCESSES: usize = 5;
 const VERSIONS: usize = 6;
@@ -38,33 +38,33 @@ pub(crate) fn run() -> bool {
 
 async fn show(db: &Database) -> Result<(), TestError> {
     println!("\n{}: {PROCESSES} processes apply {VERSIONS} migrations", db.kind.name());
-    let mut crew = Crew::new(db, &files::effects(db.kind, VERSIONS, 300))?;
-    crew.gather(PROCESSES, &[]).await?;
-    let names: Vec<u32> = crew.workers.iter().map(|worker| worker.pid).collect();
+    let mut group = WorkerGroup::new(db, &files::effects(db.kind, VERSIONS, 300))?;
+    group.start_held(PROCESSES, &[]).await?;
+    let names: Vec<u32> = group.workers.iter().map(|worker| worker.pid).collect();
     let begun = Instant::now();
-    crew.open();
+    group.open();
     // In the middle of the third file.
     let third =
         |it: &crate::journal::JournalEntry| it.what == "started" && it.rest == "V3__effect.sql";
-    let victim = crew.until(Duration::from_secs(30), third).await?.pid;
+    let killed = group.until(Duration::from_secs(30), third).await?.pid;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    crew.kill(victim).await?;
-    crew.finish(Duration::from_secs(60)).await?;
+    group.kill(killed).await?;
+    group.finish(Duration::from_secs(60)).await?;
     let all = begun.elapsed();
-    crew.journal.no_overlap()?;
+    group.journal.no_overlap()?;
     files::verify(db, VERSIONS).await?;
-    table(&crew, &names);
-    let recovery = crew.journal.recoveries().into_iter().next().unwrap_or_default();
+    table(&group, &names);
+    let recovery = group.journal.recoveries().into_iter().next().unwrap_or_default();
     println!(
         "each migration once, in {all:.1?}; {recovery:.0?} from the kill to the next holder; the lock is free"
     );
     Ok(())
 }
 
-fn table(crew: &Crew, names: &[u32]) {
-    let start = crew.journal.entries.iter().find(|it| it.what == "acquired").map_or(0, |it| it.at);
+fn table(group: &WorkerGroup, names: &[u32]) {
+    let start = group.journal.entries.iter().find(|it| it.what == "acquired").map_or(0, |it| it.at);
     println!("{:>9}  {:9}  what", "ms", "process");
-    for entry in &crew.journal.entries {
+    for entry in &group.journal.entries {
         let text = match entry.what.as_str() {
             "acquired" => "has the lock".to_owned(),
             "recovered" => "takes the lock over from the dead".to_owned(),

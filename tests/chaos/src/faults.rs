@@ -7,12 +7,12 @@ use jetbase_test_harness::{Database, DatabaseKind, DatabaseServer, TestError};
 
 use crate::bench::{CaseContext, CaseResult, Size};
 use crate::bouncer::{Bouncer, PoolMode, port_of};
-use crate::crew::{Crew, Gate};
 use crate::files;
 use crate::journal::JournalEntry;
 use crate::relay::Relay;
 use crate::second_server::SecondServer;
 use crate::worker::INTERRUPTED;
+use crate::worker_group::{StartMode, WorkerGroup};
 
 const VERSIONS: usize = 5;
 
@@ -20,59 +20,63 @@ const VERSIONS: usize = 5;
 const LIMIT: &str = "limit=600";
 
 /// A holder in the middle of its third file, seen through `seen`, and waiters that see `db`.
-async fn scene(
+async fn start_scenario(
     size: Size,
     seen: &Database,
     db: &Database,
     waiters: usize,
-) -> Result<(Crew, u32), TestError> {
-    let mut crew = Crew::new(db, &files::effects(db.kind, VERSIONS, size.pick(1500, 700)))?;
-    let holder = crew.start(&[&format!("url={}", seen.url), LIMIT], Gate::Open)?;
+) -> Result<(WorkerGroup, u32), TestError> {
+    let mut group = WorkerGroup::new(db, &files::effects(db.kind, VERSIONS, size.pick(1500, 700)))?;
+    let holder = group.start(&[&format!("url={}", seen.url), LIMIT], StartMode::AtOnce)?;
     let third = |it: &JournalEntry| it.what == "started" && it.rest.starts_with("V3__");
-    crew.until(Duration::from_secs(60), third).await?;
+    group.until(Duration::from_secs(60), third).await?;
     for _ in 0..waiters {
-        crew.start(&[LIMIT], Gate::Open)?;
+        group.start(&[LIMIT], StartMode::AtOnce)?;
     }
     tokio::time::sleep(Duration::from_millis(size.pick(500, 200))).await;
-    Ok((crew, holder))
+    Ok((group, holder))
 }
 
 /// Waits for somebody else's turn.
-async fn next(crew: &mut Crew, holder: u32, within: Duration) -> Result<Duration, TestError> {
+async fn next(
+    group: &mut WorkerGroup,
+    holder: u32,
+    within: Duration,
+) -> Result<Duration, TestError> {
     let begun = Instant::now();
-    crew.until(within, |it| it.what == "acquired" && it.pid != holder).await?;
+    group.until(within, |it| it.what == "acquired" && it.pid != holder).await?;
     Ok(begun.elapsed())
 }
 
 /// How the holder ended: only with `interrupted`, and with a sentence.
-async fn interrupted(crew: &mut Crew, holder: u32) -> Result<String, TestError> {
-    let code = crew.code(holder, Duration::from_secs(60)).await?;
-    let told = crew.said(holder, "error");
+async fn interrupted(group: &mut WorkerGroup, holder: u32) -> Result<String, TestError> {
+    let code = group.code(holder, Duration::from_secs(60)).await?;
+    let told = group.last_entry(holder, "error");
     if code != i32::from(INTERRUPTED) {
         return Err(format!("the holder ended with {code}: {told}").into());
     }
     Ok(told)
 }
 
-/// The end of every scene: all waiters did well, and each version ran once.
-async fn settled(mut crew: Crew, db: &Database) -> Result<(), TestError> {
-    crew.finish(Duration::from_secs(90)).await?;
-    crew.journal.no_overlap()?;
+/// The end of every start_scenario: all waiters did well, and each version ran once.
+async fn finish_scenario(mut group: WorkerGroup, db: &Database) -> Result<(), TestError> {
+    group.finish(Duration::from_secs(90)).await?;
+    group.journal.no_overlap()?;
     files::verify(db, VERSIONS).await
 }
 
-/// The end of a scene in which the holder's session is over at once.
-async fn taken_over(mut crew: Crew, holder: u32, db: &Database) -> CaseResult {
-    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
-    let told = interrupted(&mut crew, holder).await?;
-    settled(crew, db).await?;
+/// The end of a start_scenario in which the holder's session is over at once.
+async fn finish_after_fault(mut group: WorkerGroup, holder: u32, db: &Database) -> CaseResult {
+    let time = next(&mut group, holder, Duration::from_secs(20)).await?;
+    let told = interrupted(&mut group, holder).await?;
+    finish_scenario(group, db).await?;
     Ok(format!("{time:.1?} to the next holder; the first one: \"{told}\""))
 }
 
 /// The server's operator ends the holder's session.
 pub(crate) async fn terminated(ctx: CaseContext) -> CaseResult {
     let db = ctx.fresh().await?;
-    let (crew, holder) = scene(ctx.size, &db, &db, 4).await?;
+    let (group, holder) = start_scenario(ctx.size, &db, &db, 4).await?;
     let end = match db.kind {
         DatabaseKind::Postgres => "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE application_name LIKE 'jetbase V3%' AND datname = current_database()"
@@ -87,7 +91,7 @@ pub(crate) async fn terminated(ctx: CaseContext) -> CaseResult {
         }
     };
     db.execute(&end).await?;
-    let told = taken_over(crew, holder, &db).await?;
+    let told = finish_after_fault(group, holder, &db).await?;
     db.remove().await;
     Ok(told)
 }
@@ -96,9 +100,9 @@ pub(crate) async fn terminated(ctx: CaseContext) -> CaseResult {
 pub(crate) async fn cut(ctx: CaseContext) -> CaseResult {
     let db = ctx.fresh().await?;
     let relay = Relay::start(&db).await?;
-    let (crew, holder) = scene(ctx.size, &relay.before(&db)?, &db, 4).await?;
+    let (group, holder) = start_scenario(ctx.size, &relay.before(&db)?, &db, 4).await?;
     relay.cut();
-    let told = taken_over(crew, holder, &db).await?;
+    let told = finish_after_fault(group, holder, &db).await?;
     db.remove().await;
     Ok(told)
 }
@@ -111,9 +115,9 @@ pub(crate) async fn cut_pooler(ctx: CaseContext) -> CaseResult {
         Bouncer::start(&db, PoolMode::Transaction, "extra_float_digits,options", 10).await?;
     let pooled = bouncer.before(&db)?;
     let relay = Relay::start(&pooled).await?;
-    let (crew, holder) = scene(ctx.size, &relay.before(&pooled)?, &pooled, 4).await?;
+    let (group, holder) = start_scenario(ctx.size, &relay.before(&pooled)?, &pooled, 4).await?;
     relay.cut();
-    let told = taken_over(crew, holder, &db).await?;
+    let told = finish_after_fault(group, holder, &db).await?;
     drop(bouncer);
     db.remove().await;
     Ok(told)
@@ -123,14 +127,14 @@ pub(crate) async fn cut_pooler(ctx: CaseContext) -> CaseResult {
 pub(crate) async fn silent(ctx: CaseContext) -> CaseResult {
     let db = ctx.fresh().await?;
     let relay = Relay::start(&db).await?;
-    let (mut crew, holder) = scene(ctx.size, &relay.before(&db)?, &db, 4).await?;
+    let (mut group, holder) = start_scenario(ctx.size, &relay.before(&db)?, &db, 4).await?;
     // From here on the holder only believes that it holds the lock: what counts is what the server does.
-    crew.pen.note(holder, "silenced", "");
+    group.writer.note(holder, "silenced", "");
     relay.silence();
-    let time = next(&mut crew, holder, Duration::from_secs(330)).await?;
+    let time = next(&mut group, holder, Duration::from_secs(330)).await?;
     relay.resume();
-    let told = interrupted(&mut crew, holder).await?;
-    settled(crew, &db).await?;
+    let told = interrupted(&mut group, holder).await?;
+    finish_scenario(group, &db).await?;
     db.remove().await;
     Ok(format!(
         "{time:.1?} to the next holder (the lease is 5 min, or JETBASE_LEASE); the first one: \"{told}\""
@@ -141,13 +145,13 @@ pub(crate) async fn silent(ctx: CaseContext) -> CaseResult {
 pub(crate) async fn restarted(kind: DatabaseKind, ctx: CaseContext) -> CaseResult {
     let server = std::sync::Arc::new(DatabaseServer::start(kind).await?);
     let db = Database::fresh(Some(&server)).await?;
-    let (mut crew, holder) = scene(ctx.size, &db, &db, 4).await?;
+    let (mut group, holder) = start_scenario(ctx.size, &db, &db, 4).await?;
     let begun = Instant::now();
     server.restart().await?;
     let down = begun.elapsed();
-    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
-    let told = interrupted(&mut crew, holder).await?;
-    settled(crew, &db).await?;
+    let time = next(&mut group, holder, Duration::from_secs(20)).await?;
+    let told = interrupted(&mut group, holder).await?;
+    finish_scenario(group, &db).await?;
     server.stop();
     Ok(format!(
         "down for {down:.1?}, then {time:.1?} to the next holder; the first one: \"{told}\""
@@ -163,25 +167,25 @@ pub(crate) async fn promoted(ctx: CaseContext) -> CaseResult {
     db.execute("SELECT pg_reload_conf()").await?;
     let relay = Relay::start(&db).await?;
     let seen = relay.before(&db)?;
-    let (mut crew, holder) = scene(ctx.size, &seen, &seen, 0).await?;
+    let (mut group, holder) = start_scenario(ctx.size, &seen, &seen, 0).await?;
     let new = standby.database(&db.name)?;
     new.execute("SELECT pg_promote()").await?;
     relay.lead_to(&new)?;
     // New processes come to the new primary, where nobody lives behind the row.
     for _ in 0..4 {
-        crew.start(&[&format!("url={}", seen.url)], Gate::Open)?;
+        group.start(&[&format!("url={}", seen.url)], StartMode::AtOnce)?;
     }
-    let time = next(&mut crew, holder, Duration::from_secs(20)).await?;
-    let all = crew.workers.len();
-    while crew.workers.len() == all {
+    let time = next(&mut group, holder, Duration::from_secs(20)).await?;
+    let all = group.workers.len();
+    while group.workers.len() == all {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        crew.reap()?;
+        group.reap()?;
     }
     // The old holder's commit waits for a standby that is gone, until its server ends.
     server.crash()?;
-    let told = interrupted(&mut crew, holder).await?;
+    let told = interrupted(&mut group, holder).await?;
     // Two servers worked at the same time, one of them in vain: the new one's history decides.
-    crew.finish(Duration::from_secs(90)).await?;
+    group.finish(Duration::from_secs(90)).await?;
     files::verify(&new, VERSIONS).await?;
     server.stop();
     Ok(format!("{time:.1?} to the next holder on the new primary; the first one: \"{told}\""))
@@ -191,7 +195,7 @@ pub(crate) async fn promoted(ctx: CaseContext) -> CaseResult {
 pub(crate) async fn recreated(ctx: CaseContext) -> CaseResult {
     let server = std::sync::Arc::new(DatabaseServer::start(DatabaseKind::Mysql).await?);
     let db = Database::fresh(Some(&server)).await?;
-    let (mut crew, holder) = scene(ctx.size, &db, &db, 0).await?;
+    let (mut group, holder) = start_scenario(ctx.size, &db, &db, 0).await?;
     let data = db.value("SELECT @@datadir").await?.map(PathBuf::from).ok_or("no data folder")?;
     server.crash()?;
     let twin = SecondServer::copy(&data).await?;
@@ -199,7 +203,7 @@ pub(crate) async fn recreated(ctx: CaseContext) -> CaseResult {
     if new.value("SELECT @@hostname").await?.as_deref() != Some(SecondServer::HOST) {
         return Err("the copy has the host name of the first one".into());
     }
-    second(crew_on(&mut crew, &new)?, &mut crew, holder, &new).await
+    second(crew_on(&mut group, &new)?, &mut group, holder, &new).await
 }
 
 /// A replica is promoted when its primary died with a holder.
@@ -217,7 +221,7 @@ pub(crate) async fn replica(ctx: CaseContext) -> CaseResult {
     copy.execute(&source).await?;
     copy.execute("START SLAVE").await?;
     let (db, new) = (primary.database("app")?, twin.database("app")?);
-    let (mut crew, holder) = scene(ctx.size, &db, &db, 0).await?;
+    let (mut group, holder) = start_scenario(ctx.size, &db, &db, 0).await?;
     let deadline = Instant::now() + Duration::from_secs(20);
     let state = "SELECT COUNT(*) FROM jetbase_migrations, jetbase_lock WHERE is_locked";
     while !new.value(state).await.is_ok_and(|count| count.as_deref() == Some("2")) {
@@ -229,24 +233,24 @@ pub(crate) async fn replica(ctx: CaseContext) -> CaseResult {
     }
     primary.crash()?;
     new.execute("STOP SLAVE").await?;
-    second(crew_on(&mut crew, &new)?, &mut crew, holder, &new).await
+    second(crew_on(&mut group, &new)?, &mut group, holder, &new).await
 }
 
 /// Four processes on the server that took the place of the first.
-fn crew_on(crew: &mut Crew, db: &Database) -> Result<Instant, TestError> {
+fn crew_on(group: &mut WorkerGroup, db: &Database) -> Result<Instant, TestError> {
     let begun = Instant::now();
     for _ in 0..4 {
-        crew.start(&[&format!("url={}", db.url)], Gate::Open)?;
+        group.start(&[&format!("url={}", db.url)], StartMode::AtOnce)?;
     }
     Ok(begun)
 }
 
-async fn second(begun: Instant, crew: &mut Crew, holder: u32, db: &Database) -> CaseResult {
-    next(crew, holder, Duration::from_secs(20)).await?;
+async fn second(begun: Instant, group: &mut WorkerGroup, holder: u32, db: &Database) -> CaseResult {
+    next(group, holder, Duration::from_secs(20)).await?;
     let time = begun.elapsed();
-    let told = interrupted(crew, holder).await?;
-    crew.finish(Duration::from_secs(90)).await?;
-    crew.journal.no_overlap()?;
+    let told = interrupted(group, holder).await?;
+    group.finish(Duration::from_secs(90)).await?;
+    group.journal.no_overlap()?;
     files::verify(db, VERSIONS).await?;
     Ok(format!("{time:.1?} from their start to the next holder; the first one: \"{told}\""))
 }

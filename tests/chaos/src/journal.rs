@@ -16,13 +16,13 @@ pub(crate) fn now() -> u64 {
 }
 
 /// The end to write to.
-pub(crate) struct Pen {
+pub(crate) struct JournalWriter {
     file: File,
 }
 
-impl Pen {
-    pub(crate) fn open(path: &Path) -> std::io::Result<Pen> {
-        Ok(Pen { file: OpenOptions::new().create(true).append(true).open(path)? })
+impl JournalWriter {
+    pub(crate) fn open(path: &Path) -> std::io::Result<JournalWriter> {
+        Ok(JournalWriter { file: OpenOptions::new().create(true).append(true).open(path)? })
     }
 
     /// Notes something about a process.

@@ -1,15 +1,14 @@
 //! Storms, crashes and faults against the lock of jetbase: see `tests/chaos/run`.
 
-mod bench;
 mod bouncer;
+mod case;
 mod cluster;
+mod concurrent_index;
 mod crash;
-mod crew;
 mod demo;
 mod faults;
 mod files;
 mod galera;
-mod index;
 mod journal;
 mod pooler;
 mod python;
@@ -17,6 +16,7 @@ mod relay;
 mod second_server;
 mod storm;
 mod worker;
+mod worker_group;
 
 use std::process::ExitCode;
 
@@ -58,7 +58,9 @@ const CASES: &[ChaosCase] = &[
     ChaosCase::new("python/unlock/mysql", Mysql, |ctx| Box::pin(python::unlock(ctx)))
         .with_python()
         .long(),
-    ChaosCase::new("concurrently/postgres", Postgres, |ctx| Box::pin(index::concurrently(ctx))),
+    ChaosCase::new("concurrently/postgres", Postgres, |ctx| {
+        Box::pin(concurrent_index::concurrently(ctx))
+    }),
     ChaosCase::alone("galera/storm", |ctx| Box::pin(galera::storms(ctx))).long(),
     ChaosCase::alone("galera/killed", |ctx| Box::pin(galera::killed(ctx))).long(),
     ChaosCase::alone("galera/frozen", |ctx| Box::pin(galera::frozen(ctx))).long(),
@@ -111,7 +113,7 @@ fn main() -> ExitCode {
     if words.iter().any(|word| word == "--list") {
         return ExitCode::SUCCESS;
     }
-    let well = if show { demo::run() } else { bench::run(CASES, size, &words) };
+    let well = if show { demo::run() } else { case::run(CASES, size, &words) };
     jetbase_test_harness::clean_up();
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -9,10 +9,10 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
 use crate::bench::{CaseContext, CaseResult};
 use crate::bouncer::{Bouncer, PoolMode};
-use crate::crew::{Crew, Gate};
 use crate::files;
 use crate::storm::storm;
 use crate::worker::HELD;
+use crate::worker_group::{StartMode, WorkerGroup};
 
 /// What PgBouncer may be told about startup parameters: what our connections send, what sqlx's
 /// pools send, nothing.
@@ -60,7 +60,7 @@ pub(crate) async fn storms(ctx: CaseContext) -> CaseResult {
 /// How a killed holder is recovered from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Recovery {
-    /// By a way past the pooler.
+    /// By a target past the pooler.
     Direct,
     /// By the clock of those who wait.
     Timed,
@@ -113,33 +113,35 @@ async fn killed(
 ) -> Result<(Duration, String), TestError> {
     let db = ctx.fresh().await?;
     let bouncer = Bouncer::start(&db, setting.0, setting.1, 10).await?;
-    let mut crew =
-        Crew::new(&bouncer.before(&db)?, &files::effects(db.kind, 5, ctx.size.pick(1000, 500)))?;
+    let mut group = WorkerGroup::new(
+        &bouncer.before(&db)?,
+        &files::effects(db.kind, 5, ctx.size.pick(1000, 500)),
+    )?;
     let direct = format!("direct={}", db.url);
     let words: Vec<&str> = if recovery == Recovery::Direct { vec![&direct] } else { vec![] };
     for _ in 0..4 {
-        crew.start(&words, Gate::Open)?;
+        group.start(&words, StartMode::AtOnce)?;
     }
     let second =
         |it: &crate::journal::JournalEntry| it.what == "started" && it.rest.starts_with("V2__");
-    let holder = crew.until(Duration::from_secs(30), second).await?.pid;
+    let holder = group.until(Duration::from_secs(30), second).await?.pid;
     let id = db.value("SELECT process_id FROM jetbase_lock").await?.unwrap_or_default();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    crew.kill(holder).await?;
+    group.kill(holder).await?;
     let begun = Instant::now();
     let next = |it: &crate::journal::JournalEntry| it.what == "acquired" && it.pid != holder;
-    crew.until(Duration::from_secs(60), next).await?;
+    group.until(Duration::from_secs(60), next).await?;
     let time = begun.elapsed();
-    crew.finish(Duration::from_secs(60)).await?;
-    crew.journal.no_errors()?;
-    crew.journal.no_overlap()?;
+    group.finish(Duration::from_secs(60)).await?;
+    group.journal.no_errors()?;
+    group.journal.no_overlap()?;
     drop(bouncer);
     files::verify(&db, 5).await?;
     db.remove().await;
     Ok((time, id.get(6..8).unwrap_or_default().to_owned()))
 }
 
-/// The holder is killed behind its last file. Over a way past the pooler, the next process frees the
+/// The holder is killed behind its last file. Over a target past the pooler, the next process frees the
 /// row, with nothing else to do. Without one, and with a file outside transactions, nobody can know:
 /// the others say so, until somebody unlocks.
 pub(crate) async fn left(ctx: CaseContext) -> CaseResult {
@@ -152,26 +154,28 @@ pub(crate) async fn left(ctx: CaseContext) -> CaseResult {
             "-- jetbase: transaction=off\nCREATE INDEX CONCURRENTLY i ON effects (version);\n";
         let files = [files::first(db.kind), ("V2__index.sql".to_owned(), index.to_owned())];
         let pending = if recovery == Recovery::Direct { &files[..1] } else { &files[..] };
-        let mut crew = Crew::new(&seen, pending)?;
+        let mut group = WorkerGroup::new(&seen, pending)?;
         let direct = format!("direct={}", db.url);
         let words: &[&str] = if recovery == Recovery::Direct { &[&direct] } else { &[] };
         // A slow listener keeps the lock behind each file: behind the first it is killed.
-        let holder = crew.start(&[words, &["pause=20"]].concat(), Gate::Open)?;
+        let holder = group.start(&[words, &["pause=20"]].concat(), StartMode::AtOnce)?;
         let done = |it: &crate::journal::JournalEntry| it.what == "finished";
-        crew.until(Duration::from_secs(60), done).await?;
-        crew.kill(holder).await?;
-        let next = crew.start(&[words, &["wait=3"]].concat(), Gate::Open)?;
-        let code = crew.code(next, Duration::from_secs(30)).await?;
-        let said = crew.said(next, "error");
+        group.until(Duration::from_secs(60), done).await?;
+        group.kill(holder).await?;
+        let next = group.start(&[words, &["wait=3"]].concat(), StartMode::AtOnce)?;
+        let code = group.code(next, Duration::from_secs(30)).await?;
+        let last_entry = group.last_entry(next, "error");
         match recovery {
             Recovery::Direct if code == 0 => {}
-            Recovery::Nobody if code == i32::from(HELD) && said.contains("jetbase unlock") => {
-                told = said;
+            Recovery::Nobody
+                if code == i32::from(HELD) && last_entry.contains("jetbase unlock") =>
+            {
+                told = last_entry;
                 let set =
-                    Migrations::load(Folder::read(&crew.migrations()).files, Options::default());
+                    Migrations::load(Folder::read(&group.migrations()).files, Options::default());
                 jetbase::unlock(&set, DatabaseUrl(&seen.url)).await?;
             }
-            _ => return Err(format!("the next one ended with {code}: {said}").into()),
+            _ => return Err(format!("the next one ended with {code}: {last_entry}").into()),
         }
         drop(bouncer);
         files::expect(&db, "SELECT count(*) FROM jetbase_migrations", 1, "versions recorded")
@@ -217,12 +221,12 @@ pub(crate) async fn dump(ctx: CaseContext) -> CaseResult {
         let own = |name: &str, text: &str| (name.to_owned(), text.to_owned());
         let broken = format!("{DUMP}SELECT 1 / 0;\n");
         let files = [own("V1__dump.sql", DUMP), own("V2__broken.sql", &broken)];
-        let mut crew = Crew::new(&seen, &files[..1])?;
+        let mut group = WorkerGroup::new(&seen, &files[..1])?;
         for (count, code) in [(1, 0), (2, 1)] {
-            crew.write(&files[..count])?;
-            let pid = crew.start(&[], Gate::Open)?;
-            let found = crew.code(pid, Duration::from_secs(30)).await?;
-            let told = crew.said(pid, "error");
+            group.write(&files[..count])?;
+            let pid = group.start(&[], StartMode::AtOnce)?;
+            let found = group.code(pid, Duration::from_secs(30)).await?;
+            let told = group.last_entry(pid, "error");
             let after = look(&seen).await?;
             if found != code || after != before {
                 let setting = shown(setting);
@@ -251,7 +255,7 @@ CREATE INDEX CONCURRENTLY dumped_id ON public.dumped (id);
 ";
 
 /// The same with a file outside transactions, while other clients are at work: the pooler may send
-/// each of its statements to another session, so it is refused, unless there is a way past the pooler.
+/// each of its statements to another session, so it is refused, unless there is a target past the pooler.
 pub(crate) async fn off(ctx: CaseContext) -> CaseResult {
     let rounds = ctx.size.pick(5, 1);
     let mut told = String::new();
@@ -268,22 +272,22 @@ pub(crate) async fn off(ctx: CaseContext) -> CaseResult {
         let plain = "-- jetbase: transaction=off\nCREATE INDEX CONCURRENTLY d ON dumped (id);\n";
         let files =
             [own("V1__dump.sql", DUMP), own("V2__plain.sql", plain), own("V3__off.sql", OFF)];
-        let mut crew = Crew::new(&seen, &files)?;
+        let mut group = WorkerGroup::new(&seen, &files)?;
         let direct = format!("direct={}", db.url);
         for (words, wanted) in [(vec![], 1), (vec![direct.as_str()], 0)] {
-            let pid = crew.start(&words, Gate::Open)?;
+            let pid = group.start(&words, StartMode::AtOnce)?;
             loop {
                 // Short transactions, in turn, of clients that know nothing of it.
                 for session in &mut sessions {
                     sqlx::raw_sql("BEGIN; SELECT pg_sleep(0.002); COMMIT").execute(session).await?;
                 }
-                crew.journal.refresh()?;
-                if crew.journal.all("end").any(|it| it.pid == pid) {
+                group.journal.refresh()?;
+                if group.journal.all("end").any(|it| it.pid == pid) {
                     break;
                 }
             }
-            let code = crew.code(pid, Duration::from_secs(10)).await?;
-            let (error, after) = (crew.said(pid, "error"), pinned(&mut sessions).await?);
+            let code = group.code(pid, Duration::from_secs(10)).await?;
+            let (error, after) = (group.last_entry(pid, "error"), pinned(&mut sessions).await?);
             if code != wanted || after != before || (wanted == 1 && !error.contains("direct_url")) {
                 return Err(
                     format!("ended with {code} ({error:#}); {before:?} became {after:?}").into()

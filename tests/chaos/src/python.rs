@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use jetbase_test_harness::{Database, DatabaseKind, PythonProject, TestError};
 
 use crate::bench::{CaseContext, CaseResult};
-use crate::crew::{Crew, Gate};
 use crate::files::{self, expect};
 use crate::worker::{HELD, LOST};
+use crate::worker_group::{StartMode, WorkerGroup};
 
 /// So many files leave time for both tools.
 const VERSIONS: usize = 30;
@@ -15,7 +15,7 @@ const VERSIONS: usize = 30;
 /// How often more it is tried when the Python tool has never got the lock.
 const MORE: usize = 5;
 
-/// A Python project with the same files as a crew.
+/// A Python project with the same files as a group.
 fn project(files: &[(String, String)]) -> Result<PythonProject, TestError> {
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     PythonProject::with(&files)
@@ -66,11 +66,11 @@ pub(crate) async fn among(ctx: CaseContext) -> CaseResult {
         round += 1;
         let db = ctx.fresh().await?;
         let all = files::effects(db.kind, VERSIONS, 50);
-        let mut crew = Crew::new(&db, &all[..1])?;
-        let first = crew.start(&[], Gate::Open)?;
-        crew.code(first, Duration::from_secs(30)).await?;
+        let mut group = WorkerGroup::new(&db, &all[..1])?;
+        let first = group.start(&[], StartMode::AtOnce)?;
+        group.code(first, Duration::from_secs(30)).await?;
         watch_owners(&db).await?;
-        crew.write(&all)?;
+        group.write(&all)?;
         let project = project(&all)?;
         let tools = async {
             let tool = || async {
@@ -89,15 +89,15 @@ pub(crate) async fn among(ctx: CaseContext) -> CaseResult {
         };
         let workers = async {
             for number in 0..8 {
-                crew.start(&[["step=1", "step=2"][number % 2]], Gate::Open)?;
+                group.start(&[["step=1", "step=2"][number % 2]], StartMode::AtOnce)?;
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
-            crew.finish(Duration::from_secs(120)).await
+            group.finish(Duration::from_secs(120)).await
         };
         let ((left, right), ()) = tokio::try_join!(tools, workers)?;
         let check = async {
-            crew.journal.no_errors()?;
-            crew.journal.no_overlap()?;
+            group.journal.no_errors()?;
+            group.journal.no_overlap()?;
             files::verify(&db, VERSIONS).await?;
             owners(&db).await
         };
@@ -118,10 +118,10 @@ pub(crate) async fn among(ctx: CaseContext) -> CaseResult {
 pub(crate) async fn dead(ctx: CaseContext) -> CaseResult {
     let db = ctx.fresh().await?;
     let all = [files::first(db.kind), files::effect(db.kind, 2, ctx.size.pick(3000, 1500))];
-    let mut crew = Crew::new(&db, &all[..1])?;
-    let first = crew.start(&[], Gate::Open)?;
-    crew.code(first, Duration::from_secs(60)).await?;
-    crew.write(&all)?;
+    let mut group = WorkerGroup::new(&db, &all[..1])?;
+    let first = group.start(&[], StartMode::AtOnce)?;
+    group.code(first, Duration::from_secs(60)).await?;
+    group.write(&all)?;
     let project = project(&all)?;
     // Dropped in the middle of its work, the tool's process is killed.
     let killed = tokio::select! {
@@ -131,19 +131,20 @@ pub(crate) async fn dead(ctx: CaseContext) -> CaseResult {
         id = held_by_python(&db) => id?,
     };
     let begun = Instant::now();
-    let waiters = (0..4).map(|_| crew.start(&[ctx.size.pick("wait=8", "wait=3")], Gate::Open));
+    let waiters =
+        (0..4).map(|_| group.start(&[ctx.size.pick("wait=8", "wait=3")], StartMode::AtOnce));
     let mut told = String::new();
     for pid in waiters.collect::<Result<Vec<_>, _>>()? {
-        let code = crew.code(pid, Duration::from_secs(30)).await?;
-        told = crew.said(pid, "error");
+        let code = group.code(pid, Duration::from_secs(30)).await?;
+        told = group.last_entry(pid, "error");
         if code != i32::from(HELD) || !told.contains(&killed) || !told.contains("the Python tool") {
             return Err(format!("a waiter ended with {code}: {told}").into());
         }
     }
     let waited = begun.elapsed();
     project.python(&db, &["unlock"]).await?.succeeded()?;
-    let last = crew.start(&[], Gate::Open)?;
-    let code = crew.code(last, Duration::from_secs(30)).await?;
+    let last = group.start(&[], StartMode::AtOnce)?;
+    let code = group.code(last, Duration::from_secs(30)).await?;
     files::verify(&db, 2).await?;
     db.remove().await;
     match code {
@@ -172,21 +173,21 @@ pub(crate) async fn unlock(ctx: CaseContext) -> CaseResult {
         let db = ctx.fresh().await?;
         let versions = 14;
         let all = files::effects(db.kind, versions, ctx.size.pick(250, 150));
-        let mut crew = Crew::new(&db, &all)?;
+        let mut group = WorkerGroup::new(&db, &all)?;
         let project = project(&all)?;
         // Half of the time the lock is also held between the files for a while.
-        let holder = crew.start(&[["pause=0", "pause=0.2"][round % 2]], Gate::Open)?;
+        let holder = group.start(&[["pause=0", "pause=0.2"][round % 2]], StartMode::AtOnce)?;
         let start = format!("V{}__effect.sql", fastrand::usize(2..5));
-        crew.until(Duration::from_secs(30), |it| it.what == "started" && it.rest == start).await?;
+        group.until(Duration::from_secs(30), |it| it.what == "started" && it.rest == start).await?;
         for _ in 0..4 {
-            crew.start(&[], Gate::Open)?;
+            group.start(&[], StartMode::AtOnce)?;
         }
         let unlocked = project.python(&db, &["unlock"]).await?.code == Some(0);
-        let code = crew.code(holder, Duration::from_secs(60)).await?;
-        let told = crew.said(holder, "error");
-        let done = crew.journal.all("finished").filter(|it| it.pid == holder).count();
-        crew.finish(Duration::from_secs(60)).await?;
-        crew.journal.no_overlap()?;
+        let code = group.code(holder, Duration::from_secs(60)).await?;
+        let told = group.last_entry(holder, "error");
+        let done = group.journal.all("finished").filter(|it| it.pid == holder).count();
+        group.finish(Duration::from_secs(60)).await?;
+        group.journal.no_overlap()?;
         let wrong = |what: &str| {
             format!(
                 "round {round}: {what}: the holder ended with {code} behind {done} files: {told}"

@@ -22,7 +22,7 @@ impl SecondServer {
     pub(crate) async fn standby(port: u16) -> Result<SecondServer, TestError> {
         let base = Postgres::find()?;
         let account = Account::choose("postgres", base.user())?;
-        let engine = Standby { base, port };
+        let engine = StandbyEngine { base, port };
         Ok(SecondServer {
             server: PrivateServer::start(Box::new(engine), account).await?,
             kind: DatabaseKind::Postgres,
@@ -44,7 +44,7 @@ impl SecondServer {
         let base = Mariadb::find()?;
         let account = Account::choose("mysql", base.user())?;
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        let engine = Copied { base, from, words };
+        let engine = CopyEngine { base, from, words };
         Ok(SecondServer {
             server: PrivateServer::start(Box::new(engine), account).await?,
             kind: DatabaseKind::Mysql,
@@ -72,12 +72,12 @@ impl Drop for SecondServer {
 
 /// A standby of the PostgreSQL on a port.
 #[derive(Debug)]
-struct Standby {
+struct StandbyEngine {
     base: Postgres,
     port: u16,
 }
 
-impl Engine for Standby {
+impl Engine for StandbyEngine {
     fn user(&self) -> &'static str {
         self.base.user()
     }
@@ -116,13 +116,13 @@ impl Engine for Standby {
 
 /// A MariaDB with more options, perhaps on a copy of another one's data.
 #[derive(Debug)]
-struct Copied {
+struct CopyEngine {
     base: Mariadb,
     from: Option<PathBuf>,
     words: Vec<String>,
 }
 
-impl Engine for Copied {
+impl Engine for CopyEngine {
     fn user(&self) -> &'static str {
         self.base.user()
     }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use jetbase_test_harness::{Database, DatabaseKind, TestError};
 
 use crate::bench::{CaseContext, CaseResult};
-use crate::crew::Crew;
 use crate::files;
 use crate::journal::spread;
+use crate::worker_group::WorkerGroup;
 
 /// How many files a storm applies.
 const VERSIONS: usize = 8;
@@ -63,13 +63,13 @@ pub(crate) async fn storm(
     processes: usize,
     words: &[&str],
 ) -> Result<(Duration, Duration), TestError> {
-    let mut crew = Crew::new(db, &files::effects(db.kind, VERSIONS, 1))?;
-    crew.gather(processes, words).await?;
+    let mut group = WorkerGroup::new(db, &files::effects(db.kind, VERSIONS, 1))?;
+    group.start_held(processes, words).await?;
     let begun = Instant::now();
-    crew.open();
-    crew.finish(Duration::from_secs(120)).await?;
+    group.open();
+    group.finish(Duration::from_secs(120)).await?;
     let all = begun.elapsed();
-    let journal = &crew.journal;
+    let journal = &group.journal;
     journal.no_errors()?;
     journal.no_overlap()?;
     let done = journal.all("end").filter(|it| it.rest == "0").count();

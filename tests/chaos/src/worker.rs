@@ -16,7 +16,7 @@ use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 
-use crate::journal::Pen;
+use crate::journal::JournalWriter;
 
 /// Exit codes, for the orchestrator.
 pub(crate) const FAILED: u8 = 1;
@@ -54,10 +54,11 @@ pub(crate) fn main(words: impl Iterator<Item = String>) -> ExitCode {
     });
     let task = Task { words: words.collect() };
     let limit = task.seconds("limit").unwrap_or(Duration::from_secs(180));
-    let pen =
-        Arc::new(Mutex::new(Pen::open(Path::new(task.word("journal"))).expect("the journal")));
+    let writer = Arc::new(Mutex::new(
+        JournalWriter::open(Path::new(task.word("journal"))).expect("the journal"),
+    ));
     let me = std::process::id();
-    let note = move |what: &str, rest: &str| pen.lock().expect("no panic").note(me, what, rest);
+    let note = move |what: &str, rest: &str| writer.lock().expect("no panic").note(me, what, rest);
     {
         // Nothing of the chaos outlives its time.
         let note = note.clone();
@@ -83,8 +84,8 @@ async fn work(task: &Task, note: impl Fn(&str, &str) + Clone + Send + 'static) -
     note("ready", "");
     // All workers of a storm begin when the orchestrator closes this.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
-    let way = match way(task).await {
-        Ok(way) => way,
+    let target = match target(task).await {
+        Ok(target) => target,
         Err(error) => {
             note("error", &format!("connecting: {error:#}"));
             return FAILED;
@@ -93,7 +94,7 @@ async fn work(task: &Task, note: impl Fn(&str, &str) + Clone + Send + 'static) -
     let step: Option<usize> = task.word("step").parse().ok();
     let begun = Instant::now();
     loop {
-        let mut run = match &way {
+        let mut run = match &target {
             WorkerTarget::Url(url) => jetbase::run(&set, DatabaseUrl(url)),
             WorkerTarget::Postgres(pool) => jetbase::run(&set, pool),
             WorkerTarget::Mysql(pool) => jetbase::run(&set, pool),
@@ -153,7 +154,7 @@ async fn once(
     .await
 }
 
-async fn way(task: &Task) -> Result<WorkerTarget, sqlx::Error> {
+async fn target(task: &Task) -> Result<WorkerTarget, sqlx::Error> {
     let url = task.word("url").to_owned();
     if task.word("pool").is_empty() {
         return Ok(WorkerTarget::Url(url));
@@ -184,7 +185,7 @@ async fn way(task: &Task) -> Result<WorkerTarget, sqlx::Error> {
         match made {
             Err(error) if begun.elapsed() > patience => return Err(error),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-            way => return way,
+            target => return target,
         }
     }
 }

@@ -30,7 +30,7 @@ pub use mariadb::Mariadb;
 pub use postgres::Postgres;
 pub use private_server::{Engine, PrivateServer};
 pub use python::{PythonProject, ToolOutput, find_python_tool};
-pub use runtime::block_on;
+pub use runtime::{block_on, block_on_new_thread};
 pub use server::DatabaseServer;
 pub use suite::Suite;
 pub use test_context::{Needs, TestContext};

@@ -2,7 +2,7 @@ use jetbase::DatabaseUrl;
 use jetbase_test_harness::{Database, Needs, Suite, TestContext, TestError, TestResult};
 
 use super::POSTGRES;
-use super::mallory::{Mallory, aside, value};
+use super::mallory::{Mallory, query_as_admin, value_as_admin};
 use super::victim::{V1, V3, Victim};
 use crate::apply::set;
 
@@ -33,7 +33,8 @@ async fn audit(db: &Database) -> TestResult {
 
 /// How often the audit has noted an insert into the history.
 async fn noted(db: &Database) -> Result<Option<String>, TestError> {
-    value(db, "SELECT count(*) FROM public.audit WHERE what = 'INSERT jetbase_migrations'").await
+    value_as_admin(db, "SELECT count(*) FROM public.audit WHERE what = 'INSERT jetbase_migrations'")
+        .await
 }
 
 /// The same database as another role.
@@ -47,7 +48,7 @@ fn seen_by(db: &Database, role: &str) -> Database {
 async fn role(db: &Database, what: &str) -> Result<String, TestError> {
     let name = format!("{}_{what}", db.name);
     db.admin(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x'")).await?;
-    aside(db, &format!("GRANT ALL ON SCHEMA public TO {name}")).await?;
+    query_as_admin(db, &format!("GRANT ALL ON SCHEMA public TO {name}")).await?;
     Ok(name)
 }
 
@@ -63,13 +64,13 @@ async fn forget(db: &Database, roles: &[&str]) -> TestResult {
 /// A role for deployments made the tables by a run of its own; an administrator goes on.
 async fn plain_tables(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
+    let mallory = Mallory::create(db).await?;
     // Made by running, with nothing in it: afterwards every command finds what it expects.
     jetbase::run(&set(&[V1]), DatabaseUrl(&mallory.db.url)).await?;
     jetbase::rollback(&set(&[V1]), DatabaseUrl(&mallory.db.url)).await?;
-    Victim::new(db, None, "public").does_everything().await?;
-    mallory.caught_nothing(db).await?;
-    mallory.leave(db).await
+    Victim::new(db, None, "public").runs_all_commands().await?;
+    mallory.executed_nothing(db).await?;
+    mallory.remove(db).await
 }
 
 async fn databases_owner(ctx: TestContext) -> TestResult {
@@ -90,7 +91,7 @@ async fn superusers(ctx: TestContext) -> TestResult {
     let user = role(db, "user").await?;
     jetbase::run(&set(&[V1]), DatabaseUrl(&db.url)).await?;
     audit(db).await?;
-    aside(db, &format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {user}")).await?;
+    query_as_admin(db, &format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {user}")).await?;
     let own = seen_by(db, &user);
     let two = set(&[V1, V3]);
     assert_eq!(jetbase::run(&two, DatabaseUrl(&own.url)).await?.applied.len(), 1);

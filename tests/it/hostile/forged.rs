@@ -4,7 +4,7 @@ use jetbase_test_harness::{
 };
 
 use super::POSTGRES;
-use super::lost::{lost_deletes, lost_inserts, lost_updates};
+use super::lost_writes::{lost_deletes, lost_inserts, lost_updates};
 use super::victim::{PYTHON, tool};
 use crate::apply::set;
 
@@ -63,9 +63,9 @@ fn fault(result: Result<jetbase::Report, jetbase::Error>, file: &str) -> Option<
 
 /// Collects what is wrong with each way, so that one failure does not hide the others.
 #[derive(Default)]
-struct Faults(Vec<String>);
+struct Failures(Vec<String>);
 
-impl Faults {
+impl Failures {
     fn note(&mut self, way: &str, fault: Option<String>) {
         self.0.extend(fault.map(|fault| format!("{way}: {fault}")));
     }
@@ -81,7 +81,7 @@ impl Faults {
 }
 
 async fn inserts(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
+    let mut faults = Failures::default();
     for (way, sql) in lost_inserts(ctx.kind) {
         let db = forged(&ctx, &set(&[V0]), sql).await?;
         let result = jetbase::run(&set(&[V0, V1, V2]), DatabaseUrl(&db.url)).await;
@@ -97,7 +97,7 @@ async fn inserts(ctx: TestContext) -> TestResult {
 
 /// A deferred trigger acts behind everything that a statement could look at.
 async fn at_the_commit(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
+    let mut faults = Failures::default();
     for (way, what) in [
         ("deleted", "DELETE FROM jetbase_migrations WHERE version = NEW.version"),
         ("renamed", "UPDATE jetbase_migrations SET filename = 'x' WHERE version = NEW.version"),
@@ -116,7 +116,7 @@ async fn at_the_commit(ctx: TestContext) -> TestResult {
 }
 
 async fn inserts_off(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
+    let mut faults = Failures::default();
     for (way, sql) in lost_inserts(ctx.kind) {
         let db = forged(&ctx, &set(&[V0]), sql).await?;
         let result = jetbase::run(&set(&[V0, V1_OFF, V2]), DatabaseUrl(&db.url)).await;
@@ -128,7 +128,7 @@ async fn inserts_off(ctx: TestContext) -> TestResult {
 }
 
 async fn updates(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
+    let mut faults = Failures::default();
     for (way, sql) in lost_updates(ctx.kind, "jetbase_migrations", "checksum") {
         for (before, after) in [(RA, RA_2), (ROC, ROC_2)] {
             let db = forged(&ctx, &set(&[V0, before]), &sql).await?;
@@ -141,7 +141,7 @@ async fn updates(ctx: TestContext) -> TestResult {
 }
 
 async fn deletes(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
+    let mut faults = Failures::default();
     for (way, sql) in lost_deletes(ctx.kind) {
         let both = set(&[V0, V1]);
         let db = forged(&ctx, &both, sql).await?;
@@ -155,7 +155,7 @@ async fn deletes(ctx: TestContext) -> TestResult {
 }
 
 async fn unlocks(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
+    let mut faults = Failures::default();
     for (way, sql) in lost_updates(ctx.kind, "jetbase_lock", "is_locked") {
         let db = ctx.another().await?;
         let set = set(&[V0]);
@@ -182,7 +182,7 @@ async fn unlocks(ctx: TestContext) -> TestResult {
 }
 
 async fn checksums(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
+    let mut faults = Failures::default();
     for (way, sql) in lost_updates(ctx.kind, "jetbase_migrations", "checksum") {
         let db = forged(&ctx, &set(&[V0, V1]), &sql).await?;
         let changed = (V1.0, "INSERT INTO kept (id) VALUES (11);\n");
@@ -199,7 +199,7 @@ async fn checksums(ctx: TestContext) -> TestResult {
 }
 
 async fn files(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
+    let mut faults = Failures::default();
     for (way, sql) in lost_deletes(ctx.kind) {
         for gone in [V1, RA] {
             let db = forged(&ctx, &set(&[V0, gone]), sql).await?;

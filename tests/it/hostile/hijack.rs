@@ -6,7 +6,7 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use super::POSTGRES;
-use super::mallory::{Mallory, aside, value};
+use super::mallory::{Mallory, query_as_admin, value_as_admin};
 use super::victim::{PYTHON, V1, V3, Victim};
 use crate::apply::set;
 
@@ -42,7 +42,7 @@ pub(crate) fn register(suite: &mut Suite) {
         "no_run_executes_what_is_planted_while_it_recovers_a_lock",
         POSTGRES,
         nothing,
-        takes_over,
+        recovers_a_lock,
     );
     suite.each(
         "an_operator_that_is_always_true_does_not_replace_the_lock",
@@ -54,51 +54,52 @@ pub(crate) fn register(suite: &mut Suite) {
 
 /// The yardstick: the same commands where nobody has planted anything.
 async fn without_traps(ctx: TestContext) -> TestResult {
-    Victim::new(&ctx.db, None, "public").does_everything().await
+    Victim::new(&ctx.db, None, "public").runs_all_commands().await
 }
 
 /// Lets the administrator do everything, and looks at what of a role's code was executed.
-async fn nothing_is_caught(mallory: Mallory, victim: Victim) -> TestResult {
+async fn run_and_check(mallory: Mallory, victim: Victim) -> TestResult {
     let db = victim.db.clone();
     // A failed assertion must not hide what was executed.
-    let done = tokio::spawn(async move { victim.does_everything().await }).await;
+    let done = tokio::spawn(async move { victim.runs_all_commands().await }).await;
     let done = done.unwrap_or_else(|panic| Err(panic.into()));
-    if let Err(caught) = mallory.caught_nothing(&db).await {
+    if let Err(caught) = mallory.executed_nothing(&db).await {
         let said = done.err().map(|error| format!("{error:#}")).unwrap_or_default();
         return Err(format!("{caught}\n{said}").into());
     }
     done?;
-    mallory.leave(&db).await
+    mallory.remove(&db).await
 }
 
 /// Plants, lets the administrator do everything, and looks at what was executed.
-async fn scene(db: &Database, planted: &[&str], victim: Victim) -> TestResult {
-    let mallory = Mallory::arrive(db).await?;
+async fn plant_and_run(db: &Database, planted: &[&str], victim: Victim) -> TestResult {
+    let mallory = Mallory::create(db).await?;
     for schema in planted.iter().filter(|schema| **schema != "public") {
         mallory.schema(db, schema).await?;
     }
     mallory.plant(planted).await?;
-    nothing_is_caught(mallory, victim).await
+    run_and_check(mallory, victim).await
 }
 
 async fn in_public(ctx: TestContext) -> TestResult {
     let victim = Victim::new(&ctx.db, None, "public");
-    scene(&ctx.db, &["public"], victim).await
+    plant_and_run(&ctx.db, &["public"], victim).await
 }
 
 async fn in_named_schema(ctx: TestContext) -> TestResult {
     let victim = Victim::new(&ctx.db, Some("app"), "app");
-    scene(&ctx.db, &["app", "public"], victim).await
+    plant_and_run(&ctx.db, &["app", "public"], victim).await
 }
 
 /// The path begins with the user's own name: who may make schemas can make one of that name.
 async fn under_own_name(ctx: TestContext) -> TestResult {
-    let own = value(&ctx.db, "SELECT quote_ident(current_user)").await?.ok_or("no user")?;
-    let mallory = Mallory::arrive(&ctx.db).await?;
+    let own =
+        value_as_admin(&ctx.db, "SELECT quote_ident(current_user)").await?.ok_or("no user")?;
+    let mallory = Mallory::create(&ctx.db).await?;
     mallory.execute(&format!("CREATE SCHEMA {own}")).await?;
     mallory.plant(&[&own, "public"]).await?;
     let victim = Victim::new(&ctx.db, None, &own);
-    nothing_is_caught(mallory, victim).await
+    run_and_check(mallory, victim).await
 }
 
 /// Where a path names pg_catalog behind other schemas, even its own signatures are not found first.
@@ -106,16 +107,16 @@ async fn before_pg_catalog(ctx: TestContext) -> TestResult {
     let path = format!("ALTER DATABASE {} SET search_path = public, pg_catalog", ctx.db.name);
     ctx.db.admin(&path).await?;
     let victim = Victim::new(&ctx.db, None, "public");
-    scene(&ctx.db, &["public"], victim).await
+    plant_and_run(&ctx.db, &["public"], victim).await
 }
 
 /// Takes the row away from inside a listener, which may not wait on the runtime that it runs on.
-fn take_away(db: &Database) {
+fn take_row(db: &Database) {
     let sql = format!("UPDATE public.jetbase_lock SET is_locked = TRUE, process_id = '{PYTHON}'");
     let answer = std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(aside(db, &sql))
+            runtime.expect("a runtime").block_on(query_as_admin(db, &sql))
         });
         asking.join().expect("the thread")
     });
@@ -123,7 +124,11 @@ fn take_away(db: &Database) {
 }
 
 /// Runs a set from whose run the row is taken away during its first file.
-async fn robbed(db: &Database, first: &str, when: fn(&Event) -> bool) -> Result<(), TestError> {
+async fn loses_the_row(
+    db: &Database,
+    first: &str,
+    when: fn(&Event) -> bool,
+) -> Result<(), TestError> {
     let set = set(&[
         ("V1__first.sql", first),
         ("V2__second.sql", "CREATE TABLE second (id INTEGER);\n"),
@@ -132,11 +137,11 @@ async fn robbed(db: &Database, first: &str, when: fn(&Event) -> bool) -> Result<
     let other = db.clone();
     let run = jetbase::run(&set, DatabaseUrl(&db.url)).on_event(move |event| {
         if when(event) {
-            take_away(&other);
+            take_row(&other);
         }
     });
     let result = run.await;
-    let after = aside(
+    let after = query_as_admin(
         db,
         "SELECT to_regclass('public.second'), to_regclass('public.third'), count(*) FROM public.jetbase_migrations \
          WHERE version::text IN ('2', '3')",
@@ -156,7 +161,7 @@ async fn always_true(ctx: TestContext) -> TestResult {
     let slow = "-- jetbase: transaction=off\nSELECT pg_catalog.pg_sleep(0.5);\nCREATE TABLE first (id INTEGER);\n";
     for (first, when) in [("CREATE TABLE first (id INTEGER);\n", finished), (slow, started)] {
         let db = ctx.another().await?;
-        let mallory = Mallory::arrive(&db).await?;
+        let mallory = Mallory::create(&db).await?;
         mallory
             .execute(
                 "CREATE FUNCTION trap.always(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true';
@@ -167,8 +172,8 @@ async fn always_true(ctx: TestContext) -> TestResult {
                  CREATE OPERATOR public.= (FUNCTION = trap.always, LEFTARG = oid, RIGHTARG = integer)",
             )
             .await?;
-        robbed(&db, first, when).await?;
-        mallory.leave(&db).await?;
+        loses_the_row(&db, first, when).await?;
+        mallory.remove(&db).await?;
     }
     Ok(())
 }
@@ -176,7 +181,7 @@ async fn always_true(ctx: TestContext) -> TestResult {
 /// The session is ended in the middle of a file: a fresh one frees the lock and reads the history.
 async fn after_a_loss(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
+    let mallory = Mallory::create(db).await?;
     mallory.plant(&["public"]).await?;
     let set = set(&[V1, ("V2__slow.sql", "SELECT pg_catalog.pg_sleep(20);\n")]);
     let (tell, told) = tokio::sync::oneshot::channel();
@@ -193,24 +198,24 @@ async fn after_a_loss(ctx: TestContext) -> TestResult {
             tokio::time::sleep(Duration::from_millis(300)).await;
             let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                        WHERE datname = current_database() AND query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()";
-            aside(db, end).await?;
+            query_as_admin(db, end).await?;
         }
         Ok::<_, TestError>(())
     };
     let (result, ended) = tokio::join!(run, end);
     ended?;
-    mallory.caught_nothing(db).await?;
+    mallory.executed_nothing(db).await?;
     let error = result.expect_err("its session was ended");
     assert!(matches!(error.kind(), ErrorKind::Interrupted { .. }), "{error:#}");
-    let lock = value(db, "SELECT is_locked::text FROM public.jetbase_lock").await?;
+    let lock = value_as_admin(db, "SELECT is_locked::text FROM public.jetbase_lock").await?;
     assert_eq!(lock.as_deref(), Some("false"), "{error:#}");
-    mallory.leave(db).await
+    mallory.remove(db).await
 }
 
 /// A run without a session of its own takes over from one that has been silent for half a minute.
-async fn takes_over(ctx: TestContext) -> TestResult {
+async fn recovers_a_lock(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
+    let mallory = Mallory::create(db).await?;
     // The tables are there before anything is planted: this is about the takeover alone.
     jetbase::run(&set(&[V1]), DatabaseUrl(&db.url)).await?;
     mallory.plant(&["public"]).await?;
@@ -218,13 +223,13 @@ async fn takes_over(ctx: TestContext) -> TestResult {
     let held = format!(
         "UPDATE public.jetbase_lock SET is_locked = TRUE, locked_at = localtimestamp, process_id = '{silent}'"
     );
-    aside(db, &held).await?;
+    query_as_admin(db, &held).await?;
     let mut connection = PgConnection::connect(&db.url).await?;
     let result = jetbase::run(&set(&[V1, V3]), &mut connection).await;
-    mallory.caught_nothing(db).await?;
+    mallory.executed_nothing(db).await?;
     let report = result?;
     assert_eq!(report.recovered.as_deref(), Some(silent), "{report}");
     assert_eq!(report.applied.len(), 1, "{report}");
     connection.close().await?;
-    mallory.leave(db).await
+    mallory.remove(db).await
 }

@@ -13,7 +13,7 @@ pub(super) struct Mallory {
 
 impl Mallory {
     /// Makes the role, and its functions that report who calls them.
-    pub(super) async fn arrive(db: &Database) -> Result<Mallory, TestError> {
+    pub(super) async fn create(db: &Database) -> Result<Mallory, TestError> {
         let name = format!("{}_mallory", db.name);
         db.admin(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x'")).await?;
         db.execute(&format!(
@@ -36,14 +36,17 @@ impl Mallory {
     /// Makes a schema that the administrator lets this role create in.
     pub(super) async fn schema(&self, victim: &Database, schema: &str) -> TestResult {
         let name = &self.name;
-        aside(victim, &format!("CREATE SCHEMA {schema}; GRANT ALL ON SCHEMA {schema} TO {name}"))
-            .await
-            .map(drop)
+        query_as_admin(
+            victim,
+            &format!("CREATE SCHEMA {schema}; GRANT ALL ON SCHEMA {schema} TO {name}"),
+        )
+        .await
+        .map(drop)
     }
 
     /// Plants every operator and function that our sources may name, in these schemas.
     pub(super) async fn plant(&self, schemas: &[&str]) -> TestResult {
-        let (calls, words) = words_of_our_sources()?;
+        let (calls, words) = words_in_sources()?;
         let schemas = schemas.iter().map(|it| (*it).to_owned()).collect();
         let plant = include_str!("plant.sql")
             .replace("{schemas}", &array(&schemas))
@@ -56,26 +59,29 @@ impl Mallory {
 
     /// What of this role's code others have executed.
     pub(super) async fn caught(&self, victim: &Database) -> Result<Vec<String>, TestError> {
-        let rows =
-            aside(victim, "SELECT what, count(*) FROM trap.seen GROUP BY what ORDER BY what")
-                .await?;
+        let rows = query_as_admin(
+            victim,
+            "SELECT what, count(*) FROM trap.seen GROUP BY what ORDER BY what",
+        )
+        .await?;
         let mut caught: Vec<_> = rows
             .iter()
             .map(|row| row.iter().flatten().cloned().collect::<Vec<_>>().join(" × "))
             .collect();
         // Of a transaction that was rolled back, the sequence alone knows.
-        let calls = aside(victim, "SELECT last_value FROM trap.calls WHERE is_called").await?;
+        let calls =
+            query_as_admin(victim, "SELECT last_value FROM trap.calls WHERE is_called").await?;
         caught.extend(calls.into_iter().flatten().flatten().map(|calls| format!("{calls} calls")));
         let power =
             format!("SELECT rolname FROM pg_roles WHERE rolsuper AND rolname = '{}'", self.name);
-        let power = aside(victim, &power).await?;
+        let power = query_as_admin(victim, &power).await?;
         caught
             .extend(power.into_iter().flatten().flatten().map(|it| format!("{it} is a superuser")));
         Ok(caught)
     }
 
     /// Fails if anything of this role's code was executed by others.
-    pub(super) async fn caught_nothing(&self, victim: &Database) -> TestResult {
+    pub(super) async fn executed_nothing(&self, victim: &Database) -> TestResult {
         let caught = self.caught(victim).await?;
         if caught.is_empty() {
             return Ok(());
@@ -84,7 +90,7 @@ impl Mallory {
     }
 
     /// Ends the role, and the database with all that it has planted.
-    pub(super) async fn leave(self, victim: &Database) -> TestResult {
+    pub(super) async fn remove(self, victim: &Database) -> TestResult {
         let name = &victim.name;
         victim.admin(&format!("DROP DATABASE {name} WITH (FORCE)")).await?;
         victim.admin(&format!("DROP ROLE {}", self.name)).await.map(drop)
@@ -92,7 +98,7 @@ impl Mallory {
 }
 
 /// Asks as the administrator, where nothing that others have planted is in the path.
-pub(super) async fn aside(
+pub(super) async fn query_as_admin(
     db: &Database,
     sql: &str,
 ) -> Result<jetbase_test_harness::TextRows, TestError> {
@@ -100,8 +106,8 @@ pub(super) async fn aside(
 }
 
 /// The same, for one value.
-pub(super) async fn value(db: &Database, sql: &str) -> Result<Option<String>, TestError> {
-    Ok(aside(db, sql).await?.into_iter().flatten().next().flatten())
+pub(super) async fn value_as_admin(db: &Database, sql: &str) -> Result<Option<String>, TestError> {
+    Ok(query_as_admin(db, sql).await?.into_iter().flatten().next().flatten())
 }
 
 /// An array of texts, as PostgreSQL writes it.
@@ -111,7 +117,7 @@ fn array(words: &BTreeSet<String>) -> String {
 }
 
 /// The words before a parenthesis, and all words, of the sources that our SQL stands in.
-fn words_of_our_sources() -> Result<(BTreeSet<String>, BTreeSet<String>), TestError> {
+fn words_in_sources() -> Result<(BTreeSet<String>, BTreeSet<String>), TestError> {
     let (mut calls, mut words) = (BTreeSet::new(), BTreeSet::new());
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("jetbase-runtime/src")];
     while let Some(folder) = folders.pop() {

@@ -7,13 +7,13 @@ mod forged;
 /// Operators and functions of others in the search path.
 mod hijack;
 /// Rules and triggers that drop or change what is written.
-mod lost;
-/// A role that may create objects, and what it plants.
+mod lost_writes;
+/// A role that may create objects, and what it untrusted_files.
 mod mallory;
 /// Tables that somebody else has made before us, with code in them.
 mod prepared;
 /// Locks that look free and cannot be taken.
-mod untakable;
+mod unavailable_lock;
 /// All commands of an administrator, one after the other.
 mod victim;
 
@@ -26,5 +26,5 @@ pub(crate) fn register(suite: &mut Suite) {
     prepared::register(suite);
     accepted::register(suite);
     forged::register(suite);
-    untakable::register(suite);
+    unavailable_lock::register(suite);
 }

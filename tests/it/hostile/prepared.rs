@@ -10,7 +10,7 @@ use jetbase_test_harness::{
 };
 
 use super::POSTGRES;
-use super::mallory::{Mallory, aside};
+use super::mallory::{Mallory, query_as_admin};
 use super::victim::{V1, V3, set_for, tool};
 
 pub(crate) fn register(suite: &mut Suite) {
@@ -19,43 +19,43 @@ pub(crate) fn register(suite: &mut Suite) {
         "every_command_refuses_a_lock_table_with_code_of_another_role",
         POSTGRES,
         nothing,
-        |ctx| with_code(ctx, "jetbase_lock"),
+        |ctx| refuses_code(ctx, "jetbase_lock"),
     );
     suite.each(
         "every_command_refuses_a_history_with_code_of_another_role",
         POSTGRES,
         nothing,
-        |ctx| with_code(ctx, "jetbase_migrations"),
+        |ctx| refuses_code(ctx, "jetbase_migrations"),
     );
     suite.each(
         "every_command_refuses_superseded_texts_with_code_of_another_role",
         POSTGRES,
         nothing,
-        |ctx| with_code(ctx, "jetbase_superseded"),
+        |ctx| refuses_code(ctx, "jetbase_superseded"),
     );
     suite.each(
         "no_run_executes_a_trigger_that_is_added_repeatedly",
         POSTGRES,
         nothing,
-        triggers_meanwhile,
+        triggers_are_added,
     );
     suite.each(
         "no_run_executes_a_view_that_replaces_a_table_repeatedly",
         POSTGRES,
         nothing,
-        views_meanwhile,
+        views_are_swapped,
     );
     suite.each(
         "no_run_executes_a_trigger_that_is_added_while_it_works",
         POSTGRES,
         nothing,
-        in_mid_run,
+        trigger_during_run,
     );
 }
 
 /// Ways to have one's own code executed by whoever uses a table: `{t}` is the table, `{s}` its schema,
 /// `{c}` a column of text, `{k}` its key.
-const WAYS: &[(&str, &str)] = &[
+const ATTACKS: &[(&str, &str)] = &[
     ("a trigger before rows",
      "CREATE TRIGGER h BEFORE INSERT OR UPDATE OR DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION trap.on_row()"),
     ("a trigger after rows",
@@ -130,7 +130,10 @@ async fn prepare(mallory: &Mallory, db: &Database, schema: &str) -> TestResult {
 }
 
 /// What is wrong with a result that should be a refusal naming these words.
-fn unlike_refusal<T, E: std::fmt::Display>(result: Result<T, E>, words: &[&str]) -> Option<String> {
+fn missing_refusal<T, E: std::fmt::Display>(
+    result: Result<T, E>,
+    words: &[&str],
+) -> Option<String> {
     match result {
         Ok(_) => Some("was not refused".to_owned()),
         Err(error) => {
@@ -141,7 +144,11 @@ fn unlike_refusal<T, E: std::fmt::Display>(result: Result<T, E>, words: &[&str])
 }
 
 /// Tries every command in a schema; returns the sentences of those that did not refuse as they should.
-async fn unrefused(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<String>, TestError> {
+async fn commands_not_refused(
+    db: &Database,
+    schema: &str,
+    words: &[&str],
+) -> Result<Vec<String>, TestError> {
     let set = set_for(Some(schema), &[V1, V3, ROC_2])?;
     let target = DatabaseUrl(&db.url);
     let wait = Wait::UpTo(Duration::from_secs(1));
@@ -149,21 +156,25 @@ async fn unrefused(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<St
     let mut note = |command: &str, fault: Option<String>| {
         wrong.extend(fault.map(|fault| format!("{command} {fault}")));
     };
-    note("status", unlike_refusal(jetbase::status(&set, target).await, words));
-    note("check", unlike_refusal(jetbase::check(&set, target).await, words));
-    note("validate", unlike_refusal(jetbase::validate(&set, target).await, words));
-    note("history", unlike_refusal(jetbase::history(&set, target).await, words));
-    note("current", unlike_refusal(jetbase::current(&set, target).await, words));
-    note("lock_status", unlike_refusal(jetbase::lock_status(&set, target).await, words));
-    note("dry run", unlike_refusal(jetbase::run(&set, target).dry_run().await, words));
-    note("run", unlike_refusal(jetbase::run(&set, target).wait(wait).await, words));
-    note("rollback", unlike_refusal(jetbase::rollback(&set, target).wait(wait).await, words));
-    note("unlock", unlike_refusal(jetbase::unlock(&set, target).await, words));
-    note("forced unlock", unlike_refusal(jetbase::unlock(&set, target).force().await, words));
+    note("status", missing_refusal(jetbase::status(&set, target).await, words));
+    note("check", missing_refusal(jetbase::check(&set, target).await, words));
+    note("validate", missing_refusal(jetbase::validate(&set, target).await, words));
+    note("history", missing_refusal(jetbase::history(&set, target).await, words));
+    note("current", missing_refusal(jetbase::current(&set, target).await, words));
+    note("lock_status", missing_refusal(jetbase::lock_status(&set, target).await, words));
+    note("dry run", missing_refusal(jetbase::run(&set, target).dry_run().await, words));
+    note("run", missing_refusal(jetbase::run(&set, target).wait(wait).await, words));
+    note("rollback", missing_refusal(jetbase::rollback(&set, target).wait(wait).await, words));
+    note("unlock", missing_refusal(jetbase::unlock(&set, target).await, words));
+    note("forced unlock", missing_refusal(jetbase::unlock(&set, target).force().await, words));
     Ok(wrong)
 }
 
-async fn unrepaired(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<String>, TestError> {
+async fn repairs_not_refused(
+    db: &Database,
+    schema: &str,
+    words: &[&str],
+) -> Result<Vec<String>, TestError> {
     let changed = (V1.0, "CREATE TABLE a (id BIGINT);\n-- rollback\nDROP TABLE a;\n");
     let project = PythonProject::with(&[changed])?;
     let mut wrong = Vec::new();
@@ -171,14 +182,14 @@ async fn unrepaired(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<S
         let (succeeded, said) =
             tool(db, &project, &[command, "--schema", schema, "--wait", "1s"]).await?;
         let result = if succeeded { Ok(()) } else { Err(said) };
-        wrong.extend(unlike_refusal(result, words).map(|fault| format!("{command} {fault}")));
+        wrong.extend(missing_refusal(result, words).map(|fault| format!("{command} {fault}")));
     }
     Ok(wrong)
 }
 
-async fn with_code(ctx: TestContext, table: &'static str) -> TestResult {
+async fn refuses_code(ctx: TestContext, table: &'static str) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
+    let mallory = Mallory::create(db).await?;
     let words = [mallory.name.as_str(), table];
     let (column, key) = match table {
         "jetbase_lock" => ("process_id", "id"),
@@ -186,7 +197,7 @@ async fn with_code(ctx: TestContext, table: &'static str) -> TestResult {
         _ => ("checksum", "filename"),
     };
     let mut report = String::new();
-    for (number, (way, sql)) in WAYS.iter().enumerate() {
+    for (number, (way, sql)) in ATTACKS.iter().enumerate() {
         let schema = format!("way_{number}");
         prepare(&mallory, db, &schema).await?;
         let sql = sql
@@ -195,10 +206,10 @@ async fn with_code(ctx: TestContext, table: &'static str) -> TestResult {
             .replace("{c}", column)
             .replace("{k}", key);
         mallory.execute(&sql).await?;
-        let mut wrong = unrefused(db, &schema, &words).await?;
-        // The program asks the same questions in the same way: once is enough.
+        let mut wrong = commands_not_refused(db, &schema, &words).await?;
+        // The program runs the same queries, so a few attacks are enough.
         if number % 8 == 0 {
-            wrong.extend(unrepaired(db, &schema, &words).await?);
+            wrong.extend(repairs_not_refused(db, &schema, &words).await?);
         }
         let caught = mallory.caught(db).await?;
         if !wrong.is_empty() || !caught.is_empty() {
@@ -209,12 +220,12 @@ async fn with_code(ctx: TestContext, table: &'static str) -> TestResult {
              ALTER ROLE {} NOSUPERUSER",
             mallory.name
         );
-        aside(db, &reset).await?;
+        query_as_admin(db, &reset).await?;
     }
     if !report.is_empty() {
         return Err(report.into());
     }
-    mallory.leave(db).await
+    mallory.remove(db).await
 }
 
 /// Repeats statements as the role until it is told to stop; says how often they succeeded.
@@ -250,9 +261,9 @@ const VIEWS: &[&str] = &[
 ];
 
 /// Upgrades again and again while the role changes its tables; then once more in peace.
-async fn meanwhile(ctx: TestContext, statements: &'static [&'static str]) -> TestResult {
+async fn while_tables_change(ctx: TestContext, statements: &'static [&'static str]) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
+    let mallory = Mallory::create(db).await?;
     let files: Vec<_> = (2..=21)
         .map(|number| {
             (format!("V{number}__t.sql"), format!("CREATE TABLE t{number} (id INTEGER);\n"))
@@ -273,7 +284,7 @@ async fn meanwhile(ctx: TestContext, statements: &'static [&'static str]) -> Tes
     }
     stop.store(true, Ordering::SeqCst);
     let rounds = changing.await?;
-    if let Err(caught) = mallory.caught_nothing(db).await {
+    if let Err(caught) = mallory.executed_nothing(db).await {
         return Err(format!("{caught}\n{rounds} changes; refusals: {refused:#?}").into());
     }
     assert!(rounds > 10, "the tables were hardly changed: {rounds}");
@@ -282,22 +293,22 @@ async fn meanwhile(ctx: TestContext, statements: &'static [&'static str]) -> Tes
         let _ = mallory.execute(statement).await;
     }
     jetbase::run(&set_for(None, &files)?, DatabaseUrl(&db.url)).await?;
-    mallory.caught_nothing(db).await?;
-    mallory.leave(db).await
+    mallory.executed_nothing(db).await?;
+    mallory.remove(db).await
 }
 
-async fn triggers_meanwhile(ctx: TestContext) -> TestResult {
-    meanwhile(ctx, TRIGGERS).await
+async fn triggers_are_added(ctx: TestContext) -> TestResult {
+    while_tables_change(ctx, TRIGGERS).await
 }
 
-async fn views_meanwhile(ctx: TestContext) -> TestResult {
-    meanwhile(ctx, VIEWS).await
+async fn views_are_swapped(ctx: TestContext) -> TestResult {
+    while_tables_change(ctx, VIEWS).await
 }
 
 /// While a file is in work, and between two files, the role adds a trigger.
-async fn in_mid_run(ctx: TestContext) -> TestResult {
+async fn trigger_during_run(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
+    let mallory = Mallory::create(db).await?;
     jetbase::run(&set_for(None, &[V1])?, DatabaseUrl(&mallory.db.url)).await?;
     let slow = "SELECT pg_catalog.pg_sleep(0.5);\n";
     let off = format!("-- jetbase: transaction=off\n{slow}SELECT 1;\n");
@@ -315,7 +326,7 @@ async fn in_mid_run(ctx: TestContext) -> TestResult {
     for adding in adding {
         adding.await?;
     }
-    if let Err(caught) = mallory.caught_nothing(db).await {
+    if let Err(caught) = mallory.executed_nothing(db).await {
         let said =
             result.map(|report| report.to_string()).unwrap_or_else(|error| format!("{error:#}"));
         return Err(format!("{caught}\n{said}").into());
@@ -323,5 +334,5 @@ async fn in_mid_run(ctx: TestContext) -> TestResult {
     if let Err(error) = result {
         assert!(format!("{error:#}").contains(&mallory.name), "{error:#}");
     }
-    mallory.leave(db).await
+    mallory.remove(db).await
 }

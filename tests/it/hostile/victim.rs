@@ -7,7 +7,7 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPool};
 use tokio::process::Command;
 
-use super::mallory::{aside, value};
+use super::mallory::{query_as_admin, value_as_admin};
 
 pub(super) const V1: (&str, &str) =
     ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n-- rollback\nDROP TABLE a;\n");
@@ -76,7 +76,7 @@ impl Victim {
             "UPDATE {}.jetbase_lock SET is_locked = TRUE, locked_at = localtimestamp, process_id = '{owner}'",
             self.schema
         );
-        aside(&self.db, &sql).await.map(drop)
+        query_as_admin(&self.db, &sql).await.map(drop)
     }
 
     pub(super) fn new(db: &Database, named: Option<&'static str>, schema: &str) -> Victim {
@@ -84,13 +84,13 @@ impl Victim {
     }
 
     /// Executes every command, and looks at what each did.
-    pub(super) async fn does_everything(&self) -> TestResult {
+    pub(super) async fn runs_all_commands(&self) -> TestResult {
         self.applies().await?;
-        self.asks().await?;
+        self.queries().await?;
         self.replaces().await?;
         self.waits().await?;
         self.unlocks().await?;
-        self.inherits().await?;
+        self.recovers().await?;
         self.repairs().await
     }
 
@@ -116,7 +116,7 @@ impl Victim {
         Ok(())
     }
 
-    async fn asks(&self) -> TestResult {
+    async fn queries(&self) -> TestResult {
         let set = self.set(&[V1, OFF, V3, RA, ROC])?;
         let more = self.set(&[V1, OFF, V3, SLOW, RA, ROC])?;
         let status = jetbase::status(&more, self.target()).await?;
@@ -142,7 +142,7 @@ impl Victim {
         Ok(())
     }
 
-    /// Somebody waits while another run is in the middle of a file.
+    /// A run waits while another run is in the middle of a file.
     async fn waits(&self) -> TestResult {
         let set = self.set(&[V1, OFF, V3, SLOW, RA_2, ROC_2])?;
         let (tell, told) = tokio::sync::oneshot::channel();
@@ -186,7 +186,7 @@ impl Victim {
     }
 
     /// The lock of a run that was killed is taken over.
-    async fn inherits(&self) -> TestResult {
+    async fn recovers(&self) -> TestResult {
         let files = [V1, OFF, V3, SLOW, V5, RA_2, ROC_2, ("V6__d.sql", "SELECT 1;\n")];
         // The kind of proof stands in the id, and nobody proves this one's life.
         let dead = "6a625001-0000-8000-8000-000000000000";
@@ -229,11 +229,11 @@ impl Victim {
             "SELECT checksum FROM {}.jetbase_migrations WHERE version::text = '{version}'",
             self.schema
         );
-        value(&self.db, &sql).await
+        value_as_admin(&self.db, &sql).await
     }
 
     async fn count(&self, table: &str) -> Result<String, TestError> {
         let sql = format!("SELECT count(*) FROM {}.{table}", self.schema);
-        value(&self.db, &sql).await?.ok_or_else(|| "no count".into())
+        value_as_admin(&self.db, &sql).await?.ok_or_else(|| "no count".into())
     }
 }

@@ -2,8 +2,8 @@ use jetbase_test_harness::{Database, TestError};
 
 use super::leaks::{ALONE, LeakCase};
 
-/// Everything of a session that a statement can read.
-pub(super) async fn sees(db: &Database) -> Result<String, TestError> {
+/// Returns a query for the whole session state.
+pub(super) async fn query(db: &Database) -> Result<String, TestError> {
     let version = db.value("SELECT VERSION()").await?.unwrap_or_default();
     let (variables, own) = if version.contains("MariaDB") {
         let own = "SELECT CONCAT('@', variable_name, ' ', variable_value) FROM information_schema.user_variables";
@@ -27,13 +27,13 @@ pub(super) async fn sees(db: &Database) -> Result<String, TestError> {
 
 const INSERT: &str = "INSERT INTO users (id) VALUES (7);\n";
 
-/// What a procedure does that leaves much behind.
+/// A procedure and a trigger that change the session state.
 const LEAVES: &str = "CREATE TABLE guarded (id INTEGER);
 CREATE PROCEDURE leaves() BEGIN SET @x = 5; SET SESSION sql_mode = ''; SET SESSION group_concat_max_len = 10;
   CREATE TEMPORARY TABLE users (id INTEGER); END;
 CREATE TRIGGER fires BEFORE INSERT ON guarded FOR EACH ROW SET @x = 6, SESSION foreign_key_checks = 0";
 
-/// A file as `mysqldump` writes it.
+/// A file that `mysqldump` could have written.
 const DUMP: &str = "/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
 /*!40101 SET NAMES utf8mb4 */;
 /*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;

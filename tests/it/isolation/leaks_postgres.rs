@@ -1,7 +1,7 @@
 use super::leaks::LeakCase;
 
-/// Everything of a session that a statement can read.
-pub(super) const SEES: &str = "SELECT 'prepared ' || name::text AS line FROM pg_catalog.pg_prepared_statements
+/// A query for the whole session state.
+pub(super) const QUERY: &str = "SELECT 'prepared ' || name::text AS line FROM pg_catalog.pg_prepared_statements
   UNION ALL SELECT 'cursor ' || name FROM pg_catalog.pg_cursors
   UNION ALL SELECT 'channel ' || pg_listening_channels()
   UNION ALL SELECT 'temporary ' || relname::text FROM pg_catalog.pg_class WHERE relnamespace = pg_my_temp_schema()
@@ -13,7 +13,7 @@ pub(super) const SEES: &str = "SELECT 'prepared ' || name::text AS line FROM pg_
   UNION ALL SELECT 'setting ' || name || ' ' || setting FROM pg_catalog.pg_settings
     WHERE name <> 'application_name' AND name NOT LIKE '%.%'";
 
-/// What a function does that leaves much behind.
+/// A function and a trigger that change the session state.
 const LEAVES: &str = "CREATE FUNCTION leaves() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN
   SET TIME ZONE 'Asia/Tokyo'; SET work_mem = '7MB';
   PERFORM set_config('my.setting', 'leaked', false);

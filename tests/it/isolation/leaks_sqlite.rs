@@ -1,7 +1,7 @@
 use super::leaks::{ALONE, BOTH, LeakCase};
 
-/// Everything of a connection that a statement can read.
-pub(super) const SEES: &str = "SELECT 'recursive_triggers ' || recursive_triggers AS line FROM pragma_recursive_triggers
+/// A query for the whole state of a connection.
+pub(super) const QUERY: &str = "SELECT 'recursive_triggers ' || recursive_triggers AS line FROM pragma_recursive_triggers
   UNION ALL SELECT 'query_only ' || query_only FROM pragma_query_only
   UNION ALL SELECT 'ignore_check_constraints ' || ignore_check_constraints FROM pragma_ignore_check_constraints
   UNION ALL SELECT 'legacy_alter_table ' || legacy_alter_table FROM pragma_legacy_alter_table

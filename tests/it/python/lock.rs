@@ -100,32 +100,32 @@ async fn lock_between_files(ctx: TestContext) -> TestResult {
 }
 
 /// A statement that does not end before the test allows it.
-struct Endless {
+struct BlockingStatement {
     /// The statement.
     sql: &'static str,
-    hold: Hold,
+    hold: BlockingSession,
 }
 
-enum Hold {
+enum BlockingSession {
     Postgres(PgConnection),
     Mysql(MySqlConnection),
     Sqlite(mpsc::Sender<()>, sqlx::SqlitePool),
 }
 
-impl Endless {
-    async fn new(db: &Database) -> Result<Endless, TestError> {
+impl BlockingStatement {
+    async fn new(db: &Database) -> Result<BlockingStatement, TestError> {
         let (sql, hold) = match db.kind {
             DatabaseKind::Postgres => {
                 let mut connection = PgConnection::connect(&db.url).await?;
                 sqlx::raw_sql("SELECT pg_advisory_lock(4711)").execute(&mut connection).await?;
-                ("SELECT pg_advisory_xact_lock(4711)", Hold::Postgres(connection))
+                ("SELECT pg_advisory_xact_lock(4711)", BlockingSession::Postgres(connection))
             }
             DatabaseKind::Mysql => {
                 // The server's locks are for all databases: the name has to be the test's own.
                 let mut connection = MySqlConnection::connect(&db.url).await?;
                 let sql = "SELECT GET_LOCK(CONCAT('endless ', DATABASE()), 60)";
                 sqlx::raw_sql(sql).execute(&mut connection).await?;
-                (sql, Hold::Mysql(connection))
+                (sql, BlockingSession::Mysql(connection))
             }
             DatabaseKind::Sqlite => {
                 let (go_on, wait) = mpsc::channel::<()>();
@@ -138,10 +138,10 @@ impl Endless {
                     left.cmp(right)
                 });
                 let pool = SqlitePoolOptions::new().connect_with(options).await?;
-                ("SELECT 'a' < 'b' COLLATE endless", Hold::Sqlite(go_on, pool))
+                ("SELECT 'a' < 'b' COLLATE endless", BlockingSession::Sqlite(go_on, pool))
             }
         };
-        Ok(Endless { sql, hold })
+        Ok(BlockingStatement { sql, hold })
     }
 
     /// The run that meets the statement.
@@ -152,11 +152,11 @@ impl Endless {
     ) -> tokio::task::JoinHandle<Result<Report, jetbase::Error>> {
         let (set, url) = (set.clone(), db.url.clone());
         match &self.hold {
-            Hold::Sqlite(_, pool) => {
+            BlockingSession::Sqlite(_, pool) => {
                 let pool = pool.clone();
                 tokio::spawn(async move { jetbase::run(&set, &pool).await })
             }
-            Hold::Postgres(_) | Hold::Mysql(_) => {
+            BlockingSession::Postgres(_) | BlockingSession::Mysql(_) => {
                 tokio::spawn(async move { jetbase::run_url(&set, &url).await })
             }
         }
@@ -164,9 +164,9 @@ impl Endless {
 
     async fn end(self) -> TestResult {
         match self.hold {
-            Hold::Postgres(connection) => connection.close().await?,
-            Hold::Mysql(connection) => connection.close().await?,
-            Hold::Sqlite(go_on, _) => drop(go_on),
+            BlockingSession::Postgres(connection) => connection.close().await?,
+            BlockingSession::Mysql(connection) => connection.close().await?,
+            BlockingSession::Sqlite(go_on, _) => drop(go_on),
         }
         Ok(())
     }
@@ -187,7 +187,7 @@ async fn until(db: &Database, sql: &str) -> TestResult {
 }
 
 async fn lock_inside_a_file(ctx: TestContext) -> TestResult {
-    let endless = Endless::new(&ctx.db).await?;
+    let endless = BlockingStatement::new(&ctx.db).await?;
     let text =
         format!("-- jetbase: lock_timeout=60s\nINSERT INTO a (id) VALUES (7);\n{};\n", endless.sql);
     let project = PythonProject::with(&[V1, ("V2__long.sql", &text)])?;

@@ -18,12 +18,17 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("the_wait_for_a_row_that_cannot_be_updated_ends", all, Needs::OWN_SERVER, unchanged);
     suite.each("the_wait_for_a_row_that_can_only_be_read_ends", POSTGRES, nothing, reading_only);
     let loose = &[DatabaseKind::Sqlite, DatabaseKind::Mysql];
-    suite.each("an_invalid_is_locked_counts_as_locked", loose, Needs::OWN_SERVER, strange_truth);
+    suite.each(
+        "an_invalid_is_locked_counts_as_locked",
+        loose,
+        Needs::OWN_SERVER,
+        invalid_is_locked,
+    );
     suite.each(
         "an_error_names_the_session_that_holds_our_session_lock",
         DatabaseKind::SERVERS,
         nothing,
-        squatted,
+        session_lock_is_held,
     );
 }
 
@@ -139,7 +144,7 @@ async fn reading_only(ctx: TestContext) -> TestResult {
 }
 
 /// What is neither 0 nor 1 is no free lock.
-async fn strange_truth(ctx: TestContext) -> TestResult {
+async fn invalid_is_locked(ctx: TestContext) -> TestResult {
     let values: &[&str] = match ctx.kind {
         DatabaseKind::Sqlite => &["'yes'", "2", "-1", "'true'", "0.5"],
         _ => &["2", "-1"],
@@ -169,7 +174,7 @@ async fn strange_truth(ctx: TestContext) -> TestResult {
 }
 
 /// Another session has the session lock that goes with the row, and the row is free.
-async fn squatted(ctx: TestContext) -> TestResult {
+async fn session_lock_is_held(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     jetbase::run(&set(&[V0]), DatabaseUrl(&db.url)).await?;
     let (take, id) = match ctx.kind {
@@ -187,14 +192,14 @@ async fn squatted(ctx: TestContext) -> TestResult {
             let mut other = PgConnection::connect(&db.url).await?;
             sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut other).await?;
             let id: String = sqlx::query_scalar(id).fetch_one(&mut other).await?;
-            squatter_is_named(db, &id).await?;
+            error_names_session(db, &id).await?;
             other.close().await?;
         }
         _ => {
             let mut other = MySqlConnection::connect(&db.url).await?;
             sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut other).await?;
             let id: String = sqlx::query_scalar(id).fetch_one(&mut other).await?;
-            squatter_is_named(db, &id).await?;
+            error_names_session(db, &id).await?;
             other.close().await?;
         }
     }
@@ -203,7 +208,7 @@ async fn squatted(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-async fn squatter_is_named(db: &Database, id: &str) -> TestResult {
+async fn error_names_session(db: &Database, id: &str) -> TestResult {
     let error = ends_in_time(&set(&[V0, V1]), &db.url).await?;
     let text = format!("{error:#}");
     let words: Vec<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();

@@ -88,7 +88,7 @@ impl ChaosCase {
 const CASE_WITHIN: Duration = Duration::from_secs(900);
 
 /// How a case ended.
-enum Verdict {
+enum CaseOutcome {
     Passed(String),
     Ignored(String),
     Failed(String),
@@ -107,9 +107,9 @@ pub(crate) fn run(cases: &[ChaosCase], size: Size, words: &[String]) -> bool {
         let verdict = one(case, size);
         let seconds = started.elapsed().as_secs_f64();
         let (mark, text) = match &verdict {
-            Verdict::Passed(text) => ("ok", text),
-            Verdict::Ignored(text) => ("ignored", text),
-            Verdict::Failed(text) => ("FAILED", text),
+            CaseOutcome::Passed(text) => ("ok", text),
+            CaseOutcome::Ignored(text) => ("ignored", text),
+            CaseOutcome::Failed(text) => ("FAILED", text),
         };
         println!("{mark:7} {:28} {seconds:6.1} s  {text}", case.name);
         rows.push((case.name, seconds, verdict));
@@ -117,25 +117,25 @@ pub(crate) fn run(cases: &[ChaosCase], size: Size, words: &[String]) -> bool {
     println!("\n{:28} {:>8}  result", "case", "seconds");
     for (name, seconds, verdict) in &rows {
         let text = match verdict {
-            Verdict::Passed(text) => text.clone(),
-            Verdict::Ignored(text) => format!("ignored: {text}"),
-            Verdict::Failed(text) => {
+            CaseOutcome::Passed(text) => text.clone(),
+            CaseOutcome::Ignored(text) => format!("ignored: {text}"),
+            CaseOutcome::Failed(text) => {
                 let line = text.lines().next().unwrap_or_default();
                 format!("FAILED: {}", line.chars().take(300).collect::<String>())
             }
         };
         println!("{name:28} {seconds:8.1}  {text}");
     }
-    let count = |is_it: fn(&Verdict) -> bool| rows.iter().filter(|row| is_it(&row.2)).count();
-    let failed = count(|it| matches!(it, Verdict::Failed(_)));
-    let ignored = count(|it| matches!(it, Verdict::Ignored(_)));
+    let count = |is_it: fn(&CaseOutcome) -> bool| rows.iter().filter(|row| is_it(&row.2)).count();
+    let failed = count(|it| matches!(it, CaseOutcome::Failed(_)));
+    let ignored = count(|it| matches!(it, CaseOutcome::Ignored(_)));
     let passed = rows.len() - failed - ignored;
     let total = begun.elapsed().as_secs_f64();
     println!("\n{passed} passed, {ignored} ignored, {failed} failed in {total:.0} s");
     failed == 0 && !rows.is_empty()
 }
 
-fn one(case: &ChaosCase, size: Size) -> Verdict {
+fn one(case: &ChaosCase, size: Size) -> CaseOutcome {
     let context = || -> Result<CaseContext, Unavailable> {
         if case.python {
             find_python_tool()?;
@@ -154,21 +154,21 @@ fn one(case: &ChaosCase, size: Size) -> Verdict {
             Err(_) => Err(format!("it did not end within {CASE_WITHIN:?}").into()),
         };
     match panic::catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(figures)) => Verdict::Passed(figures),
+        Ok(Ok(figures)) => CaseOutcome::Passed(figures),
         Ok(Err(error)) => match error.downcast_ref::<Unavailable>() {
             Some(missing) => unavailable(missing),
-            None => Verdict::Failed(format!("{error:#}")),
+            None => CaseOutcome::Failed(format!("{error:#}")),
         },
-        Err(_) => Verdict::Failed("it panicked".to_owned()),
+        Err(_) => CaseOutcome::Failed("it panicked".to_owned()),
     }
 }
 
 /// What is missing is a failure where it is required.
-fn unavailable(reason: &Unavailable) -> Verdict {
+fn unavailable(reason: &Unavailable) -> CaseOutcome {
     match reason {
         Unavailable::Missing { what, .. } if !is_required(what) => {
-            Verdict::Ignored(reason.to_string())
+            CaseOutcome::Ignored(reason.to_string())
         }
-        _ => Verdict::Failed(reason.to_string()),
+        _ => CaseOutcome::Failed(reason.to_string()),
     }
 }

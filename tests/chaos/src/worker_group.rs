@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::{Child, ChildStdin};
 
-use crate::journal::{Journal, Pen};
+use crate::journal::{Journal, JournalWriter};
 
 /// One worker.
 pub(crate) struct Worker {
@@ -20,25 +20,26 @@ pub(crate) struct Worker {
 }
 
 /// The workers of one round, their migrations and their journal.
-pub(crate) struct Crew {
+pub(crate) struct WorkerGroup {
     pub(crate) journal: Journal,
-    pub(crate) pen: Pen,
+    pub(crate) writer: JournalWriter,
     pub(crate) workers: Vec<Worker>,
     folder: TempDir,
     words: Vec<String>,
 }
 
-impl Crew {
-    /// A crew without workers, for these migrations.
-    pub(crate) fn new(db: &Database, files: &[(String, String)]) -> Result<Crew, TestError> {
-        let folder = scratch::folder("crew")?;
+impl WorkerGroup {
+    /// A group without workers, for these migrations.
+    pub(crate) fn new(db: &Database, files: &[(String, String)]) -> Result<WorkerGroup, TestError> {
+        let folder = scratch::folder("group")?;
         std::fs::create_dir(folder.path().join("migrations"))?;
         let path = folder.path().join("journal");
         let words = vec![format!("url={}", db.url), format!("journal={}", path.display())];
-        let pen = Pen::open(&path)?;
-        let crew = Crew { journal: Journal::new(path), pen, workers: Vec::new(), folder, words };
-        crew.write(files)?;
-        Ok(crew)
+        let writer = JournalWriter::open(&path)?;
+        let group =
+            WorkerGroup { journal: Journal::new(path), writer, workers: Vec::new(), folder, words };
+        group.write(files)?;
+        Ok(group)
     }
 
     /// Adds migrations to the folder.
@@ -54,7 +55,7 @@ impl Crew {
     }
 
     /// Starts one worker; it waits at the gate until `open` if it is told to.
-    pub(crate) fn start(&mut self, words: &[&str], gate: Gate) -> Result<u32, TestError> {
+    pub(crate) fn start(&mut self, words: &[&str], gate: StartMode) -> Result<u32, TestError> {
         let mut command = process::command(std::env::current_exe()?);
         if let Some(lease) = std::env::var_os("JETBASE_LEASE") {
             command.env("JETBASE_LEASE", lease);
@@ -67,7 +68,7 @@ impl Crew {
         let log =
             File::options().create(true).append(true).open(self.folder.path().join("stderr"))?;
         command.stdout(Stdio::null()).stderr(log);
-        command.stdin(if gate == Gate::Closed { Stdio::piped() } else { Stdio::null() });
+        command.stdin(if gate == StartMode::OnRelease { Stdio::piped() } else { Stdio::null() });
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
         let pid = child.id().ok_or("the worker ended at once")?;
         let gate = child.stdin.take();
@@ -76,9 +77,13 @@ impl Crew {
     }
 
     /// Starts many workers that wait at the gate.
-    pub(crate) async fn gather(&mut self, count: usize, words: &[&str]) -> Result<(), TestError> {
+    pub(crate) async fn start_held(
+        &mut self,
+        count: usize,
+        words: &[&str],
+    ) -> Result<(), TestError> {
         for _ in 0..count {
-            self.start(words, Gate::Closed)?;
+            self.start(words, StartMode::OnRelease)?;
         }
         self.ready(count).await
     }
@@ -88,7 +93,9 @@ impl Crew {
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.journal.count("ready") < count {
             if Instant::now() > deadline {
-                return Err(format!("the workers did not get ready\n{}", self.complaints()).into());
+                return Err(
+                    format!("the workers did not get ready\n{}", self.standard_error()).into()
+                );
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
             self.journal.refresh()?;
@@ -116,7 +123,7 @@ impl Crew {
             return Ok(false);
         }
         // Noted before it happens: who gets the lock after that line gets it from the dead.
-        self.pen.note(pid, "killed", "");
+        self.writer.note(pid, "killed", "");
         signal(pid, Signal::KILL)?;
         worker.child.wait().await?;
         Ok(true)
@@ -137,7 +144,7 @@ impl Crew {
             Some((pid, status)) => {
                 self.journal.refresh()?;
                 let told = self.journal.all("error").find(|it| it.pid == pid);
-                let told = told.map(|it| it.rest.clone()).unwrap_or_else(|| self.complaints());
+                let told = told.map(|it| it.rest.clone()).unwrap_or_else(|| self.standard_error());
                 Err(format!("worker {pid} ended with {status}: {told}").into())
             }
         }
@@ -172,7 +179,7 @@ impl Crew {
     }
 
     /// What one worker noted under a word, last.
-    pub(crate) fn said(&self, pid: u32, what: &str) -> String {
+    pub(crate) fn last_entry(&self, pid: u32, what: &str) -> String {
         let entries = self.journal.all(what).filter(|it| it.pid == pid);
         entries.last().map(|it| it.rest.clone()).unwrap_or_default()
     }
@@ -200,14 +207,14 @@ impl Crew {
     }
 
     /// What the workers printed, panics above all.
-    fn complaints(&self) -> String {
+    fn standard_error(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }
 }
 
 /// Whether a worker begins at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gate {
+pub(crate) enum StartMode {
     Open,
     Closed,
 }

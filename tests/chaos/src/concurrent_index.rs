@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::bench::{CaseContext, CaseResult};
-use crate::crew::Crew;
 use crate::files::{expect, free};
+use crate::worker_group::WorkerGroup;
 
 pub(crate) async fn concurrently(ctx: CaseContext) -> CaseResult {
     let (rounds, count) = (ctx.size.pick(5, 1), ctx.size.pick(500_000, 100_000));
@@ -19,19 +19,19 @@ pub(crate) async fn concurrently(ctx: CaseContext) -> CaseResult {
         let build = "-- jetbase: transaction=off\nCREATE INDEX CONCURRENTLY big_value ON big (value);\n\
                      CREATE UNIQUE INDEX CONCURRENTLY big_id ON big (id);\n";
         let files = [own("V1__big.sql", &table), own("V2__index.sql", build)];
-        let mut crew = Crew::new(&db, &files)?;
-        crew.gather(17, &[]).await?;
-        crew.open_some(9);
+        let mut group = WorkerGroup::new(&db, &files)?;
+        group.start_held(17, &[]).await?;
+        group.open_some(9);
         let begun =
             |it: &crate::journal::JournalEntry| it.what == "started" && it.rest == "V2__index.sql";
-        let began = crew.until(Duration::from_secs(60), begun).await?;
+        let began = group.until(Duration::from_secs(60), begun).await?;
         // Some have waited for a while, some come while the index is built.
-        crew.open();
-        crew.finish(Duration::from_secs(120)).await?;
-        crew.journal.no_errors()?;
-        crew.journal.no_overlap()?;
+        group.open();
+        group.finish(Duration::from_secs(120)).await?;
+        group.journal.no_errors()?;
+        group.journal.no_overlap()?;
         let done = |it: &&crate::journal::JournalEntry| it.rest == "V2__index.sql";
-        let done = crew.journal.all("finished").find(done).ok_or("no index was built")?;
+        let done = group.journal.all("finished").find(done).ok_or("no index was built")?;
         longest = longest.max((done.at - began.at) as f64 / 1e9);
         let valid = "SELECT count(*) FROM pg_index WHERE indrelid = 'big'::regclass AND indisvalid AND indisready";
         expect(&db, valid, 2, "valid indexes").await?;
