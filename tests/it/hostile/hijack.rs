@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use jetbase::{DatabaseUrl, ErrorKind, Event};
-use jetbase_test_harness::{Database, Needs, Suite, TestContext, TestError, TestResult};
+use jetbase_test_harness::{
+    Database, Needs, Suite, TestContext, TestError, TestResult, block_on_new_thread,
+};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
@@ -9,6 +11,7 @@ use super::POSTGRES;
 use super::mallory::{Mallory, query_as_admin, value_as_admin};
 use super::victim::{PYTHON, V1, V3, Victim};
 use crate::apply::set;
+use crate::run_in_progress::notify_at_start;
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
@@ -52,30 +55,30 @@ pub(crate) fn register(suite: &mut Suite) {
     );
 }
 
-/// The yardstick: the same commands where nobody has planted anything.
+/// The same commands work without planted objects.
 async fn without_traps(ctx: TestContext) -> TestResult {
     Victim::new(&ctx.db, None, "public").runs_all_commands().await
 }
 
-/// Lets the administrator do everything, and looks at what of a role's code was executed.
+/// The administrator runs all commands. Then the test checks that no code of the attacker ran.
 async fn run_and_check(mallory: Mallory, victim: Victim) -> TestResult {
     let db = victim.db.clone();
-    // A failed assertion must not hide what was executed.
-    let done = tokio::spawn(async move { victim.runs_all_commands().await }).await;
-    let done = done.unwrap_or_else(|panic| Err(panic.into()));
-    if let Err(caught) = mallory.executed_nothing(&db).await {
-        let said = done.err().map(|error| format!("{error:#}")).unwrap_or_default();
-        return Err(format!("{caught}\n{said}").into());
+    // A failed assertion must not hide the executed code.
+    let result = tokio::spawn(async move { victim.runs_all_commands().await }).await;
+    let result = result.unwrap_or_else(|panic| Err(panic.into()));
+    if let Err(executed) = mallory.executed_nothing(&db).await {
+        let failure = result.err().map(|error| format!("{error:#}")).unwrap_or_default();
+        return Err(format!("{executed}\n{failure}").into());
     }
-    done?;
+    result?;
     mallory.remove(&db).await
 }
 
-/// Plants, lets the administrator do everything, and looks at what was executed.
+/// Plants objects in schemas, and then runs and checks all commands.
 async fn plant_and_run(db: &Database, planted: &[&str], victim: Victim) -> TestResult {
     let mallory = Mallory::create(db).await?;
     for schema in planted.iter().filter(|schema| **schema != "public") {
-        mallory.schema(db, schema).await?;
+        mallory.create_schema(db, schema).await?;
     }
     mallory.plant(planted).await?;
     run_and_check(mallory, victim).await
@@ -91,7 +94,7 @@ async fn in_named_schema(ctx: TestContext) -> TestResult {
     plant_and_run(&ctx.db, &["app", "public"], victim).await
 }
 
-/// The path begins with the user's own name: who may make schemas can make one of that name.
+/// The search path starts with the user's name, and the attacker can create a schema of that name.
 async fn under_own_name(ctx: TestContext) -> TestResult {
     let own =
         value_as_admin(&ctx.db, "SELECT quote_ident(current_user)").await?.ok_or("no user")?;
@@ -102,7 +105,7 @@ async fn under_own_name(ctx: TestContext) -> TestResult {
     run_and_check(mallory, victim).await
 }
 
-/// Where a path names pg_catalog behind other schemas, even its own signatures are not found first.
+/// If a search path has pg_catalog after other schemas, PostgreSQL finds the planted objects first.
 async fn before_pg_catalog(ctx: TestContext) -> TestResult {
     let path = format!("ALTER DATABASE {} SET search_path = public, pg_catalog", ctx.db.name);
     ctx.db.admin(&path).await?;
@@ -110,20 +113,14 @@ async fn before_pg_catalog(ctx: TestContext) -> TestResult {
     plant_and_run(&ctx.db, &["public"], victim).await
 }
 
-/// Takes the row away from inside a listener, which may not wait on the runtime that it runs on.
+/// Gives the lock row to the Python tool, inside a listener of a run.
 fn take_row(db: &Database) {
     let sql = format!("UPDATE public.jetbase_lock SET is_locked = TRUE, process_id = '{PYTHON}'");
-    let answer = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(query_as_admin(db, &sql))
-        });
-        asking.join().expect("the thread")
-    });
-    answer.expect("the row is free to take between two statements");
+    let result = block_on_new_thread(query_as_admin(db, &sql));
+    result.expect("no transaction locks the row between two statements");
 }
 
-/// Runs a set from whose run the row is taken away during its first file.
+/// Runs a set that loses the lock row at an event of its first file.
 async fn loses_the_row(
     db: &Database,
     first: &str,
@@ -147,8 +144,8 @@ async fn loses_the_row(
          WHERE version::text IN ('2', '3')",
     )
     .await?;
-    assert_eq!(after, [[None, None, Some("0".to_owned())]], "it went on without the lock");
-    let error = result.expect_err("the lock was taken away");
+    assert_eq!(after, [[None, None, Some("0".to_owned())]], "a file ran without the lock");
+    let error = result.expect_err("the lock was lost");
     assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error:#}");
     Ok(())
 }
@@ -178,23 +175,17 @@ async fn always_true(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-/// The session is ended in the middle of a file: a fresh one frees the lock and reads the history.
+/// The session ends while a file runs. A new session releases the lock and reads the history.
 async fn after_a_loss(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::create(db).await?;
     mallory.plant(&["public"]).await?;
     let set = set(&[V1, ("V2__slow.sql", "SELECT pg_catalog.pg_sleep(20);\n")]);
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let mut tell = Some(tell);
-    let run = jetbase::run(&set, DatabaseUrl(&db.url)).on_event(move |event| {
-        if matches!(event, Event::Started { file, .. } if file == "V2__slow.sql") {
-            tell.take().map(|tell| tell.send(()));
-        }
-    });
+    let (run, started) = notify_at_start(jetbase::run(&set, DatabaseUrl(&db.url)), "V2__slow.sql");
     let run = async { run.await.map(drop) };
     let end = async {
-        // Where the run ends before that, its own error says why.
-        if told.await.is_ok() {
+        // If the run ends before, its error gives the reason.
+        if started.await.is_ok() {
             tokio::time::sleep(Duration::from_millis(300)).await;
             let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                        WHERE datname = current_database() AND query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()";
@@ -212,11 +203,11 @@ async fn after_a_loss(ctx: TestContext) -> TestResult {
     mallory.remove(db).await
 }
 
-/// A run without a session of its own takes over from one that has been silent for half a minute.
+/// A run on a borrowed connection recovers the lock of a holder that was silent for 30 seconds.
 async fn recovers_a_lock(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::create(db).await?;
-    // The tables are there before anything is planted: this is about the takeover alone.
+    // The tables exist before the objects are planted, so only the recovery can execute them.
     jetbase::run(&set(&[V1]), DatabaseUrl(&db.url)).await?;
     mallory.plant(&["public"]).await?;
     let silent = "6a625004-0000-8000-8000-000000000000";

@@ -53,8 +53,8 @@ pub(crate) fn register(suite: &mut Suite) {
     );
 }
 
-/// Ways to have one's own code executed by whoever uses a table: `{t}` is the table, `{s}` its schema,
-/// `{c}` a column of text, `{k}` its key.
+/// SQL that makes other roles execute code when they use a table: `{t}` is the table, `{s}` its
+/// schema, `{c}` a text column, `{k}` its key.
 const ATTACKS: &[(&str, &str)] = &[
     ("a trigger before rows",
      "CREATE TRIGGER h BEFORE INSERT OR UPDATE OR DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION trap.on_row()"),
@@ -121,84 +121,84 @@ const SUPERSEDED: &str = "CREATE TABLE jetbase_superseded (filename VARCHAR(512)
 const ROC: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'one';\n");
 const ROC_2: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'two';\n");
 
-/// Makes a schema with tables of ours that the role has made before, as a run of its own does.
+/// Creates a schema in which a run of the attacker has created the tables of jetbase.
 async fn prepare(mallory: &Mallory, db: &Database, schema: &str) -> TestResult {
-    mallory.schema(db, schema).await?;
+    mallory.create_schema(db, schema).await?;
     jetbase::run(&set_for(Some(schema), &[V1, ROC])?, DatabaseUrl(&mallory.db.url)).await?;
-    // What the role migrates is nobody's matter here: the administrator must be able to go on.
     mallory.db.execute(&format!("SET search_path = {schema}; {SUPERSEDED}")).await
 }
 
-/// What is wrong with a result that should be a refusal naming these words.
+/// Returns what is failures with a result that must be an error with these texts.
 fn missing_refusal<T, E: std::fmt::Display>(
     result: Result<T, E>,
-    words: &[&str],
+    texts: &[&str],
 ) -> Option<String> {
     match result {
         Ok(_) => Some("was not refused".to_owned()),
         Err(error) => {
             let text = format!("{error:#}");
-            (!words.iter().all(|word| text.contains(word))).then(|| format!("said: {text}"))
+            (!texts.iter().all(|part| text.contains(part))).then(|| format!("failed with: {text}"))
         }
     }
 }
 
-/// Tries every command in a schema; returns the sentences of those that did not refuse as they should.
+/// Runs every command in a schema and returns what is failures with those that were not refused.
 async fn commands_not_refused(
     db: &Database,
     schema: &str,
-    words: &[&str],
+    texts: &[&str],
 ) -> Result<Vec<String>, TestError> {
     let set = set_for(Some(schema), &[V1, V3, ROC_2])?;
     let target = DatabaseUrl(&db.url);
     let wait = Wait::UpTo(Duration::from_secs(1));
-    let mut wrong = Vec::new();
-    let mut note = |command: &str, fault: Option<String>| {
-        wrong.extend(fault.map(|fault| format!("{command} {fault}")));
+    let mut failures = Vec::new();
+    let mut add = |command: &str, failure: Option<String>| {
+        failures.extend(failure.map(|failure| format!("{command} {failure}")));
     };
-    note("status", missing_refusal(jetbase::status(&set, target).await, words));
-    note("check", missing_refusal(jetbase::check(&set, target).await, words));
-    note("validate", missing_refusal(jetbase::validate(&set, target).await, words));
-    note("history", missing_refusal(jetbase::history(&set, target).await, words));
-    note("current", missing_refusal(jetbase::current(&set, target).await, words));
-    note("lock_status", missing_refusal(jetbase::lock_status(&set, target).await, words));
-    note("dry run", missing_refusal(jetbase::run(&set, target).dry_run().await, words));
-    note("run", missing_refusal(jetbase::run(&set, target).wait(wait).await, words));
-    note("rollback", missing_refusal(jetbase::rollback(&set, target).wait(wait).await, words));
-    note("unlock", missing_refusal(jetbase::unlock(&set, target).await, words));
-    note("forced unlock", missing_refusal(jetbase::unlock(&set, target).force().await, words));
-    Ok(wrong)
+    add("status", missing_refusal(jetbase::status(&set, target).await, texts));
+    add("check", missing_refusal(jetbase::check(&set, target).await, texts));
+    add("validate", missing_refusal(jetbase::validate(&set, target).await, texts));
+    add("history", missing_refusal(jetbase::history(&set, target).await, texts));
+    add("current", missing_refusal(jetbase::current(&set, target).await, texts));
+    add("lock_status", missing_refusal(jetbase::lock_status(&set, target).await, texts));
+    add("dry run", missing_refusal(jetbase::run(&set, target).dry_run().await, texts));
+    add("run", missing_refusal(jetbase::run(&set, target).wait(wait).await, texts));
+    add("rollback", missing_refusal(jetbase::rollback(&set, target).wait(wait).await, texts));
+    add("unlock", missing_refusal(jetbase::unlock(&set, target).await, texts));
+    add("forced unlock", missing_refusal(jetbase::unlock(&set, target).force().await, texts));
+    Ok(failures)
 }
 
 async fn repairs_not_refused(
     db: &Database,
     schema: &str,
-    words: &[&str],
+    texts: &[&str],
 ) -> Result<Vec<String>, TestError> {
     let changed = (V1.0, "CREATE TABLE a (id BIGINT);\n-- rollback\nDROP TABLE a;\n");
     let project = PythonProject::with(&[changed])?;
-    let mut wrong = Vec::new();
+    let mut failures = Vec::new();
     for command in ["fix-checksums", "fix-files"] {
-        let (succeeded, said) =
+        let (succeeded, output) =
             tool(db, &project, &[command, "--schema", schema, "--wait", "1s"]).await?;
-        let result = if succeeded { Ok(()) } else { Err(said) };
-        wrong.extend(missing_refusal(result, words).map(|fault| format!("{command} {fault}")));
+        let result = if succeeded { Ok(()) } else { Err(output) };
+        failures
+            .extend(missing_refusal(result, texts).map(|failure| format!("{command} {failure}")));
     }
-    Ok(wrong)
+    Ok(failures)
 }
 
 async fn refuses_code(ctx: TestContext, table: &'static str) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::create(db).await?;
-    let words = [mallory.name.as_str(), table];
+    let texts = [mallory.name.as_str(), table];
     let (column, key) = match table {
         "jetbase_lock" => ("process_id", "id"),
         "jetbase_migrations" => ("checksum", "order_executed"),
         _ => ("checksum", "filename"),
     };
     let mut report = String::new();
-    for (number, (way, sql)) in ATTACKS.iter().enumerate() {
-        let schema = format!("way_{number}");
+    for (number, (attack, sql)) in ATTACKS.iter().enumerate() {
+        let schema = format!("attack_{number}");
         prepare(&mallory, db, &schema).await?;
         let sql = sql
             .replace("{t}", &format!("{schema}.{table}"))
@@ -206,14 +206,14 @@ async fn refuses_code(ctx: TestContext, table: &'static str) -> TestResult {
             .replace("{c}", column)
             .replace("{k}", key);
         mallory.execute(&sql).await?;
-        let mut wrong = commands_not_refused(db, &schema, &words).await?;
+        let mut failures = commands_not_refused(db, &schema, &texts).await?;
         // The program runs the same queries, so a few attacks are enough.
         if number % 8 == 0 {
-            wrong.extend(repairs_not_refused(db, &schema, &words).await?);
+            failures.extend(repairs_not_refused(db, &schema, &texts).await?);
         }
-        let caught = mallory.caught(db).await?;
-        if !wrong.is_empty() || !caught.is_empty() {
-            writeln!(report, "{way}: {wrong:#?}\n  executed: {caught:?}")?;
+        let executed = mallory.executed(db).await?;
+        if !failures.is_empty() || !executed.is_empty() {
+            writeln!(report, "{attack}: {failures:#?}\n  executed: {executed:?}")?;
         }
         let reset = format!(
             "TRUNCATE trap.seen; ALTER SEQUENCE trap.calls RESTART;
@@ -228,7 +228,7 @@ async fn refuses_code(ctx: TestContext, table: &'static str) -> TestResult {
     mallory.remove(db).await
 }
 
-/// Repeats statements as the role until it is told to stop; says how often they succeeded.
+/// Repeats statements as the attacker until `stop` is set. Returns how often they succeeded.
 fn repeat(
     mallory: &Mallory,
     statements: &'static [&'static str],
@@ -236,15 +236,15 @@ fn repeat(
 ) -> impl Future<Output = u32> + Send + use<> {
     let (db, stop) = (mallory.db.clone(), Arc::clone(stop));
     async move {
-        let mut rounds = 0;
+        let mut count = 0;
         while !stop.load(Ordering::SeqCst) {
             for statement in statements {
                 let sql =
                     format!("SET lock_timeout = '1s'; SET search_path = pg_catalog; {statement}");
-                rounds += u32::from(db.execute(&sql).await.is_ok());
+                count += u32::from(db.execute(&sql).await.is_ok());
             }
         }
-        rounds
+        count
     }
 }
 
@@ -260,7 +260,7 @@ const VIEWS: &[&str] = &[
     "BEGIN; DROP VIEW public.jetbase_lock; ALTER TABLE public.kept RENAME TO jetbase_lock; COMMIT",
 ];
 
-/// Upgrades again and again while the role changes its tables; then once more in peace.
+/// Runs many times while the attacker changes its tables, and once more afterwards.
 async fn while_tables_change(ctx: TestContext, statements: &'static [&'static str]) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::create(db).await?;
@@ -278,18 +278,18 @@ async fn while_tables_change(ctx: TestContext, statements: &'static [&'static st
     for number in 2..=files.len() {
         let set = set_for(None, &files[..number])?;
         let run = jetbase::run(&set, DatabaseUrl(&db.url)).wait(Wait::UpTo(Duration::from_secs(2)));
-        // A refusal is right, and so is a run in a moment when the table was plain.
+        // A run may be refused. It may also succeed while the table has no trigger or view.
         refused.extend(run.await.err().map(|error| format!("{error:#}")));
         let _ = jetbase::lock_status(&set, DatabaseUrl(&db.url)).await;
     }
     stop.store(true, Ordering::SeqCst);
-    let rounds = changing.await?;
-    if let Err(caught) = mallory.executed_nothing(db).await {
-        return Err(format!("{caught}\n{rounds} changes; refusals: {refused:#?}").into());
+    let changes = changing.await?;
+    if let Err(executed) = mallory.executed_nothing(db).await {
+        return Err(format!("{executed}\n{changes} changes; refusals: {refused:#?}").into());
     }
-    assert!(rounds > 10, "the tables were hardly changed: {rounds}");
+    assert!(changes > 10, "the tables changed too rarely: {changes}");
     for statement in statements.iter().rev().step_by(2) {
-        // The last state may be the plain one already.
+        // The trigger or view may already be removed.
         let _ = mallory.execute(statement).await;
     }
     jetbase::run(&set_for(None, &files)?, DatabaseUrl(&db.url)).await?;
@@ -305,7 +305,7 @@ async fn views_are_swapped(ctx: TestContext) -> TestResult {
     while_tables_change(ctx, VIEWS).await
 }
 
-/// While a file is in work, and between two files, the role adds a trigger.
+/// The attacker adds a trigger while a file runs and between two files.
 async fn trigger_during_run(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let mallory = Mallory::create(db).await?;
@@ -314,7 +314,7 @@ async fn trigger_during_run(ctx: TestContext) -> TestResult {
     let off = format!("-- jetbase: transaction=off\n{slow}SELECT 1;\n");
     let set = set_for(None, &[V1, ("V2__s.sql", slow), ("V3__s.sql", &off), ("V4__s.sql", slow)])?;
     let stop = Arc::new(AtomicBool::new(false));
-    // Whoever is added first stays.
+    // The first trigger that is added is kept.
     let adding = [
         tokio::spawn(repeat(&mallory, &TRIGGERS[..1], &stop)),
         tokio::spawn(repeat(&mallory, &TRIGGERS[2..3], &stop)),
@@ -326,10 +326,10 @@ async fn trigger_during_run(ctx: TestContext) -> TestResult {
     for adding in adding {
         adding.await?;
     }
-    if let Err(caught) = mallory.executed_nothing(db).await {
-        let said =
+    if let Err(executed) = mallory.executed_nothing(db).await {
+        let outcome =
             result.map(|report| report.to_string()).unwrap_or_else(|error| format!("{error:#}"));
-        return Err(format!("{caught}\n{said}").into());
+        return Err(format!("{executed}\n{outcome}").into());
     }
     if let Err(error) = result {
         assert!(format!("{error:#}").contains(&mallory.name), "{error:#}");

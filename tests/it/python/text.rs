@@ -1,4 +1,4 @@
-//! Both tools send the same texts to the database.
+//! The texts that both tools send to the database.
 
 use jetbase::{DatabaseUrl, Folder, Migrations, Options, Reading};
 use jetbase_test_harness::{DatabaseKind, Needs, PythonProject, Suite, TestContext, TestResult};
