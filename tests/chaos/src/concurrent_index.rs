@@ -1,9 +1,9 @@
-//! An index is built outside a transaction while others wait for the lock.
+//! A worker builds an index outside a transaction while other workers wait for the lock.
 
 use std::time::Duration;
 
-use crate::bench::{CaseContext, CaseResult};
-use crate::files::{expect, free};
+use crate::case::{CaseContext, CaseResult};
+use crate::files::{check_count, check_lock_is_free};
 use crate::worker_group::WorkerGroup;
 
 pub(crate) async fn concurrently(ctx: CaseContext) -> CaseResult {
@@ -21,22 +21,23 @@ pub(crate) async fn concurrently(ctx: CaseContext) -> CaseResult {
         let files = [own("V1__big.sql", &table), own("V2__index.sql", build)];
         let mut group = WorkerGroup::new(&db, &files)?;
         group.start_held(17, &[]).await?;
-        group.open_some(9);
-        let begun =
-            |it: &crate::journal::JournalEntry| it.what == "started" && it.rest == "V2__index.sql";
+        group.release_some(9);
+        let begun = |it: &crate::journal::JournalEntry| {
+            it.event == "started" && it.detail == "V2__index.sql"
+        };
         let began = group.until(Duration::from_secs(60), begun).await?;
-        // Some have waited for a while, some come while the index is built.
-        group.open();
+        // Some workers wait from the beginning, and some start while the index is built.
+        group.release();
         group.finish(Duration::from_secs(120)).await?;
         group.journal.no_errors()?;
         group.journal.no_overlap()?;
-        let done = |it: &&crate::journal::JournalEntry| it.rest == "V2__index.sql";
+        let done = |it: &&crate::journal::JournalEntry| it.detail == "V2__index.sql";
         let done = group.journal.all("finished").find(done).ok_or("no index was built")?;
         longest = longest.max((done.at - began.at) as f64 / 1e9);
         let valid = "SELECT count(*) FROM pg_index WHERE indrelid = 'big'::regclass AND indisvalid AND indisready";
-        expect(&db, valid, 2, "valid indexes").await?;
-        expect(&db, "SELECT count(*) FROM jetbase_migrations", 2, "versions recorded").await?;
-        free(&db).await?;
+        check_count(&db, valid, 2, "valid indexes").await?;
+        check_count(&db, "SELECT count(*) FROM jetbase_migrations", 2, "versions recorded").await?;
+        check_lock_is_free(&db).await?;
         db.remove().await;
     }
     Ok(format!(
