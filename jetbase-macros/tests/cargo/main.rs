@@ -1,10 +1,10 @@
-//! What the macro does in programs that cargo builds.
+//! The macro in programs that cargo builds.
 //!
-//! - `project`: such a program, in a temporary folder
-//! - `input`: folders with something odd in them
+//! - `project`: a program in a temporary folder
+//! - `input`: unusual folders
 //! - `mistakes`: the errors in the output of cargo
-//! - `concurrent_change`: changes during the build
-//! - `call_sites`: calls in every kind of target
+//! - `concurrent_change`: files that change during the build
+//! - `call_sites`: calls in every kind of target of cargo
 //! - `tracking`: whether cargo notices that the folder has changed
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]

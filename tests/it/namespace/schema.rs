@@ -128,7 +128,9 @@ async fn second_set(ctx: TestContext) -> TestResult {
     let text = error.to_string();
     assert!(
         text.starts_with("version 1 was recorded from another set (V1__users.sql, not V1__a.sql)")
-            && text.contains("`schema = \"…\"` or another database"),
+            && text.contains(
+                "give this set its own schema with `schema = \"…\"`, or its own database"
+            ),
         "{text}"
     );
     assert_eq!(billing::run(DatabaseUrl(&other.url)).await?.applied.len(), 2);
