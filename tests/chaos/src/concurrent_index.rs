@@ -22,10 +22,10 @@ pub(crate) async fn concurrently(ctx: CaseContext) -> CaseResult {
         let mut group = WorkerGroup::new(&db, &files)?;
         group.start_held(17, &[]).await?;
         group.release_some(9);
-        let begun = |it: &crate::journal::JournalEntry| {
+        let index_started = |it: &crate::journal::JournalEntry| {
             it.event == "started" && it.detail == "V2__index.sql"
         };
-        let began = group.until(Duration::from_secs(60), begun).await?;
+        let started = group.until(Duration::from_secs(60), index_started).await?;
         // Some workers wait from the beginning, and some start while the index is built.
         group.release();
         group.finish(Duration::from_secs(120)).await?;
@@ -33,7 +33,7 @@ pub(crate) async fn concurrently(ctx: CaseContext) -> CaseResult {
         group.journal.no_overlap()?;
         let done = |it: &&crate::journal::JournalEntry| it.detail == "V2__index.sql";
         let done = group.journal.all("finished").find(done).ok_or("no index was built")?;
-        longest = longest.max((done.at - began.at) as f64 / 1e9);
+        longest = longest.max((done.at - started.at) as f64 / 1e9);
         let valid = "SELECT count(*) FROM pg_index WHERE indrelid = 'big'::regclass AND indisvalid AND indisready";
         check_count(&db, valid, 2, "valid indexes").await?;
         check_count(&db, "SELECT count(*) FROM jetbase_migrations", 2, "versions recorded").await?;

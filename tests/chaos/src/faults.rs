@@ -44,9 +44,9 @@ async fn wait_for_next_holder(
     holder: u32,
     within: Duration,
 ) -> Result<Duration, TestError> {
-    let begun = Instant::now();
+    let start = Instant::now();
     group.until(within, |it| it.event == "acquired" && it.pid != holder).await?;
-    Ok(begun.elapsed())
+    Ok(start.elapsed())
 }
 
 /// Waits until the holder ends with the exit code of an interrupted run. Returns its error.
@@ -147,9 +147,9 @@ pub(crate) async fn restarted(kind: DatabaseKind, ctx: CaseContext) -> CaseResul
     let server = std::sync::Arc::new(DatabaseServer::start(kind).await?);
     let db = Database::fresh(Some(&server)).await?;
     let (mut group, holder) = start_scenario(ctx.size, &db, &db, 4).await?;
-    let begun = Instant::now();
+    let start = Instant::now();
     server.restart().await?;
-    let down = begun.elapsed();
+    let down = start.elapsed();
     let time = wait_for_next_holder(&mut group, holder, Duration::from_secs(20)).await?;
     let error = error_of_holder(&mut group, holder).await?;
     finish_scenario(group, &db).await?;
@@ -243,21 +243,21 @@ pub(crate) async fn replica(ctx: CaseContext) -> CaseResult {
 
 /// Starts four processes on the server that replaces the first one.
 fn start_on(group: &mut WorkerGroup, db: &Database) -> Result<Instant, TestError> {
-    let begun = Instant::now();
+    let start = Instant::now();
     for _ in 0..4 {
         group.start(&[&format!("url={}", db.url)], StartMode::AtOnce)?;
     }
-    Ok(begun)
+    Ok(start)
 }
 
 async fn finish_on_new_server(
-    begun: Instant,
+    start: Instant,
     group: &mut WorkerGroup,
     holder: u32,
     db: &Database,
 ) -> CaseResult {
     wait_for_next_holder(group, holder, Duration::from_secs(20)).await?;
-    let time = begun.elapsed();
+    let time = start.elapsed();
     let error = error_of_holder(group, holder).await?;
     group.finish(Duration::from_secs(90)).await?;
     group.journal.no_overlap()?;

@@ -33,10 +33,10 @@ pub(crate) async fn storms(ctx: CaseContext) -> CaseResult {
         }
         let pids: Vec<_> = group.workers.iter().map(|worker| worker.pid).collect();
         group.wait_until_ready(processes).await?;
-        let begun = Instant::now();
+        let start = Instant::now();
         group.release();
         group.finish(Duration::from_secs(120)).await.map_err(in_round)?;
-        times.push(begun.elapsed());
+        times.push(start.elapsed());
         group.journal.no_errors().map_err(in_round)?;
         group.journal.no_overlap().map_err(in_round)?;
         let finished: Vec<_> = group.journal.all("finished").map(|it| it.pid).collect();
@@ -165,26 +165,27 @@ pub(crate) async fn minority(_: CaseContext) -> CaseResult {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let short = group.start(&["wait=3"], StartMode::AtOnce)?;
-    let begun = Instant::now();
+    let start = Instant::now();
     let code = group.code(short, Duration::from_secs(30)).await?;
-    let (gave_up, error) = (begun.elapsed(), group.last_entry(short, "error"));
-    if code != i32::from(FAILED) || !error.contains("1047") || gave_up < Duration::from_secs(3) {
-        return Err(format!("after {gave_up:.1?} it ended with {code}: {error}").into());
+    let (failed_after, error) = (start.elapsed(), group.last_entry(short, "error"));
+    if code != i32::from(FAILED) || !error.contains("1047") || failed_after < Duration::from_secs(3)
+    {
+        return Err(format!("after {failed_after:.1?} it ended with {code}: {error}").into());
     }
     let waiter = group.start(&[], StartMode::AtOnce)?;
     group.until(Duration::from_secs(20), |it| it.pid == waiter && it.event == "event").await?;
     let reason = group.last_entry(waiter, "event");
     tokio::time::sleep(Duration::from_secs(3)).await;
     nodes[0].execute("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'").await?;
-    let begun = Instant::now();
+    let start = Instant::now();
     let code = group.code(waiter, Duration::from_secs(60)).await?;
     if code != 0 {
         return Err(format!("it ended with {code}: {}", group.last_entry(waiter, "error")).into());
     }
     files::verify(&nodes[0], VERSIONS).await?;
     Ok(format!(
-        "with a limit of 3 s the run failed after {gave_up:.1?}: \"{error}\"; the other run reported \"{reason}\" and finished \
+        "with a limit of 3 s the run failed after {failed_after:.1?}: \"{error}\"; the other run reported \"{reason}\" and finished \
          {:.1?} after the node was available again",
-        begun.elapsed()
+        start.elapsed()
     ))
 }

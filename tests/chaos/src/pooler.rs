@@ -130,10 +130,10 @@ async fn killed(
     let id = db.value("SELECT process_id FROM jetbase_lock").await?.unwrap_or_default();
     tokio::time::sleep(Duration::from_millis(300)).await;
     group.kill(holder).await?;
-    let begun = Instant::now();
+    let start = Instant::now();
     let next = |it: &crate::journal::JournalEntry| it.event == "acquired" && it.pid != holder;
     group.until(Duration::from_secs(60), next).await?;
-    let time = begun.elapsed();
+    let time = start.elapsed();
     group.finish(Duration::from_secs(60)).await?;
     group.journal.no_errors()?;
     group.journal.no_overlap()?;

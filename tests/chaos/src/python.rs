@@ -132,7 +132,7 @@ pub(crate) async fn killed(ctx: CaseContext) -> CaseResult {
         }
         id = held_by_python(&db) => id?,
     };
-    let begun = Instant::now();
+    let start = Instant::now();
     let waiters =
         (0..4).map(|_| group.start(&[ctx.size.pick("wait=8", "wait=3")], StartMode::AtOnce));
     let mut error = String::new();
@@ -146,7 +146,7 @@ pub(crate) async fn killed(ctx: CaseContext) -> CaseResult {
             return Err(format!("a waiter ended with {code}: {error}").into());
         }
     }
-    let waited = begun.elapsed();
+    let waited = start.elapsed();
     project.python(&db, &["unlock"]).await?.succeeded()?;
     let last = group.start(&[], StartMode::AtOnce)?;
     let code = group.code(last, Duration::from_secs(30)).await?;
