@@ -1,4 +1,4 @@
-//! Migrations on MySQL or MariaDB, with events as they happen.
+//! Migrations on MySQL or MariaDB, with a listener that prints each event.
 //!
 //! `DATABASE_URL=mysql://user@localhost/name cargo run --example mysql`
 

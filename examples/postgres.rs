@@ -1,4 +1,4 @@
-//! Migrations on PostgreSQL, with events as they happen.
+//! Migrations on PostgreSQL, with a listener that prints each event.
 //!
 //! `DATABASE_URL=postgres://user@localhost/name cargo run --example postgres`
 

@@ -1,4 +1,4 @@
-//! The whole of jetbase in one file: no server, one SQLite file in the working directory.
+//! Migrations on an SQLite file in the working directory. No server is needed.
 //!
 //! `cargo run --example quickstart`
 

@@ -1,4 +1,4 @@
-//! Up and down again, in a database in memory.
+//! Applies migrations and rolls them back, in a database in memory.
 //!
 //! `cargo run --example rollback`
 
@@ -8,7 +8,7 @@ jetbase::embed!("migrations", require_rollback);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A database in memory lives in its connection: the pool must hold exactly one.
+    // A database in memory exists as long as its connection, so the pool must have exactly one.
     let options = SqliteConnectOptions::new().in_memory(true);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
 

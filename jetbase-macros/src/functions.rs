@@ -29,7 +29,7 @@ pub(crate) const FUNCTIONS: [GeneratedFunction; 10] = [
     },
     GeneratedFunction {
         name: "rollback",
-        summary: "Rolls back the latest applied version, under the migration lock.",
+        summary: "Rolls back the highest applied version, under the migration lock.",
         errors: "the version has no rollback section, another process holds the lock for longer than the wait \
                  allows, or a statement fails",
         example: "let report = migrations::rollback(&pool).await?;",

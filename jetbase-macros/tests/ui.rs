@@ -1,7 +1,7 @@
-//! The errors of the compiler around our messages.
+//! The output of the compiler with jetbase's messages.
 //!
-//! The cases are in `tests/ui` of the workspace. They embed folders of `tests/fixtures`. The lines
-//! around a message depend on the compiler, so the cases run on the pinned compiler only.
+//! The cases are in `tests/ui` of the workspace. They embed folders of `tests/fixtures`. The output
+//! depends on the version of the compiler, so the cases run only with the pinned version.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -11,15 +11,18 @@ use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-/// The compiler whose output the cases contain.
+/// The version of the compiler that the cases were recorded with.
 const PINNED: &str = "rustc 1.95.";
 
 fn main() -> ExitCode {
-    let trial = Trial::ignorable_test("errors_look_as_recorded", errors_look_as_recorded);
+    let trial = Trial::ignorable_test(
+        "the_compiler_prints_the_recorded_errors",
+        the_compiler_prints_the_recorded_errors,
+    );
     libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
 }
 
-fn errors_look_as_recorded() -> Result<Completion, Failed> {
+fn the_compiler_prints_the_recorded_errors() -> Result<Completion, Failed> {
     let compiler = compiler();
     if !compiler.starts_with(PINNED) {
         return Ok(Completion::ignored_with(format!(
@@ -27,7 +30,7 @@ fn errors_look_as_recorded() -> Result<Completion, Failed> {
         )));
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    // trybuild makes the crate of the cases there, so the macro looks there for their folders.
+    // trybuild creates the crate of the cases in this folder, so the macro reads their folders here.
     let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join("../tests/trybuild")
         .join(env!("CARGO_PKG_NAME"));

@@ -7,28 +7,43 @@ use jetbase_test_harness::{DatabaseKind, Needs, PythonProject, Suite, TestContex
 pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
-    suite.each("applies_what_is_pending_once", all, nothing, applies_once);
-    suite.each("stops_at_a_version_or_a_count", all, nothing, stops_early);
-    suite.each("rolls_back_the_latest_versions", all, nothing, rolls_back);
-    suite.each("refuses_a_rollback_without_section", all, nothing, refuses_rollback);
-    suite.each("runs_repeatables_behind_versions", all, nothing, repeatables);
-    suite.each("plans_without_touching_anything", all, nothing, dry_run);
-    suite.each("executes_the_files_own_text", all, nothing, own_text);
-    suite.each("cuts_routines_and_triggers", all, nothing, routines);
-    suite.each("starts_on_a_newer_database_and_executes_nothing", all, nothing, ahead);
-    suite.each("leaves_a_newer_view_alone", all, nothing, superseded);
-    suite.each("refuses_to_publish_its_tables", &[DatabaseKind::Postgres], nothing, published);
-    suite.each("names_a_sequence_that_is_behind", &[DatabaseKind::Postgres], nothing, sequence);
-    suite.each("tells_two_sets_apart", all, nothing, two_sets);
-    suite.each("notices_edits_holes_and_late_files", all, nothing, drift);
-    suite.each("runs_statements_outside_a_transaction", all, nothing, transaction_off);
-    suite.each("answers_questions_without_making_tables", all, nothing, questions);
-    suite.each("records_later_stamps_for_later_files", all, nothing, stamps);
+    suite.each("a_run_applies_pending_files_once", all, nothing, applies_once);
+    suite.each("a_run_stops_at_a_version_or_a_count", all, nothing, stops_early);
+    suite.each("a_rollback_undoes_the_latest_versions", all, nothing, rolls_back);
+    suite.each(
+        "a_rollback_refuses_a_file_without_a_rollback_section",
+        all,
+        nothing,
+        refuses_rollback,
+    );
+    suite.each("a_run_applies_repeatables_after_versions", all, nothing, repeatables);
+    suite.each("a_dry_run_changes_nothing", all, nothing, dry_run);
+    suite.each("a_run_sends_the_text_of_a_file_unchanged", all, nothing, own_text);
+    suite.each("a_run_keeps_routines_and_triggers_whole", all, nothing, routines);
+    suite.each("an_older_program_executes_nothing_on_a_newer_database", all, nothing, ahead);
+    suite.each("an_older_program_keeps_a_newer_view", all, nothing, superseded);
+    suite.each(
+        "a_run_refuses_a_publication_of_its_tables",
+        &[DatabaseKind::Postgres],
+        nothing,
+        published,
+    );
+    suite.each(
+        "an_error_names_a_sequence_that_is_behind",
+        &[DatabaseKind::Postgres],
+        nothing,
+        sequence,
+    );
+    suite.each("a_run_refuses_the_history_of_another_set", all, nothing, two_sets);
+    suite.each("a_run_refuses_changed_missing_and_out_of_order_files", all, nothing, drift);
+    suite.each("a_run_executes_statements_outside_a_transaction", all, nothing, transaction_off);
+    suite.each("queries_create_no_tables", all, nothing, queries);
+    suite.each("later_files_have_later_timestamps", all, nothing, timestamps);
 }
 
 /// A set made of these files.
 pub(crate) fn set(files: &[(&str, &str)]) -> Migrations {
-    let project = PythonProject::with(files).expect("a project");
+    let project = PythonProject::with(files).expect("the project can be created");
     let folder = Folder::read(&project.migrations());
     assert_eq!(folder.findings, [], "the folder has findings");
     Migrations::load(folder.files, Options::default())
@@ -117,7 +132,7 @@ async fn refuses_rollback(ctx: TestContext) -> TestResult {
     ]);
     let target = DatabaseUrl(&ctx.db.url);
     jetbase::run(&set, target).await?;
-    // The marker alone says that there is nothing to undo.
+    // A marker without statements after it means that there is nothing to undo.
     assert_eq!(files(&jetbase::rollback(&set, target).await?), ["V3__y.sql"]);
     let error = jetbase::rollback(&set, target).await.expect_err("V2 has no rollback section");
     assert!(
@@ -166,7 +181,7 @@ async fn dry_run(ctx: TestContext) -> TestResult {
     assert_eq!(report.planned[0].statements, ["CREATE TABLE a (id INTEGER PRIMARY KEY)"]);
     assert!(
         ctx.db.rows("SELECT * FROM jetbase_migrations").await.is_err(),
-        "a dry run made a table"
+        "a dry run created a table"
     );
     Ok(())
 }
@@ -257,11 +272,12 @@ async fn drift(ctx: TestContext) -> TestResult {
     assert!(jetbase::validate(&late, target).await.is_err());
     let report = jetbase::run(&late, target).skip(Validation::Files).await?;
     assert_eq!(report.skipped[0].reason, SkipReason::OutOfOrder);
-    let hole = jetbase::run(&set(&[V3]), target).await.expect_err("V1 is missing");
+    let missing = jetbase::run(&set(&[V3]), target).await.expect_err("V1 is missing");
     assert!(
-        hole.to_string()
+        missing
+            .to_string()
             .starts_with("version 1 (V1__a.sql) has been applied, but its file is missing"),
-        "{hole}"
+        "{missing}"
     );
     Ok(())
 }
@@ -289,7 +305,7 @@ async fn transaction_off(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-async fn questions(ctx: TestContext) -> TestResult {
+async fn queries(ctx: TestContext) -> TestResult {
     let set = set(&[V1, V2]);
     let target = DatabaseUrl(&ctx.db.url);
     let status = jetbase::status(&set, target).await?;
@@ -302,13 +318,13 @@ async fn questions(ctx: TestContext) -> TestResult {
     jetbase::validate(&set, target).await?;
     assert!(
         ctx.db.rows("SELECT * FROM jetbase_migrations").await.is_err(),
-        "a question made a table"
+        "a query created a table"
     );
-    assert!(ctx.db.rows("SELECT * FROM jetbase_lock").await.is_err(), "a question made a table");
+    assert!(ctx.db.rows("SELECT * FROM jetbase_lock").await.is_err(), "a query created a table");
     Ok(())
 }
 
-async fn stamps(ctx: TestContext) -> TestResult {
+async fn timestamps(ctx: TestContext) -> TestResult {
     let many: Vec<_> = (1..=20).map(|n| (format!("V{n}__x.sql"), "SELECT 1;\n")).collect();
     let many: Vec<_> = many.iter().map(|(name, text)| (name.as_str(), *text)).collect();
     jetbase::run(&set(&many), DatabaseUrl(&ctx.db.url)).await?;
@@ -334,12 +350,12 @@ async fn superseded(ctx: TestContext) -> TestResult {
     let newer = set(&[base, ("ROC__v.sql", &after)]);
     jetbase::run(&older, target).await?;
     jetbase::run(&newer, target).await?;
-    // The old program starts again, as in a rolling deployment.
+    // The older program starts again, as in a rolling deployment.
     let report = jetbase::run(&older, target).await?;
     assert!(report.is_up_to_date(), "{report}");
     assert_eq!(report.skipped[0].reason, SkipReason::Superseded);
     assert!(jetbase::run(&newer, target).await?.is_up_to_date());
-    // On purpose, it can be put back; then the other one is the old text.
+    // `Repeat::Always` applies the older text again. Then the newer text is the superseded one.
     assert_eq!(files(&jetbase::run(&older, target).repeat(Repeat::Always).await?), ["ROC__v.sql"]);
     assert!(jetbase::run(&older, target).await?.is_up_to_date());
     assert_eq!(jetbase::run(&newer, target).await?.skipped[0].reason, SkipReason::Superseded);
@@ -365,11 +381,11 @@ async fn sequence(ctx: TestContext) -> TestResult {
         .execute("ALTER TABLE jetbase_migrations ALTER COLUMN order_executed RESTART WITH 1")
         .await?;
     let more = set(&[V1, V2, V3]);
-    let error = jetbase::run_url(&more, &ctx.db.url).await.expect_err("the number is taken");
+    let error = jetbase::run_url(&more, &ctx.db.url).await.expect_err("the number is used");
     let text = format!("{error:#}");
-    let (_, rest) = text.split_once("run SELECT ").ok_or("no cure")?;
-    let (cure, _) = rest.split_once(", then run again").ok_or("no end of the cure")?;
-    ctx.db.execute(&format!("SELECT {cure}")).await?;
+    let (_, rest) = text.split_once("run SELECT ").ok_or("no remedy")?;
+    let (remedy, _) = rest.split_once(", then run again").ok_or("no end of the remedy")?;
+    ctx.db.execute(&format!("SELECT {remedy}")).await?;
     assert_eq!(jetbase::run_url(&more, &ctx.db.url).await?.applied.len(), 1);
     Ok(())
 }

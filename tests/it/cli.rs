@@ -3,7 +3,7 @@ use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.each(
-        "commands_work_inside_the_programs_own_binary",
+        "the_commands_work_inside_another_program",
         DatabaseKind::ALL,
         Needs::NOTHING,
         own_binary,
@@ -17,16 +17,16 @@ jetbase::embed! {
 async fn own_binary(ctx: TestContext) -> TestResult {
     let cli = sample::cli();
     let program = || jetbase::clap::Command::new("app").subcommand(cli.command());
-    let done = format!("{:?}", std::process::ExitCode::SUCCESS);
-    for words in [
+    let success = format!("{:?}", std::process::ExitCode::SUCCESS);
+    for arguments in [
         ["app", "migrate", "upgrade"],
         ["app", "migrate", "lock-status"],
         ["app", "migrate", "check"],
     ] {
-        let matches = program().try_get_matches_from(words)?;
+        let matches = program().try_get_matches_from(arguments)?;
         let (_, matches) = matches.subcommand().ok_or("no subcommand")?;
         let code = cli.handle(matches, DatabaseUrl(&ctx.db.url)).await;
-        assert_eq!(format!("{code:?}"), done, "{words:?}");
+        assert_eq!(format!("{code:?}"), success, "{arguments:?}");
     }
     assert!(sample::check(DatabaseUrl(&ctx.db.url)).await?.is_ready());
     assert_eq!(sample::versions::LATEST, Some(sample::versions::V3__FIRST_USER));

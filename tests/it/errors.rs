@@ -7,8 +7,8 @@ use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
     let (all, nothing) = (DatabaseKind::ALL, Needs::NOTHING);
-    suite.each("the_source_is_the_error_of_the_driver", all, nothing, source);
-    suite.each("names_a_row_whose_version_is_not_a_version", all, nothing, invalid_version);
+    suite.each("the_source_of_an_error_is_the_error_of_the_driver", all, nothing, source);
+    suite.each("an_error_names_the_row_with_an_invalid_version", all, nothing, invalid_version);
     suite.each(
         "a_missing_table_of_a_file_is_not_a_missing_table_of_jetbase",
         all,

@@ -4,13 +4,13 @@ use std::process::{Command, Output};
 use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestError, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
-    suite.once("quickstart_runs_twice", Needs::NOTHING, quickstart);
-    suite.once("rollback_runs", Needs::NOTHING, rollback);
-    suite.once("a_wrong_variable_is_an_error", Needs::NOTHING, wrong_variables);
-    suite.each("servers_example_runs", DatabaseKind::SERVERS, Needs::NOTHING, server);
+    suite.once("the_quickstart_runs_twice", Needs::NOTHING, quickstart);
+    suite.once("the_rollback_example_runs", Needs::NOTHING, rollback);
+    suite.once("an_invalid_variable_is_an_error", Needs::NOTHING, invalid_variables);
+    suite.each("the_example_of_a_server_runs", DatabaseKind::SERVERS, Needs::NOTHING, server);
 }
 
-/// The example's program, which cargo builds beside this one.
+/// The program of an example. Cargo builds it into the folder beside this program.
 fn example(name: &str) -> Result<PathBuf, TestError> {
     let tests = std::env::current_exe()?;
     let folder = tests.ancestors().nth(2).ok_or("a folder of build results")?;
@@ -34,8 +34,8 @@ async fn quickstart() -> TestResult {
     Ok(())
 }
 
-/// What the environment says wrongly is not ignored.
-async fn wrong_variables() -> TestResult {
+/// An invalid value is not ignored.
+async fn invalid_variables() -> TestResult {
     let folder = tempfile::tempdir()?;
     for (name, value) in
         [("JETBASE_WAIT", "5x"), ("JETBASE_LEASE", "soon"), ("JETBASE_LEASE", "1ms")]

@@ -1,25 +1,31 @@
 use std::future::IntoFuture;
 
-use jetbase::{Event, Version};
+use jetbase::Version;
 use jetbase_test_harness::{DatabaseKind, Needs, PythonProject, Suite, TestContext, TestResult};
 
 use crate::apply::set;
+use crate::run_in_progress::{notify_at_start, slow};
 use crate::tool::{tool, tool_command};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     suite.each(
-        "exit_code_of_unlock_is_12_while_the_holder_works",
+        "the_exit_code_of_unlock_is_12_while_the_holder_works",
         DatabaseKind::ALL,
         nothing,
         working,
     );
-    suite.each("exit_code_of_the_validations_is_11_after_drift", DatabaseKind::ALL, nothing, drift);
-    suite.once("exit_codes_of_sum_tell_unrecorded_files_from_drift", nothing, sum);
-    suite.once("exit_codes_are_in_the_help_of_the_tool", nothing, help);
+    suite.each(
+        "the_exit_code_of_the_validations_is_11_after_drift",
+        DatabaseKind::ALL,
+        nothing,
+        drift,
+    );
+    suite.once("the_exit_codes_of_sum_differ_for_unrecorded_and_changed_files", nothing, sum);
+    suite.once("the_help_of_the_tool_lists_the_exit_codes", nothing, help);
     #[cfg(unix)]
     suite.each(
-        "exit_code_of_an_interrupted_upgrade_is_130",
+        "the_exit_code_of_an_interrupted_upgrade_is_130",
         DatabaseKind::ALL,
         nothing,
         interrupted,
@@ -29,35 +35,16 @@ pub(crate) fn register(suite: &mut Suite) {
 const V1: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
 const V2: (&str, &str) = ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n");
 
-/// SQL that takes about this many seconds.
-pub(crate) fn slow(kind: DatabaseKind, seconds: u32) -> String {
-    match kind {
-        DatabaseKind::Sqlite => format!(
-            "CREATE TABLE slow AS WITH RECURSIVE n(i) AS \
-             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT max(i) AS i FROM n;\n",
-            seconds * 2_000_000
-        ),
-        DatabaseKind::Postgres => format!("SELECT pg_sleep({seconds});\n"),
-        DatabaseKind::Mysql => format!("DO SLEEP({seconds});\n"),
-    }
-}
-
 async fn working(ctx: TestContext) -> TestResult {
     let project = PythonProject::with(&[])?;
     let url = ctx.db.url.as_str();
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let mut tell = Some(tell);
     let run = jetbase::run_url(&set(&[("V1__slow.sql", &slow(ctx.kind, 6))]), url);
-    let run = run.on_event(move |event| {
-        if matches!(event, Event::Started { .. }) {
-            tell.take().map(|tell| tell.send(()));
-        }
-    });
+    let (run, started) = notify_at_start(run, "V1__slow.sql");
     let run = tokio::spawn(run.into_future());
-    told.await?;
+    started.await?;
     let unlock = tool(&project, url, &["unlock", "--json"]).await?;
     assert_eq!(unlock.code, Some(12), "{}{}", unlock.stdout, unlock.stderr);
-    // On MySQL, a statement that commits by itself does not keep the row locked.
+    // On MySQL, a statement with an implicit commit does not keep the row locked.
     if ctx.kind != DatabaseKind::Mysql {
         let unlock = tool(&project, url, &["unlock", "--force", "--json"]).await?;
         assert_eq!(unlock.code, Some(12), "{}{}", unlock.stdout, unlock.stderr);
@@ -87,8 +74,8 @@ async fn drift(ctx: TestContext) -> TestResult {
         ("fix", 0),
         ("check", 0),
     ] {
-        let ended = tool(&project, url, &[command]).await?;
-        assert_eq!(ended.code, Some(code), "{command}: {}{}", ended.stdout, ended.stderr);
+        let output = tool(&project, url, &[command]).await?;
+        assert_eq!(output.code, Some(code), "{command}: {}{}", output.stdout, output.stderr);
     }
     let current = jetbase::current(&set(&[V2]), jetbase::DatabaseUrl(url)).await?;
     assert_eq!(current, Version::parse("2").ok());
@@ -97,16 +84,18 @@ async fn drift(ctx: TestContext) -> TestResult {
 
 async fn sum() -> TestResult {
     let project = PythonProject::with(&[V1])?;
-    for (words, code) in [(&["sum", "--check"][..], 11), (&["sum"], 0), (&["sum", "--check"], 0)] {
-        let ended = tool(&project, "", words).await?;
-        assert_eq!(ended.code, Some(code), "{words:?}: {}{}", ended.stdout, ended.stderr);
+    for (arguments, code) in
+        [(&["sum", "--check"][..], 11), (&["sum"], 0), (&["sum", "--check"], 0)]
+    {
+        let output = tool(&project, "", arguments).await?;
+        assert_eq!(output.code, Some(code), "{arguments:?}: {}{}", output.stdout, output.stderr);
     }
     project.write(V2.0, V2.1)?;
     assert_eq!(tool(&project, "", &["sum", "--check"]).await?.code, Some(10));
     project.write(V1.0, "CREATE TABLE a (id BIGINT);\n")?;
-    for words in [&["sum"][..], &["sum", "--check"], &["upgrade"]] {
-        let ended = tool(&project, "sqlite://never-made.db", words).await?;
-        assert_eq!(ended.code, Some(11), "{words:?}: {}{}", ended.stdout, ended.stderr);
+    for arguments in [&["sum"][..], &["sum", "--check"], &["upgrade"]] {
+        let output = tool(&project, "sqlite://never-made.db", arguments).await?;
+        assert_eq!(output.code, Some(11), "{arguments:?}: {}{}", output.stdout, output.stderr);
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jetbase::{DatabaseUrl, ErrorKind, Event, Kept, Migrations, Report, Wait};
@@ -9,68 +9,49 @@ use jetbase_test_harness::{
 use tokio::task::JoinHandle;
 
 use crate::apply::set;
+use crate::run_in_progress::{notify_at_start, query_in_listener, slow};
 
 pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
-    suite.each("waits_no_longer_than_allowed", all, nothing, gives_up);
-    suite.each("goes_on_when_the_lock_comes_free", all, nothing, waits);
-    suite.each("stops_when_the_lock_is_taken_away", all, nothing, loses);
+    suite.each("a_run_waits_no_longer_than_its_limit", all, nothing, gives_up);
+    suite.each("a_run_continues_when_the_lock_is_released", all, nothing, waits);
+    suite.each("a_run_stops_when_its_lock_is_released_by_force", all, nothing, loses_lock);
     suite.each(
-        "refuses_a_file_that_gives_the_lock_away",
+        "a_run_refuses_a_file_that_releases_its_session_lock",
         DatabaseKind::SERVERS,
         nothing,
-        gives_away,
+        releases_session_lock,
     );
     suite.each(
-        "a_statement_that_stays_is_recorded_in_the_end",
+        "a_committed_file_is_recorded_after_retries",
         &[DatabaseKind::Mysql],
         nothing,
-        insists,
+        records_after_retries,
     );
-    suite.each("takes_over_from_the_dead", all, nothing, recovers);
-    suite.each("frees_what_the_dead_left_with_nothing_to_do", all, nothing, tidies);
-    suite.each("sees_a_living_holder", all, nothing, sees_the_living);
-    suite.each("a_forced_unlock_does_not_hang", all, nothing, forces);
-    suite.each("starts_sixteen_times_from_nothing", all, nothing, storm);
-    suite.each("frees_the_lock_behind_a_failure", all, nothing, frees);
-    suite.each("brings_a_missing_lock_row_back", all, nothing, missing_row);
+    suite.each("a_run_recovers_the_lock_of_a_killed_holder", all, nothing, recovers);
+    suite.each("a_run_with_nothing_pending_releases_a_stale_lock", all, nothing, releases_stale);
+    suite.each("the_lock_status_shows_that_the_holder_is_alive", all, nothing, shows_live_holder);
+    suite.each("a_forced_unlock_does_not_hang", all, nothing, forced_unlock);
+    suite.each("sixteen_runs_at_once_apply_each_file_once", all, nothing, many_runs_at_once);
+    suite.each("a_failed_run_releases_the_lock", all, nothing, releases_after_failure);
+    suite.each("a_run_recreates_a_missing_lock_row", all, nothing, missing_row);
 }
 
 fn one() -> Migrations {
     set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")])
 }
 
-/// Asks the database from inside a listener, which may not wait on the runtime that it runs on.
-pub(crate) fn aside(db: &Database, sql: &str) -> Option<String> {
-    std::thread::scope(|scope| {
-        let asking = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            runtime
-                .block_on(db.rows(sql))
-                .expect("an answer")
-                .into_iter()
-                .flatten()
-                .next()
-                .flatten()
-        });
-        asking.join().expect("the thread")
-    })
-}
-
-/// Takes the lock as the Python tool does.
-const PYTHON: &str = "UPDATE jetbase_lock SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP, \
+/// Acquires the lock as the Python tool does.
+const ACQUIRE_AS_PYTHON: &str = "UPDATE jetbase_lock SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP, \
                       process_id = '7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0' WHERE id = 1";
-const FREE: &str =
+const RELEASE: &str =
     "UPDATE jetbase_lock SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1";
 
 async fn gives_up(ctx: TestContext) -> TestResult {
     let target = DatabaseUrl(&ctx.db.url);
     jetbase::run(&set(&[("V0__first.sql", "SELECT 1;\n")]), target).await?;
-    ctx.db.execute(PYTHON).await?;
+    ctx.db.execute(ACQUIRE_AS_PYTHON).await?;
     let more =
         set(&[("V0__first.sql", "SELECT 1;\n"), ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]);
     for wait in [Wait::Never, Wait::UpTo(Duration::from_millis(300))] {
@@ -83,7 +64,7 @@ async fn gives_up(ctx: TestContext) -> TestResult {
             "{error:#}"
         );
     }
-    // With nothing pending nobody needs the lock.
+    // A run with nothing pending does not need the lock.
     assert!(
         jetbase::run(&set(&[("V0__first.sql", "SELECT 1;\n")]), target)
             .wait(Wait::Never)
@@ -101,37 +82,36 @@ async fn waits(ctx: TestContext) -> TestResult {
     let target = DatabaseUrl(&ctx.db.url);
     jetbase::run(&set(&[]), target).await?;
     jetbase::run(&set(&[("V0__first.sql", "SELECT 1;\n")]), target).await?;
-    ctx.db.execute(PYTHON).await?;
+    ctx.db.execute(ACQUIRE_AS_PYTHON).await?;
     let more =
         set(&[("V0__first.sql", "SELECT 1;\n"), ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]);
     let url = ctx.db.url.clone();
     let run = tokio::spawn(async move { jetbase::run_url(&more, &url).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(!run.is_finished());
-    ctx.db.execute(FREE).await?;
+    ctx.db.execute(RELEASE).await?;
     let report = run.await??;
     assert_eq!(report.applied.len(), 1);
     assert!(report.waited >= Duration::from_millis(300), "{:?}", report.waited);
     Ok(())
 }
 
-async fn loses(ctx: TestContext) -> TestResult {
+async fn loses_lock(ctx: TestContext) -> TestResult {
     let sleep = match ctx.kind {
         DatabaseKind::Sqlite => "SELECT 1;\n",
         DatabaseKind::Postgres => "SELECT pg_sleep(0.5);\n",
         DatabaseKind::Mysql => "DO SLEEP(0.5);\n",
     };
-    let insert = "CREATE TABLE b (id INTEGER);\n";
     let set = set(&[
         ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
         ("V2__sleep.sql", sleep),
-        ("V3__b.sql", insert),
+        ("V3__b.sql", "CREATE TABLE b (id INTEGER);\n"),
     ]);
     let db = ctx.db.clone();
-    // Between two files nothing holds the row: there the operator's unlock succeeds everywhere.
+    // Between two files no transaction holds the row, so an unlock succeeds on every database.
     let run = jetbase::run_url(&set, &ctx.db.url).on_event(move |event| {
         if matches!(event, Event::Finished { file, .. } if file == "V2__sleep.sql") {
-            aside(&db, FREE);
+            query_in_listener(&db, RELEASE);
         }
     });
     let error = run.await.expect_err("lost");
@@ -149,30 +129,30 @@ async fn loses(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-/// Leaves a row behind as a run of ours that was killed: its id is taken from a real run.
-async fn leave_behind(ctx: &TestContext) -> Result<String, jetbase_test_harness::TestError> {
-    let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
-    let (db, note) = (ctx.db.clone(), std::sync::Arc::clone(&seen));
+/// Locks the row with the id of a run that has ended, as a killed run leaves it.
+async fn make_lock_stale(ctx: &TestContext) -> Result<String, jetbase_test_harness::TestError> {
+    let id = Arc::new(Mutex::new(None));
+    let (db, seen) = (ctx.db.clone(), Arc::clone(&id));
     let run = jetbase::run_url(&one(), &ctx.db.url).on_event(move |event| {
         if matches!(event, Event::Acquired { .. }) {
-            *note.lock().expect("no panic before") =
-                aside(&db, "SELECT process_id FROM jetbase_lock");
+            *seen.lock().unwrap() = query_in_listener(&db, "SELECT process_id FROM jetbase_lock");
         }
     });
     run.await?;
-    let id = seen.lock().expect("no panic before").clone().ok_or("nobody held the lock")?;
-    ctx.db.execute(&PYTHON.replace("7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0", &id)).await?;
+    let id = id.lock().unwrap().clone().ok_or("the run did not hold the lock")?;
+    ctx.db.execute(&ACQUIRE_AS_PYTHON.replace("7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0", &id)).await?;
     Ok(id)
 }
 
-/// What commits by itself is done; its row is tried again when somebody stands in the way.
-async fn insists(ctx: TestContext) -> TestResult {
+/// The statements of the file are committed implicitly. The run retries to record the file while
+/// another session holds the lock row.
+async fn records_after_retries(ctx: TestContext) -> TestResult {
     let text = "-- jetbase: lock_timeout=1s\nCREATE TABLE a (id INTEGER);\nINSERT INTO a VALUES (1);\n\
                 CREATE TABLE b (id INTEGER);\nINSERT INTO b VALUES (2);\n";
     let set = set(&[("V1__a.sql", text)]);
-    let (tries, heard) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
-    let (count, db) = (Arc::clone(&tries), ctx.db.clone());
-    let held = Arc::clone(&heard);
+    let (retries, holders) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (count, db) = (Arc::clone(&retries), ctx.db.clone());
+    let held = Arc::clone(&holders);
     let run = jetbase::run_url(&set, &ctx.db.url).on_event(move |event| match event {
         Event::Started { .. } => {
             let (db, held) = (db.clone(), Arc::clone(&held));
@@ -189,37 +169,37 @@ async fn insists(ctx: TestContext) -> TestResult {
         _ => {}
     });
     assert_eq!(run.await?.applied.len(), 1);
-    assert_eq!(heard.load(Ordering::SeqCst), 1);
-    assert!(tries.load(Ordering::SeqCst) > 0, "nobody stood in the way");
+    assert_eq!(holders.load(Ordering::SeqCst), 1, "the other session did not hold the row");
+    assert!(retries.load(Ordering::SeqCst) > 0, "the run did not retry");
     let sums = "SELECT (SELECT count(*) FROM a), (SELECT sum(id) FROM b), count(*) FROM jetbase_migrations";
     let one = |text: &str| Some(text.to_owned());
     assert_eq!(ctx.db.rows(sums).await?, [[one("1"), one("2"), one("1")]]);
     Ok(())
 }
 
-/// A file that gives back all locks of its session is not recorded, and told what it does.
-async fn gives_away(ctx: TestContext) -> TestResult {
-    let gives = match ctx.kind {
+/// A file that releases all locks of its session is not recorded, and the error names the cause.
+async fn releases_session_lock(ctx: TestContext) -> TestResult {
+    let releases = match ctx.kind {
         DatabaseKind::Postgres => "SELECT 1 FROM (SELECT pg_advisory_unlock_all()) AS gone;\n",
         _ => "DO RELEASE_ALL_LOCKS();\n",
     };
-    let files = [("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"), ("V2__gives.sql", gives)];
+    let files = [("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"), ("V2__releases.sql", releases)];
     let error = jetbase::run_url(&set(&files), &ctx.db.url).await.expect_err("refused");
     assert_eq!(
         format!("{error:#}"),
-        "V2__gives.sql: it releases all locks of its session, including jetbase's session lock\n   \
+        "V2__releases.sql: it releases all locks of its session, including jetbase's session lock\n   \
          = hint: release only the file's own locks, not all of them: without pg_advisory_unlock_all(), \
          RELEASE_ALL_LOCKS() and DISCARD ALL\nnothing of this file was kept; correct it and run again\n\
          done before this error, and kept: V1__a.sql"
     );
     assert!(!jetbase::lock_status(&one(), DatabaseUrl(&ctx.db.url)).await?.locked);
-    let mended = [files[0], ("V2__gives.sql", "CREATE TABLE b (id INTEGER);\n")];
-    assert_eq!(jetbase::run_url(&set(&mended), &ctx.db.url).await?.applied.len(), 1);
+    let corrected = [files[0], ("V2__releases.sql", "CREATE TABLE b (id INTEGER);\n")];
+    assert_eq!(jetbase::run_url(&set(&corrected), &ctx.db.url).await?.applied.len(), 1);
     Ok(())
 }
 
 async fn recovers(ctx: TestContext) -> TestResult {
-    let id = leave_behind(&ctx).await?;
+    let id = make_lock_stale(&ctx).await?;
     let more = set(&[
         ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
         ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n"),
@@ -232,50 +212,36 @@ async fn recovers(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-async fn tidies(ctx: TestContext) -> TestResult {
-    let id = leave_behind(&ctx).await?;
+async fn releases_stale(ctx: TestContext) -> TestResult {
+    let id = make_lock_stale(&ctx).await?;
     let report = jetbase::run_url(&one(), &ctx.db.url).wait(Wait::Never).await?;
     assert!(report.is_up_to_date());
     assert_eq!(report.recovered.as_deref(), Some(id.as_str()));
     assert_eq!(ctx.db.value("SELECT is_locked FROM jetbase_lock").await?.as_deref(), Some("0"));
-    // The lock of somebody of whom nobody can know is left alone.
-    ctx.db.execute(PYTHON).await?;
+    // A run keeps the lock of a holder whose liveness it cannot check.
+    ctx.db.execute(ACQUIRE_AS_PYTHON).await?;
     assert_eq!(jetbase::run_url(&one(), &ctx.db.url).await?.recovered, None);
     assert_eq!(ctx.db.value("SELECT is_locked FROM jetbase_lock").await?.as_deref(), Some("1"));
     Ok(())
 }
 
-/// A run in the middle of its only file, which takes some seconds.
-async fn in_the_middle(
+/// Starts a run of one file, which takes this many seconds, and waits until the file runs.
+async fn start_slow_run(
     db: &Database,
     seconds: u32,
 ) -> Result<(Migrations, JoinHandle<Result<Report, jetbase::Error>>), TestError> {
-    let slow = match db.kind {
-        DatabaseKind::Sqlite => format!(
-            "CREATE TABLE slow AS WITH RECURSIVE n(i) AS \
-             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT max(i) AS i FROM n;\n",
-            seconds * 2_000_000
-        ),
-        DatabaseKind::Postgres => format!("SELECT pg_sleep({seconds});\n"),
-        DatabaseKind::Mysql => format!("DO SLEEP({seconds});\n"),
-    };
-    let set = set(&[("V1__slow.sql", &slow)]);
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let mut tell = Some(tell);
-    let run = jetbase::run_url(&set, &db.url).on_event(move |event| {
-        if matches!(event, Event::Started { .. }) {
-            tell.take().map(|tell| tell.send(()));
-        }
-    });
+    let set = set(&[("V1__slow.sql", &slow(db.kind, seconds))]);
+    let (run, started) = notify_at_start(jetbase::run_url(&set, &db.url), "V1__slow.sql");
     let run = tokio::spawn(run.into_future());
-    told.await?;
+    started.await?;
     tokio::time::sleep(Duration::from_millis(100)).await;
     Ok((set, run))
 }
 
-/// A file in work holds the row, but on MySQL, where the fence behind it stops the run.
-async fn forces(ctx: TestContext) -> TestResult {
-    let (set, run) = in_the_middle(&ctx.db, 6).await?;
+/// A running file keeps the row locked, but not on MySQL. There, the run detects at its next check
+/// that the lock is lost, and stops.
+async fn forced_unlock(ctx: TestContext) -> TestResult {
+    let (set, run) = start_slow_run(&ctx.db, 6).await?;
     let began = Instant::now();
     let unlocked = jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).force().await;
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
@@ -285,19 +251,19 @@ async fn forces(ctx: TestContext) -> TestResult {
         let error = end.expect_err("lost");
         assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error:#}");
     } else {
-        let told = unlocked.expect_err("busy").to_string();
-        assert!(told.starts_with("the lock cannot be released now: process 6a6250"), "{told}");
+        let text = unlocked.expect_err("busy").to_string();
+        assert!(text.starts_with("the lock cannot be released now: process 6a6250"), "{text}");
         assert!(
-            told.contains(" is executing a migration under it; wait until it is done"),
-            "{told}"
+            text.contains(" is executing a migration under it; wait until it is done"),
+            "{text}"
         );
         assert_eq!(end?.applied.len(), 1);
     }
     Ok(())
 }
 
-async fn sees_the_living(ctx: TestContext) -> TestResult {
-    let (set, run) = in_the_middle(&ctx.db, 2).await?;
+async fn shows_live_holder(ctx: TestContext) -> TestResult {
+    let (set, run) = start_slow_run(&ctx.db, 2).await?;
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).await?;
     assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
     if ctx.kind == DatabaseKind::Postgres {
@@ -305,7 +271,7 @@ async fn sees_the_living(ctx: TestContext) -> TestResult {
         assert!(holder.contains(", jetbase V1__slow.sql 1/1, active"), "{status}");
     }
     let error =
-        jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
+        jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder is alive");
     assert!(
         format!("{error:#}").contains("; the holder is alive: wait until it is done, or end it"),
         "{error:#}"
@@ -316,7 +282,7 @@ async fn sees_the_living(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-async fn storm(ctx: TestContext) -> TestResult {
+async fn many_runs_at_once(ctx: TestContext) -> TestResult {
     let set = set(&[
         ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
         ("V2__b.sql", "INSERT INTO a (id) VALUES (1);\n"),
@@ -337,7 +303,7 @@ async fn storm(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-async fn frees(ctx: TestContext) -> TestResult {
+async fn releases_after_failure(ctx: TestContext) -> TestResult {
     let broken = set(&[
         ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
         (

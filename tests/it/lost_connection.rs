@@ -2,11 +2,11 @@ use jetbase::{DatabaseUrl, Event};
 use jetbase_test_harness::{Database, DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 use crate::apply::set;
-use crate::lock::aside;
+use crate::run_in_progress::query_in_listener;
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.each(
-        "releases_the_lock_over_a_new_connection_when_its_own_is_lost_after_the_last_file",
+        "a_run_that_loses_its_connection_after_the_last_file_releases_the_lock",
         DatabaseKind::SERVERS,
         Needs::NOTHING,
         releases_over_new_connection,
@@ -25,8 +25,8 @@ fn end_other_connections(db: &Database) {
              FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
         }
     };
-    let end = aside(db, end).expect("the run has a connection");
-    aside(db, &end);
+    let end = query_in_listener(db, end).expect("the run has a connection");
+    query_in_listener(db, &end);
 }
 
 async fn releases_over_new_connection(ctx: TestContext) -> TestResult {

@@ -8,33 +8,37 @@
     reason = "tests"
 )]
 
-/// Applying, rolling back, reporting.
+/// How migrations are applied, rolled back and reported.
 mod apply;
-/// Wrong URLs, missing rights, broken files.
+/// Invalid URLs, missing rights, broken files.
 mod bad_input;
-/// The command line inside a program of somebody's own.
+/// The command line inside another program.
 mod cli;
-/// What a program can learn from an error.
+/// What a program can read from an error.
 mod errors;
-/// The examples run, and say what they should.
+/// The examples run and print the right text.
 mod examples;
 /// The exit codes of the program `jetbase`.
 mod exit_codes;
-/// Roles that mean harm, and tables that do not keep what is written to them.
+/// Attacks by roles that are not trusted, and tables that lose what is written to them.
 mod hostile;
-/// What runs, files, sessions and callers must not notice of each other.
+/// What a run, a file, a session or a caller must not notice of another one.
 mod isolation;
-/// Who holds the lock, and what happens to those who do not.
+/// Who holds the lock, and what the other processes do.
 mod lock;
 /// What a run does when the server ends its connection.
 mod lost_connection;
-/// Roles, schemas, settings: where a run works, and what it leaves behind.
+/// The schema, the role and the settings of a run.
 mod namespace;
 /// The real Python tool on the same database.
 mod python;
-/// Repairs of the history, and runs that are asked to stop.
+/// Repairs of the history, and the graceful shutdown of a run.
 mod repair;
-/// Servers that are starting, or full.
+/// How many round trips a run needs.
+mod round_trips;
+/// Queries and runs while another run is in progress.
+mod run_in_progress;
+/// Servers that start, or that accept no more connections.
 mod server;
 /// The file beside an SQLite database.
 mod side_file;
@@ -42,10 +46,8 @@ mod side_file;
 mod targets;
 /// The program `jetbase`.
 mod tool;
-/// Passwords, full devices and wrong variables.
+/// Passwords, full devices and invalid variables.
 mod tool_hostile;
-/// How many messages travel.
-mod trips;
 
 use std::process::ExitCode;
 
@@ -58,7 +60,7 @@ fn main() -> ExitCode {
     lock::register(&mut suite);
     lost_connection::register(&mut suite);
     server::register(&mut suite);
-    trips::register(&mut suite);
+    round_trips::register(&mut suite);
     errors::register(&mut suite);
     examples::register(&mut suite);
     side_file::register(&mut suite);

@@ -1,8 +1,8 @@
-use jetbase::{Ahead, AnyTarget, DatabaseUrl, ErrorKind, Event, HistoryChange, RepairScope, Wait};
+use jetbase::{Ahead, AnyTarget, DatabaseUrl, ErrorKind, HistoryChange, RepairScope, Wait};
 use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 use crate::apply::set;
-use crate::exit_codes::slow;
+use crate::run_in_progress::{notify_at_start, slow};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
@@ -12,12 +12,7 @@ pub(crate) fn register(suite: &mut Suite) {
         nothing,
         repairs,
     );
-    suite.each(
-        "a_repair_does_not_touch_the_rows_of_a_newer_program",
-        DatabaseKind::ALL,
-        nothing,
-        ahead,
-    );
+    suite.each("a_repair_keeps_the_rows_of_a_newer_program", DatabaseKind::ALL, nothing, ahead);
     suite.each("a_repair_needs_the_lock_only_for_a_change", DatabaseKind::ALL, nothing, needs_lock);
     suite.each(
         "a_graceful_shutdown_ends_after_the_current_file",
@@ -104,22 +99,14 @@ async fn needs_lock(ctx: TestContext) -> TestResult {
 async fn shuts_down(ctx: TestContext) -> TestResult {
     let target = DatabaseUrl(&ctx.db.url);
     let set = set(&[("V1__slow.sql", &slow(ctx.kind, 2)), V2]);
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let mut tell = Some(tell);
-    let report = jetbase::run(&set, target)
-        .on_event(move |event| {
-            if matches!(event, Event::Started { .. }) {
-                tell.take().map(|tell| tell.send(()));
-            }
-        })
-        .graceful_shutdown(async { drop(told.await) })
-        .await?;
+    let (run, started) = notify_at_start(jetbase::run(&set, target), "V1__slow.sql");
+    let report = run.graceful_shutdown(async { drop(started.await) }).await?;
     assert_eq!(
         report.applied.iter().map(|it| it.file.as_str()).collect::<Vec<_>>(),
         ["V1__slow.sql"]
     );
     assert!(!jetbase::lock_status(&set, target).await?.locked);
-    // A signal that never comes changes nothing.
+    // A shutdown signal that never completes does not stop the run.
     let report = jetbase::run(&set, target).graceful_shutdown(std::future::pending()).await?;
     assert_eq!(report.applied.len(), 1);
     Ok(())

@@ -9,28 +9,28 @@ use sqlx::postgres::PgPoolOptions;
 use tokio::task::JoinHandle;
 
 use crate::apply::set;
-use crate::trips::RoundTripCounter;
+use crate::round_trips::RoundTripCounter;
 
 pub(crate) fn register(suite: &mut Suite) {
     let servers = DatabaseKind::SERVERS;
-    suite.each("waits_for_a_server_that_starts", servers, Needs::NOTHING, starting);
-    suite.each("waits_for_a_connection_to_come_free", servers, Needs::NOTHING, full);
+    suite.each("a_run_waits_for_a_server_that_starts", servers, Needs::NOTHING, starting);
+    suite.each("a_run_waits_for_a_free_connection", servers, Needs::NOTHING, no_free_connection);
 }
 
 fn one() -> Migrations {
     set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n-- rollback\nDROP TABLE a;\n")])
 }
 
-/// What a run said about a server that it waits for.
-fn listened(run: Run<'_>) -> (Run<'_>, Arc<Mutex<Vec<String>>>) {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let told = Arc::clone(&heard);
+/// Collects the reasons why a run waits for a server.
+fn collect_reasons(run: Run<'_>) -> (Run<'_>, Arc<Mutex<Vec<String>>>) {
+    let reasons = Arc::new(Mutex::new(Vec::new()));
+    let received = Arc::clone(&reasons);
     let run = run.on_event(move |event| {
         if let Event::Unavailable { reason } = event {
-            told.lock().unwrap().push(reason.clone());
+            received.lock().unwrap().push(reason.clone());
         }
     });
-    (run, heard)
+    (run, reasons)
 }
 
 async fn starting(ctx: TestContext) -> TestResult {
@@ -38,7 +38,8 @@ async fn starting(ctx: TestContext) -> TestResult {
     let (before, rest) = ctx.db.url.split_once("127.0.0.1:").ok_or("a server on loopback")?;
     let (_, path) = rest.split_once('/').ok_or("a URL with a path")?;
     let address = format!("127.0.0.1:{port}");
-    let (run, heard) = listened(jetbase::run_url(&one(), &format!("{before}{address}/{path}")));
+    let (run, reasons) =
+        collect_reasons(jetbase::run_url(&one(), &format!("{before}{address}/{path}")));
     let starts = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         RoundTripCounter::at(&address, &ctx.db.url).await
@@ -46,14 +47,14 @@ async fn starting(ctx: TestContext) -> TestResult {
     let (report, relay) = tokio::join!(run.into_future(), starts);
     relay?;
     assert_eq!(report?.applied.len(), 1);
-    let heard = heard.lock().unwrap();
-    let [reason] = heard.as_slice() else { panic!("heard {heard:?}") };
+    let reasons = reasons.lock().unwrap();
+    let [reason] = reasons.as_slice() else { panic!("{reasons:?}") };
     assert!(reason.starts_with("connecting: ") && reason.contains("refused"), "{reason}");
     Ok(())
 }
 
-/// A user with one connection, which somebody else has for a while: pools that have none wait for it.
-async fn full(ctx: TestContext) -> TestResult {
+/// The user may have one connection, and another session uses it. A run waits for it.
+async fn no_free_connection(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let name = format!("{}_few", db.name);
     match ctx.kind {
@@ -68,19 +69,22 @@ async fn full(ctx: TestContext) -> TestResult {
         }
     }
     let url = db.url_as(&name, "");
-    let (tight, wide) = (Duration::from_millis(700), Duration::from_secs(20));
+    let (short, long) = (Duration::from_millis(700), Duration::from_secs(20));
     let set = one();
-    let taken = take(ctx.kind, &url, 2 * tight).await?;
-    let error = jetbase::run_url(&set, &url).wait(Wait::UpTo(tight)).await.expect_err("full");
-    assert!(!taken.is_finished(), "it came free too soon");
+    let in_use = use_connection(ctx.kind, &url, 2 * short).await?;
+    let error = jetbase::run_url(&set, &url)
+        .wait(Wait::UpTo(short))
+        .await
+        .expect_err("no connection is free");
+    assert!(!in_use.is_finished(), "the connection was closed too soon");
     let ErrorKind::Database { code, .. } = error.kind() else { panic!("{error:#}") };
     assert!(["53300", "1226"].contains(&code.as_str()), "{error:#}");
-    taken.await?;
-    let taken = take(ctx.kind, &url, tight).await?;
-    assert_eq!(jetbase::run_url(&set, &url).wait(Wait::UpTo(wide)).await?.applied.len(), 1);
-    taken.await?;
-    let taken = take(ctx.kind, &url, tight).await?;
-    // A pool that connects when it is asked to.
+    in_use.await?;
+    let in_use = use_connection(ctx.kind, &url, short).await?;
+    assert_eq!(jetbase::run_url(&set, &url).wait(Wait::UpTo(long)).await?.applied.len(), 1);
+    in_use.await?;
+    let in_use = use_connection(ctx.kind, &url, short).await?;
+    // A lazy pool connects at its first use.
     let (postgres, mysql);
     let run = if ctx.kind == DatabaseKind::Postgres {
         postgres = PgPoolOptions::new().connect_lazy(&url)?;
@@ -89,36 +93,36 @@ async fn full(ctx: TestContext) -> TestResult {
         mysql = MySqlPoolOptions::new().connect_lazy(&url)?;
         jetbase::rollback(&set, &mysql)
     };
-    assert_eq!(run.wait(Wait::UpTo(wide)).await?.applied.len(), 1);
-    taken.await?;
+    assert_eq!(run.wait(Wait::UpTo(long)).await?.applied.len(), 1);
+    in_use.await?;
     Ok(())
 }
 
-/// Takes the user's only connection, for a while; the server may need a moment to see that the
-/// connection before has ended.
-async fn take(
+/// Opens the user's only connection and keeps it for a time. The server may need a moment to notice
+/// that the previous connection has ended.
+async fn use_connection(
     kind: DatabaseKind,
     url: &str,
     length: Duration,
 ) -> Result<JoinHandle<()>, TestError> {
     for _ in 0..50 {
-        let taken = match kind {
+        let in_use = match kind {
             DatabaseKind::Postgres => sqlx::PgConnection::connect(url)
                 .await
-                .map(|taken| tokio::spawn(hold(taken, length))),
+                .map(|connection| tokio::spawn(close_after(connection, length))),
             _ => sqlx::MySqlConnection::connect(url)
                 .await
-                .map(|taken| tokio::spawn(hold(taken, length))),
+                .map(|connection| tokio::spawn(close_after(connection, length))),
         };
-        match taken {
+        match in_use {
             Err(sqlx::Error::Database(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
-            taken => return Ok(taken?),
+            result => return Ok(result?),
         }
     }
-    Err("the user's only connection did not come free".into())
+    Err("the user's only connection was not free in time".into())
 }
 
-async fn hold(connection: impl Connection, length: Duration) {
+async fn close_after(connection: impl Connection, length: Duration) {
     tokio::time::sleep(length).await;
-    connection.close().await.expect("it was open");
+    connection.close().await.expect("the connection was open");
 }

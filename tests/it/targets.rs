@@ -5,24 +5,30 @@ use jetbase::{Event, Migrations};
 use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 use crate::apply::set;
+use crate::run_in_progress::{notify_at_start, slow};
 
 pub(crate) fn register(suite: &mut Suite) {
-    suite.each("works_on_a_pool_in_a_task", DatabaseKind::ALL, Needs::NOTHING, pool_in_a_task);
-    suite.each("works_on_a_connection", DatabaseKind::ALL, Needs::NOTHING, connection);
-    suite.each("hears_what_happens", DatabaseKind::ALL, Needs::NOTHING, events);
     suite.each(
-        "finishes_the_file_in_work_when_dropped",
+        "a_run_works_with_a_pool_in_a_task",
+        DatabaseKind::ALL,
+        Needs::NOTHING,
+        pool_in_a_task,
+    );
+    suite.each("a_run_works_with_a_connection", DatabaseKind::ALL, Needs::NOTHING, connection);
+    suite.each("a_listener_gets_the_events_in_order", DatabaseKind::ALL, Needs::NOTHING, events);
+    suite.each(
+        "a_dropped_run_finishes_the_current_file",
         DatabaseKind::ALL,
         Needs::NOTHING,
         dropped,
     );
     suite.each(
-        "dropped_at_any_moment_runs_nothing_twice",
+        "a_run_dropped_at_any_moment_executes_nothing_twice",
         DatabaseKind::ALL,
         Needs::NOTHING,
         dropped_anywhere,
     );
-    suite.once("names_a_missing_scheme", Needs::NOTHING, scheme);
+    suite.once("a_url_with_an_unknown_scheme_is_an_error", Needs::NOTHING, scheme);
 }
 
 fn two() -> Migrations {
@@ -61,7 +67,7 @@ async fn connection(ctx: TestContext) -> TestResult {
             assert_eq!(jetbase::run(&set, &mut connection).await?.applied.len(), 2);
             let on: i64 =
                 sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(&mut connection).await?;
-            assert_eq!(on, 1, "foreign keys stayed off");
+            assert_eq!(on, 1, "the foreign keys are still off");
         }
         DatabaseKind::Postgres => {
             let mut connection = sqlx::PgConnection::connect(&ctx.db.url).await?;
@@ -69,36 +75,36 @@ async fn connection(ctx: TestContext) -> TestResult {
             assert_eq!(jetbase::run(&set, &mut connection).await?.applied.len(), 2);
             let timeout: String =
                 sqlx::query_scalar("SHOW statement_timeout").fetch_one(&mut connection).await?;
-            assert_eq!(timeout, "123s", "the caller's setting is gone");
+            assert_eq!(timeout, "123s", "the setting of the caller changed");
         }
         DatabaseKind::Mysql => {
             let mut connection = sqlx::MySqlConnection::connect(&ctx.db.url).await?;
             assert_eq!(jetbase::run(&set, &mut connection).await?.applied.len(), 2);
             let zone: String =
                 sqlx::query_scalar("SELECT @@SESSION.time_zone").fetch_one(&mut connection).await?;
-            assert_eq!(zone, "+00:00", "the caller's setting is gone");
+            assert_eq!(zone, "+00:00", "the setting of the caller changed");
         }
     }
     Ok(())
 }
 
 async fn events(ctx: TestContext) -> TestResult {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let ear = Arc::clone(&heard);
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let received = Arc::clone(&events);
     let run = jetbase::run_url(&two(), &ctx.db.url).on_event(move |event| {
-        let word = match event {
+        let text = match event {
             Event::Acquired { .. } => "acquired".to_owned(),
             Event::Started { file, number, of, .. } => format!("{file} {number}/{of}"),
             Event::Finished { file, .. } => format!("{file} done"),
             Event::Released => "released".to_owned(),
             other => other.to_string(),
         };
-        ear.lock().expect("no panic before").push(word);
+        received.lock().unwrap().push(text);
     });
     run.await?;
-    let heard = heard.lock().expect("no panic before").clone();
+    let events = events.lock().unwrap().clone();
     assert_eq!(
-        heard,
+        events,
         [
             "acquired",
             "V1__a.sql 1/2",
@@ -112,23 +118,11 @@ async fn events(ctx: TestContext) -> TestResult {
 }
 
 async fn dropped(ctx: TestContext) -> TestResult {
-    let slow = match ctx.kind {
-        DatabaseKind::Sqlite => {
-            "CREATE TABLE slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) AS i FROM n;\n"
-        }
-        DatabaseKind::Postgres => "SELECT pg_sleep(1);\n",
-        DatabaseKind::Mysql => "DO SLEEP(1);\n",
-    };
-    let set = set(&[("V1__slow.sql", slow), ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n")]);
-    let started = Arc::new(tokio::sync::Notify::new());
-    let bell = Arc::clone(&started);
-    let run = jetbase::run_url(&set, &ctx.db.url).on_event(move |event| {
-        if matches!(event, Event::Started { .. }) {
-            bell.notify_one();
-        }
-    });
+    let slow = slow(ctx.kind, 1);
+    let set = set(&[("V1__slow.sql", &slow), ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n")]);
+    let (run, started) = notify_at_start(jetbase::run_url(&set, &ctx.db.url), "V1__slow.sql");
     let task = tokio::spawn(run.into_future());
-    started.notified().await;
+    started.await?;
     task.abort();
     let mut state = None;
     for _ in 0..100 {
@@ -140,16 +134,12 @@ async fn dropped(ctx: TestContext) -> TestResult {
     }
     assert_eq!(state.as_deref(), Some("0"), "the lock was not released");
     let rows = ctx.db.rows("SELECT filename FROM jetbase_migrations").await?;
-    assert_eq!(
-        rows,
-        [[Some("V1__slow.sql".to_owned())]],
-        "the file in work, and no other, is finished"
-    );
+    assert_eq!(rows, [[Some("V1__slow.sql".to_owned())]], "only the current file is finished");
     Ok(())
 }
 
-/// Polls a future so many times, and then drops it; says whether it was finished before.
-async fn drop_after<F: Future>(polls: usize, future: F) -> bool {
+/// Polls a future so many times, and then drops it. Returns whether it was finished before.
+pub(crate) async fn drop_after<F: Future>(polls: usize, future: F) -> bool {
     let mut future = Box::pin(future);
     let mut count = 0;
     std::future::poll_fn(|context| {
@@ -165,7 +155,7 @@ async fn drop_after<F: Future>(polls: usize, future: F) -> bool {
 
 async fn dropped_anywhere(ctx: TestContext) -> TestResult {
     let set = set(&[
-        // On MySQL a table stays when the program dies before it is recorded: that is the honest limit.
+        // On MySQL, a table is kept if the program ends before it records the file.
         ("V1__a.sql", "CREATE TABLE IF NOT EXISTS a (id INTEGER);\n-- rollback\nDROP TABLE a;\n"),
         ("V2__b.sql", "INSERT INTO a (id) VALUES (1);\n-- rollback\nDELETE FROM a;\n"),
         ("V3__c.sql", "INSERT INTO a (id) VALUES (2);\n-- rollback\nDELETE FROM a WHERE id = 2;\n"),
@@ -176,7 +166,7 @@ async fn dropped_anywhere(ctx: TestContext) -> TestResult {
         while !finished {
             assert!(polls < 2000, "the run never ends");
             finished = once_dropped(&ctx, &set, polls, borrowed).await?;
-            // Whoever was at work goes on until its file is done; then the next one does the rest.
+            // The dropped run finishes its current file. Then the next run applies the other files.
             for _ in 0..200 {
                 let unlocked = jetbase::unlock(&set, jetbase::DatabaseUrl(&ctx.db.url)).await;
                 match unlocked {
@@ -206,7 +196,7 @@ async fn once_dropped(
     if !borrowed {
         return Ok(drop_after(polls, jetbase::run_url(set, url).into_future()).await);
     }
-    // The connection goes with the future: nobody may use what was left in the middle of a message.
+    // The connection is dropped with the future, because it may be in the middle of a message.
     Ok(match ctx.kind {
         DatabaseKind::Sqlite => {
             let mut connection = sqlx::SqliteConnection::connect(url).await?;

@@ -8,27 +8,32 @@ use tokio::process::Command;
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("tool_migrates_and_answers", DatabaseKind::ALL, nothing, migrates);
-    suite.each("tool_ends_with_the_documented_codes", DatabaseKind::ALL, nothing, codes);
-    suite.each("tool_speaks_like_the_python_tool", DatabaseKind::ALL, Needs::PYTHON, speaks);
-    suite.once("tool_inspects_files_without_a_database", nothing, inspects);
-    suite.once("tool_prints_findings_like_a_compiler", nothing, findings);
+    suite.each("the_tool_migrates_and_shows_the_state", DatabaseKind::ALL, nothing, migrates);
+    suite.each("the_tool_returns_the_documented_exit_codes", DatabaseKind::ALL, nothing, codes);
+    suite.each(
+        "the_tool_prints_the_same_messages_as_the_python_tool",
+        DatabaseKind::ALL,
+        Needs::PYTHON,
+        prints_same_messages,
+    );
+    suite.once("the_tool_inspects_files_without_a_database", nothing, inspects);
+    suite.once("the_tool_prints_findings_with_their_positions", nothing, findings);
 }
 
-/// What one call of the tool printed.
-pub(crate) struct Said {
+/// The exit code and the output of a call of the tool.
+pub(crate) struct ToolRun {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Said {
+impl ToolRun {
     pub(crate) fn json(&self) -> Result<Value, TestError> {
         Ok(serde_json::from_str(&self.stdout)
             .map_err(|error| format!("{error:#}: {}{}", self.stdout, self.stderr))?)
     }
 
-    /// All lines, as the Python tool's are collected: progress is on one stream, answers on the other.
+    /// All lines: first the progress on the standard error, then the result on the standard output.
     fn lines(&self) -> Vec<&str> {
         self.stderr
             .lines()
@@ -42,25 +47,25 @@ impl Said {
 pub(crate) async fn tool(
     project: &PythonProject,
     url: &str,
-    words: &[&str],
-) -> Result<Said, TestError> {
-    let output = tool_command(project, url, words).output().await?;
+    arguments: &[&str],
+) -> Result<ToolRun, TestError> {
+    let output = tool_command(project, url, arguments).output().await?;
     let text = |bytes: Vec<u8>| String::from_utf8(bytes);
-    Ok(Said {
+    Ok(ToolRun {
         code: output.status.code(),
         stdout: text(output.stdout)?,
         stderr: text(output.stderr)?,
     })
 }
 
-/// The tool in a project, on a database.
-pub(crate) fn tool_command(project: &PythonProject, url: &str, words: &[&str]) -> Command {
+/// The command that calls the tool in a project, on a database.
+pub(crate) fn tool_command(project: &PythonProject, url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jetbase"));
     for name in std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("JETBASE_")) {
         command.env_remove(name);
     }
     command
-        .args(words)
+        .args(arguments)
         .current_dir(project.path())
         .env("JETBASE_DATABASE_URL", url)
         .stdin(Stdio::null())
@@ -94,7 +99,7 @@ async fn migrates(ctx: TestContext) -> TestResult {
             "Migrations completed successfully."
         ]
     );
-    // The Python tool's URL leads to the same database.
+    // The URL of the Python tool selects the same database.
     let current = tool(&project, &ctx.db.python_url, &["current"]).await?;
     assert_eq!(current.stdout.trim_end(), "Latest migration version: 2");
     let rollback = tool(&project, url, &["rollback", "-t", "1", "--json"]).await?.json()?;
@@ -142,7 +147,7 @@ async fn codes(ctx: TestContext) -> TestResult {
         ctx.db.value("SELECT count(*) FROM jetbase_migrations").await?.as_deref(),
         Some("1")
     );
-    let down = tool(&project, "postgres://nobody:hunter2@127.0.0.1:1/none", &["status"]).await?;
+    let down = tool(&project, "postgres://user:hunter2@127.0.0.1:1/none", &["status"]).await?;
     assert_eq!(down.code, Some(1));
     assert!(
         !down.stderr.contains("hunter2")
@@ -159,11 +164,11 @@ async fn lock_as_python(db: &Database) -> TestResult {
     db.execute(sql).await
 }
 
-async fn speaks(ctx: TestContext) -> TestResult {
+async fn prints_same_messages(ctx: TestContext) -> TestResult {
     let project = PythonProject::with(&[V1, V2])?;
     let other = ctx.another().await?;
-    // Left out: what the Python tool does on SQLite before there is a lock table, which is to crash.
-    for words in [
+    // Without a lock table, `lock-status` of the Python tool crashes on SQLite, so it comes later.
+    for arguments in [
         vec!["current"],
         vec!["upgrade"],
         vec!["upgrade"],
@@ -175,24 +180,24 @@ async fn speaks(ctx: TestContext) -> TestResult {
         vec!["rollback"],
         vec!["current"],
     ] {
-        let theirs = project.python(&other, &words).await?;
-        let ours = tool(&project, &ctx.db.url, &words).await?;
-        assert_eq!(theirs.code, ours.code, "{words:?}: {}{}", ours.stdout, ours.stderr);
+        let theirs = project.python(&other, &arguments).await?;
+        let ours = tool(&project, &ctx.db.url, &arguments).await?;
+        assert_eq!(theirs.code, ours.code, "{arguments:?}: {}{}", ours.stdout, ours.stderr);
         let theirs: Vec<_> =
             theirs.lines().into_iter().map(str::trim_end).filter(|it| !it.is_empty()).collect();
-        assert_eq!(ours.lines(), theirs, "{words:?}");
+        assert_eq!(ours.lines(), theirs, "{arguments:?}");
     }
     Ok(())
 }
 
 async fn inspects() -> TestResult {
     let project = PythonProject::with(&[V1, ("broken.sql", "SELECT 1\n")])?;
-    let said =
+    let output =
         tool(&project, "", &["inspect", "--json", "migrations/V1__a.sql", "migrations/broken.sql"])
             .await?;
     let lines: Vec<Value> =
-        said.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-    assert_eq!(lines.len(), 2, "{}{}", said.stdout, said.stderr);
+        output.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    assert_eq!(lines.len(), 2, "{}{}", output.stdout, output.stderr);
     let (good, bad) = (&lines[0], &lines[1]);
     assert_eq!(good["file"], "migrations/V1__a.sql");
     assert_eq!(
@@ -213,15 +218,15 @@ async fn inspects() -> TestResult {
 async fn findings() -> TestResult {
     let project =
         PythonProject::with(&[("V1__a.sql", "CREATE TABLE a (id INTEGER)\n"), ("v2_b.sql", "")])?;
-    let said = tool(&project, "sqlite://never-made.db", &["upgrade"]).await?;
-    assert_eq!(said.code, Some(1), "{}", said.stderr);
-    assert!(said.stderr.contains("rename it, for example to `V2__b.sql`"), "{}", said.stderr);
-    // What an applied file has in it is history: only pending ones are read to the end.
+    let output = tool(&project, "sqlite://never-made.db", &["upgrade"]).await?;
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(output.stderr.contains("rename it, for example to `V2__b.sql`"), "{}", output.stderr);
+    // Only pending files are checked, because an applied file cannot be corrected.
     project.remove("v2_b.sql")?;
-    let said = tool(&project, "sqlite://never-made.db?mode=memory", &["upgrade"]).await?;
-    assert_eq!(said.code, Some(1), "{}", said.stderr);
-    assert!(said.stderr.contains("migrations/V1__a.sql:1:1"), "{}", said.stderr);
-    assert!(said.stderr.contains("the last statement has no delimiter"), "{}", said.stderr);
+    let output = tool(&project, "sqlite://never-made.db?mode=memory", &["upgrade"]).await?;
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(output.stderr.contains("migrations/V1__a.sql:1:1"), "{}", output.stderr);
+    assert!(output.stderr.contains("the last statement has no delimiter"), "{}", output.stderr);
     assert!(!project.path().join("never-made.db").exists());
     Ok(())
 }

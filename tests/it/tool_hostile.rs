@@ -7,36 +7,36 @@ use tokio::process::Command;
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.once("tool_hides_every_password_that_was_typed", nothing, hides);
-    suite.once("tool_hides_the_parts_of_a_password", nothing, hides_parts);
-    suite.once("tool_hides_the_passwords_of_the_environment", nothing, hides_variables);
+    suite.once("the_tool_hides_every_password_in_its_arguments", nothing, hides);
+    suite.once("the_tool_hides_the_parts_of_a_password", nothing, hides_parts);
+    suite.once("the_tool_hides_passwords_of_the_environment", nothing, hides_variables);
     #[cfg(target_os = "linux")]
-    suite.once("tool_fails_when_its_result_cannot_be_written", nothing, full);
-    suite.once("tool_ends_quietly_when_its_reader_has_gone", nothing, gone);
-    suite.once("tool_inspects_every_file_beside_an_unreadable_one", nothing, inspects_all);
-    suite.once("tool_refuses_wrong_settings", nothing, refuses);
+    suite.once("the_tool_fails_when_its_result_cannot_be_written", nothing, full);
+    suite.once("the_tool_prints_no_error_when_the_pipe_is_closed", nothing, closed_pipe);
+    suite.once("the_tool_inspects_the_other_files_when_one_is_unreadable", nothing, inspects_all);
+    suite.once("the_tool_refuses_invalid_settings", nothing, refuses);
     #[cfg(unix)]
-    suite.once("tool_refuses_a_variable_that_is_no_text", nothing, refuses_bytes);
+    suite.once("the_tool_refuses_a_variable_that_is_not_utf_8", nothing, refuses_bytes);
 }
 
 const V1: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
 const HERE: &str = "sqlite://here.db";
 
-/// The tool in a project, with nothing of ours in its environment.
-fn tool(project: &PythonProject, words: &[&str]) -> Command {
+/// The command that calls the tool in a project, without variables of jetbase.
+fn tool(project: &PythonProject, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jetbase"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("JETBASE_") || name == "DATABASE_URL" {
             command.env_remove(name);
         }
     }
-    command.args(words).current_dir(project.path()).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(arguments).current_dir(project.path()).stdin(Stdio::null()).kill_on_drop(true);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-/// The exit code and all that was printed.
-async fn said(mut command: Command) -> Result<(Option<i32>, String, String), TestError> {
+/// Runs a command and returns its exit code, standard output and standard error.
+async fn run(mut command: Command) -> Result<(Option<i32>, String, String), TestError> {
     let output = command.spawn()?.wait_with_output().await?;
     let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
     Ok((output.status.code(), stdout, stderr))
@@ -59,7 +59,7 @@ async fn hides() -> TestResult {
         let url = format!("postgres://u:{password}@h/db");
         let query = format!("mysql://h/db?user=u&password={password}");
         let unknown = format!("--database={url}");
-        for words in [
+        for arguments in [
             vec!["upgrade", &url],
             vec!["upgrade", &query],
             vec![&url],
@@ -75,11 +75,11 @@ async fn hides() -> TestResult {
             vec!["status", "--dir", &url, "--database-url", HERE],
         ] {
             for json in [&["--json"][..], &[]] {
-                let words: Vec<_> = words.iter().chain(json).copied().collect();
-                let (_, stdout, stderr) = said(tool(&project, &words)).await?;
+                let arguments: Vec<_> = arguments.iter().chain(json).copied().collect();
+                let (_, stdout, stderr) = run(tool(&project, &arguments)).await?;
                 let all = format!("{stdout}{stderr}");
                 assert!(!all.is_empty());
-                assert!(!all.contains("cret"), "{words:?}: {all}");
+                assert!(!all.contains("cret"), "{arguments:?}: {all}");
                 if !json.is_empty() {
                     serde_json::from_str::<Value>(&stdout)?;
                 }
@@ -91,16 +91,16 @@ async fn hides() -> TestResult {
 
 async fn hides_parts() -> TestResult {
     let project = PythonProject::with(&[V1])?;
-    for words in [
+    for arguments in [
         ["status", "postgres://u:hidden", "hidden@h/db"],
         ["--dir=postgres://u:my", "status", "hidden@h/db"],
         ["status", "u:hidden@h/db", "more"],
         ["status", "--postgres://u:hidden=hidden@h/db", "more"],
         ["status", "host=h user=u password=hidden", "more"],
     ] {
-        let (code, stdout, stderr) = said(tool(&project, &words)).await?;
-        assert_eq!(code, Some(2), "{words:?}: {stdout}{stderr}");
-        assert!(stderr.contains("***") && !stderr.contains("hidden"), "{words:?}: {stderr}");
+        let (code, stdout, stderr) = run(tool(&project, &arguments)).await?;
+        assert_eq!(code, Some(2), "{arguments:?}: {stdout}{stderr}");
+        assert!(stderr.contains("***") && !stderr.contains("hidden"), "{arguments:?}: {stderr}");
     }
     Ok(())
 }
@@ -110,7 +110,7 @@ async fn hides_variables() -> TestResult {
     let url = "postgres://u:se cret@h/db";
     let mut command = tool(&project, &["inspect", url]);
     command.env("DATABASE_URL", url);
-    let (_, stdout, stderr) = said(command).await?;
+    let (_, stdout, stderr) = run(command).await?;
     assert!(stdout.contains("postgres://u:***@h/db"), "{stdout}");
     assert!(!stderr.contains("cret"), "{stderr}");
     Ok(())
@@ -120,7 +120,7 @@ async fn hides_variables() -> TestResult {
 #[cfg(target_os = "linux")]
 async fn full() -> TestResult {
     let project = PythonProject::with(&[V1])?;
-    for words in [
+    for arguments in [
         &["status", "--database-url", HERE][..],
         &["status", "--database-url", HERE, "--json"],
         &["upgrade", "--database-url", HERE, "--json"],
@@ -135,58 +135,59 @@ async fn full() -> TestResult {
         &["--version"],
         &["nothing", "--json"],
     ] {
-        let mut command = tool(&project, words);
+        let mut command = tool(&project, arguments);
         command.stdout(File::options().write(true).open("/dev/full")?);
-        let (code, _, stderr) = said(command).await?;
-        assert_eq!(code, Some(1), "{words:?}: {stderr}");
-        let told = "error: standard output cannot be written: no space left on device; the command";
-        assert!(stderr.contains(told), "{words:?}: {stderr}");
+        let (code, _, stderr) = run(command).await?;
+        assert_eq!(code, Some(1), "{arguments:?}: {stderr}");
+        let message =
+            "error: standard output cannot be written: no space left on device; the command";
+        assert!(stderr.contains(message), "{arguments:?}: {stderr}");
     }
-    // What says nothing there loses nothing there.
+    // A command that prints nothing to the standard output succeeds.
     let mut command = tool(&project, &["upgrade", "--database-url", HERE]);
     command.stdout(File::options().write(true).open("/dev/full")?);
-    let (code, _, stderr) = said(command).await?;
+    let (code, _, stderr) = run(command).await?;
     assert_eq!(code, Some(0), "{stderr}");
     Ok(())
 }
 
-/// What a command has done stays its answer, whoever listens.
-async fn gone() -> TestResult {
+/// The exit code is that of the command, also if nothing reads the output.
+async fn closed_pipe() -> TestResult {
     let project = PythonProject::with(&[V1])?;
-    for (words, code) in [
+    for (arguments, code) in [
         (&["status", "--database-url", HERE][..], 0),
         (&["check", "--database-url", HERE], 10),
         (&["--help"], 0),
     ] {
         let (reader, writer) = std::io::pipe()?;
         drop(reader);
-        let mut command = tool(&project, words);
+        let mut command = tool(&project, arguments);
         command.stdout(writer);
-        let (found, _, stderr) = said(command).await?;
-        assert_eq!((found, stderr.as_str()), (Some(code), ""), "{words:?}");
+        let (found, _, stderr) = run(command).await?;
+        assert_eq!((found, stderr.as_str()), (Some(code), ""), "{arguments:?}");
     }
     Ok(())
 }
 
 async fn inspects_all() -> TestResult {
     let project = PythonProject::with(&[V1])?;
-    let words = ["inspect", "--json", "none.sql", "migrations/V1__a.sql", "migrations"];
-    let (code, stdout, stderr) = said(tool(&project, &words)).await?;
+    let arguments = ["inspect", "--json", "none.sql", "migrations/V1__a.sql", "migrations"];
+    let (code, stdout, stderr) = run(tool(&project, &arguments)).await?;
     assert_eq!((code, stderr.as_str()), (Some(1), ""));
     let lines: Vec<Value> = stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let files: Vec<_> = lines.iter().map(|line| line["file"].as_str()).collect();
-    assert_eq!(files, words[2..].iter().map(|file| Some(*file)).collect::<Vec<_>>());
+    assert_eq!(files, arguments[2..].iter().map(|file| Some(*file)).collect::<Vec<_>>());
     assert_eq!(lines[1]["findings"].as_array().map(Vec::len), Some(0));
     for line in [&lines[0], &lines[2]] {
         assert!(line["findings"].to_string().contains("cannot be read: "), "{line}");
     }
-    // What the help says of it is what it does.
-    for (words, told) in [
+    // The help describes this output.
+    for (arguments, text) in [
         (&["inspect", "--help"][..], "JSON Lines, one object for each file"),
         (&["--help"], "Only `inspect`\n  prints JSON Lines"),
     ] {
-        let (_, stdout, _) = said(tool(&project, words)).await?;
-        assert!(stdout.contains(told), "{stdout}");
+        let (_, stdout, _) = run(tool(&project, arguments)).await?;
+        assert!(stdout.contains(text), "{stdout}");
         assert!(!stdout.contains("Print one JSON object"), "{stdout}");
     }
     Ok(())
@@ -195,7 +196,7 @@ async fn inspects_all() -> TestResult {
 async fn refuses() -> TestResult {
     let project = PythonProject::with(&[V1])?;
     for command in ["status", "upgrade", "rollback", "check", "fix", "unlock", "lock-status"] {
-        for (name, value, told) in [
+        for (name, value, text) in [
             ("JETBASE_WAIT", "5x", "JETBASE_WAIT: write a number and a unit: `500ms`"),
             ("JETBASE_WAIT", "forever", ", or `never`"),
             ("JETBASE_LEASE", "soon", "JETBASE_LEASE: write a number and a unit"),
@@ -207,14 +208,14 @@ async fn refuses() -> TestResult {
         ] {
             let mut command = tool(&project, &[command, "--database-url", HERE, "--json"]);
             command.env(name, value);
-            let (code, stdout, _) = said(command).await?;
+            let (code, stdout, _) = run(command).await?;
             assert_eq!(code, Some(2), "{name}={value}: {stdout}");
-            assert!(stdout.contains(told), "{stdout}");
+            assert!(stdout.contains(text), "{stdout}");
         }
     }
     for line in ["sqlalchemy_url = 5", "postgres_schema = true", "skip_validation = 'yes'"] {
         std::fs::write(project.path().join("jetbase.toml"), line)?;
-        let (code, _, stderr) = said(tool(&project, &["current", "--database-url", HERE])).await?;
+        let (code, _, stderr) = run(tool(&project, &["current", "--database-url", HERE])).await?;
         assert_eq!(code, Some(2), "{stderr}");
         assert!(stderr.starts_with("error: jetbase.toml: `"), "{stderr}");
     }
@@ -223,7 +224,7 @@ async fn refuses() -> TestResult {
     for value in ["never", "5", " 30s ", "2min", ""] {
         let mut command = tool(&project, &["upgrade", "--database-url", HERE]);
         command.env("JETBASE_WAIT", value);
-        let (code, _, stderr) = said(command).await?;
+        let (code, _, stderr) = run(command).await?;
         assert_eq!(code, Some(0), "{value}: {stderr}");
     }
     Ok(())
@@ -237,7 +238,7 @@ async fn refuses_bytes() -> TestResult {
     for name in ["JETBASE_WAIT", "JETBASE_POSTGRES_SCHEMA", "JETBASE_DATABASE_URL"] {
         let mut command = tool(&project, &["status", "--database-url", HERE]);
         command.env(name, OsStr::from_bytes(b"\xff5s"));
-        let (code, _, stderr) = said(command).await?;
+        let (code, _, stderr) = run(command).await?;
         assert_eq!(code, Some(2), "{stderr}");
         assert_eq!(stderr, format!("error: {name}: the value is not UTF-8; set it again\n"));
     }

@@ -1,4 +1,4 @@
-// Every mistake of a folder in one build, and nothing about the module that uses it.
+// One build shows every mistake of a folder, and no error of the code that uses the module.
 jetbase::embed!("fixtures/many");
 
 fn main() {

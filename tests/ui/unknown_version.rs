@@ -1,4 +1,4 @@
-// A version to stop at is checked by the compiler.
+// The compiler checks that a version exists.
 jetbase::embed!("fixtures/recorded");
 
 fn main() {

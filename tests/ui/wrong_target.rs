@@ -1,4 +1,4 @@
-// What is no database gets one error, which says what is one.
+// A target that is not a database is one error, which names the valid targets.
 jetbase::embed!("fixtures/recorded");
 
 fn main() {

@@ -1,4 +1,4 @@
-//! Folders with something odd in them: each is embedded or is a compile error, and no build hangs.
+//! Unusual folders: each is embedded or is a compile error, and no build hangs.
 
 use std::fs;
 use std::path::Path;
@@ -7,15 +7,20 @@ use jetbase_core::SumFile;
 
 use crate::project::{CargoProject, ChangeTracking, MAIN};
 
-/// A folder: what is odd about it, how it comes about, whether it can be embedded, and what is said.
-type OddFolder = (&'static str, fn(&CargoProject), bool, &'static [&'static str]);
+/// A folder: its name, how it is created, whether it can be embedded, and texts of the output.
+type FolderCase = (&'static str, fn(&CargoProject), bool, &'static [&'static str]);
 
-const EVERYWHERE: [OddFolder; 9] = [
+const CASES: [FolderCase; 9] = [
     ("without a file", empty, true, &["the folder contains no migration", "add the first one"]),
-    ("a file in its place", replaced, false, &["this is a file, not a folder of migrations"]),
     (
-        "vanished",
-        vanished,
+        "a file instead of a folder",
+        replaced,
+        false,
+        &["this is a file, not a folder of migrations"],
+    ),
+    (
+        "missing",
+        missing,
         false,
         &["there is no such folder", "create the folder, or give the path of another one"],
     ),
@@ -26,7 +31,11 @@ const EVERYWHERE: [OddFolder; 9] = [
         "a list with a conflict",
         conflict_in_the_list,
         false,
-        &["a merge conflict is not resolved", "--> migrations.sum:3:1", "delete the three marks"],
+        &[
+            "a merge conflict is not resolved",
+            "--> migrations.sum:3:1",
+            "delete the three conflict markers",
+        ],
     ),
     (
         "a file with a conflict",
@@ -38,7 +47,7 @@ const EVERYWHERE: [OddFolder; 9] = [
         "a list without its folder",
         |it| {
             it.record();
-            vanished(it);
+            missing(it);
         },
         false,
         &["there is no such folder"],
@@ -50,12 +59,12 @@ fn empty(project: &CargoProject) {
     project.delete("V2__b.sql");
 }
 
-fn vanished(project: &CargoProject) {
+fn missing(project: &CargoProject) {
     fs::remove_dir_all(project.folder()).unwrap();
 }
 
 fn replaced(project: &CargoProject) {
-    vanished(project);
+    missing(project);
     project.put("migrations", "SELECT 1;\n");
 }
 
@@ -84,37 +93,37 @@ fn conflict_in_the_list(project: &CargoProject) {
     fs::write(path, list).unwrap();
 }
 
-/// Builds each case in its turn.
-fn build(name: &str, cases: &[OddFolder]) {
+/// Builds the cases one after the other.
+fn build(name: &str, cases: &[FolderCase]) {
     let dir = tempfile::tempdir().unwrap();
     let project = CargoProject::new(dir.path().to_path_buf(), name, ChangeTracking::FilesOnly);
-    for (case, prepare, embedded, said) in cases {
+    for (case, prepare, is_embedded, texts) in cases {
         drop(fs::remove_file(project.folder()));
         project.reset();
         prepare(&project);
-        // The folder of the case before is forgotten.
+        // A changed source file makes cargo build again.
         project.put("src/main.rs", MAIN);
         let (success, _, text) = project.cargo(&["build"]);
-        assert_eq!(success, *embedded, "{case}: {text}");
-        for words in *said {
-            assert!(text.contains(words), "{case}: {words}: {text}");
+        assert_eq!(success, *is_embedded, "{case}: {text}");
+        for part in *texts {
+            assert!(text.contains(part), "{case}: {part}: {text}");
         }
-        let silent = said.is_empty() == text.is_empty();
-        assert!(silent && !text.contains("panicked"), "{case}: {text}");
+        let has_output = !text.is_empty();
+        assert!(has_output != texts.is_empty() && !text.contains("panicked"), "{case}: {text}");
         if success {
-            assert_eq!(project.embedded(), project.held(), "{case}");
+            assert_eq!(project.embedded(), project.folder_contents(), "{case}");
         }
     }
 }
 
 #[test]
-fn an_odd_folder_is_embedded_or_is_an_error() {
-    build("input", &EVERYWHERE);
+fn an_unusual_folder_is_embedded_or_is_an_error() {
+    build("input", &CASES);
 }
 
 #[cfg(unix)]
 #[test]
-fn an_odd_file_is_embedded_or_is_an_error() {
+fn an_unusual_file_is_embedded_or_is_an_error() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -128,7 +137,8 @@ fn an_odd_file_is_embedded_or_is_an_error() {
         assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     }
 
-    /// A file that nobody may read. The superuser may, so there it is one that the kernel does not give out.
+    /// A file that this user cannot read. Root can read every file, so it gets one that the kernel
+    /// refuses to read.
     fn unreadable(project: &CargoProject) {
         let path = project.folder().join("V3__c.sql");
         fs::write(&path, "SELECT 3;\n").unwrap();
@@ -140,7 +150,7 @@ fn an_odd_file_is_embedded_or_is_an_error() {
         assert!(fs::read(&path).is_err(), "no file is unreadable to this user");
     }
 
-    let cases: [OddFolder; 9] = [
+    let cases: [FolderCase; 9] = [
         (
             "unreadable",
             unreadable,
@@ -168,7 +178,7 @@ fn an_odd_file_is_embedded_or_is_an_error() {
             &["this is a link to a folder, not a file"],
         ),
         (
-            "no UTF-8 in a name",
+            "a name that is not UTF-8",
             |it| {
                 fs::write(it.folder().join(OsStr::from_bytes(b"V3__\xfc.sql")), "SELECT 3;\n")
                     .unwrap()
@@ -183,11 +193,11 @@ fn an_odd_file_is_embedded_or_is_an_error() {
             &["this is a pipe, a socket or a device, not a file", "--> migrations/V3__c.sql"],
         ),
         (
-            "pipe for a list",
+            "a pipe instead of a list",
             |it| pipe(&SumFile::path(&it.folder())),
             false,
             &["the list of recorded migrations is not a file", "--> migrations.sum"],
         ),
     ];
-    build("odd-files", &cases);
+    build("unusual-files", &cases);
 }

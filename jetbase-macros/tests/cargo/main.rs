@@ -1,17 +1,17 @@
-//! What the macro does in programs that cargo builds.
+//! The macro in programs that cargo builds.
 //!
-//! - `project`: such a program, in a temporary folder
-//! - `input`: folders with something odd in them
+//! - `project`: a program in a temporary folder
+//! - `input`: unusual folders
 //! - `mistakes`: the errors in the output of cargo
-//! - `moment`: changes during the build
-//! - `places`: calls in every kind of target
+//! - `concurrent_change`: files that change during the build
+//! - `call_sites`: calls in every kind of target of cargo
 //! - `tracking`: whether cargo notices that the folder has changed
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod call_sites;
+mod concurrent_change;
 mod input;
 mod mistakes;
-mod moment;
-mod places;
 mod project;
 mod tracking;

@@ -1,8 +1,8 @@
-//! The errors in the output of cargo: all at once, and each with a path that leads to the file.
+//! The errors in the output of cargo: all in one build, and each with the path of its file.
 
 use crate::project::{CargoProject, ChangeTracking};
 
-/// A program that uses all of its module.
+/// A program that uses every item of its module.
 const MAIN: &str = r#"
 jetbase::embed! { pub mod migrations = "db/migrations", dialect = postgres }
 
@@ -36,24 +36,27 @@ fn the_mistakes_of_a_workspace_member_are_shown_at_once() {
     let (success, _, text) = project.cargo(&["build"]);
     assert!(!success);
 
-    let places: Vec<_> =
+    let positions: Vec<_> =
         text.lines().filter_map(|line| line.trim_start().strip_prefix("--> ")).collect();
-    let (ours, calls): (Vec<&str>, Vec<&str>) =
-        places.iter().partition(|place| place.contains("/migrations/"));
+    let (in_files, at_calls): (Vec<&str>, Vec<&str>) =
+        positions.iter().partition(|position| position.contains("/migrations/"));
     assert_eq!(
-        (ours.len(), calls.len()),
+        (in_files.len(), at_calls.len()),
         (20, 21),
-        "each at the call, and 20 in their files: {text}"
+        "20 errors in files, and each one at the call: {text}"
     );
-    for place in ours {
-        // Cargo runs the compiler in the root of the workspace, and terminals look from there.
-        let mut parts = place.split(':');
+    for position in in_files {
+        // Cargo runs the compiler in the root of the workspace, and terminals resolve paths from there.
+        let mut parts = position.split(':');
         let file = dir.path().join(parts.next().unwrap());
-        assert!(file.is_file(), "{place}");
-        assert_eq!(parts.collect::<Vec<_>>(), ["2", "10"], "{place}");
+        assert!(file.is_file(), "{position}");
+        assert_eq!(parts.collect::<Vec<_>>(), ["2", "10"], "{position}");
     }
-    assert!(calls.iter().all(|place| place.starts_with("crates/member/src/main.rs:2:")), "{text}");
-    let count = |words: &str| text.matches(words).count();
+    assert!(
+        at_calls.iter().all(|position| position.starts_with("crates/member/src/main.rs:2:")),
+        "{text}"
+    );
+    let count = |part: &str| text.matches(part).count();
     assert_eq!(count("this string is never closed"), 20, "{text}");
     assert_eq!(count("\n       2 |   SELECT 'open;\n         |          ^\n"), 20, "{text}");
     assert_eq!(
@@ -66,6 +69,6 @@ fn the_mistakes_of_a_workspace_member_are_shown_at_once() {
         1,
         "{text}"
     );
-    assert_eq!(count("error: "), 22, "nothing but ours, and cargo's last line: {text}");
+    assert_eq!(count("error: "), 22, "only jetbase's errors and the last line of cargo: {text}");
     assert_eq!(count("warning"), 0, "{text}");
 }

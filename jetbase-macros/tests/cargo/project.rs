@@ -1,4 +1,4 @@
-//! A program in a temporary folder, which cargo builds.
+//! A program in a temporary folder that cargo builds.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use jetbase_core::{Folder, OutOfOrder, SumFile};
 
-/// How a program learns of changes, beside the files that it embeds.
+/// How cargo notices changes of the folder, besides the embedded files.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum ChangeTracking {
     FilesOnly,
@@ -42,7 +42,7 @@ impl CargoProject {
         project
     }
 
-    /// The folder as every case finds it.
+    /// Restores the folder for the next case.
     pub(crate) fn reset(&self) {
         for name in ["migrations", "elsewhere"] {
             drop(fs::remove_dir_all(self.root.join(name)));
@@ -93,13 +93,17 @@ impl CargoProject {
             .unwrap();
     }
 
-    /// Runs cargo; whether it succeeded, and what it wrote to its two outputs.
+    /// Runs cargo. Returns whether it succeeded, its standard output and its standard error.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> (bool, String, String) {
-        self.cargo_under("", arguments)
+        self.cargo_with_warnings("", arguments)
     }
 
-    /// The same, under a value of `JETBASE_WARNINGS`.
-    pub(crate) fn cargo_under(&self, warnings: &str, arguments: &[&str]) -> (bool, String, String) {
+    /// Runs cargo with a value of `JETBASE_WARNINGS`.
+    pub(crate) fn cargo_with_warnings(
+        &self,
+        warnings: &str,
+        arguments: &[&str],
+    ) -> (bool, String, String) {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tracking");
         let mut command = Command::new(cargo);
@@ -116,15 +120,15 @@ impl CargoProject {
         (output.status.success(), text(output.stdout), text(output.stderr))
     }
 
-    /// What the program has embedded: paths and texts.
+    /// Returns the paths and texts that the program has embedded.
     pub(crate) fn embedded(&self) -> String {
         let (success, embedded, errors) = self.cargo(&["run"]);
         assert!(success, "{errors}");
         embedded
     }
 
-    /// What the folder holds, in the same form.
-    pub(crate) fn held(&self) -> String {
+    /// Returns the paths and texts of the folder in the same form.
+    pub(crate) fn folder_contents(&self) -> String {
         Folder::read(&self.folder())
             .files
             .iter()
@@ -133,7 +137,7 @@ impl CargoProject {
     }
 }
 
-/// Runs a command to its end; one that hangs is ended with all that it has started.
+/// Runs a command to its end. After the time limit, the command and its child processes are killed.
 fn output_within(mut command: Command, limit: Duration) -> Output {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -181,7 +185,7 @@ jetbase-core = { path = "CRATES/jetbase-core" }
 jetbase-macros = { path = "CRATES/jetbase-macros" }
 "#;
 
-/// What the expansion needs of the facade, without databases.
+/// The items of the facade that the expansion uses, without databases.
 const FACADE: &str = r#"
 use std::marker::PhantomData;
 use std::path::Path;

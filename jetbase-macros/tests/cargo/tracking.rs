@@ -1,17 +1,18 @@
-//! Whether cargo notices that a folder has changed.
+//! Which changes of a folder cargo notices.
 //!
 //! A program embeds a folder. Each case changes the folder and checks what the next `cargo run` has
-//! embedded. The table also says which changes cargo does not notice today.
+//! embedded. The table also has the changes that cargo does not notice.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
 
 use crate::project::{CargoProject, ChangeTracking, MAIN};
 
-/// What happens to the folder.
+/// A change of the folder.
 type FolderChange = fn(&CargoProject);
 
-/// Whether the next build notices: without a net, with the list recorded anew, with the build script.
+/// Whether the next build notices the change: with the files only, with a new list, with the build
+/// script.
 const TABLE: [(&str, FolderChange, [bool; 3]); 7] = [
     ("edit", |it| it.write("V2__b.sql", "SELECT 22;\n"), [true, true, true]),
     ("new file", |it| it.write("V3__c.sql", "SELECT 3;\n"), [false, true, true]),
@@ -48,35 +49,39 @@ fn long_ago() -> SystemTime {
 
 #[test]
 fn cargo_notices_changes_of_the_folder_as_the_table_says() {
-    for (column, net) in
+    for (column, tracking) in
         [ChangeTracking::FilesOnly, ChangeTracking::List, ChangeTracking::BuildScript]
             .into_iter()
             .enumerate()
     {
         let dir = tempfile::tempdir().unwrap();
-        let project = CargoProject::new(dir.path().to_path_buf(), "table", net);
+        let project = CargoProject::new(dir.path().to_path_buf(), "table", tracking);
         for (name, change, noticed) in TABLE {
             project.reset();
-            if net == ChangeTracking::List {
+            if tracking == ChangeTracking::List {
                 project.record();
             }
-            // Whatever the last case has left is embedded anew.
+            // A changed source file makes cargo build again.
             project.put("src/main.rs", MAIN);
-            assert_eq!(project.embedded(), project.held(), "{name}: before");
-            // A file written in the very moment of a build counts as newer than it, once.
+            assert_eq!(project.embedded(), project.folder_contents(), "{name}: before");
+            // Cargo builds once more if a file was written at the time of the build.
             project.embedded();
             change(&project);
-            if net == ChangeTracking::List {
+            if tracking == ChangeTracking::List {
                 project.record();
             }
             let expected = noticed.get(column).copied().unwrap_or_default();
-            assert_eq!(project.embedded() == project.held(), expected, "{name}, column {column}");
+            assert_eq!(
+                project.embedded() == project.folder_contents(),
+                expected,
+                "{name}, column {column}"
+            );
         }
     }
 }
 
 #[test]
-fn the_generated_test_and_the_variable_notice_changes_too() {
+fn the_generated_test_and_a_changed_variable_notice_changes() {
     let dir = tempfile::tempdir().unwrap();
     let project = CargoProject::new(dir.path().to_path_buf(), "switch", ChangeTracking::FilesOnly);
     assert!(project.cargo(&["test"]).0);
@@ -91,12 +96,16 @@ fn the_generated_test_and_the_variable_notice_changes_too() {
     project.write("V3__c.sql", "DROP TABLE a;\n");
     let (success, _, text) = project.cargo(&["build"]);
     assert!(success && text.contains("jetbase_drop_table"), "{text}");
-    for (warnings, fine) in [("deny", false), ("", true)] {
-        let (success, _, text) = project.cargo_under(warnings, &["build"]);
-        assert_eq!(success, fine, "no touch is needed: {text}");
+    for (warnings, succeeds) in [("deny", false), ("", true)] {
+        let (success, _, text) = project.cargo_with_warnings(warnings, &["build"]);
+        assert_eq!(success, succeeds, "the variable causes a build: {text}");
     }
     std::fs::remove_dir_all(project.folder()).unwrap();
     let (success, _, text) = project.cargo(&["build"]);
     assert!(!success && text.contains("there is no such folder"), "{text}");
-    assert_eq!(text.matches("error: ").count(), 2, "ours, and cargo's last line: {text}");
+    assert_eq!(
+        text.matches("error: ").count(),
+        2,
+        "jetbase's error and the last line of cargo: {text}"
+    );
 }

@@ -1,4 +1,4 @@
-//! A private PgBouncer before a private PostgreSQL.
+//! A private PgBouncer in front of a private PostgreSQL.
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use jetbase_test_harness::process::{self, Account, Process};
 use jetbase_test_harness::{Database, TestError, Unavailable, scratch};
 use tempfile::TempDir;
 
-/// How connections are shared.
+/// The pooling mode of PgBouncer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PoolMode {
     Session,
@@ -24,7 +24,7 @@ impl PoolMode {
     }
 }
 
-/// A running PgBouncer; dropping it ends it.
+/// A running PgBouncer. It stops when the value is dropped.
 pub(crate) struct Bouncer {
     port: u16,
     _process: Process,
@@ -32,7 +32,7 @@ pub(crate) struct Bouncer {
 }
 
 impl Bouncer {
-    /// Starts one before a database's server, with `size` connections to it.
+    /// Starts a PgBouncer for the server of a database, with `size` connections to it.
     pub(crate) async fn start(
         db: &Database,
         mode: PoolMode,
@@ -61,16 +61,8 @@ impl Bouncer {
         let ini = folder.path().join("pgbouncer.ini");
         fs::write(&ini, text)?;
         let log = File::create(folder.path().join("log"))?;
-        let mut words = process::die_with_parent("KILL");
-        words.push(program.into());
-        let first = words.remove(0);
-        let mut command = process::command(first);
-        command
-            .args(words)
-            .arg(&ini)
-            .current_dir(folder.path())
-            .stdout(log.try_clone()?)
-            .stderr(log);
+        let mut command = process::command_that_ends_with_parent(&program, "KILL");
+        command.arg(&ini).current_dir(folder.path()).stdout(log.try_clone()?).stderr(log);
         account.apply(&mut command);
         let process = Process::start(command)?;
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -84,22 +76,22 @@ impl Bouncer {
         Ok(Bouncer { port, _process: process, _folder: folder })
     }
 
-    /// A database, seen through it.
-    pub(crate) fn before(&self, db: &Database) -> Result<Database, TestError> {
-        let mut seen = db.clone();
-        seen.url = replace_port(&db.url, self.port)?;
-        Ok(seen)
+    /// Returns the database with the URL of the PgBouncer.
+    pub(crate) fn pooled(&self, db: &Database) -> Result<Database, TestError> {
+        let mut pooled = db.clone();
+        pooled.url = replace_port(&db.url, self.port)?;
+        Ok(pooled)
     }
 }
 
-/// The port in a URL.
+/// Returns the port of a URL.
 pub(crate) fn port_of(url: &str) -> Result<u16, TestError> {
     let rest = url.rsplit('@').next().unwrap_or_default();
     let digits = rest.split(':').nth(1).and_then(|it| it.split('/').next());
     Ok(digits.ok_or("the URL has no port")?.parse()?)
 }
 
-/// A URL with another port.
+/// Returns a URL with another port.
 pub(crate) fn replace_port(url: &str, port: u16) -> Result<String, TestError> {
     Ok(url.replace(&format!(":{}/", port_of(url)?), &format!(":{port}/")))
 }

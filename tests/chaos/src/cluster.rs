@@ -10,7 +10,7 @@ use jetbase_test_harness::{
     Database, DatabaseKind, Engine, Mariadb, PrivateServer, TestError, Unavailable, process,
 };
 
-/// Where systems keep the library that replicates.
+/// The paths of the replication library.
 const PROVIDERS: &[&str] = &[
     "/usr/lib/galera/libgalera_smm.so",
     "/usr/lib64/galera-4/libgalera_smm.so",
@@ -18,12 +18,13 @@ const PROVIDERS: &[&str] = &[
     "/usr/lib/libgalera_smm.so",
 ];
 
-/// Ports of one node besides that of its clients: of the group, of small and of whole copies.
+/// The ports of a node besides the one for clients: for the group, for incremental and for full
+/// transfers.
 #[derive(Clone, Copy, Debug)]
 struct Ports {
     group: u16,
-    small: u16,
-    whole: u16,
+    incremental: u16,
+    full: u16,
 }
 
 /// A MariaDB that is a node of a cluster.
@@ -55,7 +56,7 @@ impl Engine for Node {
         let others: Vec<_> =
             self.ports.iter().map(|it| format!("127.0.0.1:{}", it.group)).collect();
         let provider = self.provider.display();
-        let Ports { group, small, whole } = own;
+        let Ports { group, incremental, full } = own;
         command.args(["--wsrep-on=ON", "--binlog-format=ROW", "--innodb-autoinc-lock-mode=2"]);
         command.args(["--wsrep-sst-method=rsync", "--wsrep-slave-threads=2"]);
         command.arg(format!("--wsrep-provider={provider}"));
@@ -63,14 +64,14 @@ impl Engine for Node {
         command.arg(format!("--wsrep-cluster-address=gcomm://{}", others.join(",")));
         command.arg(format!("--wsrep-node-name=node{}", self.number + 1));
         command.arg(format!("--wsrep-node-address=127.0.0.1:{group}"));
-        command.arg(format!("--wsrep-sst-receive-address=127.0.0.1:{whole}"));
-        // A node that is silent for two seconds is suspected, and soon put out.
+        command.arg(format!("--wsrep-sst-receive-address=127.0.0.1:{full}"));
+        // The cluster suspects a node after two seconds of silence and removes it after four.
         command.arg(format!(
             "--wsrep-provider-options=base_port={group};gmcast.listen_addr=tcp://127.0.0.1:{group};\
-             ist.recv_addr=127.0.0.1:{small};evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S;\
+             ist.recv_addr=127.0.0.1:{incremental};evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S;\
              gcache.size=16M"
         ));
-        // Only the first one, and only when it is prepared: a node that comes back joins the others.
+        // Only the first start of the first node creates the cluster. Every other start joins it.
         if self.number == 0 && !folder.join("data/grastate.dat").exists() {
             command.arg("--wsrep-new-cluster");
         }
@@ -86,7 +87,7 @@ impl Engine for Node {
     }
 }
 
-/// A running cluster; dropping it ends it.
+/// A running cluster. It stops when the value is dropped.
 pub(crate) struct Cluster {
     nodes: Vec<PrivateServer>,
 }
@@ -100,16 +101,18 @@ impl Cluster {
             reason: "Galera is not installed (no `libgalera_smm.so`)".to_owned(),
         })?;
         if process::find(&["rsync"]).is_none() {
-            let reason = "rsync is not installed, which nodes of Galera are copied with".to_owned();
+            let reason = "rsync is not installed; Galera needs it to copy nodes".to_owned();
             return Err(Unavailable::Missing { what: "galera", reason }.into());
         }
-        // All at once, so that no two are the same.
+        // All ports are bound at the same time, so that they are different.
         let sockets: Result<Vec<_>, _> =
             (0..9).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect();
         let ports: Result<Vec<u16>, _> =
             sockets?.iter().map(|it| it.local_addr().map(|it| it.port())).collect();
-        let ports: Vec<_> =
-            ports?.chunks(3).map(|it| Ports { group: it[0], small: it[1], whole: it[2] }).collect();
+        let ports: Vec<_> = ports?
+            .chunks(3)
+            .map(|it| Ports { group: it[0], incremental: it[1], full: it[2] })
+            .collect();
         let cluster = format!("jetbase_{}_{}", std::process::id(), ports[0].group);
         let mut nodes = Vec::new();
         for number in 0..3 {
@@ -120,18 +123,18 @@ impl Cluster {
             nodes.push(PrivateServer::start(Box::new(node), account).await?);
         }
         let cluster = Cluster { nodes };
-        cluster.whole(3).await?;
+        cluster.wait_for_size(3).await?;
         Ok(cluster)
     }
 
-    /// Waits until the first node sees so many, itself among them, and all of those are ready.
-    pub(crate) async fn whole(&self, size: usize) -> Result<(), TestError> {
+    /// Waits until the first node is in a cluster of this size.
+    pub(crate) async fn wait_for_size(&self, size: usize) -> Result<(), TestError> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let size = size.to_string();
-        let seen = "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'wsrep_cluster_size'";
+        let query = "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'wsrep_cluster_size'";
         let mut last = String::new();
         while Instant::now() < deadline {
-            match self.node(0, "mysql")?.value(seen).await {
+            match self.node(0, "mysql")?.value(query).await {
                 Ok(Some(found)) if found == size => return Ok(()),
                 other => last = format!("{other:?}"),
             }
@@ -140,14 +143,14 @@ impl Cluster {
         Err(format!("the cluster did not get {size} nodes: {last}").into())
     }
 
-    /// A database, seen from a node.
+    /// Returns a database on a node.
     pub(crate) fn node(&self, number: usize, database: &str) -> Result<Database, TestError> {
         let url = self.nodes[number].url();
         let (server, _) = url.rsplit_once('/').ok_or("a URL has slashes")?;
         Database::at(DatabaseKind::Mysql, &format!("{server}/{database}"))
     }
 
-    /// A fresh database, once all nodes have it.
+    /// Creates a fresh database and waits until all nodes have it.
     pub(crate) async fn fresh(&self, name: &str) -> Result<Vec<Database>, TestError> {
         let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
         self.node(0, "mysql")?.execute(&create).await?;
@@ -170,7 +173,7 @@ impl Cluster {
         self.nodes[number].crash()
     }
 
-    /// Starts a node again, which joins the others.
+    /// Starts a node again. It joins the other nodes.
     pub(crate) async fn start_again(&self, number: usize) -> Result<(), TestError> {
         self.nodes[number].start_again().await
     }

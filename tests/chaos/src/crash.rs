@@ -1,29 +1,29 @@
-//! Processes are killed at random moments, and started again.
+//! Processes are killed at random times and started again.
 
 use std::time::Duration;
 
 use jetbase_test_harness::TestError;
 
-use crate::bench::{CaseContext, CaseResult};
-use crate::crew::{Crew, Gate};
+use crate::case::{CaseContext, CaseResult};
 use crate::files;
-use crate::journal::spread;
+use crate::journal::percentiles;
+use crate::worker_group::{StartMode, WorkerGroup};
 
-/// How many workers there are at any time.
+/// The number of workers at the same time.
 const WORKERS: usize = 20;
 
-/// How many files one database takes.
+/// The number of files for one database.
 const VERSIONS: usize = 60;
 
-/// What is added up over all databases.
+/// The sums over all databases.
 #[derive(Default)]
 struct CrashTotals {
     kills: usize,
     databases: usize,
     periods: usize,
     recovered: usize,
-    /// How often the row was left behind the last file.
-    left: usize,
+    /// How often the lock was stale after the last file.
+    stale: usize,
     times: Vec<Duration>,
 }
 
@@ -33,63 +33,68 @@ pub(crate) async fn crash(ctx: CaseContext) -> CaseResult {
     while sum.kills < wanted {
         sum.databases += 1;
         let number = sum.databases;
-        epoch(&ctx, &mut sum, wanted)
+        run_database(&ctx, &mut sum, wanted)
             .await
             .map_err(|error| format!("database {number}: {error:#}"))?;
     }
-    let CrashTotals { kills, databases, periods, recovered, left, times } = sum;
+    let CrashTotals { kills, databases, periods, recovered, stale, times } = sum;
     let of_holders = times.len();
-    let (median, last) = spread(times);
+    let (median, last) = percentiles(times);
     Ok(format!(
-        "{kills} kills, {of_holders} of them of the holder, {recovered} takeovers, {periods} times held on \
+        "{kills} kills, {of_holders} of them of the holder, {recovered} recovered locks, {periods} periods of the lock on \
          {databases} databases: no overlap, each version once; from the kill to the next holder {median:.1?}, \
-         99 % {last:.1?}; {left} rows left behind the last file, freed by the next process"
+         99 % {last:.1?}; {stale} locks were stale after the last file, and the next process released them"
     ))
 }
 
 /// One database, from empty to the last version.
-async fn epoch(ctx: &CaseContext, sum: &mut CrashTotals, wanted: usize) -> Result<(), TestError> {
+async fn run_database(
+    ctx: &CaseContext,
+    sum: &mut CrashTotals,
+    wanted: usize,
+) -> Result<(), TestError> {
     let workers = ctx.size.pick(WORKERS, 8);
     let db = ctx.fresh().await?;
-    let mut crew = Crew::new(&db, &files::effects(db.kind, VERSIONS, 20))?;
-    let start = |crew: &mut Crew| {
-        // Some take one file at a time, some several, some all.
+    let mut group = WorkerGroup::new(&db, &files::effects(db.kind, VERSIONS, 20))?;
+    let start = |group: &mut WorkerGroup| {
+        // Some workers apply one file per run, some several files, and some all files.
         let step = ["step=1", "step=3", ""][fastrand::usize(..3)];
-        crew.start(&[step, "limit=120"], Gate::Open)
+        group.start(&[step, "limit=120"], StartMode::AtOnce)
     };
     for _ in 0..workers {
-        start(&mut crew)?;
+        start(&mut group)?;
     }
-    while !crew.workers.is_empty() {
+    while !group.workers.is_empty() {
         let pause = Duration::from_millis(fastrand::u64(10..120));
         tokio::time::sleep(pause).await;
-        crew.reap()?;
-        if sum.kills >= wanted || crew.workers.is_empty() {
+        group.reap()?;
+        if sum.kills >= wanted || group.workers.is_empty() {
             continue;
         }
-        crew.journal.refresh()?;
-        let anybody = crew.workers[fastrand::usize(..crew.workers.len())].pid;
-        let victim = crew.journal.holder().filter(|_| fastrand::u8(..100) < 60).unwrap_or(anybody);
-        if crew.kill(victim).await? {
+        group.journal.refresh()?;
+        let any_worker = group.workers[fastrand::usize(..group.workers.len())].pid;
+        let target =
+            group.journal.holder().filter(|_| fastrand::u8(..100) < 60).unwrap_or(any_worker);
+        if group.kill(target).await? {
             sum.kills += 1;
-            start(&mut crew)?;
+            start(&mut group)?;
         }
     }
-    // Who was killed behind the last file, before the release, left a row that nobody needed since:
-    // the next process frees it, though it has nothing else to do.
-    if files::free(&db).await.is_err() {
-        sum.left += 1;
-        crew.start(&["limit=10"], Gate::Open)?;
-        crew.finish(Duration::from_secs(5)).await?;
-        files::free(&db).await?;
+    // A worker that was killed between its last file and the release leaves a stale lock. The next
+    // process releases it, also with nothing pending.
+    if files::check_lock_is_free(&db).await.is_err() {
+        sum.stale += 1;
+        group.start(&["limit=10"], StartMode::AtOnce)?;
+        group.finish(Duration::from_secs(5)).await?;
+        files::check_lock_is_free(&db).await?;
     }
-    crew.write(&[files::effect(db.kind, VERSIONS + 1, 1)])?;
-    crew.start(&["limit=10"], Gate::Open)?;
-    crew.finish(Duration::from_secs(5)).await?;
-    crew.journal.no_errors()?;
-    sum.periods += crew.journal.no_overlap()?;
-    sum.recovered += crew.journal.count("recovered");
-    sum.times.extend(crew.journal.recoveries());
+    group.write(&[files::effect(db.kind, VERSIONS + 1, 1)])?;
+    group.start(&["limit=10"], StartMode::AtOnce)?;
+    group.finish(Duration::from_secs(5)).await?;
+    group.journal.no_errors()?;
+    sum.periods += group.journal.no_overlap()?;
+    sum.recovered += group.journal.count("recovered");
+    sum.times.extend(group.journal.recoveries());
     files::verify(&db, VERSIONS + 1).await?;
     db.remove().await;
     Ok(())

@@ -1,22 +1,22 @@
-//! The migrations of the chaos, and what must be true of a database behind them.
+//! The migrations of the stress tests, and the checks of a database after them.
 
 use jetbase_test_harness::{Database, DatabaseKind, TestError};
 
-/// The first file: it makes the table that shows what was executed.
+/// The first file creates the table that records what was executed.
 pub(crate) fn first(kind: DatabaseKind) -> (String, String) {
     let moment = match kind {
         DatabaseKind::Postgres => "TIMESTAMP",
         DatabaseKind::Mysql => "DATETIME(6)",
         DatabaseKind::Sqlite => "TEXT",
     };
-    // A crash between a MySQL statement and its record must not stop the chaos.
+    // On MySQL, a crash between the statement and its record must not make the next run fail.
     let text = format!(
         "CREATE TABLE IF NOT EXISTS effects (version INTEGER NOT NULL, began {moment}, ended {moment});\n"
     );
     ("V1__effects.sql".to_owned(), text)
 }
 
-/// A file that works for some milliseconds in a transaction, and shows from when to when.
+/// A file that runs for some milliseconds in a transaction and records its start and end.
 pub(crate) fn effect(kind: DatabaseKind, version: usize, millis: u32) -> (String, String) {
     let now = moment(kind);
     let sleep = sleep(kind, millis);
@@ -41,13 +41,13 @@ fn moment(kind: DatabaseKind) -> &'static str {
     }
 }
 
-/// A statement that takes its time.
+/// A statement that takes this many milliseconds.
 pub(crate) fn sleep(kind: DatabaseKind, millis: u32) -> String {
     let seconds = f64::from(millis) / 1000.0;
     match kind {
         DatabaseKind::Postgres => format!("SELECT pg_sleep({seconds})"),
         DatabaseKind::Mysql => format!("DO SLEEP({seconds})"),
-        // SQLite cannot sleep: it counts, some thousand numbers a millisecond.
+        // SQLite cannot sleep, so it counts.
         DatabaseKind::Sqlite => format!(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT count(*) FROM n",
             millis * 2000
@@ -55,47 +55,47 @@ pub(crate) fn sleep(kind: DatabaseKind, millis: u32) -> String {
     }
 }
 
-/// Fails unless every version up to this one was executed once, recorded once, one after the
-/// other, and the lock is free.
+/// Checks that every version up to this one was executed once and recorded once, that no two ran at
+/// the same time, and that the lock is free.
 pub(crate) async fn verify(db: &Database, versions: usize) -> Result<(), TestError> {
-    let wrong = "SELECT version, count(*) FROM effects GROUP BY version HAVING count(*) <> 1";
-    let wrong = db.rows(wrong).await?;
-    if !wrong.is_empty() {
-        return Err(format!("executed more than once (version, times): {wrong:?}").into());
+    let repeated = "SELECT version, count(*) FROM effects GROUP BY version HAVING count(*) <> 1";
+    let repeated = db.rows(repeated).await?;
+    if !repeated.is_empty() {
+        return Err(format!("executed more than once (version, times): {repeated:?}").into());
     }
-    expect(db, "SELECT count(*) FROM effects", versions - 1, "versions were executed").await?;
-    expect(db, "SELECT count(*) FROM jetbase_migrations", versions, "versions are recorded")
+    check_count(db, "SELECT count(*) FROM effects", versions - 1, "versions were executed").await?;
+    check_count(db, "SELECT count(*) FROM jetbase_migrations", versions, "versions are recorded")
         .await?;
     let distinct = "SELECT count(DISTINCT version) FROM jetbase_migrations";
-    expect(db, distinct, versions, "different versions are recorded").await?;
+    check_count(db, distinct, versions, "different versions are recorded").await?;
     let overlap = "SELECT a.version, b.version FROM effects a JOIN effects b
         ON a.version <> b.version AND a.began < b.ended AND b.began < a.ended";
     let overlap = db.rows(overlap).await?;
     if !overlap.is_empty() {
         return Err(format!("executed at the same time: {overlap:?}").into());
     }
-    free(db).await
+    check_lock_is_free(db).await
 }
 
-/// Fails unless the lock is free: its row, and what proves a holder's life.
-pub(crate) async fn free(db: &Database) -> Result<(), TestError> {
+/// Checks that the row is not locked and that no session lock is held.
+pub(crate) async fn check_lock_is_free(db: &Database) -> Result<(), TestError> {
     let row = "SELECT is_locked, process_id FROM jetbase_lock";
     let row = db.rows(row).await?;
     let is_free = row.len() == 1 && row[0][0].as_deref() == Some("0") && row[0][1].is_none();
     if !is_free {
-        return Err(format!("the lock is stuck: {row:?}").into());
+        return Err(format!("the lock is held: {row:?}").into());
     }
     if db.kind == DatabaseKind::Postgres {
         let held =
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1784835700
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        expect(db, held, 0, "session locks are held").await?;
+        check_count(db, held, 0, "session locks are held").await?;
     }
     Ok(())
 }
 
-/// Fails unless a count is what it should be.
-pub(crate) async fn expect(
+/// Checks a count.
+pub(crate) async fn check_count(
     db: &Database,
     sql: &str,
     count: usize,

@@ -1,15 +1,14 @@
-//! Storms, crashes and faults against the lock of jetbase: see `tests/chaos/run`.
+//! Stress tests of the lock of jetbase: see `tests/chaos/run`.
 
-mod bench;
 mod bouncer;
+mod case;
 mod cluster;
+mod concurrent_index;
 mod crash;
-mod crew;
 mod demo;
 mod faults;
 mod files;
 mod galera;
-mod index;
 mod journal;
 mod pooler;
 mod python;
@@ -17,14 +16,15 @@ mod relay;
 mod second_server;
 mod storm;
 mod worker;
+mod worker_group;
 
 use std::process::ExitCode;
 
 use jetbase_test_harness::DatabaseKind::{Mysql, Postgres, Sqlite};
 
-use bench::{ChaosCase, Size};
+use case::{ChaosCase, Size};
 
-/// Everything that can be shown.
+/// All cases.
 const CASES: &[ChaosCase] = &[
     ChaosCase::new("storm/sqlite", Sqlite, |ctx| Box::pin(storm::plain(ctx))),
     ChaosCase::new("storm/postgres", Postgres, |ctx| Box::pin(storm::plain(ctx))),
@@ -37,18 +37,18 @@ const CASES: &[ChaosCase] = &[
     ChaosCase::new("crash/sqlite", Sqlite, |ctx| Box::pin(crash::crash(ctx))),
     ChaosCase::new("crash/postgres", Postgres, |ctx| Box::pin(crash::crash(ctx))),
     ChaosCase::new("crash/mysql", Mysql, |ctx| Box::pin(crash::crash(ctx))),
-    ChaosCase::new("python/among/sqlite", Sqlite, |ctx| Box::pin(python::among(ctx))).with_python(),
-    ChaosCase::new("python/among/postgres", Postgres, |ctx| Box::pin(python::among(ctx)))
+    ChaosCase::new("python/mixed/sqlite", Sqlite, |ctx| Box::pin(python::mixed(ctx))).with_python(),
+    ChaosCase::new("python/mixed/postgres", Postgres, |ctx| Box::pin(python::mixed(ctx)))
         .with_python(),
-    ChaosCase::new("python/among/mysql", Mysql, |ctx| Box::pin(python::among(ctx)))
+    ChaosCase::new("python/mixed/mysql", Mysql, |ctx| Box::pin(python::mixed(ctx)))
         .with_python()
         .long(),
-    ChaosCase::new("python/dead/sqlite", Sqlite, |ctx| Box::pin(python::dead(ctx)))
+    ChaosCase::new("python/killed/sqlite", Sqlite, |ctx| Box::pin(python::killed(ctx)))
         .with_python()
         .long(),
-    ChaosCase::new("python/dead/postgres", Postgres, |ctx| Box::pin(python::dead(ctx)))
+    ChaosCase::new("python/killed/postgres", Postgres, |ctx| Box::pin(python::killed(ctx)))
         .with_python(),
-    ChaosCase::new("python/dead/mysql", Mysql, |ctx| Box::pin(python::dead(ctx)))
+    ChaosCase::new("python/killed/mysql", Mysql, |ctx| Box::pin(python::killed(ctx)))
         .with_python()
         .long(),
     ChaosCase::new("python/unlock/sqlite", Sqlite, |ctx| Box::pin(python::unlock(ctx)))
@@ -58,18 +58,20 @@ const CASES: &[ChaosCase] = &[
     ChaosCase::new("python/unlock/mysql", Mysql, |ctx| Box::pin(python::unlock(ctx)))
         .with_python()
         .long(),
-    ChaosCase::new("concurrently/postgres", Postgres, |ctx| Box::pin(index::concurrently(ctx))),
+    ChaosCase::new("concurrently/postgres", Postgres, |ctx| {
+        Box::pin(concurrent_index::concurrently(ctx))
+    }),
     ChaosCase::alone("galera/storm", |ctx| Box::pin(galera::storms(ctx))).long(),
     ChaosCase::alone("galera/killed", |ctx| Box::pin(galera::killed(ctx))).long(),
     ChaosCase::alone("galera/frozen", |ctx| Box::pin(galera::frozen(ctx))).long(),
     ChaosCase::alone("galera/minority", |ctx| Box::pin(galera::minority(ctx))).long(),
     ChaosCase::new("pooler/storm", Postgres, |ctx| Box::pin(pooler::storms(ctx))),
     ChaosCase::new("pooler/direct", Postgres, |ctx| Box::pin(pooler::direct(ctx))),
-    ChaosCase::new("pooler/timed", Postgres, |ctx| Box::pin(pooler::timed(ctx))).long(),
+    ChaosCase::new("pooler/timeout", Postgres, |ctx| Box::pin(pooler::timeout(ctx))).long(),
     ChaosCase::new("pooler/cut", Postgres, |ctx| Box::pin(faults::cut_pooler(ctx))),
-    ChaosCase::new("pooler/left", Postgres, |ctx| Box::pin(pooler::left(ctx))),
+    ChaosCase::new("pooler/stale", Postgres, |ctx| Box::pin(pooler::stale(ctx))),
     ChaosCase::new("pooler/dump", Postgres, |ctx| Box::pin(pooler::dump(ctx))),
-    ChaosCase::new("pooler/off", Postgres, |ctx| Box::pin(pooler::off(ctx))),
+    ChaosCase::new("pooler/no-transaction", Postgres, |ctx| Box::pin(pooler::no_transaction(ctx))),
     ChaosCase::new("faults/terminated/postgres", Postgres, |ctx| Box::pin(faults::terminated(ctx))),
     ChaosCase::new("faults/terminated/mysql", Mysql, |ctx| Box::pin(faults::terminated(ctx))),
     ChaosCase::new("faults/cut/postgres", Postgres, |ctx| Box::pin(faults::cut(ctx))).long(),
@@ -84,34 +86,34 @@ const CASES: &[ChaosCase] = &[
 ];
 
 const USAGE: &str = "usage: tests/chaos/run [--short | --demo | --list] [CASE…]
-a CASE is the beginning of a case's name; without any, all are run";
+CASE is the start of the name of a case; without CASE, all cases run";
 
 fn main() -> ExitCode {
-    let mut words: Vec<String> = std::env::args().skip(1).collect();
-    if words.first().is_some_and(|word| word == "worker") {
-        return worker::main(words.into_iter().skip(1));
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|argument| argument == "worker") {
+        return worker::main(arguments.into_iter().skip(1));
     }
     let mut size = Size::Full;
-    let mut show = false;
-    let mut unknown = None;
-    words.retain(|word| {
-        match word.as_str() {
+    let mut is_demo = false;
+    let mut is_unknown = false;
+    arguments.retain(|argument| {
+        match argument.as_str() {
             "--short" => size = Size::Short,
-            "--demo" => show = true,
+            "--demo" => is_demo = true,
             "--list" => CASES.iter().for_each(|case| println!("{}", case.name)),
-            word if word.starts_with('-') => unknown = Some(word.to_owned()),
+            option if option.starts_with('-') => is_unknown = true,
             _ => return true,
         }
-        word == "--list"
+        argument == "--list"
     });
-    if unknown.is_some() {
+    if is_unknown {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     }
-    if words.iter().any(|word| word == "--list") {
+    if arguments.iter().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
-    let well = if show { demo::run() } else { bench::run(CASES, size, &words) };
+    let succeeded = if is_demo { demo::run() } else { case::run(CASES, size, &arguments) };
     jetbase_test_harness::clean_up();
-    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

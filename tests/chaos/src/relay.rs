@@ -1,4 +1,5 @@
-//! A relay on loopback between processes and a server: it can fall silent, cut, and lead elsewhere.
+//! A relay on loopback between processes and a server. It can pause, close connections, and redirect
+//! them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -12,18 +13,18 @@ use tokio::task::JoinHandle;
 
 use crate::bouncer::{port_of, replace_port};
 
-/// What the relay does with bytes.
+/// What the relay does with the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// It passes them on.
-    On,
-    /// It keeps them, and nobody is told.
-    Silent,
-    /// It has closed the connections of this number and all before; later ones are passed on.
+    /// It forwards them.
+    Forward,
+    /// It keeps them and the connections.
+    Pause,
+    /// It has closed the connections up to this number. It forwards the bytes of later ones.
     Cut(u64),
 }
 
-/// A running relay; dropping it ends it.
+/// A running relay. It stops when the value is dropped.
 pub(crate) struct Relay {
     port: u16,
     target: Arc<AtomicU16>,
@@ -33,18 +34,18 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Starts one before a database's server.
+    /// Starts a relay for the server of a database.
     pub(crate) async fn start(db: &Database) -> Result<Relay, TestError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let target = Arc::new(AtomicU16::new(port_of(&db.url)?));
         let count = Arc::new(std::sync::atomic::AtomicU64::new(0));
-        let (flow, heard) = watch::channel(Flow::On);
+        let (flow, receiver) = watch::channel(Flow::Forward);
         let (to, counter) = (Arc::clone(&target), Arc::clone(&count));
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let number = counter.fetch_add(1, Ordering::SeqCst) + 1;
-                let (target, heard) = (to.load(Ordering::SeqCst), heard.clone());
+                let (target, receiver) = (to.load(Ordering::SeqCst), receiver.clone());
                 tokio::spawn(async move {
                     let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else {
                         return;
@@ -52,8 +53,8 @@ impl Relay {
                     let (from_client, to_client) = client.into_split();
                     let (from_server, to_server) = server.into_split();
                     tokio::select! {
-                        () = pass(number, from_client, to_server, heard.clone()) => {}
-                        () = pass(number, from_server, to_client, heard) => {}
+                        () = forward(number, from_client, to_server, receiver.clone()) => {}
+                        () = forward(number, from_server, to_client, receiver) => {}
                     }
                 });
             }
@@ -61,30 +62,30 @@ impl Relay {
         Ok(Relay { port, target, flow, count, task })
     }
 
-    /// The database, seen through the relay.
-    pub(crate) fn before(&self, db: &Database) -> Result<Database, TestError> {
-        let mut seen = db.clone();
-        seen.url = replace_port(&db.url, self.port)?;
-        Ok(seen)
+    /// Returns the database with the URL of the relay.
+    pub(crate) fn relayed(&self, db: &Database) -> Result<Database, TestError> {
+        let mut relayed = db.clone();
+        relayed.url = replace_port(&db.url, self.port)?;
+        Ok(relayed)
     }
 
-    /// Falls silent.
-    pub(crate) fn silence(&self) {
-        self.flow.send_replace(Flow::Silent);
+    /// Stops to forward bytes.
+    pub(crate) fn pause(&self) {
+        self.flow.send_replace(Flow::Pause);
     }
 
-    /// Passes everything on again.
+    /// Forwards bytes again.
     pub(crate) fn resume(&self) {
-        self.flow.send_replace(Flow::On);
+        self.flow.send_replace(Flow::Forward);
     }
 
-    /// Closes all connections that there are now.
+    /// Closes all current connections.
     pub(crate) fn cut(&self) {
         self.flow.send_replace(Flow::Cut(self.count.load(Ordering::SeqCst)));
     }
 
-    /// Leads new connections to another server.
-    pub(crate) fn lead_to(&self, db: &Database) -> Result<(), TestError> {
+    /// Redirects new connections to another server.
+    pub(crate) fn redirect_to(&self, db: &Database) -> Result<(), TestError> {
         self.target.store(port_of(&db.url)?, Ordering::SeqCst);
         Ok(())
     }
@@ -96,8 +97,8 @@ impl Drop for Relay {
     }
 }
 
-/// Passes bytes on in one direction, until an end.
-async fn pass(
+/// Forwards bytes in one direction until one side closes the connection.
+async fn forward(
     number: u64,
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -108,7 +109,7 @@ async fn pass(
         let now = *flow.borrow_and_update();
         match now {
             Flow::Cut(last) if number <= last => return,
-            Flow::Silent => {
+            Flow::Pause => {
                 if flow.changed().await.is_err() {
                     return;
                 }
@@ -118,8 +119,8 @@ async fn pass(
                     read = from.read(&mut bytes) => match read {
                         Ok(0) | Err(_) => return,
                         Ok(length) => {
-                            // What was read while it fell silent is kept.
-                            while *flow.borrow_and_update() == Flow::Silent {
+                            // Bytes that were read before the pause are kept.
+                            while *flow.borrow_and_update() == Flow::Pause {
                                 if flow.changed().await.is_err() {
                                     return;
                                 }

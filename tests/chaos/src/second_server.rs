@@ -1,4 +1,4 @@
-//! Second servers: a standby of PostgreSQL, and a MariaDB made of another one's data.
+//! Second servers: a standby of PostgreSQL, and a MariaDB with a copy of another server's data.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use jetbase_test_harness::{
     Database, DatabaseKind, Engine, Mariadb, Postgres, PrivateServer, TestError,
 };
 
-/// A second server; dropping it ends it.
+/// A second server. It stops when the value is dropped.
 pub(crate) struct SecondServer {
     server: PrivateServer,
     kind: DatabaseKind,
@@ -16,49 +16,49 @@ pub(crate) struct SecondServer {
 
 impl SecondServer {
     /// The host name of a copy.
-    pub(crate) const HOST: &str = "jetbase-elsewhere";
+    pub(crate) const HOST: &str = "jetbase-copy";
 
-    /// A standby of the server that a database is on.
+    /// Starts a standby of the PostgreSQL on a port.
     pub(crate) async fn standby(port: u16) -> Result<SecondServer, TestError> {
         let base = Postgres::find()?;
         let account = Account::choose("postgres", base.user())?;
-        let engine = Standby { base, port };
+        let engine = StandbyEngine { base, port };
         Ok(SecondServer {
             server: PrivateServer::start(Box::new(engine), account).await?,
             kind: DatabaseKind::Postgres,
         })
     }
 
-    /// A MariaDB with a copy of another one's data, on a host of another name.
+    /// Starts a MariaDB with a copy of another server's data, on a host with another name.
     pub(crate) async fn copy(from: &Path) -> Result<SecondServer, TestError> {
         SecondServer::mariadb(Some(from.to_owned()), &["--server-id=77", "--user=root"]).await
     }
 
-    /// A fresh MariaDB that can be replicated.
+    /// Starts a fresh MariaDB that can be replicated.
     pub(crate) async fn replicated(id: u32) -> Result<SecondServer, TestError> {
         let id = format!("--server-id={id}");
         SecondServer::mariadb(None, &[&id, "--log-bin=binlog", "--binlog-format=ROW"]).await
     }
 
-    async fn mariadb(from: Option<PathBuf>, words: &[&str]) -> Result<SecondServer, TestError> {
+    async fn mariadb(from: Option<PathBuf>, options: &[&str]) -> Result<SecondServer, TestError> {
         let base = Mariadb::find()?;
         let account = Account::choose("mysql", base.user())?;
-        let words = words.iter().map(|word| (*word).to_owned()).collect();
-        let engine = Copied { base, from, words };
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let engine = CopyEngine { base, from, options };
         Ok(SecondServer {
             server: PrivateServer::start(Box::new(engine), account).await?,
             kind: DatabaseKind::Mysql,
         })
     }
 
-    /// A database on it.
+    /// Returns a database on the server.
     pub(crate) fn database(&self, name: &str) -> Result<Database, TestError> {
         let url = self.server.url();
         let (server, _) = url.rsplit_once('/').ok_or("a URL has slashes")?;
         Database::at(self.kind, &format!("{server}/{name}"))
     }
 
-    /// Ends it at once.
+    /// Ends the server at once, as in a crash.
     pub(crate) fn crash(&self) -> Result<(), TestError> {
         self.server.crash()
     }
@@ -72,24 +72,24 @@ impl Drop for SecondServer {
 
 /// A standby of the PostgreSQL on a port.
 #[derive(Debug)]
-struct Standby {
+struct StandbyEngine {
     base: Postgres,
     port: u16,
 }
 
-impl Engine for Standby {
+impl Engine for StandbyEngine {
     fn user(&self) -> &'static str {
         self.base.user()
     }
 
     fn prepare_command(&self, folder: &Path) -> Command {
-        // The programs of one version lie together, often behind links.
+        // The programs of one version are in the same folder, often behind symbolic links.
         let command = self.base.server_command(folder, 0);
-        let words = std::iter::once(command.get_program()).chain(command.get_args()).map(Path::new);
+        let parts = std::iter::once(command.get_program()).chain(command.get_args()).map(Path::new);
         let server =
-            words.filter(|word| word.ends_with("postgres")).find_map(|it| it.canonicalize().ok());
-        let beside = server.map(|server| server.with_file_name("pg_basebackup"));
-        let program = beside.filter(|file| file.is_file());
+            parts.filter(|part| part.ends_with("postgres")).find_map(|it| it.canonicalize().ok());
+        let same_folder = server.map(|server| server.with_file_name("pg_basebackup"));
+        let program = same_folder.filter(|file| file.is_file());
         let program = program.or_else(|| process::find(&["pg_basebackup"])).unwrap_or_default();
         let mut command = process::command(program);
         command.args(["-h", "127.0.0.1", "-U", "postgres", "-R", "-X", "stream", "-c", "fast"]);
@@ -114,15 +114,15 @@ impl Engine for Standby {
     }
 }
 
-/// A MariaDB with more options, perhaps on a copy of another one's data.
+/// A MariaDB with more options, and optionally with a copy of another server's data.
 #[derive(Debug)]
-struct Copied {
+struct CopyEngine {
     base: Mariadb,
     from: Option<PathBuf>,
-    words: Vec<String>,
+    options: Vec<String>,
 }
 
-impl Engine for Copied {
+impl Engine for CopyEngine {
     fn user(&self) -> &'static str {
         self.base.user()
     }
@@ -141,9 +141,9 @@ impl Engine for Copied {
     fn server_command(&self, folder: &Path, port: u16) -> Command {
         let mut command = self.base.server_command(folder, port);
         if self.from.is_some() {
-            command = elsewhere(&command);
+            command = on_other_host(&command);
         }
-        command.args(&self.words);
+        command.args(&self.options);
         command
     }
 
@@ -156,8 +156,8 @@ impl Engine for Copied {
     }
 }
 
-/// The command on a host of another name: in a namespace, where it is root in name only.
-fn elsewhere(command: &Command) -> Command {
+/// Returns the command for a host with another name, in a user namespace and a UTS namespace.
+fn on_other_host(command: &Command) -> Command {
     let mut other = process::command("unshare");
     other.args(["--map-root-user", "--uts", "sh", "-c"]);
     other.arg(format!("hostname {} && exec \"$0\" \"$@\"", SecondServer::HOST));

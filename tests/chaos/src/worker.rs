@@ -1,4 +1,4 @@
-//! A process that migrates, and notes what happens in the journal.
+//! A process that migrates and writes its events to the journal.
 //!
 //! `chaos worker url=… folder=… journal=… [pool=yes] [step=N] [wait=SECONDS] [pause=SECONDS] [direct=URL] [limit=SECONDS]`
 
@@ -16,30 +16,30 @@ use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 
-use crate::journal::Pen;
+use crate::journal::JournalWriter;
 
-/// Exit codes, for the orchestrator.
+/// The exit codes of a worker.
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const LOST: u8 = 10;
 pub(crate) const HELD: u8 = 11;
 pub(crate) const INTERRUPTED: u8 = 12;
 
-/// What the command line says.
-struct Task {
-    words: HashMap<String, String>,
+/// The arguments of a worker.
+struct WorkerArgs {
+    values: HashMap<String, String>,
 }
 
-impl Task {
-    fn word(&self, name: &str) -> &str {
-        self.words.get(name).map(String::as_str).unwrap_or_default()
+impl WorkerArgs {
+    fn value(&self, name: &str) -> &str {
+        self.values.get(name).map(String::as_str).unwrap_or_default()
     }
 
     fn seconds(&self, name: &str) -> Option<Duration> {
-        self.word(name).parse().ok().map(Duration::from_secs_f64)
+        self.value(name).parse().ok().map(Duration::from_secs_f64)
     }
 }
 
-/// Where to: a pool that holds an idle connection, or a URL.
+/// The target of the runs: a pool with an idle connection, or a URL.
 enum WorkerTarget {
     Url(String),
     Postgres(sqlx::PgPool),
@@ -47,53 +47,55 @@ enum WorkerTarget {
     Sqlite(sqlx::SqlitePool),
 }
 
-pub(crate) fn main(words: impl Iterator<Item = String>) -> ExitCode {
-    let words = words.filter_map(|word| {
-        let (name, value) = word.split_once('=')?;
+pub(crate) fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let values = arguments.filter_map(|argument| {
+        let (name, value) = argument.split_once('=')?;
         Some((name.to_owned(), value.to_owned()))
     });
-    let task = Task { words: words.collect() };
-    let limit = task.seconds("limit").unwrap_or(Duration::from_secs(180));
-    let pen =
-        Arc::new(Mutex::new(Pen::open(Path::new(task.word("journal"))).expect("the journal")));
-    let me = std::process::id();
-    let note = move |what: &str, rest: &str| pen.lock().expect("no panic").note(me, what, rest);
+    let args = WorkerArgs { values: values.collect() };
+    let limit = args.seconds("limit").unwrap_or(Duration::from_secs(180));
+    let writer = Arc::new(Mutex::new(
+        JournalWriter::open(Path::new(args.value("journal"))).expect("the journal can be opened"),
+    ));
+    let pid = std::process::id();
+    let record =
+        move |event: &str, detail: &str| writer.lock().expect("no panic").write(pid, event, detail);
     {
-        // Nothing of the chaos outlives its time.
-        let note = note.clone();
+        // A worker ends at its time limit.
+        let record = record.clone();
         std::thread::spawn(move || {
             std::thread::sleep(limit);
-            note("error", "the worker's time is up");
+            record("error", "the worker reached its time limit");
             std::process::exit(124);
         });
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let code = runtime.expect("a runtime").block_on(work(&task, note.clone()));
-    note("end", &code.to_string());
+    let code = runtime.expect("the runtime starts").block_on(work(&args, record.clone()));
+    record("end", &code.to_string());
     ExitCode::from(code)
 }
 
-async fn work(task: &Task, note: impl Fn(&str, &str) + Clone + Send + 'static) -> u8 {
-    let folder = Folder::read(Path::new(task.word("folder")));
+async fn work(args: &WorkerArgs, record: impl Fn(&str, &str) + Clone + Send + 'static) -> u8 {
+    let folder = Folder::read(Path::new(args.value("folder")));
     if let Some(finding) = folder.findings.first() {
-        note("error", &finding.render(""));
+        record("error", &finding.render(""));
         return FAILED;
     }
     let set = Migrations::load(folder.files, Options::default());
-    note("ready", "");
-    // All workers of a storm begin when the orchestrator closes this.
+    record("ready", "");
+    // A worker waits until its standard input is closed.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
-    let way = match way(task).await {
-        Ok(way) => way,
+    let target = match connect(args).await {
+        Ok(target) => target,
         Err(error) => {
-            note("error", &format!("connecting: {error:#}"));
+            record("error", &format!("connecting: {error:#}"));
             return FAILED;
         }
     };
-    let step: Option<usize> = task.word("step").parse().ok();
-    let begun = Instant::now();
+    let step: Option<usize> = args.value("step").parse().ok();
+    let start = Instant::now();
     loop {
-        let mut run = match &way {
+        let mut run = match &target {
             WorkerTarget::Url(url) => jetbase::run(&set, DatabaseUrl(url)),
             WorkerTarget::Postgres(pool) => jetbase::run(&set, pool),
             WorkerTarget::Mysql(pool) => jetbase::run(&set, pool),
@@ -102,17 +104,17 @@ async fn work(task: &Task, note: impl Fn(&str, &str) + Clone + Send + 'static) -
         if let Some(step) = step {
             run = run.count(step);
         }
-        match once(run, task, note.clone()).await {
+        match run_once(run, args, record.clone()).await {
             Ok(report) => {
-                report.warnings.iter().for_each(|it| note("warning", it));
+                report.warnings.iter().for_each(|it| record("warning", it));
                 if step.is_none() || report.applied.is_empty() {
-                    note("took", &begun.elapsed().as_micros().to_string());
+                    record("took", &start.elapsed().as_micros().to_string());
                     return 0;
                 }
             }
             Err(error) => {
-                note("applied", &error.report().applied.len().to_string());
-                note("error", &format!("{error:#}"));
+                record("applied", &error.report().applied.len().to_string());
+                record("error", &format!("{error:#}"));
                 return match error.kind() {
                     ErrorKind::LockLost { .. } => LOST,
                     ErrorKind::Held { .. } => HELD,
@@ -124,54 +126,54 @@ async fn work(task: &Task, note: impl Fn(&str, &str) + Clone + Send + 'static) -
     }
 }
 
-async fn once(
+async fn run_once(
     mut run: Run<'_>,
-    task: &Task,
-    note: impl Fn(&str, &str) + Send + 'static,
+    args: &WorkerArgs,
+    record: impl Fn(&str, &str) + Send + 'static,
 ) -> Result<Report, Error> {
-    if let Some(limit) = task.seconds("wait") {
+    if let Some(limit) = args.seconds("wait") {
         run = run.wait(Wait::UpTo(limit));
     }
-    if !task.word("direct").is_empty() {
-        run = run.direct_url(task.word("direct"));
+    if !args.value("direct").is_empty() {
+        run = run.direct_url(args.value("direct"));
     }
-    let pause = task.seconds("pause").unwrap_or_default();
+    let pause = args.seconds("pause").unwrap_or_default();
     run.on_event(move |event| match event {
-        Event::Acquired { .. } => note("acquired", ""),
-        Event::Recovered { from } => note("recovered", from),
-        Event::Started { file, .. } => note("started", file),
+        Event::Acquired { .. } => record("acquired", ""),
+        Event::Recovered { from } => record("recovered", from),
+        Event::Started { file, .. } => record("started", file),
         Event::Finished { file, .. } => {
-            note("finished", file);
-            // A slow listener: the lock is held, and nothing runs.
+            record("finished", file);
+            // A slow listener: the run holds the lock between two files.
             std::thread::sleep(pause);
         }
-        Event::LockLost => note("lost", ""),
-        Event::Released => note("released", ""),
-        // A warning stands in the report too.
-        other => note("event", &other.to_string()),
+        Event::LockLost => record("lost", ""),
+        Event::Released => record("released", ""),
+        // A warning is also in the report.
+        other => record("event", &other.to_string()),
     })
     .await
 }
 
-async fn way(task: &Task) -> Result<WorkerTarget, sqlx::Error> {
-    let url = task.word("url").to_owned();
-    if task.word("pool").is_empty() {
+async fn connect(args: &WorkerArgs) -> Result<WorkerTarget, sqlx::Error> {
+    let url = args.value("url").to_owned();
+    if args.value("pool").is_empty() {
         return Ok(WorkerTarget::Url(url));
     }
-    // As a service would: its pool connects at the start, and keeps that connection.
-    let begun = Instant::now();
-    let patience = Duration::from_secs(60);
+    // As in a service, the pool connects at the start and keeps the connection.
+    let start = Instant::now();
+    let limit = Duration::from_secs(60);
     loop {
-        let made = match url.split(':').next().unwrap_or_default() {
+        let result = match url.split(':').next().unwrap_or_default() {
             "postgres" => PgPoolOptions::new()
                 .max_connections(3)
-                .acquire_timeout(patience)
+                .acquire_timeout(limit)
                 .connect(&url)
                 .await
                 .map(WorkerTarget::Postgres),
             "mysql" => MySqlPoolOptions::new()
                 .max_connections(3)
-                .acquire_timeout(patience)
+                .acquire_timeout(limit)
                 .connect(&url)
                 .await
                 .map(WorkerTarget::Mysql),
@@ -181,10 +183,10 @@ async fn way(task: &Task) -> Result<WorkerTarget, sqlx::Error> {
                 .await
                 .map(WorkerTarget::Sqlite),
         };
-        match made {
-            Err(error) if begun.elapsed() > patience => return Err(error),
+        match result {
+            Err(error) if start.elapsed() > limit => return Err(error),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-            way => return way,
+            target => return target,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One fresh database per test, and statements to look into it.
+//! One fresh database per test, and queries to check it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use crate::server_url::ServerUrl;
 use crate::{DatabaseKind, DatabaseServer, TestError, scratch};
 
-/// How long dropping a database may take.
-const DROP_WITHIN: Duration = Duration::from_secs(10);
+/// The time limit for dropping a database.
+const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Rows as text; `None` is `NULL`. Booleans are `1` and `0` on every kind.
 pub type TextRows = Vec<Vec<Option<String>>>;
@@ -33,7 +33,7 @@ pub struct Database {
     home: DatabaseHome,
 }
 
-/// The place of a database.
+/// What a database belongs to.
 #[derive(Clone, Debug)]
 enum DatabaseHome {
     Folder(
@@ -44,7 +44,7 @@ enum DatabaseHome {
 }
 
 impl Database {
-    /// A fresh SQLite database: a file that does not exist yet, in a folder of its own.
+    /// Creates a fresh SQLite database: a file that does not exist yet, in a new folder.
     pub fn sqlite() -> Result<Database, TestError> {
         let folder = scratch::folder("sqlite")?;
         let name = folder.path().join("db.sqlite").to_string_lossy().into_owned();
@@ -54,7 +54,7 @@ impl Database {
         Ok(Database { kind: DatabaseKind::Sqlite, name, url, python_url, home })
     }
 
-    /// A fresh database on a server.
+    /// Creates a fresh database on a server.
     pub async fn on(server: &Arc<DatabaseServer>) -> Result<Database, TestError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +72,7 @@ impl Database {
         Ok(Database { kind: at.kind, name, url, python_url, home })
     }
 
-    /// A database that exists already, at a URL. Nothing removes it.
+    /// Returns an existing database at a URL. It is not removed.
     pub fn at(kind: DatabaseKind, url: &str) -> Result<Database, TestError> {
         let mut db = Database::sqlite()?;
         db.kind = kind;
@@ -81,7 +81,7 @@ impl Database {
         Ok(db)
     }
 
-    /// A fresh database on a server, or a fresh SQLite file if there is no server.
+    /// Creates a fresh database on a server, or a fresh SQLite file if there is no server.
     pub async fn fresh(server: Option<&Arc<DatabaseServer>>) -> Result<Database, TestError> {
         match server {
             Some(server) => Database::on(server).await,
@@ -89,12 +89,12 @@ impl Database {
         }
     }
 
-    /// Runs SQL, also several statements, on a connection of its own and returns all rows.
+    /// Runs one or several statements on a new connection and returns all rows.
     pub async fn rows(&self, sql: &str) -> Result<TextRows, TestError> {
         query(self.kind, &self.url, sql).await
     }
 
-    /// Runs SQL, also several statements, on a connection of its own.
+    /// Runs one or several statements on a new connection.
     pub async fn execute(&self, sql: &str) -> Result<(), TestError> {
         self.rows(sql).await.map(drop)
     }
@@ -109,7 +109,7 @@ impl Database {
             .and_then(|row| row.into_iter().next().flatten()))
     }
 
-    /// Runs SQL in the server's maintenance database, for roles and the like.
+    /// Runs SQL in the maintenance database of the server, for example to create roles.
     pub async fn admin(&self, sql: &str) -> Result<TextRows, TestError> {
         match &self.home {
             DatabaseHome::Server(server) => {
@@ -127,7 +127,7 @@ impl Database {
         format!("{}://{user}:{password}@{host}", self.kind.name())
     }
 
-    /// Drops the database, as far as possible.
+    /// Drops the database if possible.
     pub async fn remove(&self) {
         let drop = match self.kind {
             DatabaseKind::Sqlite => return,
@@ -136,7 +136,7 @@ impl Database {
                 format!("SET lock_wait_timeout = 5; DROP DATABASE IF EXISTS {}", self.name)
             }
         };
-        let _ = tokio::time::timeout(DROP_WITHIN, self.admin(&drop)).await;
+        let _ = tokio::time::timeout(DROP_TIMEOUT, self.admin(&drop)).await;
     }
 }
 
@@ -145,7 +145,7 @@ pub(crate) async fn ping(at: &ServerUrl) -> Result<(), TestError> {
     query(at.kind, &at.url(&at.database), "SELECT 1").await.map(drop)
 }
 
-/// Runs SQL on a connection of its own and returns all rows.
+/// Runs SQL on a new connection and returns all rows.
 async fn query(kind: DatabaseKind, url: &str, sql: &str) -> Result<TextRows, TestError> {
     let failed = |error: sqlx::Error| format!("{error:#}\nin the test's statement: {sql}");
     let statement = sqlx::raw_sql(AssertSqlSafe(sql));

@@ -9,7 +9,7 @@ mod database_kind;
 mod mariadb;
 mod postgres;
 mod private_server;
-/// Finds programs, runs them as the right user, and ends them.
+/// Finds programs, runs them as a user, and stops them.
 pub mod process;
 mod python;
 mod runtime;
@@ -30,19 +30,19 @@ pub use mariadb::Mariadb;
 pub use postgres::Postgres;
 pub use private_server::{Engine, PrivateServer};
 pub use python::{PythonProject, ToolOutput, find_python_tool};
-pub use runtime::block_on;
+pub use runtime::{block_on, block_on_new_thread};
 pub use server::DatabaseServer;
 pub use suite::Suite;
 pub use test_context::{Needs, TestContext};
 pub use unavailable::{Unavailable, is_required};
 
-/// The error of a test body: `?` turns any error and any text into it.
+/// The error of a test body. `?` converts any error and any text to it.
 pub type TestError = Box<dyn Error + Send + Sync>;
 
-/// What a test body returns.
+/// The result of a test body.
 pub type TestResult = Result<(), TestError>;
 
-/// Ends the shared servers and removes the temporary folder.
+/// Stops the shared servers and removes the temporary folder.
 pub fn clean_up() {
     server::stop_shared();
     if let Err(error) = scratch::remove() {

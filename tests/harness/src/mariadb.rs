@@ -1,4 +1,4 @@
-//! MariaDB, or else MySQL: how a private server is prepared and run.
+//! MariaDB or MySQL: how a private server is prepared and run.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::private_server::Engine;
 use crate::{Unavailable, process};
 
-/// What MySQL runs at each start: it makes a root user for the host name of loopback only.
+/// SQL that MySQL runs at each start: it creates a root user for loopback.
 const MYSQL_ROOT: &str = "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
                           GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n";
 
@@ -16,12 +16,12 @@ const MYSQL_ROOT: &str = "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
 #[derive(Debug)]
 pub struct Mariadb {
     server: PathBuf,
-    /// MariaDB's program that makes the system tables; MySQL's server does it by itself.
+    /// The program of MariaDB that creates the system tables. MySQL's server creates them itself.
     install: Option<PathBuf>,
 }
 
 impl Mariadb {
-    /// Finds the programs: those of MariaDB, else those of MySQL.
+    /// Finds the programs of MariaDB, or else those of MySQL.
     pub fn find() -> Result<Mariadb, Unavailable> {
         let missing = |what: &str| Unavailable::Missing {
             what: "mysql",
@@ -68,17 +68,14 @@ impl Engine for Mariadb {
     }
 
     fn server_command(&self, folder: &Path, port: u16) -> Command {
-        let mut words = process::die_with_parent("KILL");
-        words.push(self.server.clone().into());
-        let program = words.remove(0);
-        let mut command = process::command(program);
-        command.args(words).arg("--no-defaults");
+        let mut command = process::command_that_ends_with_parent(&self.server, "KILL");
+        command.arg("--no-defaults");
         command.arg(with_path("--datadir=", &folder.join("data")));
-        // Relative names lie in the data folder and are short enough for a socket.
+        // Relative names are in the data folder and short enough for a socket.
         command.args(["--socket=server.sock", "--pid-file=server.pid", "--bind-address=127.0.0.1"]);
         command.arg(format!("--port={port}"));
         command.args(["--skip-name-resolve", "--max-connections=300", "--skip-log-bin"]);
-        // What is committed survives a crash of the server, but not one of the system.
+        // Commits survive a crash of the server, but not one of the system.
         command.args(["--character-set-server=utf8mb4", "--innodb-flush-log-at-trx-commit=2"]);
         command.args(["--innodb-buffer-pool-size=32M", "--loose-mysqlx=OFF"]);
         if self.install.is_none() {
@@ -98,7 +95,7 @@ impl Engine for Mariadb {
 
 /// An option with a path as its value.
 fn with_path(option: &str, path: &Path) -> std::ffi::OsString {
-    let mut word = std::ffi::OsString::from(option);
-    word.push(path);
-    word
+    let mut argument = std::ffi::OsString::from(option);
+    argument.push(path);
+    argument
 }

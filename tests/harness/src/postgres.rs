@@ -11,7 +11,7 @@ use crate::{Unavailable, process};
 /// The longest folder name that leaves room for a Unix socket in it.
 const SOCKET_FOLDER_LIMIT: usize = 85;
 
-/// Where systems keep one folder of programs per version.
+/// Folders with one folder of programs per version.
 const VERSIONED_FOLDERS: &[&str] = &["/usr/lib/postgresql", "/usr/pgsql"];
 
 /// An installed PostgreSQL: the folder of its programs.
@@ -21,7 +21,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Finds the programs: in `PATH`, else the newest installed version.
+    /// Finds the programs in `PATH`, or else those of the newest installed version.
     pub fn find() -> Result<Postgres, Unavailable> {
         let is_complete = |folder: &PathBuf| {
             ["initdb", "postgres"].iter().all(|program| folder.join(program).is_file())
@@ -65,8 +65,8 @@ impl Engine for Postgres {
     }
 
     fn write_settings(&self, folder: &Path) -> io::Result<()> {
-        // What is committed survives a crash of the server, but not one of the system:
-        // so `fsync` is off, and `synchronous_commit` stays on, which then costs little.
+        // Commits survive a crash of the server, but not one of the system. So `fsync` is off, and
+        // `synchronous_commit` stays on, which costs little without `fsync`.
         let sockets = folder.to_string_lossy();
         let sockets = if sockets.len() > SOCKET_FOLDER_LIMIT { "" } else { &sockets };
         let mut file = OpenOptions::new().append(true).open(folder.join("data/postgresql.conf"))?;
@@ -86,12 +86,10 @@ impl Engine for Postgres {
     }
 
     fn server_command(&self, folder: &Path, port: u16) -> Command {
-        // An immediate shutdown when the parent dies: it also frees the shared memory.
-        let mut words = process::die_with_parent("QUIT");
-        words.push(self.programs.join("postgres").into());
-        let program = words.remove(0);
-        let mut command = process::command(program);
-        command.args(words).arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]);
+        // The signal QUIT is an immediate shutdown, which also frees the shared memory.
+        let program = self.programs.join("postgres");
+        let mut command = process::command_that_ends_with_parent(&program, "QUIT");
+        command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]);
         command
     }
 

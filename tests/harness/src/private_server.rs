@@ -1,4 +1,4 @@
-//! A private server: its data, its process, its folder.
+//! A private server: its folder, its data and its process.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,41 +14,41 @@ use crate::process::{self, Account, Process};
 use crate::server_url::ServerUrl;
 use crate::{TestError, database, scratch};
 
-/// How long a server may take to be prepared.
-const PREPARE_WITHIN: Duration = Duration::from_secs(120);
+/// The time limit for the preparation of a server.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How long a server may take until it accepts connections.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+/// The time limit until a server accepts connections.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often a start is tried, in case another process takes the free port first.
+/// How often the start is tried, because another process may use the free port first.
 const ATTEMPTS: usize = 3;
 
 /// How many bytes of a server's log an error message shows.
 const LOG_TAIL: usize = 4000;
 
-/// What differs between the servers.
+/// A database server program.
 pub trait Engine: std::fmt::Debug + Send + Sync {
-    /// The user to run as when we are root.
+    /// The user of the server if the tests run as root.
     fn user(&self) -> &'static str;
-    /// The command that makes the data in `folder/data`.
+    /// The command that creates the data in `folder/data`.
     fn prepare_command(&self, folder: &Path) -> Command;
-    /// Writes settings once the data is made.
+    /// Writes settings after the data is created.
     fn write_settings(&self, folder: &Path) -> io::Result<()>;
-    /// The command that is the server.
+    /// The command that runs the server.
     fn server_command(&self, folder: &Path, port: u16) -> Command;
-    /// The signal that ends the server at once, without tidying up its data.
+    /// The signal that ends the server at once, without a clean shutdown.
     fn kill_signal(&self) -> &'static str;
-    /// The address of the maintenance database.
+    /// The URL of the maintenance database.
     fn url(&self, port: u16) -> String;
 }
 
-/// What a private server consists of.
+/// A server that only this test process uses.
 #[derive(Debug)]
 pub struct PrivateServer {
     engine: Box<dyn Engine>,
     account: Account,
     port: u16,
-    // The process is dropped, and so killed, before its folder is removed.
+    // Dropped before the folder, so that the process is killed before its folder is removed.
     process: Mutex<Option<Process>>,
     folder: Mutex<Option<TempDir>>,
 }
@@ -65,7 +65,7 @@ impl PrivateServer {
         command.current_dir(folder.path());
         account.apply(&mut command);
         let shown = process::shown(&command);
-        let output = process::finish(command, PREPARE_WITHIN).await?;
+        let output = process::finish(command, PREPARE_TIMEOUT).await?;
         if !output.status.success() {
             let printed = [output.stdout, output.stderr].concat();
             let printed = String::from_utf8_lossy(&printed);
@@ -81,31 +81,31 @@ impl PrivateServer {
                     let (process, folder) = (Mutex::new(Some(process)), Mutex::new(Some(folder)));
                     return Ok(PrivateServer { engine, account, port, process, folder });
                 }
-                Err(_) if attempt < ATTEMPTS && began.elapsed() < READY_WITHIN => attempt += 1,
+                Err(_) if attempt < ATTEMPTS && began.elapsed() < START_TIMEOUT => attempt += 1,
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// The address of its maintenance database.
+    /// The URL of its maintenance database.
     pub fn url(&self) -> String {
         self.engine.url(self.port)
     }
 
-    /// Ends the process at once; the folder stays.
+    /// Ends the process at once and keeps the folder.
     pub fn crash(&self) -> Result<(), TestError> {
         let process = lock(&self.process).take();
-        process.ok_or("this server does not run")?.stop(self.engine.kill_signal());
+        process.ok_or("this server is not running")?.stop(self.engine.kill_signal());
         Ok(())
     }
 
     /// Starts the process again after `crash`, and waits until it is ready.
     pub async fn start_again(&self) -> Result<(), TestError> {
         if lock(&self.process).is_some() {
-            return Err("this server runs already".into());
+            return Err("this server is already running".into());
         }
         let folder = lock(&self.folder).as_ref().map(|folder| folder.path().to_owned());
-        let folder = folder.ok_or("this server was stopped for good")?;
+        let folder = folder.ok_or("this server was stopped and its folder was removed")?;
         let process = run(self.engine.as_ref(), self.account, &folder, self.port).await?;
         *lock(&self.process) = Some(process);
         Ok(())
@@ -113,7 +113,7 @@ impl PrivateServer {
 
     /// Ends the process, if it runs, and removes the folder.
     pub fn stop(&self) {
-        // An error says that it does not run.
+        // An error means that the server is not running.
         let _ = self.crash();
         lock(&self.folder).take();
     }
@@ -134,7 +134,7 @@ async fn run(
     let shown = process::shown(&command);
     let mut process = Process::start(command)?;
     let url = ServerUrl::parse(&engine.url(port))?;
-    let deadline = Instant::now() + READY_WITHIN;
+    let deadline = Instant::now() + START_TIMEOUT;
     loop {
         let last = match tokio::time::timeout(Duration::from_secs(5), database::ping(&url)).await {
             Ok(Ok(())) if process.ended().is_none() => return Ok(process),
@@ -145,7 +145,7 @@ async fn run(
         let problem = match process.ended() {
             Some(status) => format!("ended by itself ({status})"),
             None if Instant::now() > deadline => {
-                format!("was not ready within {READY_WITHIN:?} ({last})")
+                format!("was not ready within {START_TIMEOUT:?} ({last})")
             }
             None => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -164,12 +164,12 @@ fn log_tail(log: &Path) -> String {
     String::from_utf8_lossy(tail).into_owned()
 }
 
-/// A port of the loopback interface that is free now.
+/// Returns a port of the loopback interface that is free now.
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// Locks, also after a panic of another test.
+/// Locks a mutex, also after a panic of another test.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

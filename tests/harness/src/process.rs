@@ -1,6 +1,6 @@
 //! Processes: finding programs, running them as the right user, ending them.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use crate::{TestError, Unavailable, scratch};
 
-/// How long a process may take to end after it was asked to.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// The time limit for the end of a process after a signal.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Folders of servers' programs that are often not in `PATH`.
+/// Folders with programs of servers that are often not in `PATH`.
 const MORE_FOLDERS: &[&str] = &["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/bin"];
 
 /// The program of the first of these names that is installed.
@@ -25,7 +25,7 @@ pub fn find(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(in_folders)
 }
 
-/// A command without the settings of this process that would change what databases do.
+/// Returns a command without the variables of this process that change how databases behave.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -35,12 +35,12 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
         }
     }
     command.env("TZ", "UTC").stdin(Stdio::null());
-    // A server under another user may not write where we may.
+    // A server that runs as another user cannot write to our temporary folder.
     command.env_remove("TMPDIR");
     command
 }
 
-/// Runs a command to its end and returns what it printed; it is killed when that takes too long.
+/// Runs a command to its end and returns its output. The command is killed after the time limit.
 pub async fn finish(command: Command, within: Duration) -> Result<std::process::Output, TestError> {
     let shown = shown(&command);
     let mut command = tokio::process::Command::from(command);
@@ -54,16 +54,16 @@ pub async fn finish(command: Command, within: Duration) -> Result<std::process::
 
 /// A command as one line.
 pub fn shown(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    let parts = std::iter::once(command.get_program()).chain(command.get_args());
+    parts.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// Whom a server runs as: as ourselves, or, because servers refuse root, as another user.
+/// The user of a server: the current user, or another one, because servers refuse to run as root.
 #[derive(Clone, Copy, Debug)]
 pub struct Account(Option<(u32, u32)>);
 
 impl Account {
-    /// Ourselves, or the user of this name when we are root.
+    /// Returns the current user, or the user of this name if the current one is root.
     pub fn choose(what: &'static str, user: &str) -> Result<Account, Unavailable> {
         if !is_root().map_err(Unavailable::broken)? {
             return Ok(Account(None));
@@ -90,7 +90,7 @@ impl Account {
     #[cfg(not(unix))]
     pub fn apply(self, _command: &mut Command) {}
 
-    /// Gives a folder to this user.
+    /// Makes this user the owner of a folder.
     pub fn own(self, folder: &Path) -> io::Result<()> {
         #[cfg(unix)]
         if let Account(Some((uid, gid))) = self {
@@ -101,39 +101,43 @@ impl Account {
     }
 }
 
-/// Whether this process is root: told by the owner of what it makes.
+/// Whether this process is root, according to the owner of a folder that it has created.
 #[cfg(unix)]
 fn is_root() -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     Ok(scratch::root()?.metadata()?.uid() == 0)
 }
 
-/// Whether this process is root: there is no such user here.
+/// Whether this process is root. This system has no such user.
 #[cfg(not(unix))]
 fn is_root() -> io::Result<bool> {
     Ok(false)
 }
 
-/// A number of a user: `-u` its own, `-g` its group's.
+/// Returns the id of a user (`-u`) or of its group (`-g`).
 fn id(which: &str, user: &str) -> Option<u32> {
     let output = Command::new("id").args([which, user]).output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
-/// The words before a command that make it get a signal when its parent dies, where there are such.
-pub fn die_with_parent(signal: &str) -> Vec<OsString> {
+/// Returns a command that gets a signal when its parent ends, if `setpriv` is installed.
+pub fn command_that_ends_with_parent(program: &Path, signal: &str) -> Command {
     static SETPRIV: OnceLock<Option<PathBuf>> = OnceLock::new();
     let setpriv = SETPRIV.get_or_init(|| {
         let works = |setpriv: &PathBuf| {
-            let mut trial = Command::new(setpriv);
-            trial.args(["--pdeathsig", "KILL", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
-            trial.status().is_ok_and(|status| status.success())
+            let mut test = Command::new(setpriv);
+            test.args(["--pdeathsig", "KILL", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
+            test.status().is_ok_and(|status| status.success())
         };
         find(&["setpriv"]).filter(works)
     });
     match setpriv {
-        Some(setpriv) => vec![setpriv.into(), "--pdeathsig".into(), signal.into()],
-        None => Vec::new(),
+        Some(setpriv) => {
+            let mut command = command(setpriv);
+            command.args(["--pdeathsig", signal]).arg(program);
+            command
+        }
+        None => command(program),
     }
 }
 
@@ -141,37 +145,37 @@ pub fn die_with_parent(signal: &str) -> Vec<OsString> {
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    /// Keeps the thread alive that started it: the kernel takes that thread for the parent.
+    /// Keeps the thread alive that started the process, because the kernel uses it as the parent.
     _parent: mpsc::Sender<()>,
 }
 
 impl Process {
-    /// Starts a process from a thread of its own, which lives as long as the value.
+    /// Starts a process from a new thread, which lives as long as this value.
     pub fn start(mut command: Command) -> io::Result<Process> {
         let shown = shown(&command);
-        let (tell, told) = mpsc::channel();
-        let (parent, gone) = mpsc::channel();
+        let (result_sender, result) = mpsc::channel();
+        let (parent, parent_dropped) = mpsc::channel();
         thread::Builder::new().name("server-parent".to_owned()).spawn(move || {
-            let _ = tell.send(command.spawn());
-            let _ = gone.recv();
+            let _ = result_sender.send(command.spawn());
+            let _ = parent_dropped.recv();
         })?;
-        let started = told.recv().map_err(io::Error::other)?;
+        let started = result.recv().map_err(io::Error::other)?;
         let child = started.map_err(|error| {
             io::Error::new(error.kind(), format!("cannot run `{shown}`: {error:#}"))
         })?;
         Ok(Process { child, _parent: parent })
     }
 
-    /// How it ended, if it has.
+    /// The exit status if the process has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Sends a signal, waits for the end, and kills it when that takes too long.
+    /// Sends a signal and waits for the end. The process is killed after the time limit.
     pub fn stop(mut self, signal: &str) {
         let pid = self.child.id().to_string();
         let _ = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal, &pid]).status();
-        let deadline = Instant::now() + STOP_WITHIN;
+        let deadline = Instant::now() + STOP_TIMEOUT;
         while self.ended().is_none() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(10));
         }

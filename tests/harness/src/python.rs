@@ -1,4 +1,4 @@
-//! The Python tool, run on a project folder of its own.
+//! The Python tool, and a project folder for it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use tempfile::TempDir;
 use crate::runtime::runtime;
 use crate::{Database, TestError, Unavailable, process, scratch};
 
-/// The release that shares its tables and files with us.
+/// The release that uses the same tables and files as jetbase.
 const RELEASE: &str = "0.18.1";
 
 /// How to install the tool.
 const MISSING: &str = "the Python tool jetbase 0.18.1 is not installed (python3 -m venv target/python \
     && target/python/bin/pip install jetbase==0.18.1 psycopg2-binary pymysql cryptography)";
 
-/// The limit of time for one run.
-const RUN_WITHIN: Duration = Duration::from_secs(60);
+/// The time limit for one run.
+const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Prints the release of the tool. It fails if the installation is not complete.
 const PROBE: &str =
     "import importlib.metadata as m, psycopg2, pymysql; print(m.version('jetbase'))";
 
-/// The path of the tool, once it has been looked for.
+/// The path of the tool after the first search.
 static TOOL: OnceLock<Result<PathBuf, Unavailable>> = OnceLock::new();
 
-/// Looks for the Python tool, once. Do not call it from asynchronous code.
+/// Searches for the Python tool once. Do not call it from asynchronous code.
 pub fn find_python_tool() -> Result<(), Unavailable> {
     TOOL.get_or_init(find).as_ref().map(drop).map_err(Clone::clone)
 }
@@ -36,7 +36,7 @@ fn find() -> Result<PathBuf, Unavailable> {
     let Some(tool) = candidates().into_iter().find(|file| file.is_file()) else {
         let named = std::env::var_os("JETBASE_TEST_PYTHON");
         let named =
-            named.map(|name| format!(", and JETBASE_TEST_PYTHON={} is no file", name.display()));
+            named.map(|name| format!(", and JETBASE_TEST_PYTHON={} is not a file", name.display()));
         let reason = format!("{MISSING}{}", named.unwrap_or_default());
         return Err(Unavailable::Missing { what: "python", reason });
     };
@@ -44,7 +44,7 @@ fn find() -> Result<PathBuf, Unavailable> {
     if python.is_file() {
         let mut probe = process::command(&python);
         probe.args(["-c", PROBE]);
-        let probed = runtime()?.block_on(process::finish(probe, RUN_WITHIN));
+        let probed = runtime()?.block_on(process::finish(probe, RUN_TIMEOUT));
         let probed = probed.map_err(Unavailable::broken)?;
         let release = String::from_utf8_lossy(&probed.stdout);
         if release.trim() != RELEASE {
@@ -71,7 +71,7 @@ fn candidates() -> Vec<PathBuf> {
     folders.chain([usual]).map(|folder| folder.join(tool)).collect()
 }
 
-/// A project folder as the Python tool wants it: named `jetbase`, with `migrations` in it.
+/// A project folder in the layout of the Python tool: `jetbase/migrations`.
 #[derive(Debug)]
 pub struct PythonProject {
     path: PathBuf,
@@ -79,7 +79,7 @@ pub struct PythonProject {
 }
 
 impl PythonProject {
-    /// Makes an empty project.
+    /// Creates an empty project.
     pub fn new() -> Result<PythonProject, TestError> {
         let folder = scratch::folder("project")?;
         let path = folder.path().join("jetbase");
@@ -87,7 +87,7 @@ impl PythonProject {
         Ok(PythonProject { path, _folder: folder })
     }
 
-    /// Makes a project with these migrations: names below `migrations` and texts.
+    /// Creates a project with these migrations: paths below `migrations` and texts.
     pub fn with(migrations: &[(&str, &str)]) -> Result<PythonProject, TestError> {
         let project = PythonProject::new()?;
         for (name, text) in migrations {
@@ -126,27 +126,27 @@ impl PythonProject {
     }
 
     /// Runs the Python tool on a database; a test that does this needs `Needs::PYTHON`.
-    pub async fn python(&self, db: &Database, words: &[&str]) -> Result<ToolOutput, TestError> {
-        self.python_with(db, words, &[]).await
+    pub async fn python(&self, db: &Database, arguments: &[&str]) -> Result<ToolOutput, TestError> {
+        self.python_with(db, arguments, &[]).await
     }
 
     /// Runs the Python tool with more variables in its environment, such as `PGTZ`.
     pub async fn python_with(
         &self,
         db: &Database,
-        words: &[&str],
+        arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Result<ToolOutput, TestError> {
         let tool = TOOL.get().ok_or("a test that runs the Python tool needs Needs::PYTHON")?;
         let mut command = process::command(tool.as_ref().map_err(Clone::clone)?);
-        command.args(words).current_dir(&self.path);
+        command.args(arguments).current_dir(&self.path);
         command.env("JETBASE_SQLALCHEMY_URL", &db.python_url);
-        // Plain messages instead of JSON, and tables that are not folded.
+        // Plain messages instead of JSON, and tables without line breaks.
         command.env("JETBASE_FORCE_INTERACTIVE", "true").env("COLUMNS", "250");
         command.env("NO_COLOR", "1").env("PYTHONUTF8", "1").env_remove("FORCE_COLOR");
         command.envs(variables.iter().copied());
-        let shown = format!("jetbase {}", words.join(" "));
-        let output = process::finish(command, RUN_WITHIN).await?;
+        let shown = format!("jetbase {}", arguments.join(" "));
+        let output = process::finish(command, RUN_TIMEOUT).await?;
         Ok(ToolOutput {
             command: shown,
             code: output.status.code(),
@@ -156,7 +156,7 @@ impl PythonProject {
     }
 }
 
-/// What the Python tool printed, and how it ended.
+/// The output and the exit code of the Python tool.
 #[derive(Clone, Debug)]
 pub struct ToolOutput {
     /// The command, for messages.
@@ -184,13 +184,13 @@ impl ToolOutput {
         }
     }
 
-    /// All lines that are not empty, those of the standard output first.
+    /// All lines that are not empty. The lines of the standard output are first.
     pub fn lines(&self) -> Vec<&str> {
         let lines = self.stdout.lines().chain(self.stderr.lines());
         lines.map(str::trim_end).filter(|line| !line.is_empty()).collect()
     }
 
-    /// Whether a text was printed, on either of the two.
+    /// Whether the standard output or the standard error contains a text.
     pub fn contains(&self, text: &str) -> bool {
         self.stdout.contains(text) || self.stderr.contains(text)
     }

@@ -1,6 +1,7 @@
 //! The one tokio runtime of a test process.
 
 use std::sync::OnceLock;
+use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -23,4 +24,22 @@ pub(crate) fn runtime() -> Result<&'static Runtime, Unavailable> {
 /// Returns an error if the runtime cannot start.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, Unavailable> {
     Ok(runtime()?.block_on(future))
+}
+
+/// Runs a future to its end on a new thread with its own runtime.
+///
+/// A listener of a run needs this, because it must not block the runtime that calls it.
+///
+/// # Panics
+///
+/// Panics if the runtime cannot start or the future panics.
+#[expect(clippy::expect_used, reason = "a failure here must fail the test")]
+pub fn block_on_new_thread<F: Future<Output: Send> + Send>(future: F) -> F::Output {
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            runtime.expect("the runtime starts").block_on(future)
+        });
+        thread.join().expect("the thread does not panic")
+    })
 }

@@ -1,4 +1,4 @@
-//! The one temporary folder of this test process, removed when it ends.
+//! The temporary folder of this test process. It is removed at the end of the process.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,22 +8,22 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// How the folder's name begins.
+/// The start of the name of the folder.
 const PREFIX: &str = "jetbase-it-";
 
-/// The file in it that stays locked while its process lives.
+/// A file in the folder that is locked while the process is alive.
 const ALIVE: &str = "alive";
 
-/// The folder, once made.
+/// The folder after its creation.
 static ROOT: OnceLock<Result<Root, String>> = OnceLock::new();
 
-/// The folder and the lock that tells other processes that it is in use.
+/// The folder, and the lock that shows other processes that it is in use.
 struct Root {
     path: PathBuf,
     _alive: File,
 }
 
-/// Makes a temporary folder for one purpose; it goes when the value is dropped.
+/// Creates a temporary folder for one purpose. It is removed when the value is dropped.
 pub fn folder(purpose: &str) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(&format!("{purpose}-")).tempdir_in(root()?)
 }
@@ -36,7 +36,7 @@ pub fn root() -> io::Result<&'static Path> {
     }
 }
 
-/// Removes the folder of this process; called once, when all tests are done.
+/// Removes the folder of this process. Call it once, after all tests.
 pub fn remove() -> io::Result<()> {
     match ROOT.get() {
         Some(Ok(root)) => fs::remove_dir_all(&root.path),
@@ -45,11 +45,11 @@ pub fn remove() -> io::Result<()> {
 }
 
 fn make() -> io::Result<Root> {
-    sweep();
+    remove_abandoned();
     let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
     let alive = File::create(folder.path().join(ALIVE))?;
     alive.lock()?;
-    // A server that runs as another user has to get through to its own folder.
+    // A server that runs as another user must be able to enter its folder.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -58,8 +58,8 @@ fn make() -> io::Result<Root> {
     Ok(Root { path: folder.keep(), _alive: alive })
 }
 
-/// Removes, as far as possible, what processes that were killed left behind.
-fn sweep() {
+/// Removes the folders of killed processes if possible.
+fn remove_abandoned() {
     let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_abandoned(&entry.path()) {
@@ -68,7 +68,7 @@ fn sweep() {
     }
 }
 
-/// Whether a folder's process is gone: its lock is free, and it is not being made just now.
+/// Whether the process of a folder has ended: its lock is free, and the folder is not new.
 fn is_abandoned(folder: &Path) -> bool {
     let Ok(alive) = File::open(folder.join(ALIVE)) else { return false };
     let age =

@@ -1,4 +1,4 @@
-//! Servers: the shared one of each kind, and further private ones.
+//! Database servers: one shared server of each kind, and more private ones.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +10,7 @@ use crate::runtime::runtime;
 use crate::server_url::ServerUrl;
 use crate::{DatabaseKind, TestError, Unavailable};
 
-/// A server: a private one, or one that ran already.
+/// A database server: a private one, or one that was already running.
 #[derive(Debug)]
 pub struct DatabaseServer {
     kind: DatabaseKind,
@@ -21,7 +21,7 @@ pub struct DatabaseServer {
 }
 
 impl DatabaseServer {
-    /// Starts a private server of a kind, which ends when the value is dropped.
+    /// Starts a private server, which stops when the value is dropped.
     pub async fn start(kind: DatabaseKind) -> Result<DatabaseServer, Unavailable> {
         let engine: Box<dyn Engine> = match kind {
             DatabaseKind::Sqlite => return Err(Unavailable::broken("SQLite has no server")),
@@ -41,14 +41,14 @@ impl DatabaseServer {
         }
     }
 
-    /// The server that tests share: the one of the environment, else a private one, started once.
+    /// Returns the server that tests share: the one that a variable names, or else a private one.
     ///
     /// Do not call it from asynchronous code.
     pub fn shared(kind: DatabaseKind) -> Result<Arc<DatabaseServer>, Unavailable> {
         let Some((cell, variable)) = shared_of(kind) else {
             return Err(Unavailable::broken("SQLite has no server"));
         };
-        let make = || {
+        let start = || {
             let mut server = match std::env::var(variable) {
                 Ok(url) => {
                     let url = ServerUrl::of(kind, &url).map_err(|error| {
@@ -61,7 +61,7 @@ impl DatabaseServer {
             server.shared = true;
             Ok(Arc::new(server))
         };
-        cell.get_or_init(make).clone()
+        cell.get_or_init(start).clone()
     }
 
     /// The kind.
@@ -74,34 +74,34 @@ impl DatabaseServer {
         &self.url
     }
 
-    /// Ends the server at once, as a crash would: PostgreSQL by an immediate shutdown.
+    /// Ends the server at once, as in a crash. PostgreSQL gets an immediate shutdown.
     pub fn crash(&self) -> Result<(), TestError> {
-        self.own()?.crash()
+        self.unshared()?.crash()
     }
 
     /// Starts the server again on its port, after a `crash`, and waits until it is ready.
     pub async fn start_again(&self) -> Result<(), TestError> {
-        self.own()?.start_again().await
+        self.unshared()?.start_again().await
     }
 
-    /// A `crash`, and at once a new start.
+    /// Calls `crash` and then `start_again`.
     pub async fn restart(&self) -> Result<(), TestError> {
         self.crash()?;
         self.start_again().await
     }
 
-    /// Ends the server for good and removes its folder.
+    /// Stops the server and removes its folder.
     pub fn stop(&self) {
         if let Some(private) = &self.private {
             private.stop();
         }
     }
 
-    /// The private parts, if no other test uses them.
-    fn own(&self) -> Result<&PrivateServer, TestError> {
+    /// Returns the private server if no other test uses it.
+    fn unshared(&self) -> Result<&PrivateServer, TestError> {
         match &self.private {
             Some(private) if !self.shared => Ok(private),
-            _ => Err("other tests use this server too: ask for Needs::OWN_SERVER".into()),
+            _ => Err("other tests use this server too; use Needs::OWN_SERVER".into()),
         }
     }
 }
@@ -112,7 +112,7 @@ impl Drop for DatabaseServer {
     }
 }
 
-/// Ends the servers that tests shared.
+/// Stops the shared servers.
 pub(crate) fn stop_shared() {
     for kind in DatabaseKind::SERVERS {
         if let Some(Ok(server)) = shared_of(*kind).and_then(|(cell, _)| cell.get()) {
@@ -121,10 +121,10 @@ pub(crate) fn stop_shared() {
     }
 }
 
-/// The server of a kind that tests share, once started.
+/// The shared server of a kind after its start.
 type SharedServer = OnceLock<Result<Arc<DatabaseServer>, Unavailable>>;
 
-/// Where the shared server of a kind is kept, and the variable that names one that runs already.
+/// The shared server of a kind, and the variable that can name a running server.
 fn shared_of(kind: DatabaseKind) -> Option<(&'static SharedServer, &'static str)> {
     static POSTGRES: SharedServer = OnceLock::new();
     static MYSQL: SharedServer = OnceLock::new();

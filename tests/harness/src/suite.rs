@@ -1,4 +1,4 @@
-//! The connection to libtest-mimic: which tests there are, and how each one runs.
+//! The tests of a test program, and how libtest-mimic runs them.
 
 use std::any::Any;
 use std::fmt::Write as _;
@@ -16,8 +16,8 @@ use crate::{
     DatabaseKind, Needs, TestContext, TestResult, Unavailable, clean_up, is_required, python,
 };
 
-/// The limit of time for the body of one test.
-const BODY_WITHIN: Duration = Duration::from_secs(120);
+/// The time limit for the body of one test.
+const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How many tests run at the same time, unless `--test-threads` is given.
 const THREADS: usize = 2;
@@ -76,12 +76,12 @@ impl Suite {
         self.trials.push(Trial::ignorable_test(name, run));
     }
 
-    /// Adds a test that the caller has made.
+    /// Adds a test that the caller has created.
     pub fn push(&mut self, trial: Trial) {
         self.trials.push(trial);
     }
 
-    /// Runs the tests that the command line selects, and ends the servers afterwards.
+    /// Runs the tests that the command line selects, and then stops the servers.
     #[must_use]
     pub fn run(self) -> ExitCode {
         let mut arguments = Arguments::from_args();
@@ -98,7 +98,7 @@ impl Suite {
     }
 }
 
-/// Ends the shared servers and removes the temporary folder, also after a panic.
+/// Stops the shared servers and removes the temporary folder, also after a panic.
 struct Cleanup;
 
 impl Drop for Cleanup {
@@ -107,19 +107,19 @@ impl Drop for Cleanup {
     }
 }
 
-/// Runs a body with a limit of time. The outer error is a panic.
+/// Runs a body with a time limit. The outer error is a panic.
 fn bounded(body: impl Future<Output = TestResult>) -> Result<TestResult, Box<dyn Any + Send>> {
     let run = || {
-        let timed = async { tokio::time::timeout(BODY_WITHIN, body).await };
+        let timed = async { tokio::time::timeout(BODY_TIMEOUT, body).await };
         match runtime()?.block_on(timed) {
             Ok(result) => result,
-            Err(_) => Err(format!("the test did not end within {BODY_WITHIN:?}").into()),
+            Err(_) => Err(format!("the test did not end within {BODY_TIMEOUT:?}").into()),
         }
     };
     panic::catch_unwind(AssertUnwindSafe(run))
 }
 
-/// Converts the result of a body for libtest-mimic. A panic continues.
+/// Converts the result of a body for libtest-mimic. A panic is resumed.
 fn finish(result: Result<TestResult, Box<dyn Any + Send>>) -> Result<Completion, Failed> {
     match result {
         Ok(Ok(())) => Ok(Completion::Completed),
@@ -136,7 +136,7 @@ fn finish(result: Result<TestResult, Box<dyn Any + Send>>) -> Result<Completion,
     }
 }
 
-/// Ignores a test with a reason. If what is missing is required, the test fails.
+/// Ignores a test with a reason. The test fails if the missing program is required.
 fn unavailable(reason: Unavailable) -> Result<Completion, Failed> {
     match &reason {
         Unavailable::Missing { what, .. } => {

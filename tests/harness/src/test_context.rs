@@ -1,4 +1,4 @@
-//! What a test needs, and what it gets.
+//! What a test needs, and the context that it gets.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +19,7 @@ impl Needs {
     /// The Python tool.
     pub const PYTHON: Needs = Needs { python: true, own_server: false };
 
-    /// A server that no other test uses, so that the test can restart it; nothing for SQLite.
+    /// A server that no other test uses, so that the test can restart it. SQLite has no server.
     pub const OWN_SERVER: Needs = Needs { python: false, own_server: true };
 
     /// Whether the test needs the Python tool.
@@ -27,7 +27,7 @@ impl Needs {
         self.python
     }
 
-    /// Both needs together.
+    /// Returns both needs together.
     #[must_use]
     pub const fn and(self, other: Needs) -> Needs {
         Needs {
@@ -37,10 +37,10 @@ impl Needs {
     }
 }
 
-/// What the body of a test gets.
+/// The context of a test.
 #[derive(Clone, Debug)]
 pub struct TestContext {
-    /// The kind of database that this run of the body is for.
+    /// The kind of the database.
     pub kind: DatabaseKind,
     /// A fresh, empty database.
     pub db: Database,
@@ -51,7 +51,7 @@ pub struct TestContext {
 }
 
 impl TestContext {
-    /// Prepares what a test needs.
+    /// Creates the context of a test.
     pub(crate) fn new(kind: DatabaseKind, needs: Needs) -> Result<TestContext, Unavailable> {
         if needs.python {
             python::find_python_tool()?;
@@ -63,25 +63,25 @@ impl TestContext {
             _ => Some(DatabaseServer::shared(kind)?),
         };
         let db = runtime.block_on(Database::fresh(server.as_ref())).map_err(|error| {
-            Unavailable::Broken(format!("cannot make a database for {}: {error:#}", kind.name()))
+            Unavailable::Broken(format!("cannot create a database for {}: {error:#}", kind.name()))
         })?;
         let databases = Arc::new(Mutex::new(vec![db.clone()]));
         Ok(TestContext { kind, db, server, databases })
     }
 
-    /// One more fresh database on the same server.
+    /// Creates one more fresh database on the same server.
     pub async fn another(&self) -> Result<Database, TestError> {
         let db = Database::fresh(self.server.as_ref()).await?;
         self.databases.lock().unwrap_or_else(PoisonError::into_inner).push(db.clone());
         Ok(db)
     }
 
-    /// The server, for `Needs::OWN_SERVER`; an error for SQLite.
+    /// Returns the server. SQLite has none, which is an error.
     pub fn server(&self) -> Result<&DatabaseServer, TestError> {
         self.server.as_deref().ok_or_else(|| "SQLite has no server".into())
     }
 
-    /// Drops what the test has used.
+    /// Drops the databases of the test.
     pub(crate) async fn remove(&self, needs: Needs) {
         if needs.own_server {
             if let Some(server) = &self.server {

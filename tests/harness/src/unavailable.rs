@@ -3,25 +3,25 @@
 use std::error::Error;
 use std::fmt;
 
-/// The variable that names what has to be installed.
+/// The variable that names the required programs.
 pub(crate) const REQUIRE: &str = "JETBASE_TEST_REQUIRE";
 
 /// Why a test cannot run.
 #[derive(Clone, Debug)]
 pub enum Unavailable {
-    /// Something is not installed. The test is ignored, unless it is required.
+    /// A program is not installed. The test is ignored, unless the program is required.
     Missing {
         /// Its name in `JETBASE_TEST_REQUIRE`.
         what: &'static str,
-        /// What is missing, and how to get it.
+        /// What is missing, and how to install it.
         reason: String,
     },
-    /// Something is installed but does not work. The test fails.
+    /// A program is installed but does not work. The test fails.
     Broken(String),
 }
 
 impl Unavailable {
-    /// Wraps an error of something that should have worked.
+    /// Wraps the error of a program that is installed but does not work.
     pub fn broken(error: impl fmt::Display) -> Self {
         Unavailable::Broken(format!("{error:#}"))
     }

@@ -1,4 +1,4 @@
-//! Files whose statements fail, or that are refused.
+//! Files that fail or are refused.
 
 use jetbase::{DatabaseUrl, ErrorKind, Kept, Problem, Version};
 use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
@@ -9,24 +9,24 @@ use crate::apply::set;
 pub(super) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
-    suite.each("a_failed_file_leaves_nothing_half_done", all, nothing, fails_in_the_middle);
-    suite.each("a_failed_first_file_frees_the_lock", all, nothing, fails_at_once);
-    suite.each("a_failed_rollback_keeps_its_version", all, nothing, fails_to_roll_back);
+    suite.each("a_failed_file_is_not_recorded", all, nothing, fails_in_the_middle);
+    suite.each("a_failed_first_file_releases_the_lock", all, nothing, fails_at_once);
+    suite.each("a_failed_rollback_keeps_its_version_recorded", all, nothing, fails_to_roll_back);
     suite.each(
-        "names_a_failure_at_the_commit",
+        "an_error_names_a_failure_at_the_commit",
         &[DatabaseKind::Postgres],
         nothing,
         fails_at_the_commit,
     );
     suite.each(
-        "points_at_the_word_that_failed",
+        "an_error_points_at_the_word_that_failed",
         &[DatabaseKind::Postgres],
         nothing,
         points_at_the_word,
     );
-    suite.each("refuses_files_that_end_their_transaction", all, nothing, transaction_control);
-    suite.each("refuses_what_contradicts_the_history", all, nothing, contradictions);
-    suite.each("keeps_odd_names_and_texts", all, nothing, odd_texts);
+    suite.each("a_run_refuses_files_that_end_their_transaction", all, nothing, transaction_control);
+    suite.each("a_run_refuses_files_that_contradict_the_history", all, nothing, contradictions);
+    suite.each("a_run_accepts_unusual_names_and_texts", all, nothing, unusual_texts);
 }
 
 const BROKEN: &str = "CREATE TABLE IF NOT EXISTS b (id INTEGER);\nINSERT INTO b (id) VALUES (1);\n\n  INSERT INTO nowhere\n    (id) VALUES (2);\nINSERT INTO b (id) VALUES (3);\n";
@@ -47,7 +47,7 @@ async fn fails_in_the_middle(ctx: TestContext) -> TestResult {
         "{text}"
     );
     assert_eq!(failed.position.map(|it| it.line), Some(4), "{text}");
-    // Only PostgreSQL points into a statement that it could read.
+    // Only PostgreSQL gives the position in a statement.
     let column = if ctx.kind == DatabaseKind::Postgres { 15 } else { 3 };
     assert!(
         text.starts_with(&format!("deep/V2__b.sql:4:{column}: statement 3 of 4 failed: ")),
@@ -60,8 +60,8 @@ async fn fails_in_the_middle(ctx: TestContext) -> TestResult {
         .ok_or(format!("no snippet: {text}"))?;
     let caret =
         lines.get(shown + 1).and_then(|line| line.find('^')).ok_or(format!("no caret: {text}"))?;
-    let word = if ctx.kind == DatabaseKind::Postgres { "nowhere" } else { "INSERT" };
-    assert_eq!(lines[shown].find(word), Some(caret), "{text}");
+    let failed_word = if ctx.kind == DatabaseKind::Postgres { "nowhere" } else { "INSERT" };
+    assert_eq!(lines[shown].find(failed_word), Some(caret), "{text}");
     assert!(text.contains("nowhere") && !text.contains("at line"), "{text}");
     assert!(text.ends_with("done before this error, and kept: V1__a.sql"), "{text}");
     let applied: Vec<_> = error.report().applied.iter().map(|it| it.file.as_str()).collect();
@@ -72,16 +72,17 @@ async fn fails_in_the_middle(ctx: TestContext) -> TestResult {
     let recorded = db.rows("SELECT version FROM jetbase_migrations ORDER BY 1").await?;
     assert_eq!(recorded, [[Some("1".to_owned())]]);
     if ctx.kind == DatabaseKind::Mysql {
-        // MySQL commits what makes a table at once, and nothing else of the file.
+        // MySQL commits a `CREATE TABLE` implicitly. The inserts are rolled back.
         assert_eq!(db.value("SELECT count(*) FROM b").await?.as_deref(), Some("0"));
     } else {
-        assert!(db.rows("SELECT * FROM b").await.is_err(), "half of the file is there");
+        assert!(db.rows("SELECT * FROM b").await.is_err(), "a part of the file was committed");
     }
     assert!(db.rows("SELECT * FROM c").await.is_err(), "a later file ran");
     lock_is_free(db).await?;
 
-    let mended = BROKEN.replace("nowhere", "a");
-    let report = jetbase::run_url(&set(&[A, ("deep/V2__b.sql", &mended), last]), &db.url).await?;
+    let corrected = BROKEN.replace("nowhere", "a");
+    let report =
+        jetbase::run_url(&set(&[A, ("deep/V2__b.sql", &corrected), last]), &db.url).await?;
     assert_eq!(report.applied.len(), 2);
     assert_eq!(db.value("SELECT count(*) FROM b").await?.as_deref(), Some("2"));
     assert_eq!(db.value("SELECT count(*) FROM a").await?.as_deref(), Some("1"));
@@ -133,7 +134,7 @@ async fn fails_at_the_commit(ctx: TestContext) -> TestResult {
     assert!(shown.starts_with("V2__child.sql: the commit failed: "), "{shown}");
     assert!(shown.contains("= detail: Key (a)=(7) is not present in table \"a\"."), "{shown}");
     assert!(shown.contains("nothing of this file was kept"), "{shown}");
-    assert!(db.rows("SELECT * FROM child").await.is_err(), "the table is there");
+    assert!(db.rows("SELECT * FROM child").await.is_err(), "the table was committed");
     assert_eq!(db.value("SELECT count(*) FROM jetbase_migrations").await?.as_deref(), Some("1"));
     lock_is_free(db).await
 }
@@ -149,7 +150,7 @@ async fn points_at_the_word(ctx: TestContext) -> TestResult {
     let late = "CREATE TABLE t (n INTEGER);\nINSERT INTO t VALUES (1);\nINSERT INTO t SELECT 1 / (n - 1) FROM t;\n";
     let error =
         refused(jetbase::run_url(&set(&[("V1__t.sql", late)]), &ctx.db.url), 30 * SECOND).await?;
-    // A division by zero has no place: the statement has.
+    // A division by zero has no position, so the error has that of the statement.
     assert!(
         format!("{error:#}")
             .starts_with("V1__t.sql:3:1: statement 3 of 3 failed: division by zero (22012)"),
@@ -175,9 +176,9 @@ async fn transaction_control(ctx: TestContext) -> TestResult {
                 .await?;
         assert!(matches!(error.kind(), ErrorKind::Findings(_)), "{error:#}");
         assert!(format!("{error:#}").contains("--> V2__x.sql:"), "{error:#}");
-        // It is found before the first statement of the first file.
+        // The finding is reported before the first statement of the first file.
         assert!(error.report().applied.is_empty());
-        assert!(is_empty(db).await?, "something was made");
+        assert!(is_empty(db).await?, "a table was created");
     }
     Ok(())
 }
@@ -188,7 +189,7 @@ async fn contradictions(ctx: TestContext) -> TestResult {
     jetbase::run(&set(&[A, three]), target).await?;
     let before = ctx.db.rows("SELECT * FROM jetbase_migrations").await?;
     let edited = ("V1__a.sql", "CREATE TABLE a (id BIGINT PRIMARY KEY);\n");
-    for (files, sentence) in [
+    for (files, message) in [
         (vec![edited, three], "V1__a.sql was changed after version 1 had been applied"),
         (vec![three], "version 1 (V1__a.sql) has been applied, but its file is missing"),
         (
@@ -208,15 +209,15 @@ async fn contradictions(ctx: TestContext) -> TestResult {
         for error in [
             refused(jetbase::run(&set, target), 30 * SECOND).await?,
             refused(jetbase::run(&set, target).dry_run(), 30 * SECOND).await?,
-            jetbase::validate(&set, target).await.expect_err(sentence),
-            jetbase::check(&set, target).await.expect_err(sentence),
+            jetbase::validate(&set, target).await.expect_err(message),
+            jetbase::check(&set, target).await.expect_err(message),
         ] {
             assert!(matches!(error.kind(), ErrorKind::Refused(_)), "{error:#}");
-            assert!(format!("{error:#}").starts_with(sentence), "{error:#}");
+            assert!(format!("{error:#}").starts_with(message), "{error:#}");
         }
         let status = jetbase::status(&set, target).await?;
         assert_eq!(status.problems.len(), 1, "{status}");
-        assert!(status.to_string().contains(&format!("problem: {sentence}")), "{status}");
+        assert!(status.to_string().contains(&format!("problem: {message}")), "{status}");
     }
     let all = set(&[A, three, ("V4__d.sql", "SELECT 4;\n")]);
     let version = |text: &str| Version::parse(text).map_err(|error| format!("{error:?}"));
@@ -238,7 +239,7 @@ async fn contradictions(ctx: TestContext) -> TestResult {
     lock_is_free(&ctx.db).await
 }
 
-async fn odd_texts(ctx: TestContext) -> TestResult {
+async fn unusual_texts(ctx: TestContext) -> TestResult {
     let files = [
         ("V1__it's {a} $1 ? %s :name.sql", "CREATE TABLE t (body VARCHAR(100));\n"),
         (

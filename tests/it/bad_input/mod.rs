@@ -1,4 +1,4 @@
-//! Wrong URLs, missing rights, broken files.
+//! Invalid URLs, missing rights, broken files.
 
 mod failed_file;
 mod rights;
@@ -28,7 +28,7 @@ fn one() -> Migrations {
     set(&[A])
 }
 
-/// The error that should have come, within a time.
+/// Returns the error of a run that must fail within a time.
 async fn refused(
     run: impl IntoFuture<Output = Result<Report, jetbase::Error>>,
     within: Duration,
@@ -37,16 +37,16 @@ async fn refused(
     let result = run.into_future().await;
     assert!(began.elapsed() < within, "it took {:?}", began.elapsed());
     match result {
-        Ok(report) => Err(format!("it was not refused: {report}").into()),
+        Ok(report) => Err(format!("the run was not refused: {report}").into()),
         Err(error) => {
-            hides(&error)?;
+            hides_password(&error)?;
             Ok(error)
         }
     }
 }
 
-/// Fails if the password can be read anywhere.
-fn hides(error: &jetbase::Error) -> TestResult {
+/// Fails if an error contains the password.
+fn hides_password(error: &jetbase::Error) -> TestResult {
     let mut texts = vec![format!("{error:#}"), format!("{error:?}"), format!("{error:#?}")];
     texts.extend([
         format!("{:?}", error.kind()),
@@ -64,7 +64,7 @@ fn hides(error: &jetbase::Error) -> TestResult {
     }
 }
 
-/// What a database said, with its code and our cure.
+/// The code and the help text of a database error.
 fn database(error: &jetbase::Error) -> Result<(&str, &str), TestError> {
     match error.kind() {
         ErrorKind::Database { code, fault, .. } => Ok((code, fault.help())),
@@ -72,7 +72,7 @@ fn database(error: &jetbase::Error) -> Result<(&str, &str), TestError> {
     }
 }
 
-/// Whether a database has any table, or is not there at all.
+/// Whether a database has no table or does not exist.
 async fn is_empty(db: &Database) -> Result<bool, TestError> {
     let tables = match db.kind {
         DatabaseKind::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",

@@ -10,11 +10,21 @@ use crate::apply::set;
 
 pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("names_a_missing_right_to_make_tables", DatabaseKind::SERVERS, nothing, no_rights);
-    suite.each("a_reader_may_ask_but_not_run", DatabaseKind::SERVERS, nothing, reader);
+    suite.each(
+        "an_error_names_a_missing_right_to_create_tables",
+        DatabaseKind::SERVERS,
+        nothing,
+        no_rights,
+    );
+    suite.each(
+        "a_user_with_read_rights_can_query_but_not_migrate",
+        DatabaseKind::SERVERS,
+        nothing,
+        read_only_user,
+    );
 }
 
-/// A user of the server with rights of its own; `GRANT` is completed with a user.
+/// Creates a user with these rights. Each `GRANT` is completed with the user.
 async fn user(db: &Database, grants: &[&str]) -> Result<(String, String), TestError> {
     let name = format!("{}_u", db.name);
     let (create, user) = match db.kind {
@@ -30,7 +40,7 @@ async fn user(db: &Database, grants: &[&str]) -> Result<(String, String), TestEr
     Ok((db.url_as(&name, SECRET), user))
 }
 
-async fn forget(db: &Database, user: &str) -> TestResult {
+async fn drop_user(db: &Database, user: &str) -> TestResult {
     if db.kind == DatabaseKind::Postgres {
         db.execute(&format!("DROP OWNED BY {user}")).await?;
     }
@@ -42,7 +52,7 @@ async fn no_rights(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let grants = match ctx.kind {
         DatabaseKind::Mysql => vec!["GRANT SELECT ON * TO"],
-        // Before PostgreSQL 15 everybody might make tables.
+        // Before PostgreSQL 15, every role may create tables in `public`.
         _ => vec!["REVOKE CREATE ON SCHEMA public FROM PUBLIC,"],
     };
     let (url, user) = user(db, &grants).await?;
@@ -52,10 +62,10 @@ async fn no_rights(ctx: TestContext) -> TestResult {
     assert_eq!(help, "grant the right to this user, or run as the owner");
     assert!(format!("{error:#}").starts_with("creating the migration tables: "), "{error:#}");
     assert!(is_empty(db).await?);
-    forget(db, &user).await
+    drop_user(db, &user).await
 }
 
-async fn reader(ctx: TestContext) -> TestResult {
+async fn read_only_user(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     let set_of_one = one();
     jetbase::run_url(&set_of_one, &db.url).await?;
@@ -79,14 +89,15 @@ async fn reader(ctx: TestContext) -> TestResult {
     assert!(db.rows("SELECT * FROM b").await.is_err(), "a migration ran");
     lock_is_free(db).await?;
 
-    // Without the right to read, nobody may think that nothing was applied.
+    // Without the right to read, the history must not look empty.
     let revoke = if ctx.kind == DatabaseKind::Mysql {
         "REVOKE SELECT ON * FROM"
     } else {
         "REVOKE SELECT ON jetbase_migrations FROM"
     };
     db.execute(&format!("{revoke} {user}")).await?;
-    let error = jetbase::check(&set_of_one, DatabaseUrl(&url)).await.expect_err("it cannot look");
+    let error =
+        jetbase::check(&set_of_one, DatabaseUrl(&url)).await.expect_err("the user cannot read");
     assert!(["42501", "1142", "1044"].contains(&database(&error)?.0), "{error:#}");
-    forget(db, &user).await
+    drop_user(db, &user).await
 }

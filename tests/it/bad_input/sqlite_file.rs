@@ -10,9 +10,9 @@ use crate::apply::set;
 pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     let sqlite = &[DatabaseKind::Sqlite][..];
-    suite.each("waits_for_a_locked_file_then_says_so", sqlite, nothing, locked_file);
-    suite.each("names_what_is_wrong_with_a_file", sqlite, nothing, broken_files);
-    suite.each("reads_a_read_only_file_and_refuses_to_run", sqlite, nothing, read_only_file);
+    suite.each("a_run_waits_for_a_locked_file_up_to_its_limit", sqlite, nothing, locked_file);
+    suite.each("an_error_names_the_problem_of_a_database_file", sqlite, nothing, broken_files);
+    suite.each("a_read_only_file_can_be_read_but_not_migrated", sqlite, nothing, read_only_file);
 }
 
 async fn locked_file(ctx: TestContext) -> TestResult {
@@ -28,7 +28,7 @@ async fn locked_file(ctx: TestContext) -> TestResult {
         "{error:#}"
     );
     assert!(format!("{error:#}").contains("database is locked"), "{error:#}");
-    // Who lets go in time is waited for.
+    // A run succeeds when the lock is released in time.
     let url = ctx.db.url.clone();
     let run = tokio::spawn(async move { jetbase::run_url(&one(), &url).await });
     tokio::time::sleep(SECOND).await;
@@ -48,7 +48,7 @@ async fn broken_files(ctx: TestContext) -> TestResult {
         &garbage,
         "this is no database, but a text of more than a few bytes\n".repeat(100),
     )?;
-    for (path, code, cure) in [
+    for (path, code, remedy) in [
         (garbage.clone(), "26", "check the path: the file is not an SQLite database"),
         (folder.to_owned(), "14", CANNOT_OPEN),
         (folder.join("missing.db"), "14", CANNOT_OPEN),
@@ -56,10 +56,10 @@ async fn broken_files(ctx: TestContext) -> TestResult {
     ] {
         let url = format!("sqlite://{}", path.display());
         let error = refused(jetbase::run_url(&one(), &url), 10 * SECOND).await?;
-        assert_eq!(database(&error)?, (code, cure), "{url}: {error:#}");
+        assert_eq!(database(&error)?, (code, remedy), "{url}: {error:#}");
         assert!(jetbase::check(&one(), DatabaseUrl(&url)).await.is_err(), "{url}");
     }
-    assert!(!folder.join("missing.db").exists(), "a look made a file");
+    assert!(!folder.join("missing.db").exists(), "a query created a file");
     assert!(std::fs::read_to_string(garbage)?.starts_with("this is no database"));
     Ok(())
 }

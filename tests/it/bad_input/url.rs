@@ -1,4 +1,4 @@
-//! URLs that do not lead to a database.
+//! URLs that do not select a database.
 
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
@@ -7,30 +7,40 @@ use jetbase::{DatabaseUrl, ErrorKind, Wait};
 use jetbase_test_harness::{Database, DatabaseKind, Needs, Suite, TestContext, TestResult};
 use sqlx::Connection;
 
-use super::{SECOND, SECRET, database, hides, one, refused};
+use super::{SECOND, SECRET, database, hides_password, one, refused};
 use crate::apply::set;
 
 pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.once("refuses_a_url_that_it_cannot_read_and_shows_no_password", nothing, broken_urls);
+    suite.once("the_error_of_an_invalid_url_shows_no_password", nothing, broken_urls);
     suite.each(
-        "shows_no_password_when_it_is_wrong",
+        "the_error_of_a_wrong_password_shows_no_password",
         DatabaseKind::SERVERS,
         Needs::OWN_SERVER,
         wrong_password,
     );
-    suite.each("names_an_unknown_user", DatabaseKind::SERVERS, nothing, unknown_user);
-    suite.each("names_a_missing_database", DatabaseKind::SERVERS, nothing, missing_database);
-    suite.each("names_a_url_without_a_database", &[DatabaseKind::Mysql], nothing, no_database);
+    suite.each("an_error_names_an_unknown_user", DatabaseKind::SERVERS, nothing, unknown_user);
     suite.each(
-        "gives_up_at_once_when_no_server_listens",
+        "an_error_names_a_missing_database",
+        DatabaseKind::SERVERS,
+        nothing,
+        missing_database,
+    );
+    suite.each(
+        "a_url_without_a_database_is_an_error",
+        &[DatabaseKind::Mysql],
+        nothing,
+        no_database,
+    );
+    suite.each(
+        "a_run_fails_at_once_when_no_server_listens",
         DatabaseKind::SERVERS,
         nothing,
         server_down,
     );
 }
 
-fn shows_nothing(value: &impl Debug) {
+fn shows_no_password(value: &impl Debug) {
     let text = format!("{value:?} {value:#?}");
     assert!(!text.contains(SECRET), "{text}");
 }
@@ -69,15 +79,15 @@ async fn broken_urls() -> TestResult {
         assert!(!format!("{error:#}").contains("error with configuration"), "{url}: {error:#}");
     }
     let url = "postgres://u:hunter2@h/d";
-    shows_nothing(&DatabaseUrl(url));
-    shows_nothing(&jetbase::run(&one(), DatabaseUrl(url)));
-    shows_nothing(&jetbase::rollback(&one(), DatabaseUrl(url)));
-    shows_nothing(&jetbase::status(&one(), DatabaseUrl(url)));
-    shows_nothing(&jetbase::unlock(&one(), DatabaseUrl(url)));
+    shows_no_password(&DatabaseUrl(url));
+    shows_no_password(&jetbase::run(&one(), DatabaseUrl(url)));
+    shows_no_password(&jetbase::rollback(&one(), DatabaseUrl(url)));
+    shows_no_password(&jetbase::status(&one(), DatabaseUrl(url)));
+    shows_no_password(&jetbase::unlock(&one(), DatabaseUrl(url)));
     Ok(())
 }
 
-/// Makes PostgreSQL ask this role for its password: the private server trusts everybody else.
+/// Makes PostgreSQL require a password of this role. The private server trusts every other role.
 async fn ask_for_password(db: &Database, role: &str) -> TestResult {
     let file = db.value("SHOW hba_file").await?.ok_or("no hba_file")?;
     let lines =
@@ -132,10 +142,10 @@ async fn wrong_password(ctx: TestContext) -> TestResult {
         jetbase::lock_status(&one(), DatabaseUrl(&url)).await.expect_err("refused"),
         jetbase::unlock(&one(), DatabaseUrl(&url)).await.expect_err("refused"),
     ] {
-        hides(&error)?;
+        hides_password(&error)?;
         assert_eq!(database(&error)?.0, code, "{error:#}");
     }
-    // A password that is right is not shown either when something else fails.
+    // A correct password is not shown either when something else fails.
     let right = match ctx.kind {
         DatabaseKind::Postgres => "ALTER ROLE someone PASSWORD 'hunter2'",
         _ => "SET PASSWORD FOR someone@'%' = PASSWORD('hunter2')",

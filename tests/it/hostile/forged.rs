@@ -4,7 +4,7 @@ use jetbase_test_harness::{
 };
 
 use super::POSTGRES;
-use super::lost::{lost_deletes, lost_inserts, lost_updates};
+use super::lost_writes::{lost_deletes, lost_inserts, lost_updates};
 use super::victim::{PYTHON, tool};
 use crate::apply::set;
 
@@ -12,14 +12,14 @@ pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
     let not_mysql = &[DatabaseKind::Sqlite, DatabaseKind::Postgres];
-    suite.each("a_file_whose_row_is_not_kept_is_an_error", all, nothing, inserts);
-    suite.each("a_row_that_vanishes_at_the_commit_is_an_error", POSTGRES, nothing, at_the_commit);
+    suite.each("a_file_whose_row_is_lost_is_an_error", all, nothing, inserts);
+    suite.each("a_row_that_is_lost_at_the_commit_is_an_error", POSTGRES, nothing, at_the_commit);
     suite.each("a_file_outside_a_transaction_must_be_recorded_too", all, nothing, inserts_off);
-    suite.each("a_repeated_file_whose_row_is_not_changed_is_an_error", all, nothing, updates);
+    suite.each("a_repeatable_whose_row_is_not_updated_is_an_error", all, nothing, updates);
     suite.each("a_rollback_whose_row_is_not_deleted_is_an_error", not_mysql, nothing, deletes);
     suite.each("an_unlock_that_changes_nothing_is_an_error", all, nothing, unlocks);
-    suite.each("a_corrected_checksum_that_is_not_kept_is_an_error", all, nothing, checksums);
-    suite.each("a_forgotten_file_whose_row_is_kept_is_an_error", not_mysql, nothing, files);
+    suite.each("a_repaired_checksum_that_is_lost_is_an_error", all, nothing, checksums);
+    suite.each("a_repair_whose_row_is_not_deleted_is_an_error", not_mysql, nothing, files);
 }
 
 const V0: (&str, &str) = ("V0__kept.sql", "CREATE TABLE kept (id INTEGER);\n");
@@ -41,38 +41,42 @@ async fn kept(db: &Database) -> Result<Vec<String>, TestError> {
     Ok(rows.into_iter().flatten().flatten().collect())
 }
 
-/// A fresh database on which a set has run and a way is in force.
-async fn forged(ctx: &TestContext, before: &Migrations, sql: &str) -> Result<Database, TestError> {
+/// Creates a database, runs a set on it, and then runs SQL that makes a table lose writes.
+async fn prepared_database(
+    ctx: &TestContext,
+    before: &Migrations,
+    sql: &str,
+) -> Result<Database, TestError> {
     let db = ctx.another().await?;
     jetbase::run(before, DatabaseUrl(&db.url)).await?;
     db.execute(sql).await?;
     Ok(db)
 }
 
-/// What is wrong with a result that should say that a file was not recorded.
-fn fault(result: Result<jetbase::Report, jetbase::Error>, file: &str) -> Option<String> {
+/// Returns what is wrong with a result that must be an error about this unrecorded file.
+fn wrong_result(result: Result<jetbase::Report, jetbase::Error>, file: &str) -> Option<String> {
     match result {
-        Ok(report) => Some(format!("was reported as a success: {report}")),
+        Ok(report) => Some(format!("it succeeded: {report}")),
         Err(error) => {
             let text = format!("{error:#}");
-            let right = text.contains(file) && text.contains("record");
-            (!right).then(|| format!("said: {text}"))
+            let is_right = text.contains(file) && text.contains("record");
+            (!is_right).then(|| format!("the error is: {text}"))
         }
     }
 }
 
-/// Collects what is wrong with each way, so that one failure does not hide the others.
+/// Collects the failures of all attacks, so that one failure does not hide the others.
 #[derive(Default)]
-struct Faults(Vec<String>);
+struct Failures(Vec<String>);
 
-impl Faults {
-    fn note(&mut self, way: &str, fault: Option<String>) {
-        self.0.extend(fault.map(|fault| format!("{way}: {fault}")));
+impl Failures {
+    fn add(&mut self, attack: &str, failure: Option<String>) {
+        self.0.extend(failure.map(|failure| format!("{attack}: {failure}")));
     }
 
-    fn equal<T: PartialEq + std::fmt::Debug>(&mut self, way: &str, found: T, expected: T) {
-        let fault = format!("there is {found:?} instead of {expected:?}");
-        self.note(way, (found != expected).then_some(fault));
+    fn check_equal<T: PartialEq + std::fmt::Debug>(&mut self, attack: &str, found: T, expected: T) {
+        let failure = format!("{found:?} instead of {expected:?}");
+        self.add(attack, (found != expected).then_some(failure));
     }
 
     fn result(self) -> TestResult {
@@ -81,82 +85,82 @@ impl Faults {
 }
 
 async fn inserts(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
-    for (way, sql) in lost_inserts(ctx.kind) {
-        let db = forged(&ctx, &set(&[V0]), sql).await?;
+    let mut failures = Failures::default();
+    for (attack, sql) in lost_inserts(ctx.kind) {
+        let db = prepared_database(&ctx, &set(&[V0]), sql).await?;
         let result = jetbase::run(&set(&[V0, V1, V2]), DatabaseUrl(&db.url)).await;
-        faults.note(way, fault(result, "V1__one.sql"));
-        faults.equal(way, kept(&db).await?, vec![]);
+        failures.add(attack, wrong_result(result, "V1__one.sql"));
+        failures.check_equal(attack, kept(&db).await?, vec![]);
         let rows = db.value("SELECT count(*) FROM jetbase_migrations").await?;
-        faults.equal(way, rows.as_deref(), Some("1"));
+        failures.check_equal(attack, rows.as_deref(), Some("1"));
         let status = jetbase::lock_status(&set(&[V0]), DatabaseUrl(&db.url)).await?;
-        faults.equal(way, status.locked, false);
+        failures.check_equal(attack, status.locked, false);
     }
-    faults.result()
+    failures.result()
 }
 
-/// A deferred trigger acts behind everything that a statement could look at.
+/// A deferred trigger runs after the last statement that could check the row.
 async fn at_the_commit(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
-    for (way, what) in [
+    let mut failures = Failures::default();
+    for (attack, action) in [
         ("deleted", "DELETE FROM jetbase_migrations WHERE version = NEW.version"),
         ("renamed", "UPDATE jetbase_migrations SET filename = 'x' WHERE version = NEW.version"),
     ] {
         let sql = format!(
-            "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {what}; RETURN NULL; END $$;
+            "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {action}; RETURN NULL; END $$;
              CREATE CONSTRAINT TRIGGER forge AFTER INSERT ON jetbase_migrations DEFERRABLE INITIALLY DEFERRED
              FOR EACH ROW EXECUTE FUNCTION forge()"
         );
-        let db = forged(&ctx, &set(&[V0]), &sql).await?;
+        let db = prepared_database(&ctx, &set(&[V0]), &sql).await?;
         let result = jetbase::run(&set(&[V0, V1, V2]), DatabaseUrl(&db.url)).await;
-        faults.note(way, fault(result, "V1__one.sql"));
-        faults.equal(way, kept(&db).await?, vec![]);
+        failures.add(attack, wrong_result(result, "V1__one.sql"));
+        failures.check_equal(attack, kept(&db).await?, vec![]);
     }
-    faults.result()
+    failures.result()
 }
 
 async fn inserts_off(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
-    for (way, sql) in lost_inserts(ctx.kind) {
-        let db = forged(&ctx, &set(&[V0]), sql).await?;
+    let mut failures = Failures::default();
+    for (attack, sql) in lost_inserts(ctx.kind) {
+        let db = prepared_database(&ctx, &set(&[V0]), sql).await?;
         let result = jetbase::run(&set(&[V0, V1_OFF, V2]), DatabaseUrl(&db.url)).await;
-        faults.note(way, fault(result, "V1__one.sql"));
-        // What commits by itself stays; the next file must not run.
-        faults.equal(way, kept(&db).await?, vec!["1".to_owned()]);
+        failures.add(attack, wrong_result(result, "V1__one.sql"));
+        // The committed statement is kept. The next file must not run.
+        failures.check_equal(attack, kept(&db).await?, vec!["1".to_owned()]);
     }
-    faults.result()
+    failures.result()
 }
 
 async fn updates(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
-    for (way, sql) in lost_updates(ctx.kind, "jetbase_migrations", "checksum") {
+    let mut failures = Failures::default();
+    for (attack, sql) in lost_updates(ctx.kind, "jetbase_migrations", "checksum") {
         for (before, after) in [(RA, RA_2), (ROC, ROC_2)] {
-            let db = forged(&ctx, &set(&[V0, before]), &sql).await?;
+            let db = prepared_database(&ctx, &set(&[V0, before]), &sql).await?;
             let result = jetbase::run(&set(&[V0, after]), DatabaseUrl(&db.url)).await;
-            faults.note(way, fault(result, after.0));
-            faults.equal(way, kept(&db).await?, vec!["7".to_owned()]);
+            failures.add(attack, wrong_result(result, after.0));
+            failures.check_equal(attack, kept(&db).await?, vec!["7".to_owned()]);
         }
     }
-    faults.result()
+    failures.result()
 }
 
 async fn deletes(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
-    for (way, sql) in lost_deletes(ctx.kind) {
+    let mut failures = Failures::default();
+    for (attack, sql) in lost_deletes(ctx.kind) {
         let both = set(&[V0, V1]);
-        let db = forged(&ctx, &both, sql).await?;
+        let db = prepared_database(&ctx, &both, sql).await?;
         let result = jetbase::rollback(&both, DatabaseUrl(&db.url)).await;
-        faults.note(way, fault(result, "V1__one.sql"));
-        faults.equal(way, kept(&db).await?, vec!["1".to_owned()]);
+        failures.add(attack, wrong_result(result, "V1__one.sql"));
+        failures.check_equal(attack, kept(&db).await?, vec!["1".to_owned()]);
         let rows = db.value("SELECT count(*) FROM jetbase_migrations").await?;
-        faults.equal(way, rows.as_deref(), Some("2"));
+        failures.check_equal(attack, rows.as_deref(), Some("2"));
     }
-    faults.result()
+    failures.result()
 }
 
 async fn unlocks(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
-    for (way, sql) in lost_updates(ctx.kind, "jetbase_lock", "is_locked") {
+    let mut failures = Failures::default();
+    for (attack, sql) in lost_updates(ctx.kind, "jetbase_lock", "is_locked") {
         let db = ctx.another().await?;
         let set = set(&[V0]);
         jetbase::run(&set, DatabaseUrl(&db.url)).await?;
@@ -166,47 +170,49 @@ async fn unlocks(ctx: TestContext) -> TestResult {
         for forced in ["plain", "forced"] {
             let unlock = jetbase::unlock(&set, DatabaseUrl(&db.url));
             let result = if forced == "forced" { unlock.force().await } else { unlock.await };
-            faults.note(
-                way,
+            failures.add(
+                attack,
                 match result {
-                    Ok(unlocked) => Some(format!("the {forced} unlock said: {unlocked}")),
+                    Ok(unlocked) => Some(format!("the {forced} unlock succeeded: {unlocked}")),
                     Err(error) if format!("{error:#}").contains("lock") => None,
-                    Err(error) => Some(format!("the {forced} unlock said: {error:#}")),
+                    Err(error) => Some(format!("the error of the {forced} unlock is: {error:#}")),
                 },
             );
         }
-        let (succeeded, said) = tool(&db, &PythonProject::with(&[V0])?, &["unlock"]).await?;
-        faults.note(way, succeeded.then_some(said));
+        let (succeeded, output) = tool(&db, &PythonProject::with(&[V0])?, &["unlock"]).await?;
+        failures.add(attack, succeeded.then_some(output));
     }
-    faults.result()
+    failures.result()
 }
 
 async fn checksums(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
-    for (way, sql) in lost_updates(ctx.kind, "jetbase_migrations", "checksum") {
-        let db = forged(&ctx, &set(&[V0, V1]), &sql).await?;
+    let mut failures = Failures::default();
+    for (attack, sql) in lost_updates(ctx.kind, "jetbase_migrations", "checksum") {
+        let db = prepared_database(&ctx, &set(&[V0, V1]), &sql).await?;
         let changed = (V1.0, "INSERT INTO kept (id) VALUES (11);\n");
         let project = PythonProject::with(&[V0, changed])?;
         for command in ["fix-checksums", "fix"] {
-            let (succeeded, said) = tool(&db, &project, &[command]).await?;
-            let wrong = succeeded || said.contains("epaired checksum");
-            faults.note(way, wrong.then_some(format!("{command} said: {said}")));
+            let (succeeded, output) = tool(&db, &project, &[command]).await?;
+            let is_wrong = succeeded || output.contains("epaired checksum");
+            failures.add(attack, is_wrong.then_some(format!("{command} printed: {output}")));
         }
         let status = jetbase::lock_status(&set(&[V0]), DatabaseUrl(&db.url)).await?;
-        faults.equal(way, status.locked, false);
+        failures.check_equal(attack, status.locked, false);
     }
-    faults.result()
+    failures.result()
 }
 
 async fn files(ctx: TestContext) -> TestResult {
-    let mut faults = Faults::default();
-    for (way, sql) in lost_deletes(ctx.kind) {
-        for gone in [V1, RA] {
-            let db = forged(&ctx, &set(&[V0, gone]), sql).await?;
-            let (succeeded, said) = tool(&db, &PythonProject::with(&[V0])?, &["fix-files"]).await?;
-            let wrong = succeeded || said.contains("Stopped tracking") || said.contains("Removed");
-            faults.note(way, wrong.then_some(format!("{}: {said}", gone.0)));
+    let mut failures = Failures::default();
+    for (attack, sql) in lost_deletes(ctx.kind) {
+        for removed in [V1, RA] {
+            let db = prepared_database(&ctx, &set(&[V0, removed]), sql).await?;
+            let (succeeded, output) =
+                tool(&db, &PythonProject::with(&[V0])?, &["fix-files"]).await?;
+            let is_wrong =
+                succeeded || output.contains("Stopped tracking") || output.contains("Removed");
+            failures.add(attack, is_wrong.then_some(format!("{}: {output}", removed.0)));
         }
     }
-    faults.result()
+    failures.result()
 }

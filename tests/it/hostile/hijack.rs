@@ -1,99 +1,131 @@
 use std::time::Duration;
 
 use jetbase::{DatabaseUrl, ErrorKind, Event};
-use jetbase_test_harness::{Database, Needs, Suite, TestContext, TestError, TestResult};
+use jetbase_test_harness::{
+    Database, Needs, Suite, TestContext, TestError, TestResult, block_on_new_thread,
+};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use super::POSTGRES;
-use super::mallory::{Mallory, aside, value};
+use super::mallory::{Mallory, query_as_admin, value_as_admin};
 use super::victim::{PYTHON, V1, V3, Victim};
 use crate::apply::set;
+use crate::run_in_progress::notify_at_start;
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     suite.each("the_commands_work_on_a_database_without_traps", POSTGRES, nothing, without_traps);
-    suite.each("executes_nothing_planted_in_public", POSTGRES, nothing, in_public);
-    suite.each("executes_nothing_planted_in_a_named_schema", POSTGRES, nothing, in_named_schema);
-    suite.each("executes_nothing_planted_under_its_own_name", POSTGRES, nothing, under_own_name);
-    suite.each("executes_nothing_planted_before_pg_catalog", POSTGRES, nothing, before_pg_catalog);
-    suite.each("executes_nothing_planted_after_a_loss", POSTGRES, nothing, after_a_loss);
-    suite.each("executes_nothing_planted_in_a_takeover", POSTGRES, nothing, takes_over);
-    suite.each("an_operator_that_is_always_true_is_no_lock", POSTGRES, nothing, always_true);
+    suite.each("no_command_executes_what_is_planted_in_public", POSTGRES, nothing, in_public);
+    suite.each(
+        "no_command_executes_what_is_planted_in_a_named_schema",
+        POSTGRES,
+        nothing,
+        in_named_schema,
+    );
+    suite.each(
+        "no_command_executes_what_is_planted_in_a_schema_with_its_users_name",
+        POSTGRES,
+        nothing,
+        under_own_name,
+    );
+    suite.each(
+        "no_command_executes_what_is_planted_before_pg_catalog",
+        POSTGRES,
+        nothing,
+        before_pg_catalog,
+    );
+    suite.each(
+        "no_run_executes_what_is_planted_after_it_lost_its_session",
+        POSTGRES,
+        nothing,
+        after_a_loss,
+    );
+    suite.each(
+        "no_run_executes_what_is_planted_while_it_recovers_a_lock",
+        POSTGRES,
+        nothing,
+        recovers_a_lock,
+    );
+    suite.each(
+        "an_operator_that_is_always_true_does_not_replace_the_lock",
+        POSTGRES,
+        nothing,
+        always_true,
+    );
 }
 
-/// The yardstick: the same commands where nobody has planted anything.
+/// The same commands work without planted objects.
 async fn without_traps(ctx: TestContext) -> TestResult {
-    Victim::new(&ctx.db, None, "public").does_everything().await
+    Victim::new(&ctx.db, None, "public").runs_all_commands().await
 }
 
-/// Lets the administrator do everything, and looks at what of a role's code was executed.
-async fn nothing_is_caught(mallory: Mallory, victim: Victim) -> TestResult {
+/// The administrator runs all commands. Then the test checks that no code of the attacker ran.
+async fn run_and_check(mallory: Mallory, victim: Victim) -> TestResult {
     let db = victim.db.clone();
-    // A failed assertion must not hide what was executed.
-    let done = tokio::spawn(async move { victim.does_everything().await }).await;
-    let done = done.unwrap_or_else(|panic| Err(panic.into()));
-    if let Err(caught) = mallory.caught_nothing(&db).await {
-        let said = done.err().map(|error| format!("{error:#}")).unwrap_or_default();
-        return Err(format!("{caught}\n{said}").into());
+    // A failed assertion must not hide the executed code.
+    let result = tokio::spawn(async move { victim.runs_all_commands().await }).await;
+    let result = result.unwrap_or_else(|panic| Err(panic.into()));
+    if let Err(executed) = mallory.executed_nothing(&db).await {
+        let failure = result.err().map(|error| format!("{error:#}")).unwrap_or_default();
+        return Err(format!("{executed}\n{failure}").into());
     }
-    done?;
-    mallory.leave(&db).await
+    result?;
+    mallory.remove(&db).await
 }
 
-/// Plants, lets the administrator do everything, and looks at what was executed.
-async fn scene(db: &Database, planted: &[&str], victim: Victim) -> TestResult {
-    let mallory = Mallory::arrive(db).await?;
+/// Plants objects in schemas, and then runs and checks all commands.
+async fn plant_and_run(db: &Database, planted: &[&str], victim: Victim) -> TestResult {
+    let mallory = Mallory::create(db).await?;
     for schema in planted.iter().filter(|schema| **schema != "public") {
-        mallory.schema(db, schema).await?;
+        mallory.create_schema(db, schema).await?;
     }
     mallory.plant(planted).await?;
-    nothing_is_caught(mallory, victim).await
+    run_and_check(mallory, victim).await
 }
 
 async fn in_public(ctx: TestContext) -> TestResult {
     let victim = Victim::new(&ctx.db, None, "public");
-    scene(&ctx.db, &["public"], victim).await
+    plant_and_run(&ctx.db, &["public"], victim).await
 }
 
 async fn in_named_schema(ctx: TestContext) -> TestResult {
     let victim = Victim::new(&ctx.db, Some("app"), "app");
-    scene(&ctx.db, &["app", "public"], victim).await
+    plant_and_run(&ctx.db, &["app", "public"], victim).await
 }
 
-/// The path begins with the user's own name: who may make schemas can make one of that name.
+/// The search path starts with the user's name, and the attacker can create a schema of that name.
 async fn under_own_name(ctx: TestContext) -> TestResult {
-    let own = value(&ctx.db, "SELECT quote_ident(current_user)").await?.ok_or("no user")?;
-    let mallory = Mallory::arrive(&ctx.db).await?;
+    let own =
+        value_as_admin(&ctx.db, "SELECT quote_ident(current_user)").await?.ok_or("no user")?;
+    let mallory = Mallory::create(&ctx.db).await?;
     mallory.execute(&format!("CREATE SCHEMA {own}")).await?;
     mallory.plant(&[&own, "public"]).await?;
     let victim = Victim::new(&ctx.db, None, &own);
-    nothing_is_caught(mallory, victim).await
+    run_and_check(mallory, victim).await
 }
 
-/// Where a path names pg_catalog behind other schemas, even its own signatures are not found first.
+/// If a search path has pg_catalog after other schemas, PostgreSQL finds the planted objects first.
 async fn before_pg_catalog(ctx: TestContext) -> TestResult {
     let path = format!("ALTER DATABASE {} SET search_path = public, pg_catalog", ctx.db.name);
     ctx.db.admin(&path).await?;
     let victim = Victim::new(&ctx.db, None, "public");
-    scene(&ctx.db, &["public"], victim).await
+    plant_and_run(&ctx.db, &["public"], victim).await
 }
 
-/// Takes the row away from inside a listener, which may not wait on the runtime that it runs on.
-fn take_away(db: &Database) {
+/// Gives the lock row to the Python tool, inside a listener of a run.
+fn take_row(db: &Database) {
     let sql = format!("UPDATE public.jetbase_lock SET is_locked = TRUE, process_id = '{PYTHON}'");
-    let answer = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(aside(db, &sql))
-        });
-        asking.join().expect("the thread")
-    });
-    answer.expect("the row is free to take between two statements");
+    let result = block_on_new_thread(query_as_admin(db, &sql));
+    result.expect("no transaction locks the row between two statements");
 }
 
-/// Runs a set from whose run the row is taken away during its first file.
-async fn robbed(db: &Database, first: &str, when: fn(&Event) -> bool) -> Result<(), TestError> {
+/// Runs a set that loses the lock row at an event of its first file.
+async fn loses_the_row(
+    db: &Database,
+    first: &str,
+    when: fn(&Event) -> bool,
+) -> Result<(), TestError> {
     let set = set(&[
         ("V1__first.sql", first),
         ("V2__second.sql", "CREATE TABLE second (id INTEGER);\n"),
@@ -102,18 +134,18 @@ async fn robbed(db: &Database, first: &str, when: fn(&Event) -> bool) -> Result<
     let other = db.clone();
     let run = jetbase::run(&set, DatabaseUrl(&db.url)).on_event(move |event| {
         if when(event) {
-            take_away(&other);
+            take_row(&other);
         }
     });
     let result = run.await;
-    let after = aside(
+    let after = query_as_admin(
         db,
         "SELECT to_regclass('public.second'), to_regclass('public.third'), count(*) FROM public.jetbase_migrations \
          WHERE version::text IN ('2', '3')",
     )
     .await?;
-    assert_eq!(after, [[None, None, Some("0".to_owned())]], "it went on without the lock");
-    let error = result.expect_err("the lock was taken away");
+    assert_eq!(after, [[None, None, Some("0".to_owned())]], "a file ran without the lock");
+    let error = result.expect_err("the lock was lost");
     assert!(matches!(error.kind(), ErrorKind::LockLost { .. }), "{error:#}");
     Ok(())
 }
@@ -126,7 +158,7 @@ async fn always_true(ctx: TestContext) -> TestResult {
     let slow = "-- jetbase: transaction=off\nSELECT pg_catalog.pg_sleep(0.5);\nCREATE TABLE first (id INTEGER);\n";
     for (first, when) in [("CREATE TABLE first (id INTEGER);\n", finished), (slow, started)] {
         let db = ctx.another().await?;
-        let mallory = Mallory::arrive(&db).await?;
+        let mallory = Mallory::create(&db).await?;
         mallory
             .execute(
                 "CREATE FUNCTION trap.always(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true';
@@ -137,64 +169,58 @@ async fn always_true(ctx: TestContext) -> TestResult {
                  CREATE OPERATOR public.= (FUNCTION = trap.always, LEFTARG = oid, RIGHTARG = integer)",
             )
             .await?;
-        robbed(&db, first, when).await?;
-        mallory.leave(&db).await?;
+        loses_the_row(&db, first, when).await?;
+        mallory.remove(&db).await?;
     }
     Ok(())
 }
 
-/// The session is ended in the middle of a file: a fresh one frees the lock and reads the history.
+/// The session ends while a file runs. A new session releases the lock and reads the history.
 async fn after_a_loss(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
+    let mallory = Mallory::create(db).await?;
     mallory.plant(&["public"]).await?;
     let set = set(&[V1, ("V2__slow.sql", "SELECT pg_catalog.pg_sleep(20);\n")]);
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let mut tell = Some(tell);
-    let run = jetbase::run(&set, DatabaseUrl(&db.url)).on_event(move |event| {
-        if matches!(event, Event::Started { file, .. } if file == "V2__slow.sql") {
-            tell.take().map(|tell| tell.send(()));
-        }
-    });
+    let (run, started) = notify_at_start(jetbase::run(&set, DatabaseUrl(&db.url)), "V2__slow.sql");
     let run = async { run.await.map(drop) };
     let end = async {
-        // Where the run ends before that, its own error says why.
-        if told.await.is_ok() {
+        // If the run ends before, its error gives the reason.
+        if started.await.is_ok() {
             tokio::time::sleep(Duration::from_millis(300)).await;
             let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                        WHERE datname = current_database() AND query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()";
-            aside(db, end).await?;
+            query_as_admin(db, end).await?;
         }
         Ok::<_, TestError>(())
     };
     let (result, ended) = tokio::join!(run, end);
     ended?;
-    mallory.caught_nothing(db).await?;
+    mallory.executed_nothing(db).await?;
     let error = result.expect_err("its session was ended");
     assert!(matches!(error.kind(), ErrorKind::Interrupted { .. }), "{error:#}");
-    let lock = value(db, "SELECT is_locked::text FROM public.jetbase_lock").await?;
+    let lock = value_as_admin(db, "SELECT is_locked::text FROM public.jetbase_lock").await?;
     assert_eq!(lock.as_deref(), Some("false"), "{error:#}");
-    mallory.leave(db).await
+    mallory.remove(db).await
 }
 
-/// A run without a session of its own takes over from one that has been silent for half a minute.
-async fn takes_over(ctx: TestContext) -> TestResult {
+/// A run on a borrowed connection recovers the lock of a holder that was silent for 30 seconds.
+async fn recovers_a_lock(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
-    // The tables are there before anything is planted: this is about the takeover alone.
+    let mallory = Mallory::create(db).await?;
+    // The tables exist before the objects are planted, so only the recovery can execute them.
     jetbase::run(&set(&[V1]), DatabaseUrl(&db.url)).await?;
     mallory.plant(&["public"]).await?;
     let silent = "6a625004-0000-8000-8000-000000000000";
     let held = format!(
         "UPDATE public.jetbase_lock SET is_locked = TRUE, locked_at = localtimestamp, process_id = '{silent}'"
     );
-    aside(db, &held).await?;
+    query_as_admin(db, &held).await?;
     let mut connection = PgConnection::connect(&db.url).await?;
     let result = jetbase::run(&set(&[V1, V3]), &mut connection).await;
-    mallory.caught_nothing(db).await?;
+    mallory.executed_nothing(db).await?;
     let report = result?;
     assert_eq!(report.recovered.as_deref(), Some(silent), "{report}");
     assert_eq!(report.applied.len(), 1, "{report}");
     connection.close().await?;
-    mallory.leave(db).await
+    mallory.remove(db).await
 }

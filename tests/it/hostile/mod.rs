@@ -1,20 +1,20 @@
-//! Roles that mean harm, and tables that do not keep what is written to them.
+//! Attacks by roles that are not trusted, and tables that lose what is written to them.
 
-/// What is accepted of tables that others own.
+/// Tables of other roles that a run accepts.
 mod accepted;
-/// Writes of ours that a table does not keep.
+/// Writes of jetbase that a table loses.
 mod forged;
-/// Operators and functions of others in the search path.
+/// Operators and functions of another role in the search path.
 mod hijack;
-/// Rules and triggers that drop or change what is written.
-mod lost;
-/// A role that may create objects, and what it plants.
+/// Rules and triggers that lose or change what is written.
+mod lost_writes;
+/// The attacker: a role that may create objects.
 mod mallory;
-/// Tables that somebody else has made before us, with code in them.
+/// Tables with code that another role created before the first run.
 mod prepared;
-/// Locks that look free and cannot be taken.
-mod untakable;
-/// All commands of an administrator, one after the other.
+/// Locks that look free and cannot be acquired.
+mod unavailable_lock;
+/// The victim: an administrator who runs all commands.
 mod victim;
 
 use jetbase_test_harness::{DatabaseKind, Suite};
@@ -26,5 +26,5 @@ pub(crate) fn register(suite: &mut Suite) {
     prepared::register(suite);
     accepted::register(suite);
     forged::register(suite);
-    untakable::register(suite);
+    unavailable_lock::register(suite);
 }

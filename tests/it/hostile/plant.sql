@@ -1,5 +1,5 @@
--- Executed by the role that plants, behind trap.sql. The names are the words of our sources:
--- those before a parenthesis may be functions, all may be relations.
+-- The attacker executes this after trap.sql. The names are the words in the sources of jetbase:
+-- a word before a parenthesis may be a function, and each word may be a relation.
 DO $plant$
 DECLARE
   schemas text[] := {schemas};
@@ -18,7 +18,7 @@ BEGIN
     EXECUTE format('CREATE FUNCTION trap.one(pg_catalog.%1$s) RETURNS pg_catalog.%1$s LANGUAGE plpgsql IMMUTABLE AS %2$L', types[l],
       format('BEGIN PERFORM trap.caught(%L); RETURN %L; END', 'prefix operator or sum of ' || types[l], likely[l]));
     FOR r IN 1 .. array_length(types, 1) LOOP
-      -- Immutable, so that indexes accept them. The true answer, so that the statement succeeds and what the function has done stays.
+      -- Immutable, so that indexes accept them. They return the correct result, so that the statement commits the recorded call.
       FOREACH o IN ARRAY comparisons LOOP
         EXECUTE format('CREATE FUNCTION trap.%I(pg_catalog.%s, pg_catalog.%s) RETURNS pg_catalog.bool LANGUAGE plpgsql IMMUTABLE AS %L',
           o, types[l], types[r],
@@ -48,7 +48,7 @@ BEGIN
       END LOOP;
     END LOOP;
 
-    -- A type of a known name, first where pg_catalog comes last in the path.
+    -- Types with known names are found first if pg_catalog is last in the search path.
     FOREACH a IN ARRAY ARRAY['oid', 'name', 'text', 'int2', 'int4', 'int8', 'bool', 'regclass', 'timestamptz', 'xid'] LOOP
       EXECUTE format('CREATE DOMAIN %I.%I AS pg_catalog.%2$I CHECK (trap.caught(%3$L))', s, a, 'type ' || a);
     END LOOP;
@@ -77,7 +77,7 @@ BEGIN
         FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f'
         AND p.proname::text = ANY (calls) AND NOT p.proargtypes::oid[] && ARRAY['internal'::regtype::oid, 'cstring'::regtype]
         AND p.prorettype NOT IN ('internal'::regtype, 'cstring'::regtype, 'trigger'::regtype) LOOP
-      -- The own signature, then each argument as another type.
+      -- First the same signature, then each argument with other types.
       FOR at IN 0 .. coalesce(array_length(f.own, 1), 0) LOOP
         alternatives := CASE
           WHEN at = 0 THEN ARRAY['']

@@ -10,28 +10,52 @@ use jetbase_test_harness::{
 };
 
 use super::POSTGRES;
-use super::mallory::{Mallory, aside};
+use super::mallory::{Mallory, query_as_admin};
 use super::victim::{V1, V3, set_for, tool};
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("refuses_a_lock_table_with_code_of_others", POSTGRES, nothing, |ctx| {
-        with_code(ctx, "jetbase_lock")
-    });
-    suite.each("refuses_a_history_with_code_of_others", POSTGRES, nothing, |ctx| {
-        with_code(ctx, "jetbase_migrations")
-    });
-    suite.each("refuses_replaced_texts_with_code_of_others", POSTGRES, nothing, |ctx| {
-        with_code(ctx, "jetbase_superseded")
-    });
-    suite.each("executes_no_trigger_added_meanwhile", POSTGRES, nothing, triggers_meanwhile);
-    suite.each("executes_no_view_swapped_in_meanwhile", POSTGRES, nothing, views_meanwhile);
-    suite.each("executes_no_trigger_added_in_the_middle_of_a_run", POSTGRES, nothing, in_mid_run);
+    suite.each(
+        "every_command_refuses_a_lock_table_with_code_of_another_role",
+        POSTGRES,
+        nothing,
+        |ctx| refuses_code(ctx, "jetbase_lock"),
+    );
+    suite.each(
+        "every_command_refuses_a_history_with_code_of_another_role",
+        POSTGRES,
+        nothing,
+        |ctx| refuses_code(ctx, "jetbase_migrations"),
+    );
+    suite.each(
+        "every_command_refuses_superseded_texts_with_code_of_another_role",
+        POSTGRES,
+        nothing,
+        |ctx| refuses_code(ctx, "jetbase_superseded"),
+    );
+    suite.each(
+        "no_run_executes_a_trigger_that_is_added_repeatedly",
+        POSTGRES,
+        nothing,
+        triggers_are_added,
+    );
+    suite.each(
+        "no_run_executes_a_view_that_replaces_a_table_repeatedly",
+        POSTGRES,
+        nothing,
+        views_are_swapped,
+    );
+    suite.each(
+        "no_run_executes_a_trigger_that_is_added_while_it_works",
+        POSTGRES,
+        nothing,
+        trigger_during_run,
+    );
 }
 
-/// Ways to have one's own code executed by whoever uses a table: `{t}` is the table, `{s}` its schema,
-/// `{c}` a column of text, `{k}` its key.
-const WAYS: &[(&str, &str)] = &[
+/// SQL that makes other roles execute code when they use a table: `{t}` is the table, `{s}` its
+/// schema, `{c}` a text column, `{k}` its key.
+const ATTACKS: &[(&str, &str)] = &[
     ("a trigger before rows",
      "CREATE TRIGGER h BEFORE INSERT OR UPDATE OR DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION trap.on_row()"),
     ("a trigger after rows",
@@ -97,73 +121,84 @@ const SUPERSEDED: &str = "CREATE TABLE jetbase_superseded (filename VARCHAR(512)
 const ROC: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'one';\n");
 const ROC_2: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'two';\n");
 
-/// Makes a schema with tables of ours that the role has made before, as a run of its own does.
+/// Creates a schema in which a run of the attacker has created the tables of jetbase.
 async fn prepare(mallory: &Mallory, db: &Database, schema: &str) -> TestResult {
-    mallory.schema(db, schema).await?;
+    mallory.create_schema(db, schema).await?;
     jetbase::run(&set_for(Some(schema), &[V1, ROC])?, DatabaseUrl(&mallory.db.url)).await?;
-    // What the role migrates is nobody's matter here: the administrator must be able to go on.
     mallory.db.execute(&format!("SET search_path = {schema}; {SUPERSEDED}")).await
 }
 
-/// What is wrong with a result that should be a refusal naming these words.
-fn unlike_refusal<T, E: std::fmt::Display>(result: Result<T, E>, words: &[&str]) -> Option<String> {
+/// Returns what is failures with a result that must be an error with these texts.
+fn missing_refusal<T, E: std::fmt::Display>(
+    result: Result<T, E>,
+    texts: &[&str],
+) -> Option<String> {
     match result {
         Ok(_) => Some("was not refused".to_owned()),
         Err(error) => {
             let text = format!("{error:#}");
-            (!words.iter().all(|word| text.contains(word))).then(|| format!("said: {text}"))
+            (!texts.iter().all(|part| text.contains(part))).then(|| format!("failed with: {text}"))
         }
     }
 }
 
-/// Tries every command in a schema; returns the sentences of those that did not refuse as they should.
-async fn unrefused(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<String>, TestError> {
+/// Runs every command in a schema and returns what is failures with those that were not refused.
+async fn commands_not_refused(
+    db: &Database,
+    schema: &str,
+    texts: &[&str],
+) -> Result<Vec<String>, TestError> {
     let set = set_for(Some(schema), &[V1, V3, ROC_2])?;
     let target = DatabaseUrl(&db.url);
     let wait = Wait::UpTo(Duration::from_secs(1));
-    let mut wrong = Vec::new();
-    let mut note = |command: &str, fault: Option<String>| {
-        wrong.extend(fault.map(|fault| format!("{command} {fault}")));
+    let mut failures = Vec::new();
+    let mut add = |command: &str, failure: Option<String>| {
+        failures.extend(failure.map(|failure| format!("{command} {failure}")));
     };
-    note("status", unlike_refusal(jetbase::status(&set, target).await, words));
-    note("check", unlike_refusal(jetbase::check(&set, target).await, words));
-    note("validate", unlike_refusal(jetbase::validate(&set, target).await, words));
-    note("history", unlike_refusal(jetbase::history(&set, target).await, words));
-    note("current", unlike_refusal(jetbase::current(&set, target).await, words));
-    note("lock_status", unlike_refusal(jetbase::lock_status(&set, target).await, words));
-    note("dry run", unlike_refusal(jetbase::run(&set, target).dry_run().await, words));
-    note("run", unlike_refusal(jetbase::run(&set, target).wait(wait).await, words));
-    note("rollback", unlike_refusal(jetbase::rollback(&set, target).wait(wait).await, words));
-    note("unlock", unlike_refusal(jetbase::unlock(&set, target).await, words));
-    note("forced unlock", unlike_refusal(jetbase::unlock(&set, target).force().await, words));
-    Ok(wrong)
+    add("status", missing_refusal(jetbase::status(&set, target).await, texts));
+    add("check", missing_refusal(jetbase::check(&set, target).await, texts));
+    add("validate", missing_refusal(jetbase::validate(&set, target).await, texts));
+    add("history", missing_refusal(jetbase::history(&set, target).await, texts));
+    add("current", missing_refusal(jetbase::current(&set, target).await, texts));
+    add("lock_status", missing_refusal(jetbase::lock_status(&set, target).await, texts));
+    add("dry run", missing_refusal(jetbase::run(&set, target).dry_run().await, texts));
+    add("run", missing_refusal(jetbase::run(&set, target).wait(wait).await, texts));
+    add("rollback", missing_refusal(jetbase::rollback(&set, target).wait(wait).await, texts));
+    add("unlock", missing_refusal(jetbase::unlock(&set, target).await, texts));
+    add("forced unlock", missing_refusal(jetbase::unlock(&set, target).force().await, texts));
+    Ok(failures)
 }
 
-async fn unrepaired(db: &Database, schema: &str, words: &[&str]) -> Result<Vec<String>, TestError> {
+async fn repairs_not_refused(
+    db: &Database,
+    schema: &str,
+    texts: &[&str],
+) -> Result<Vec<String>, TestError> {
     let changed = (V1.0, "CREATE TABLE a (id BIGINT);\n-- rollback\nDROP TABLE a;\n");
     let project = PythonProject::with(&[changed])?;
-    let mut wrong = Vec::new();
+    let mut failures = Vec::new();
     for command in ["fix-checksums", "fix-files"] {
-        let (succeeded, said) =
+        let (succeeded, output) =
             tool(db, &project, &[command, "--schema", schema, "--wait", "1s"]).await?;
-        let result = if succeeded { Ok(()) } else { Err(said) };
-        wrong.extend(unlike_refusal(result, words).map(|fault| format!("{command} {fault}")));
+        let result = if succeeded { Ok(()) } else { Err(output) };
+        failures
+            .extend(missing_refusal(result, texts).map(|failure| format!("{command} {failure}")));
     }
-    Ok(wrong)
+    Ok(failures)
 }
 
-async fn with_code(ctx: TestContext, table: &'static str) -> TestResult {
+async fn refuses_code(ctx: TestContext, table: &'static str) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
-    let words = [mallory.name.as_str(), table];
+    let mallory = Mallory::create(db).await?;
+    let texts = [mallory.name.as_str(), table];
     let (column, key) = match table {
         "jetbase_lock" => ("process_id", "id"),
         "jetbase_migrations" => ("checksum", "order_executed"),
         _ => ("checksum", "filename"),
     };
     let mut report = String::new();
-    for (number, (way, sql)) in WAYS.iter().enumerate() {
-        let schema = format!("way_{number}");
+    for (number, (attack, sql)) in ATTACKS.iter().enumerate() {
+        let schema = format!("attack_{number}");
         prepare(&mallory, db, &schema).await?;
         let sql = sql
             .replace("{t}", &format!("{schema}.{table}"))
@@ -171,29 +206,29 @@ async fn with_code(ctx: TestContext, table: &'static str) -> TestResult {
             .replace("{c}", column)
             .replace("{k}", key);
         mallory.execute(&sql).await?;
-        let mut wrong = unrefused(db, &schema, &words).await?;
-        // The program asks the same questions in the same way: once is enough.
+        let mut failures = commands_not_refused(db, &schema, &texts).await?;
+        // The program runs the same queries, so a few attacks are enough.
         if number % 8 == 0 {
-            wrong.extend(unrepaired(db, &schema, &words).await?);
+            failures.extend(repairs_not_refused(db, &schema, &texts).await?);
         }
-        let caught = mallory.caught(db).await?;
-        if !wrong.is_empty() || !caught.is_empty() {
-            writeln!(report, "{way}: {wrong:#?}\n  executed: {caught:?}")?;
+        let executed = mallory.executed(db).await?;
+        if !failures.is_empty() || !executed.is_empty() {
+            writeln!(report, "{attack}: {failures:#?}\n  executed: {executed:?}")?;
         }
         let reset = format!(
             "TRUNCATE trap.seen; ALTER SEQUENCE trap.calls RESTART;
              ALTER ROLE {} NOSUPERUSER",
             mallory.name
         );
-        aside(db, &reset).await?;
+        query_as_admin(db, &reset).await?;
     }
     if !report.is_empty() {
         return Err(report.into());
     }
-    mallory.leave(db).await
+    mallory.remove(db).await
 }
 
-/// Repeats statements as the role until it is told to stop; says how often they succeeded.
+/// Repeats statements as the attacker until `stop` is set. Returns how often they succeeded.
 fn repeat(
     mallory: &Mallory,
     statements: &'static [&'static str],
@@ -201,15 +236,15 @@ fn repeat(
 ) -> impl Future<Output = u32> + Send + use<> {
     let (db, stop) = (mallory.db.clone(), Arc::clone(stop));
     async move {
-        let mut rounds = 0;
+        let mut count = 0;
         while !stop.load(Ordering::SeqCst) {
             for statement in statements {
                 let sql =
                     format!("SET lock_timeout = '1s'; SET search_path = pg_catalog; {statement}");
-                rounds += u32::from(db.execute(&sql).await.is_ok());
+                count += u32::from(db.execute(&sql).await.is_ok());
             }
         }
-        rounds
+        count
     }
 }
 
@@ -225,10 +260,10 @@ const VIEWS: &[&str] = &[
     "BEGIN; DROP VIEW public.jetbase_lock; ALTER TABLE public.kept RENAME TO jetbase_lock; COMMIT",
 ];
 
-/// Upgrades again and again while the role changes its tables; then once more in peace.
-async fn meanwhile(ctx: TestContext, statements: &'static [&'static str]) -> TestResult {
+/// Runs many times while the attacker changes its tables, and once more afterwards.
+async fn while_tables_change(ctx: TestContext, statements: &'static [&'static str]) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
+    let mallory = Mallory::create(db).await?;
     let files: Vec<_> = (2..=21)
         .map(|number| {
             (format!("V{number}__t.sql"), format!("CREATE TABLE t{number} (id INTEGER);\n"))
@@ -243,43 +278,43 @@ async fn meanwhile(ctx: TestContext, statements: &'static [&'static str]) -> Tes
     for number in 2..=files.len() {
         let set = set_for(None, &files[..number])?;
         let run = jetbase::run(&set, DatabaseUrl(&db.url)).wait(Wait::UpTo(Duration::from_secs(2)));
-        // A refusal is right, and so is a run in a moment when the table was plain.
+        // A run may be refused. It may also succeed while the table has no trigger or view.
         refused.extend(run.await.err().map(|error| format!("{error:#}")));
         let _ = jetbase::lock_status(&set, DatabaseUrl(&db.url)).await;
     }
     stop.store(true, Ordering::SeqCst);
-    let rounds = changing.await?;
-    if let Err(caught) = mallory.caught_nothing(db).await {
-        return Err(format!("{caught}\n{rounds} changes; refusals: {refused:#?}").into());
+    let changes = changing.await?;
+    if let Err(executed) = mallory.executed_nothing(db).await {
+        return Err(format!("{executed}\n{changes} changes; refusals: {refused:#?}").into());
     }
-    assert!(rounds > 10, "the tables were hardly changed: {rounds}");
+    assert!(changes > 10, "the tables changed too rarely: {changes}");
     for statement in statements.iter().rev().step_by(2) {
-        // The last state may be the plain one already.
+        // The trigger or view may already be removed.
         let _ = mallory.execute(statement).await;
     }
     jetbase::run(&set_for(None, &files)?, DatabaseUrl(&db.url)).await?;
-    mallory.caught_nothing(db).await?;
-    mallory.leave(db).await
+    mallory.executed_nothing(db).await?;
+    mallory.remove(db).await
 }
 
-async fn triggers_meanwhile(ctx: TestContext) -> TestResult {
-    meanwhile(ctx, TRIGGERS).await
+async fn triggers_are_added(ctx: TestContext) -> TestResult {
+    while_tables_change(ctx, TRIGGERS).await
 }
 
-async fn views_meanwhile(ctx: TestContext) -> TestResult {
-    meanwhile(ctx, VIEWS).await
+async fn views_are_swapped(ctx: TestContext) -> TestResult {
+    while_tables_change(ctx, VIEWS).await
 }
 
-/// While a file is in work, and between two files, the role adds a trigger.
-async fn in_mid_run(ctx: TestContext) -> TestResult {
+/// The attacker adds a trigger while a file runs and between two files.
+async fn trigger_during_run(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
-    let mallory = Mallory::arrive(db).await?;
+    let mallory = Mallory::create(db).await?;
     jetbase::run(&set_for(None, &[V1])?, DatabaseUrl(&mallory.db.url)).await?;
     let slow = "SELECT pg_catalog.pg_sleep(0.5);\n";
     let off = format!("-- jetbase: transaction=off\n{slow}SELECT 1;\n");
     let set = set_for(None, &[V1, ("V2__s.sql", slow), ("V3__s.sql", &off), ("V4__s.sql", slow)])?;
     let stop = Arc::new(AtomicBool::new(false));
-    // Whoever is added first stays.
+    // The first trigger that is added is kept.
     let adding = [
         tokio::spawn(repeat(&mallory, &TRIGGERS[..1], &stop)),
         tokio::spawn(repeat(&mallory, &TRIGGERS[2..3], &stop)),
@@ -291,13 +326,13 @@ async fn in_mid_run(ctx: TestContext) -> TestResult {
     for adding in adding {
         adding.await?;
     }
-    if let Err(caught) = mallory.caught_nothing(db).await {
-        let said =
+    if let Err(executed) = mallory.executed_nothing(db).await {
+        let outcome =
             result.map(|report| report.to_string()).unwrap_or_else(|error| format!("{error:#}"));
-        return Err(format!("{caught}\n{said}").into());
+        return Err(format!("{executed}\n{outcome}").into());
     }
     if let Err(error) = result {
         assert!(format!("{error:#}").contains(&mallory.name), "{error:#}");
     }
-    mallory.leave(db).await
+    mallory.remove(db).await
 }

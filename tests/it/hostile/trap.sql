@@ -1,4 +1,4 @@
--- Executed by the role {mallory}: what reports every call by another role.
+-- The role {mallory} executes this. The functions record every call by another role.
 CREATE SCHEMA trap;
 CREATE TABLE trap.seen (what text, who text);
 CREATE SEQUENCE trap.calls;
@@ -6,7 +6,7 @@ CREATE FUNCTION trap.caught(what text) RETURNS boolean LANGUAGE plpgsql SET sear
 BEGIN
   IF current_user = '{mallory}' THEN RETURN true; END IF;
   BEGIN
-    -- A sequence keeps what a rolled back transaction would forget.
+    -- A sequence keeps its value when the transaction is rolled back.
     PERFORM nextval('trap.calls');
     INSERT INTO trap.seen VALUES (what, current_user);
   EXCEPTION WHEN OTHERS THEN NULL;

@@ -1,13 +1,14 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use jetbase::{DatabaseUrl, ErrorKind, Event, Folder, Migrations, Options, Readiness, Wait};
+use jetbase::{DatabaseUrl, ErrorKind, Folder, Migrations, Options, Readiness, Wait};
 use jetbase_test_harness::{Database, PythonProject, TestError, TestResult};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPool};
 use tokio::process::Command;
 
-use super::mallory::{aside, value};
+use super::mallory::{query_as_admin, value_as_admin};
+use crate::run_in_progress::notify_at_start;
 
 pub(super) const V1: (&str, &str) =
     ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n-- rollback\nDROP TABLE a;\n");
@@ -24,40 +25,40 @@ const ROC_2: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'two';\n")
 /// A process id as the Python tool makes them.
 pub(super) const PYTHON: &str = "0b8f4a62-5d3e-4c1b-9a77-2f60d1c3e84a";
 
-/// A set for one schema, or for the first of the path.
+/// A set for a schema, or for the first schema of the search path.
 pub(super) fn set_for(
     schema: Option<&str>,
     files: &[(&str, &str)],
 ) -> Result<Migrations, TestError> {
     let project = PythonProject::with(files)?;
     let folder = Folder::read(&project.migrations());
-    // The macro's schemas are constants.
+    // The option `schema` needs a static string.
     let schema = schema.map(|name| &*Box::leak(name.to_owned().into_boxed_str()));
     Ok(Migrations::load(folder.files, Options { schema, ..Options::default() }))
 }
 
-/// Runs the program, and returns whether it succeeded, with all it said.
+/// Runs the tool and returns whether it succeeded, and its output.
 pub(super) async fn tool(
     db: &Database,
     project: &PythonProject,
-    words: &[&str],
+    arguments: &[&str],
 ) -> Result<(bool, String), TestError> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jetbase"));
     for name in std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("JETBASE_")) {
         command.env_remove(name);
     }
-    command.args(words).current_dir(project.path()).env("JETBASE_DATABASE_URL", &db.url);
+    command.args(arguments).current_dir(project.path()).env("JETBASE_DATABASE_URL", &db.url);
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await?;
-    let said = [output.stdout, output.stderr].concat();
-    Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+    let text = [output.stdout, output.stderr].concat();
+    Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
 }
 
-/// An administrator, and the schema whose migrations it runs.
+/// An administrator and the schema of its migrations.
 pub(super) struct Victim {
     pub(super) db: Database,
-    /// The one that it names, if it does.
+    /// The schema that it names, if any.
     pub(super) named: Option<&'static str>,
-    /// Where the tables are.
+    /// The schema of the tables.
     pub(super) schema: String,
 }
 
@@ -70,27 +71,27 @@ impl Victim {
         DatabaseUrl(&self.db.url)
     }
 
-    /// Sets the row's owner, in the schema of the tables.
-    async fn held_by(&self, owner: &str) -> TestResult {
+    /// Locks the row with this id.
+    async fn lock_row(&self, owner: &str) -> TestResult {
         let sql = format!(
             "UPDATE {}.jetbase_lock SET is_locked = TRUE, locked_at = localtimestamp, process_id = '{owner}'",
             self.schema
         );
-        aside(&self.db, &sql).await.map(drop)
+        query_as_admin(&self.db, &sql).await.map(drop)
     }
 
     pub(super) fn new(db: &Database, named: Option<&'static str>, schema: &str) -> Victim {
         Victim { db: db.clone(), named, schema: schema.to_owned() }
     }
 
-    /// Executes every command, and looks at what each did.
-    pub(super) async fn does_everything(&self) -> TestResult {
+    /// Runs every command and checks its result.
+    pub(super) async fn runs_all_commands(&self) -> TestResult {
         self.applies().await?;
-        self.asks().await?;
+        self.queries().await?;
         self.replaces().await?;
         self.waits().await?;
         self.unlocks().await?;
-        self.inherits().await?;
+        self.recovers().await?;
         self.repairs().await
     }
 
@@ -101,8 +102,8 @@ impl Victim {
         assert!(report.applied.iter().any(|it| it.file == "V3__b.sql"), "{report}");
         let set = self.set(&[V1, OFF, V3, RA, ROC])?;
         assert!(jetbase::run(&set, self.target()).await?.is_up_to_date());
-        let undone = jetbase::rollback(&set, self.target()).await?;
-        assert_eq!(undone.applied.len(), 1, "{undone}");
+        let rolled_back = jetbase::rollback(&set, self.target()).await?;
+        assert_eq!(rolled_back.applied.len(), 1, "{rolled_back}");
         assert_eq!(self.count("jetbase_migrations").await?, "4");
         let pool = PgPool::connect(&self.db.url).await?;
         let report = jetbase::run(&set, &pool).await?;
@@ -116,7 +117,7 @@ impl Victim {
         Ok(())
     }
 
-    async fn asks(&self) -> TestResult {
+    async fn queries(&self) -> TestResult {
         let set = self.set(&[V1, OFF, V3, RA, ROC])?;
         let more = self.set(&[V1, OFF, V3, SLOW, RA, ROC])?;
         let status = jetbase::status(&more, self.target()).await?;
@@ -132,7 +133,7 @@ impl Victim {
         Ok(())
     }
 
-    /// A replaced text is kept, and an older program leaves the newer one alone.
+    /// A superseded text is recorded, and an older program does not apply it again.
     async fn replaces(&self) -> TestResult {
         let report = jetbase::run(&self.set(&[V1, OFF, V3, RA_2, ROC_2])?, self.target()).await?;
         assert_eq!(report.applied.len(), 2, "{report}");
@@ -142,18 +143,13 @@ impl Victim {
         Ok(())
     }
 
-    /// Somebody waits while another run is in the middle of a file.
+    /// A run waits while another run executes a file.
     async fn waits(&self) -> TestResult {
         let set = self.set(&[V1, OFF, V3, SLOW, RA_2, ROC_2])?;
-        let (tell, told) = tokio::sync::oneshot::channel();
-        let mut tell = Some(tell);
-        let run = jetbase::run_url(&set, &self.db.url).on_event(move |event| {
-            if matches!(event, Event::Started { .. }) {
-                tell.take().map(|tell| tell.send(()));
-            }
-        });
+        let run = jetbase::run_url(&set, &self.db.url);
+        let (run, started) = notify_at_start(run, SLOW.0);
         let run = tokio::spawn(run.into_future());
-        told.await?;
+        started.await?;
         let more = self.set(&[V1, OFF, V3, SLOW, V5, RA_2, ROC_2])?;
         let url = self.db.url.clone();
         let waiting = tokio::spawn(jetbase::run_url(&more, &url).into_future());
@@ -162,9 +158,9 @@ impl Victim {
         assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
         let error = jetbase::run(&more, self.target()).wait(Wait::Never).await.expect_err("held");
         assert!(matches!(error.kind(), ErrorKind::Held { alive: Some(true), .. }), "{error:#}");
-        let error = jetbase::unlock(&set, self.target()).await.expect_err("the holder lives");
+        let error = jetbase::unlock(&set, self.target()).await.expect_err("the holder is alive");
         assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error:#}");
-        jetbase::unlock(&set, self.target()).force().await.expect_err("a file is in work");
+        jetbase::unlock(&set, self.target()).force().await.expect_err("a file is running");
         assert!(!run.await??.is_up_to_date());
         assert!(!waiting.await??.is_up_to_date());
         Ok(())
@@ -172,35 +168,35 @@ impl Victim {
 
     async fn unlocks(&self) -> TestResult {
         let set = self.set(&[V1, OFF, V3, SLOW, V5, RA_2, ROC_2, ("V6__d.sql", "SELECT 1;\n")])?;
-        self.held_by(PYTHON).await?;
+        self.lock_row(PYTHON).await?;
         let wait = Wait::UpTo(Duration::from_millis(300));
         let error = jetbase::run(&set, self.target()).wait(wait).await.expect_err("held");
         assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{error:#}");
         assert!(jetbase::lock_status(&set, self.target()).await?.locked);
         assert!(jetbase::unlock(&set, self.target()).await?.holder.is_some());
-        self.held_by(PYTHON).await?;
+        self.lock_row(PYTHON).await?;
         assert!(jetbase::unlock(&set, self.target()).force().await?.holder.is_some());
         assert!(!jetbase::lock_status(&set, self.target()).await?.locked);
         assert!(!jetbase::run(&set, self.target()).await?.is_up_to_date());
         Ok(())
     }
 
-    /// The lock of a run that was killed is taken over.
-    async fn inherits(&self) -> TestResult {
+    /// A run recovers the lock of a killed run.
+    async fn recovers(&self) -> TestResult {
         let files = [V1, OFF, V3, SLOW, V5, RA_2, ROC_2, ("V6__d.sql", "SELECT 1;\n")];
-        // The kind of proof stands in the id, and nobody proves this one's life.
-        let dead = "6a625001-0000-8000-8000-000000000000";
-        self.held_by(dead).await?;
+        // The id says how the liveness of its holder is checked. No session has this id.
+        let stale = "6a625001-0000-8000-8000-000000000000";
+        self.lock_row(stale).await?;
         let status = jetbase::lock_status(&self.set(&files)?, self.target()).await?;
         assert_eq!((status.locked, status.alive), (true, Some(false)), "{status}");
         let mut more = files.to_vec();
         more.push(("V7__e.sql", "SELECT 1;\n"));
         let report = jetbase::run(&self.set(&more)?, self.target()).wait(Wait::Never).await?;
-        assert_eq!(report.recovered.as_deref(), Some(dead), "{report}");
-        // With nothing to do, the lock is set free all the same.
-        self.held_by(dead).await?;
+        assert_eq!(report.recovered.as_deref(), Some(stale), "{report}");
+        // A run with nothing pending releases the lock too.
+        self.lock_row(stale).await?;
         let report = jetbase::run(&self.set(&more)?, self.target()).wait(Wait::Never).await?;
-        assert_eq!(report.recovered.as_deref(), Some(dead), "{report}");
+        assert_eq!(report.recovered.as_deref(), Some(stale), "{report}");
         Ok(())
     }
 
@@ -210,16 +206,16 @@ impl Victim {
         let schema: Vec<_> = self.named.into_iter().flat_map(|name| ["--schema", name]).collect();
         let (before, rows) = (self.sum("1").await?, self.count("jetbase_migrations").await?);
         for command in ["fix-checksums", "fix-files"] {
-            let words = [&[command][..], &schema[..]].concat();
-            let (succeeded, said) = tool(&self.db, &project, &words).await?;
-            assert!(succeeded, "{command}: {said}");
+            let arguments = [&[command][..], &schema[..]].concat();
+            let (succeeded, output) = tool(&self.db, &project, &arguments).await?;
+            assert!(succeeded, "{command}: {output}");
         }
         assert_ne!(self.sum("1").await?, before);
         assert_ne!(self.count("jetbase_migrations").await?, rows);
         for command in ["status", "history", "current", "lock-status"] {
-            let words = [&[command][..], &schema[..]].concat();
-            let (succeeded, said) = tool(&self.db, &project, &words).await?;
-            assert!(succeeded, "{command}: {said}");
+            let arguments = [&[command][..], &schema[..]].concat();
+            let (succeeded, output) = tool(&self.db, &project, &arguments).await?;
+            assert!(succeeded, "{command}: {output}");
         }
         Ok(())
     }
@@ -229,11 +225,11 @@ impl Victim {
             "SELECT checksum FROM {}.jetbase_migrations WHERE version::text = '{version}'",
             self.schema
         );
-        value(&self.db, &sql).await
+        value_as_admin(&self.db, &sql).await
     }
 
     async fn count(&self, table: &str) -> Result<String, TestError> {
         let sql = format!("SELECT count(*) FROM {}.{table}", self.schema);
-        value(&self.db, &sql).await?.ok_or_else(|| "no count".into())
+        value_as_admin(&self.db, &sql).await?.ok_or_else(|| "no count".into())
     }
 }

@@ -12,19 +12,20 @@ use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
 
-use super::{column, is_tidy, same_lines};
+use super::{column, is_recorded_and_unlocked, result_of, same_lines};
 use crate::apply::set;
+use crate::run_in_progress::query_in_listener;
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     suite.each(
-        "a_panic_of_a_listener_leaves_a_pool_as_it_was",
+        "a_panic_of_a_listener_does_not_change_a_pool",
         DatabaseKind::ALL,
         nothing,
         panics_with_pool,
     );
     suite.each(
-        "a_panic_leaves_a_callers_connection_as_it_was",
+        "a_panic_of_a_listener_does_not_change_the_callers_connection",
         DatabaseKind::ALL,
         nothing,
         panics_with_caller,
@@ -34,7 +35,7 @@ pub(crate) fn register(suite: &mut Suite) {
 pub(super) const SOON: Wait = Wait::UpTo(Duration::from_secs(20));
 const NAMES: [&str; 3] = ["V1__a.sql", "V2__b.sql", "V3__c.sql"];
 
-/// On MySQL a table stays when its row cannot be written any more.
+/// On MySQL, the table is kept if the file cannot be recorded.
 fn first(kind: DatabaseKind) -> (&'static str, &'static str) {
     match kind {
         DatabaseKind::Mysql => ("V1__a.sql", "CREATE TABLE IF NOT EXISTS a (id INTEGER);\n"),
@@ -50,9 +51,9 @@ pub(super) fn files(kind: DatabaseKind) -> Migrations {
     ])
 }
 
-/// The kinds of events that a run tells here.
+/// The kinds of events at which the listener panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
+enum PanicAt {
     Waiting,
     Recovered,
     Acquired,
@@ -62,57 +63,48 @@ enum Moment {
     Released,
 }
 
-const MOMENTS: [Moment; 7] = [
-    Moment::Waiting,
-    Moment::Recovered,
-    Moment::Acquired,
-    Moment::Started,
-    Moment::Finished,
-    Moment::LockLost,
-    Moment::Released,
+const EVENTS: [PanicAt; 7] = [
+    PanicAt::Waiting,
+    PanicAt::Recovered,
+    PanicAt::Acquired,
+    PanicAt::Started,
+    PanicAt::Finished,
+    PanicAt::LockLost,
+    PanicAt::Released,
 ];
 
-impl Moment {
+impl PanicAt {
     fn is(self, event: &Event) -> bool {
         match event {
-            Event::Waiting { .. } => self == Moment::Waiting,
-            Event::Recovered { .. } => self == Moment::Recovered,
-            Event::Acquired { .. } => self == Moment::Acquired,
-            Event::Started { .. } => self == Moment::Started,
-            Event::Finished { .. } => self == Moment::Finished,
-            Event::LockLost => self == Moment::LockLost,
-            Event::Released => self == Moment::Released,
+            Event::Waiting { .. } => self == PanicAt::Waiting,
+            Event::Recovered { .. } => self == PanicAt::Recovered,
+            Event::Acquired { .. } => self == PanicAt::Acquired,
+            Event::Started { .. } => self == PanicAt::Started,
+            Event::Finished { .. } => self == PanicAt::Finished,
+            Event::LockLost => self == PanicAt::LockLost,
+            Event::Released => self == PanicAt::Released,
             _ => false,
         }
     }
 }
 
-const FREE: &str = "UPDATE jetbase_lock SET is_locked = FALSE, locked_at = NULL, process_id = NULL";
+const RELEASE: &str =
+    "UPDATE jetbase_lock SET is_locked = FALSE, locked_at = NULL, process_id = NULL";
 
-/// A listener that panics at that moment; so that a lock is lost, it takes it away.
-fn panicking(db: &Database, moment: Moment) -> impl FnMut(&Event) + Send + use<> {
+/// Returns a listener that panics at this event. For a lost lock, it first releases the lock.
+fn panicking(db: &Database, panic_at: PanicAt) -> impl FnMut(&Event) + Send + use<> {
     let db = db.clone();
     move |event| {
         let before_last = matches!(event, Event::Finished { file, .. } if file == "V2__b.sql");
-        if moment == Moment::LockLost && before_last {
-            aside(&db, FREE).expect("it can be set free");
+        if panic_at == PanicAt::LockLost && before_last {
+            query_in_listener(&db, RELEASE);
         }
-        assert!(!moment.is(event), "a listener that panics");
+        assert!(!panic_at.is(event), "the listener panics as intended");
     }
 }
 
-/// Asks the database from inside a listener, which may not wait on the runtime that it runs on.
-fn aside(db: &Database, sql: &'static str) -> Result<Option<String>, TestError> {
-    let db = db.clone();
-    let asking = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(db.value(sql))
-    });
-    asking.join().map_err(|_| "the thread panicked")?
-}
-
-/// What a connection shows of its settings and of an open transaction.
-pub(super) const fn state(kind: DatabaseKind) -> &'static [&'static str] {
+/// Queries for the settings of a connection and for an open transaction.
+pub(super) const fn state_queries(kind: DatabaseKind) -> &'static [&'static str] {
     match kind {
         DatabaseKind::Sqlite => &[
             "SELECT 'foreign_keys ' || foreign_keys FROM pragma_foreign_keys",
@@ -134,12 +126,12 @@ pub(super) const fn state(kind: DatabaseKind) -> &'static [&'static str] {
     }
 }
 
-/// The state of every idle connection of a pool.
-macro_rules! shown {
+/// The settings of a connection, and whether it is in a transaction.
+macro_rules! session_state {
     ($executor:expr, $kind:expr) => {{
         let mut lines: Vec<String> = Vec::new();
-        for question in $crate::isolation::abandoned::state($kind) {
-            let rows = sqlx::raw_sql(*question).fetch_all(&mut *$executor).await?;
+        for query in $crate::isolation::abandoned::state_queries($kind) {
+            let rows = sqlx::raw_sql(*query).fetch_all(&mut *$executor).await?;
             for row in &rows {
                 lines.push(sqlx::Row::try_get_unchecked(row, 0)?);
             }
@@ -148,13 +140,13 @@ macro_rules! shown {
     }};
 }
 
-pub(super) use shown;
+pub(super) use session_state;
 
-/// Takes the lock as the Python tool does, or leaves it behind as a run of ours that is dead.
-async fn hold(db: &Database, moment: Moment) -> TestResult {
-    let id = match moment {
-        Moment::Waiting => "7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0".to_owned(),
-        Moment::Recovered => left_id(db).await?,
+/// Locks the row as the Python tool does, or as a killed run leaves it.
+async fn lock_row(db: &Database, panic_at: PanicAt) -> TestResult {
+    let id = match panic_at {
+        PanicAt::Waiting => "7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0".to_owned(),
+        PanicAt::Recovered => id_of_ended_run(db).await?,
         _ => return Ok(()),
     };
     jetbase::run_url(&set(&[]), &db.url).await?;
@@ -164,54 +156,55 @@ async fn hold(db: &Database, moment: Moment) -> TestResult {
     .await
 }
 
-/// The id of a real run, which ends.
-async fn left_id(db: &Database) -> Result<String, TestError> {
-    let (tell, told) = std::sync::mpsc::channel();
+/// The id in the lock of a run that has ended.
+async fn id_of_ended_run(db: &Database) -> Result<String, TestError> {
+    let (sender, receiver) = std::sync::mpsc::channel();
     let db_of_listener = db.clone();
     let run = jetbase::run_url(&set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]), &db.url);
     run.on_event(move |event| {
         if matches!(event, Event::Acquired { .. }) {
-            let _ = tell.send(aside(&db_of_listener, "SELECT process_id FROM jetbase_lock"));
+            let id = query_in_listener(&db_of_listener, "SELECT process_id FROM jetbase_lock");
+            let _ = sender.send(id);
         }
     })
     .await?;
-    told.recv()??.ok_or_else(|| "nobody held the lock".into())
+    receiver.recv()?.ok_or_else(|| "the run did not hold the lock".into())
 }
 
-/// Frees what the Python tool would free by itself.
-async fn let_go(db: &Database, moment: Moment) -> TestResult {
-    if moment == Moment::Waiting {
-        db.execute(FREE).await?;
+/// Releases the lock as the Python tool does at its end.
+async fn release_as_python(db: &Database, panic_at: PanicAt) -> TestResult {
+    if panic_at == PanicAt::Waiting {
+        db.execute(RELEASE).await?;
     }
     Ok(())
 }
 
-/// Everything is applied, each file once.
+/// Checks that every file is applied once.
 pub(super) async fn is_complete(db: &Database) -> TestResult {
-    is_tidy(db, &NAMES).await?;
+    is_recorded_and_unlocked(db, &NAMES).await?;
     assert_eq!(column(db, "SELECT id FROM a ORDER BY id").await?, ["1", "2"]);
     Ok(())
 }
 
 async fn panics_with_pool(ctx: TestContext) -> TestResult {
-    let mut wrong = Vec::new();
-    for moment in MOMENTS {
-        if let Err(error) = panics_once(&ctx, moment).await {
-            wrong.push(format!("{moment:?}: {error:#}"));
+    let mut errors = Vec::new();
+    for panic_at in EVENTS {
+        if let Err(error) = panics_once(&ctx, panic_at).await {
+            errors.push(format!("{panic_at:?}: {error:#}"));
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+    result_of(errors)
 }
 
-async fn panics_once(ctx: &TestContext, moment: Moment) -> TestResult {
+async fn panics_once(ctx: &TestContext, panic_at: PanicAt) -> TestResult {
     let db = ctx.another().await?;
     // Only a database with tables has a lock to wait for.
-    if moment == Moment::Waiting {
+    if panic_at == PanicAt::Waiting {
         jetbase::run_url(&set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]), &db.url).await?;
     }
-    hold(&db, moment).await?;
+    lock_row(&db, panic_at).await?;
     let kind = ctx.kind;
-    let all = if matches!(moment, Moment::Waiting | Moment::Recovered) {
+    let all = if matches!(panic_at, PanicAt::Waiting | PanicAt::Recovered) {
         files(DatabaseKind::Sqlite)
     } else {
         files(kind)
@@ -219,22 +212,23 @@ async fn panics_once(ctx: &TestContext, moment: Moment) -> TestResult {
     macro_rules! with {
         ($Options:ty) => {{
             let pool = <$Options>::new().max_connections(1).connect(&db.url).await?;
-            let before = shown!(pool.acquire().await?, kind);
-            let (of_task, lent) = (all.clone(), pool.clone());
-            let listener = panicking(&db, moment);
-            let task =
-                tokio::spawn(async move { jetbase::run(&of_task, &lent).on_event(listener).await });
+            let before = session_state!(pool.acquire().await?, kind);
+            let (task_set, task_pool) = (all.clone(), pool.clone());
+            let listener = panicking(&db, panic_at);
+            let task = tokio::spawn(async move {
+                jetbase::run(&task_set, &task_pool).on_event(listener).await
+            });
             let end = tokio::time::timeout(Duration::from_secs(20), task).await?;
-            let panicked = end.expect_err("it panics");
+            let panicked = end.expect_err("the listener panics");
             assert!(panicked.is_panic(), "{panicked}");
-            let after = shown!(pool.acquire().await?, kind);
-            let_go(&db, moment).await?;
+            let after = session_state!(pool.acquire().await?, kind);
+            release_as_python(&db, panic_at).await?;
             let report = jetbase::run(&all, &pool).wait(SOON).await;
-            let at_last = shown!(pool.acquire().await?, kind);
+            let at_end = session_state!(pool.acquire().await?, kind);
             pool.close().await;
             report?;
             same_lines("the pool's connection", &before, &after)?;
-            same_lines("the pool's connection behind the next run", &before, &at_last)?;
+            same_lines("the pool's connection after the next run", &before, &at_end)?;
         }};
     }
     match kind {
@@ -246,8 +240,8 @@ async fn panics_once(ctx: &TestContext, moment: Moment) -> TestResult {
     done.await?
 }
 
-/// What a future ends with, a panic included.
-async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+/// Runs a future to its end and catches a panic.
+async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
     let mut future = Box::pin(future);
     std::future::poll_fn(|context| {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
@@ -259,58 +253,59 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> 
     .await
 }
 
-/// A run over a caller's connection that panics, and whether the connection is as it was.
+/// A run over the caller's connection panics. Checks that the connection did not change.
 macro_rules! panics {
-    ($Connection:ty, $db:expr, $all:expr, $moment:expr) => {{
+    ($Connection:ty, $db:expr, $all:expr, $panic_at:expr) => {{
         let mut caller = <$Connection>::connect(&$db.url).await?;
-        let before = shown!(&mut caller, $db.kind);
-        let run = jetbase::run(&$all, &mut caller).on_event(panicking(&$db, $moment));
-        if let Ok(ended) = caught(run.into_future()).await {
-            return Err(format!("{:?}: it did not panic: {ended:?}", $moment).into());
+        let before = session_state!(&mut caller, $db.kind);
+        let run = jetbase::run(&$all, &mut caller).on_event(panicking(&$db, $panic_at));
+        if let Ok(ended) = catch_panic(run.into_future()).await {
+            return Err(format!("{:?}: it did not panic: {ended:?}", $panic_at).into());
         }
-        let after = shown!(&mut caller, $db.kind);
+        let after = session_state!(&mut caller, $db.kind);
         same_lines("the caller's connection", &before, &after)
     }};
 }
 
 async fn panics_with_caller(ctx: TestContext) -> TestResult {
-    let mut wrong = Vec::new();
-    // A borrowed connection to a server has no session lock, and so recovers no lock of the dead.
-    let moments = MOMENTS.into_iter();
-    for moment in moments.filter(|it| ctx.kind == DatabaseKind::Sqlite || *it != Moment::Recovered)
+    let mut errors = Vec::new();
+    // A run over a borrowed connection to a server has no session lock, so it recovers no lock.
+    let events = EVENTS.into_iter();
+    for panic_at in
+        events.filter(|it| ctx.kind == DatabaseKind::Sqlite || *it != PanicAt::Recovered)
     {
         let db = ctx.another().await?;
-        if moment == Moment::Waiting {
+        if panic_at == PanicAt::Waiting {
             jetbase::run_url(&set(&[first(ctx.kind)]), &db.url).await?;
         }
-        hold(&db, moment).await?;
+        lock_row(&db, panic_at).await?;
         let all = files(ctx.kind);
         let checked = match ctx.kind {
-            DatabaseKind::Sqlite => panics!(SqliteConnection, db, all, moment),
-            DatabaseKind::Postgres => panics!(PgConnection, db, all, moment),
-            DatabaseKind::Mysql => panics!(MySqlConnection, db, all, moment),
+            DatabaseKind::Sqlite => panics!(SqliteConnection, db, all, panic_at),
+            DatabaseKind::Postgres => panics!(PgConnection, db, all, panic_at),
+            DatabaseKind::Mysql => panics!(MySqlConnection, db, all, panic_at),
         };
-        if moment != Moment::Waiting {
+        if panic_at != PanicAt::Waiting {
             let locked = db.value("SELECT is_locked FROM jetbase_lock").await?;
-            assert_eq!(locked.as_deref(), Some("0"), "{moment:?}: the lock is still held");
+            assert_eq!(locked.as_deref(), Some("0"), "{panic_at:?}: the lock is still held");
         }
-        let_go(&db, moment).await?;
-        if let Err(error) = checked.and(goes_on(&db, &all).await) {
-            wrong.push(format!("{moment:?}: {error:#}"));
+        release_as_python(&db, panic_at).await?;
+        if let Err(error) = checked.and(check_next_run(&db, &all).await) {
+            errors.push(format!("{panic_at:?}: {error:#}"));
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+    result_of(errors)
 }
 
-/// The connection is as it was.
-pub(super) async fn checked(caller: &mut SqliteConnection, before: &[String]) -> TestResult {
-    let look = async { Ok::<_, TestError>(shown!(&mut *caller, DatabaseKind::Sqlite)) };
-    let after = look.await.map_err(|error| format!("the caller's connection: {error:#}"))?;
+/// Checks that the caller's connection did not change.
+pub(super) async fn check_caller(caller: &mut SqliteConnection, before: &[String]) -> TestResult {
+    let query = async { Ok::<_, TestError>(session_state!(&mut *caller, DatabaseKind::Sqlite)) };
+    let after = query.await.map_err(|error| format!("the caller's connection: {error:#}"))?;
     same_lines("the caller's connection", before, &after)
 }
 
-/// A later run does what is left, each file once.
-pub(super) async fn goes_on(db: &Database, all: &Migrations) -> TestResult {
+/// A later run applies the other files, and each file once.
+pub(super) async fn check_next_run(db: &Database, all: &Migrations) -> TestResult {
     jetbase::run_url(all, &db.url).wait(SOON).await?;
     let db = db.clone();
     tokio::spawn(async move { is_complete(&db).await }).await?

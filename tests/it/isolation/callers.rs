@@ -3,23 +3,23 @@ use jetbase_test_harness::{
 };
 
 use super::leaks::{HIDES, LeakCase, query};
-use super::somebody::Somebody;
-use super::{column, leaks_mysql, leaks_postgres, leaks_sqlite, same_lines};
+use super::second_connection::SecondConnection;
+use super::{column, leaks_mysql, leaks_postgres, leaks_sqlite, result_of, same_lines};
 use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
-    let name = "what_a_caller_had_before_is_there_afterwards";
+    let name = "a_run_keeps_the_session_state_of_the_caller";
     suite.each(name, DatabaseKind::ALL, Needs::NOTHING, keeps);
     suite.each(
-        "statements_prepared_by_the_driver_still_work",
+        "prepared_statements_of_the_driver_work_after_a_run",
         DatabaseKind::ALL,
         Needs::NOTHING,
-        driver,
+        prepared_by_driver,
     );
 }
 
-/// What the caller's connection holds before.
-const fn owns(kind: DatabaseKind) -> &'static str {
+/// What the caller has in its session before the run.
+const fn session_state_of_caller(kind: DatabaseKind) -> &'static str {
     match kind {
         DatabaseKind::Postgres => {
             "CREATE TEMPORARY TABLE mine AS SELECT 41 AS id; CREATE TEMPORARY VIEW my_view AS SELECT 42 AS id; \
@@ -42,8 +42,8 @@ const fn owns(kind: DatabaseKind) -> &'static str {
     }
 }
 
-/// What still has to answer, besides the settings.
-const fn questions(kind: DatabaseKind) -> &'static [&'static str] {
+/// Queries for the caller's session state besides the settings.
+const fn queries(kind: DatabaseKind) -> &'static [&'static str] {
     match kind {
         DatabaseKind::Postgres => &[
             "SELECT id::text FROM mine",
@@ -69,34 +69,34 @@ const fn questions(kind: DatabaseKind) -> &'static [&'static str] {
     }
 }
 
-async fn answers(caller: &mut Somebody, db: &Database) -> Result<Vec<String>, TestError> {
+async fn results(caller: &mut SecondConnection, db: &Database) -> Result<Vec<String>, TestError> {
     let mut lines = caller.column(&query(db).await?).await?;
     lines.sort();
-    for question in questions(db.kind) {
-        let answer = caller.column(question).await.map_err(|error| format!("{error:#}"));
-        lines.push(format!("{question}: {answer:?}"));
+    for query in queries(db.kind) {
+        let result = caller.column(query).await.map_err(|error| format!("{error:#}"));
+        lines.push(format!("{query}: {result:?}"));
     }
     Ok(lines)
 }
 
-/// Every file that leaves something, on a connection of a caller who has much.
+/// Runs every file that leaves session state on a connection with its own session state.
 async fn keeps(ctx: TestContext) -> TestResult {
     let cases = match ctx.kind {
         DatabaseKind::Postgres => leaks_postgres::CASES,
         DatabaseKind::Mysql => leaks_mysql::CASES,
         DatabaseKind::Sqlite => leaks_sqlite::CASES,
     };
-    let mut wrong = Vec::new();
-    // Those that need a second database or role do not have one here.
+    let mut errors = Vec::new();
+    // This test has no second database or role.
     for case in cases.iter().chain([&HIDES]).filter(|case| !case.first.contains("{other}")) {
-        if let Err(error) = beside(&ctx, case).await {
-            wrong.push(format!("{}: {error:#}", case.name));
+        if let Err(error) = keeps_with(&ctx, case).await {
+            errors.push(format!("{}: {error:#}", case.name));
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+    result_of(errors)
 }
 
-async fn beside(ctx: &TestContext, case: &LeakCase) -> TestResult {
+async fn keeps_with(ctx: &TestContext, case: &LeakCase) -> TestResult {
     let db = ctx.another().await?;
     db.execute("CREATE TABLE users (id INTEGER); INSERT INTO users (id) VALUES (1)").await?;
     if ctx.kind == DatabaseKind::Postgres {
@@ -110,11 +110,11 @@ async fn beside(ctx: &TestContext, case: &LeakCase) -> TestResult {
         ("V1__first.sql", &first),
         ("V2__second.sql", "INSERT INTO users (id) VALUES (7);\n"),
     ]);
-    let mut caller = Somebody::at(&db).await?;
-    caller.execute(owns(ctx.kind)).await?;
-    let before = answers(&mut caller, &db).await?;
+    let mut caller = SecondConnection::at(&db).await?;
+    caller.execute(session_state_of_caller(ctx.kind)).await?;
+    let before = results(&mut caller, &db).await?;
     let report = caller.migrate(&all).await;
-    let after = answers(&mut caller, &db).await;
+    let after = results(&mut caller, &db).await;
     let _ = caller.close().await;
     let after = after.map_err(|error| format!("{error:#}; the run: {report:?}"))?;
     same_lines("the caller's connection", &before, &after)?;
@@ -135,8 +135,8 @@ async fn beside(ctx: &TestContext, case: &LeakCase) -> TestResult {
     }
 }
 
-/// The driver keeps statements by name: they are there behind a run, too.
-async fn driver(ctx: TestContext) -> TestResult {
+/// The driver prepares statements by name and uses them again after a run.
+async fn prepared_by_driver(ctx: TestContext) -> TestResult {
     let text = match ctx.kind {
         DatabaseKind::Postgres => {
             "PREPARE q AS SELECT 1;\nSET my.setting = 'leaked';\nRESET ALL;\n"
@@ -147,12 +147,12 @@ async fn driver(ctx: TestContext) -> TestResult {
     ctx.db.execute("CREATE TABLE users (id INTEGER)").await?;
     let all =
         set(&[("V1__first.sql", text), ("V2__b.sql", "INSERT INTO users (id) VALUES (1);\n")]);
-    macro_rules! asks {
-        ($Connection:ty, $question:expr) => {{
+    macro_rules! query_between_runs {
+        ($Connection:ty, $query:expr) => {{
             let mut caller = <$Connection as sqlx::Connection>::connect(&ctx.db.url).await?;
             for round in 0..3_i64 {
-                let question = sqlx::query_scalar::<_, i64>($question).bind(round);
-                assert_eq!(question.fetch_one(&mut caller).await?, round + 1, "{round}");
+                let query = sqlx::query_scalar::<_, i64>($query).bind(round);
+                assert_eq!(query.fetch_one(&mut caller).await?, round + 1, "{round}");
                 if let Err(error) = jetbase::run(&all, &mut caller).await {
                     assert!(format!("{error:#}").contains("V1__first.sql"), "{error:#}");
                 }
@@ -160,9 +160,11 @@ async fn driver(ctx: TestContext) -> TestResult {
         }};
     }
     match ctx.kind {
-        DatabaseKind::Postgres => asks!(sqlx::PgConnection, "SELECT $1::bigint + 1"),
-        DatabaseKind::Mysql => asks!(sqlx::MySqlConnection, "SELECT CAST(? + 1 AS SIGNED)"),
-        DatabaseKind::Sqlite => asks!(sqlx::SqliteConnection, "SELECT ? + 1"),
+        DatabaseKind::Postgres => query_between_runs!(sqlx::PgConnection, "SELECT $1::bigint + 1"),
+        DatabaseKind::Mysql => {
+            query_between_runs!(sqlx::MySqlConnection, "SELECT CAST(? + 1 AS SIGNED)")
+        }
+        DatabaseKind::Sqlite => query_between_runs!(sqlx::SqliteConnection, "SELECT ? + 1"),
     }
     Ok(())
 }

@@ -6,21 +6,21 @@ use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
     let (mysql, own) = (&[DatabaseKind::Mysql], Needs::OWN_SERVER);
-    suite.each("a_file_that_leaves_nothing_keeps_its_session", mysql, own, keeps_session);
-    suite.each("a_run_begins_again_where_no_further_connection_is", mysql, own, begins_again);
+    suite.each("a_file_without_session_state_needs_no_new_connection", mysql, own, keeps_session);
+    suite.each("a_run_works_for_a_user_with_one_connection", mysql, own, one_connection);
 }
 
-/// How many connections a server has seen, that of the question included.
+/// Returns how many connections the server has accepted, including the one of this query.
 async fn connections(ctx: &TestContext) -> Result<u64, TestError> {
     let mut connection = MySqlConnection::connect(&ctx.db.url).await?;
-    let question = "SHOW GLOBAL STATUS LIKE 'Connections'";
-    let (_, count): (String, String) = sqlx::query_as(question).fetch_one(&mut connection).await?;
+    let query = "SHOW GLOBAL STATUS LIKE 'Connections'";
+    let (_, count): (String, String) = sqlx::query_as(query).fetch_one(&mut connection).await?;
     connection.close().await?;
     Ok(count.parse()?)
 }
 
-/// What a run of these files needs, besides the question.
-async fn needed(ctx: &TestContext, files: &[(&str, &str)]) -> Result<u64, TestError> {
+/// Returns how many connections a run of these files opens.
+async fn opened(ctx: &TestContext, files: &[(&str, &str)]) -> Result<u64, TestError> {
     let before = connections(ctx).await?;
     jetbase::run(&set(files), DatabaseUrl(&ctx.db.url)).await?;
     Ok(connections(ctx).await? - before - 1)
@@ -33,20 +33,24 @@ async fn keeps_session(ctx: TestContext) -> TestResult {
         ("V2__b.sql", "CREATE TABLE b (id INTEGER);\nINSERT INTO b VALUES (1);\n"),
         ("V3__c.sql", "ALTER TABLE b ADD COLUMN c INTEGER;\nUPDATE b SET c = 2 WHERE id = 1;\n"),
     ];
-    let one = needed(&ctx, &plain[..1]).await?;
-    assert_eq!(needed(&ctx, &plain).await?, one, "a plain file costs a connection");
-    let leaves = [
+    let one = opened(&ctx, &plain[..1]).await?;
+    assert_eq!(opened(&ctx, &plain).await?, one, "a plain file opens a connection");
+    let with_state = [
         ("V4__d.sql", "SET @x = 1;\nCREATE TABLE d (id INTEGER);\n"),
         ("V5__e.sql", "CREATE TEMPORARY TABLE t (id INTEGER);\n"),
         ("V6__f.sql", "CREATE TABLE f (id INTEGER);\n"),
     ];
-    let all: Vec<_> = plain.into_iter().chain(leaves).collect();
-    assert_eq!(needed(&ctx, &all).await?, one + 2, "a file that leaves something costs one");
+    let all: Vec<_> = plain.into_iter().chain(with_state).collect();
+    assert_eq!(
+        opened(&ctx, &all).await?,
+        one + 2,
+        "a file that leaves session state opens one connection"
+    );
     Ok(())
 }
 
-/// A user with a single connection cannot have a second one: the run gives its own back first.
-async fn begins_again(ctx: TestContext) -> TestResult {
+/// The user may have one connection, so the run closes its connection before it opens another.
+async fn one_connection(ctx: TestContext) -> TestResult {
     let user = format!("{}_one", ctx.db.name);
     ctx.db.admin(&format!("CREATE USER {user}@'%' WITH MAX_USER_CONNECTIONS 1")).await?;
     ctx.db.admin(&format!("GRANT ALL ON {}.* TO {user}@'%'", ctx.db.name)).await?;
@@ -62,7 +66,7 @@ async fn begins_again(ctx: TestContext) -> TestResult {
     let report = jetbase::run_url(&all, &url).await?;
     assert_eq!(report.applied.len(), 3, "{report}");
     let ids = ctx.db.rows("SELECT id FROM users").await?;
-    assert_eq!(ids, [[Some("7".to_owned())]], "the row went into the temporary table");
+    assert_eq!(ids, [[Some("7".to_owned())]], "the row is in the temporary table");
     assert!(!jetbase::lock_status(&all, DatabaseUrl(&ctx.db.url)).await?.locked);
     Ok(())
 }

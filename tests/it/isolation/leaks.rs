@@ -6,20 +6,23 @@ use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 
-use super::{column, is_tidy, leaks_mysql, leaks_postgres, leaks_sqlite, same_lines};
+use super::{
+    column, is_recorded_and_unlocked, leaks_mysql, leaks_postgres, leaks_sqlite, result_of,
+    same_lines,
+};
 use crate::apply::set;
 
-/// What a first file leaves in its session, and what a second one could notice of it.
+/// What a first file leaves in its session, and how a second file could notice it.
 ///
 /// `{other}` is a second database on MySQL, and a role on PostgreSQL.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LeakCase {
     pub(super) name: &'static str,
-    /// What is in the database before.
+    /// SQL that runs before both files.
     pub(super) before: &'static str,
     /// The first file.
     pub(super) first: &'static str,
-    /// What the second file does before it writes down what it sees.
+    /// SQL of the second file before it stores its session state.
     pub(super) second: &'static str,
     pub(super) variants: &'static [&'static str],
     pub(super) answer: AllowedResult,
@@ -28,19 +31,19 @@ pub(super) struct LeakCase {
 /// What jetbase may do with the first file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AllowedResult {
-    /// It has to run.
+    /// The file must run.
     Runs,
-    /// It runs, or it is refused by its name before anything of it is executed.
+    /// The file runs, or it is refused before its first statement, and the error names it.
     RunsOrRefuses,
 }
 
-/// The beginning of a file in one transaction, and of one without.
+/// The first line of a file that runs in a transaction, and of one that does not.
 pub(super) const BOTH: &[&str] = &["", OFF];
 pub(super) const ALONE: &[&str] = &[OFF];
 const OFF: &str = "-- jetbase: transaction=off\n";
 
 impl LeakCase {
-    /// A first file that has to run both in a transaction and without.
+    /// A first file that must run in a transaction and without one.
     pub(super) const fn new(name: &'static str, first: &'static str) -> LeakCase {
         LeakCase {
             name,
@@ -74,7 +77,7 @@ pub(super) const HIDES: LeakCase =
     LeakCase::new("a_temporary_table", "CREATE TEMPORARY TABLE users AS SELECT * FROM users;\n")
         .second("INSERT INTO users (id) VALUES (7);\n");
 
-/// The names of both files, with letters that are no ASCII.
+/// The names of both files contain letters outside ASCII.
 const FIRST: &str = "V1__läßt.sql";
 const SECOND: &str = "V2__sieht_größe.sql";
 
@@ -105,11 +108,11 @@ enum Route {
     Pool,
 }
 
-/// The second file sees behind the first one what it sees in a run of its own.
+/// The second file has the same session state after the first file as in a separate run.
 async fn leaves_nothing(ctx: TestContext, case: LeakCase) -> TestResult {
     let other = format!("{}_other", ctx.db.name);
     let needs_other = [case.before, case.first].iter().any(|text| text.contains("{other}"));
-    let (make, forget) = match ctx.kind {
+    let (create, drop) = match ctx.kind {
         DatabaseKind::Postgres => (format!("CREATE ROLE {other}"), format!("DROP ROLE {other}")),
         _ if case.first.contains("SET ROLE") => {
             (format!("CREATE ROLE {other}"), format!("DROP ROLE {other}"))
@@ -117,43 +120,44 @@ async fn leaves_nothing(ctx: TestContext, case: LeakCase) -> TestResult {
         _ => (format!("CREATE DATABASE {other}"), format!("DROP DATABASE {other}")),
     };
     if needs_other {
-        ctx.db.admin(&make).await?;
+        ctx.db.admin(&create).await?;
     }
-    let case = Filled {
+    let case = PreparedCase {
         before: case.before.replace("{other}", &other),
         first: case.first.replace("{other}", &other),
-        second: format!("{}{}", case.second, sees(&ctx.db).await?),
+        second: format!("{}{}", case.second, store_state(&ctx.db).await?),
         answer: case.answer,
         variants: case.variants,
     };
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for variant in case.variants {
         let fresh = fresh(&ctx, &case).await?;
         let first = format!("{variant}{}", case.first);
-        // Each file in a run of its own: that is what has to be seen.
+        // The expected state comes from two separate runs.
         let mut expected = Vec::new();
-        let alone = jetbase::run_url(&set(&[(FIRST, &first)]), &fresh.url).await;
-        if alone.is_ok() || case.answer == AllowedResult::Runs {
-            alone.map_err(|error| format!("{variant}the first file by itself: {error:#}"))?;
+        let separate = jetbase::run_url(&set(&[(FIRST, &first)]), &fresh.url).await;
+        if separate.is_ok() || case.answer == AllowedResult::Runs {
+            separate
+                .map_err(|error| format!("{variant}the first file in a separate run: {error:#}"))?;
             let both = set(&[(FIRST, &first), (SECOND, &case.second)]);
             let later = jetbase::run_url(&both, &fresh.url).await;
             later.map_err(|error| format!("{variant}the second file in a later run: {error:#}"))?;
-            expected = seen(&fresh).await?;
+            expected = stored_state(&fresh).await?;
         }
         for route in [Route::Url, Route::Pool] {
             if let Err(error) = one_run(&ctx, &case, &first, route, &expected).await {
-                wrong.push(format!("{variant}{route:?}: {error:#}"));
+                errors.push(format!("{variant}{route:?}: {error:#}"));
             }
         }
     }
     if needs_other {
-        ctx.db.admin(&forget).await?;
+        ctx.db.admin(&drop).await?;
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+    result_of(errors)
 }
 
-/// A case with its words filled in.
-struct Filled {
+/// A case with the name of the other database or role.
+struct PreparedCase {
     before: String,
     first: String,
     second: String,
@@ -162,7 +166,7 @@ struct Filled {
 }
 
 /// A database with the table `users` and what the case needs.
-async fn fresh(ctx: &TestContext, case: &Filled) -> Result<Database, TestError> {
+async fn fresh(ctx: &TestContext, case: &PreparedCase) -> Result<Database, TestError> {
     let db = ctx.another().await?;
     db.execute("CREATE TABLE users (id INTEGER); INSERT INTO users (id) VALUES (1)").await?;
     if !case.before.is_empty() {
@@ -171,10 +175,11 @@ async fn fresh(ctx: &TestContext, case: &Filled) -> Result<Database, TestError> 
     Ok(db)
 }
 
-/// Both files in one run: the second sees the same, and everything is recorded and tidy.
+/// Runs both files in one run. The second file has the expected session state, both files are
+/// recorded, and the lock is released.
 async fn one_run(
     ctx: &TestContext,
-    case: &Filled,
+    case: &PreparedCase,
     first: &str,
     route: Route,
     expected: &[String],
@@ -202,10 +207,10 @@ async fn one_run(
         }
         report => drop(report?),
     }
-    let seen = seen(&db).await?;
-    same_lines("what the second file saw", expected, &seen)?;
+    let stored = stored_state(&db).await?;
+    same_lines("the session state of the second file", expected, &stored)?;
     tokio::spawn(async move {
-        is_tidy(&db, &[FIRST, SECOND]).await?;
+        is_recorded_and_unlocked(&db, &[FIRST, SECOND]).await?;
         let texts = column(&db, "SELECT description FROM jetbase_migrations ORDER BY 1").await?;
         assert_eq!(texts, ["läßt", "sieht größe"], "the texts in the history");
         let facts = column(
@@ -220,11 +225,11 @@ async fn one_run(
     .await?
 }
 
-/// A file that cannot be undone is refused by its name, and nothing was executed.
+/// Checks that the error names the refused file, and that no statement ran.
 async fn refused(db: &Database, error: &jetbase::Error) -> TestResult {
     let text = format!("{error:#}");
     if !text.contains(FIRST) {
-        return Err(format!("refused without its name: {text}").into());
+        return Err(format!("the error does not name the file: {text}").into());
     }
     let recorded = column(db, "SELECT filename FROM jetbase_migrations").await.unwrap_or_default();
     let locked = column(db, "SELECT is_locked FROM jetbase_lock").await.unwrap_or_default();
@@ -235,31 +240,31 @@ async fn refused(db: &Database, error: &jetbase::Error) -> TestResult {
     Err(format!("{text}\nafterwards: recorded {recorded:?}, locked {locked:?}").into())
 }
 
-/// What the second file did and saw, without the names of databases.
-pub(super) async fn seen(db: &Database) -> Result<Vec<String>, TestError> {
+/// What the second file stored, without the name of the database.
+pub(super) async fn stored_state(db: &Database) -> Result<Vec<String>, TestError> {
     let mut lines = column(db, "SELECT line FROM shown ORDER BY line").await?;
     let ids = column(db, "SELECT id FROM users ORDER BY id").await?;
     lines.push(format!("users {}", ids.join(", ")));
     Ok(lines.into_iter().map(|line| line.replace(&db.name, "{db}")).collect())
 }
 
-/// Writes down, in the table `shown`, what a session looks like from inside.
-pub(super) async fn sees(db: &Database) -> Result<String, TestError> {
+/// Returns SQL that stores the session state in the table `shown`.
+pub(super) async fn store_state(db: &Database) -> Result<String, TestError> {
     let query = query(db).await?;
     let table = if db.kind == DatabaseKind::Postgres { "public.shown" } else { "shown" };
     Ok(format!("CREATE TABLE {table} AS {query};\n"))
 }
 
-/// A query of all that a session shows of itself.
+/// Returns a query for the whole session state.
 pub(super) async fn query(db: &Database) -> Result<String, TestError> {
     Ok(match db.kind {
-        DatabaseKind::Postgres => leaks_postgres::SEES.to_owned(),
-        DatabaseKind::Mysql => leaks_mysql::sees(db).await?,
-        DatabaseKind::Sqlite => leaks_sqlite::SEES.to_owned(),
+        DatabaseKind::Postgres => leaks_postgres::QUERY.to_owned(),
+        DatabaseKind::Mysql => leaks_mysql::query(db).await?,
+        DatabaseKind::Sqlite => leaks_sqlite::QUERY.to_owned(),
     })
 }
 
-/// The random numbers of the second file do not follow from the seed of the first one.
+/// The random numbers of the second file do not depend on the seed of the first file.
 async fn seed(ctx: TestContext) -> TestResult {
     let draws = "SELECT setseed(0.25); SELECT random() FROM generate_series(1, 20)";
     let seeded = column(&ctx.db, draws).await?;
@@ -267,6 +272,9 @@ async fn seed(ctx: TestContext) -> TestResult {
     let both = set(&[("V1__seed.sql", "SELECT setseed(0.25);\n"), ("V2__draw.sql", draw)]);
     jetbase::run_url(&both, &ctx.db.url).await?;
     let drawn = column(&ctx.db, "SELECT number FROM drawn").await?;
-    assert!(!seeded.contains(&drawn[0]), "the second file draws what the first one's seed gives");
-    is_tidy(&ctx.db, &["V1__seed.sql", "V2__draw.sql"]).await
+    assert!(
+        !seeded.contains(&drawn[0]),
+        "the second file gets the numbers of the first file's seed"
+    );
+    is_recorded_and_unlocked(&ctx.db, &["V1__seed.sql", "V2__draw.sql"]).await
 }

@@ -2,8 +2,8 @@ use jetbase_test_harness::{Database, TestError};
 
 use super::leaks::{ALONE, LeakCase};
 
-/// Everything of a session that a statement can read.
-pub(super) async fn sees(db: &Database) -> Result<String, TestError> {
+/// Returns a query for the whole session state.
+pub(super) async fn query(db: &Database) -> Result<String, TestError> {
     let version = db.value("SELECT VERSION()").await?.unwrap_or_default();
     let (variables, own) = if version.contains("MariaDB") {
         let own = "SELECT CONCAT('@', variable_name, ' ', variable_value) FROM information_schema.user_variables";
@@ -27,13 +27,13 @@ pub(super) async fn sees(db: &Database) -> Result<String, TestError> {
 
 const INSERT: &str = "INSERT INTO users (id) VALUES (7);\n";
 
-/// What a procedure does that leaves much behind.
+/// A procedure and a trigger that change the session state.
 const LEAVES: &str = "CREATE TABLE guarded (id INTEGER);
 CREATE PROCEDURE leaves() BEGIN SET @x = 5; SET SESSION sql_mode = ''; SET SESSION group_concat_max_len = 10;
   CREATE TEMPORARY TABLE users (id INTEGER); END;
 CREATE TRIGGER fires BEFORE INSERT ON guarded FOR EACH ROW SET @x = 6, SESSION foreign_key_checks = 0";
 
-/// A file as `mysqldump` writes it.
+/// A file that `mysqldump` could have written.
 const DUMP: &str = "/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
 /*!40101 SET NAMES utf8mb4 */;
 /*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;
@@ -67,53 +67,53 @@ pub(super) const CASES: &[LeakCase] = &[
     )
     .second(INSERT),
     LeakCase::new(
-        "tables_that_were_unlocked",
+        "unlocked_tables",
         "LOCK TABLES users WRITE;\nINSERT INTO users (id) VALUES (2);\nUNLOCK TABLES;\n",
     )
     .second(INSERT),
     LeakCase::new("tables_locked_for_reading", "LOCK TABLES users READ;\n").second(INSERT),
     LeakCase::new("a_flushed_table", "FLUSH TABLES users WITH READ LOCK;\n").second(INSERT),
-    LeakCase::new("the_next_transaction", "SET TRANSACTION READ ONLY;\n").only(ALONE).second(INSERT),
+    LeakCase::new("a_setting_of_the_next_transaction", "SET TRANSACTION READ ONLY;\n").only(ALONE).second(INSERT),
     LeakCase::new("a_dump", DUMP),
     LeakCase::new("names_in_latin1", "SET NAMES latin1;\n"),
     LeakCase::new("a_character_set", "SET CHARACTER SET latin1;\n"),
     LeakCase::new("a_client_character_set", "SET character_set_client = latin1;\n"),
     LeakCase::new("results_in_latin1", "SET character_set_results = latin1;\n"),
-    LeakCase::new("a_log_that_is_off", "SET sql_log_bin = 0;\n").only(ALONE),
+    LeakCase::new("a_disabled_binary_log", "SET sql_log_bin = 0;\n").only(ALONE),
     LeakCase::new("a_default_engine", "SET default_storage_engine = MyISAM;\n"),
-    LeakCase::new("a_mode", "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES';\n"),
-    LeakCase::new("foreign_keys_that_are_off", "SET foreign_key_checks = 0;\nSET unique_checks = 0;\n"),
-    LeakCase::new("a_chain_of_transactions", "SET completion_type = 1;\n").second(INSERT),
-    LeakCase::new("a_release_of_the_session", "SET completion_type = 2;\n").second(INSERT),
+    LeakCase::new("an_sql_mode", "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES';\n"),
+    LeakCase::new("disabled_foreign_keys", "SET foreign_key_checks = 0;\nSET unique_checks = 0;\n"),
+    LeakCase::new("chained_transactions", "SET completion_type = 1;\n").second(INSERT),
+    LeakCase::new("a_disconnect_after_each_transaction", "SET completion_type = 2;\n").second(INSERT),
     LeakCase::new("read_only_transactions", "SET SESSION TRANSACTION READ ONLY;\n").second(INSERT),
     LeakCase::new("an_isolation_level", "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n"),
-    LeakCase::new("no_automatic_commit", "SET autocommit = 0;\n").second(INSERT).may_be_refused(),
+    LeakCase::new("disabled_autocommit", "SET autocommit = 0;\n").second(INSERT).may_be_refused(),
     LeakCase::new("safe_updates", "SET sql_safe_updates = 1;\n"),
-    LeakCase::new("a_limit_of_rows", "SET sql_select_limit = 1;\n")
+    LeakCase::new("a_row_limit", "SET sql_select_limit = 1;\n")
         .before("INSERT INTO users (id) VALUES (2), (3)")
         .second("CREATE TABLE copied AS SELECT * FROM users;\n"),
-    LeakCase::new("a_limit_of_joins", "SET max_join_size = 1, sql_big_selects = 0;\n"),
-    LeakCase::new("a_clock", "SET timestamp = 86400;\n")
+    LeakCase::new("a_join_limit", "SET max_join_size = 1, sql_big_selects = 0;\n"),
+    LeakCase::new("a_fixed_timestamp", "SET timestamp = 86400;\n")
         .second("INSERT INTO users (id) SELECT YEAR(NOW()) < 2000;\n"),
-    LeakCase::new("a_next_number", "SET insert_id = 500;\n")
+    LeakCase::new("an_insert_id", "SET insert_id = 500;\n")
         .before("CREATE TABLE numbered (id INTEGER AUTO_INCREMENT PRIMARY KEY)")
         .second("INSERT INTO numbered VALUES ();\nINSERT INTO users (id) SELECT max(id) FROM numbered;\n"),
-    LeakCase::new("a_step_of_numbers", "SET auto_increment_increment = 10, auto_increment_offset = 7;\n"),
-    LeakCase::new("warnings_that_are_off", "SET sql_notes = 0, max_error_count = 0;\n"),
-    LeakCase::new("a_short_wait", "SET SESSION wait_timeout = 1;\nSET SESSION net_read_timeout = 1;\n"),
-    LeakCase::new("a_lock_by_name", "DO GET_LOCK('theirs', 0);\n").may_be_refused(),
+    LeakCase::new("an_auto_increment_step", "SET auto_increment_increment = 10, auto_increment_offset = 7;\n"),
+    LeakCase::new("disabled_warnings", "SET sql_notes = 0, max_error_count = 0;\n"),
+    LeakCase::new("a_short_wait_timeout", "SET SESSION wait_timeout = 1;\nSET SESSION net_read_timeout = 1;\n"),
+    LeakCase::new("a_named_lock", "DO GET_LOCK('theirs', 0);\n").may_be_refused(),
     LeakCase::new("an_open_handler", "HANDLER users OPEN;\n")
         .second("HANDLER users OPEN;\nHANDLER users CLOSE;\n")
         .may_be_refused(),
     LeakCase::new("another_database", "USE {other};\n").second(INSERT),
     LeakCase::new("a_role", "SET ROLE {other};\n"),
-    LeakCase::new("what_a_procedure_leaves", "CALL leaves();\n").before(LEAVES).second(INSERT),
-    LeakCase::new("what_a_trigger_leaves", "INSERT INTO guarded (id) VALUES (1);\n").before(LEAVES),
-    LeakCase::new("a_last_number", "INSERT INTO numbered VALUES ();\n")
+    LeakCase::new("the_session_state_of_a_procedure", "CALL leaves();\n").before(LEAVES).second(INSERT),
+    LeakCase::new("the_session_state_of_a_trigger", "INSERT INTO guarded (id) VALUES (1);\n").before(LEAVES),
+    LeakCase::new("a_last_insert_id", "INSERT INTO numbered VALUES ();\n")
         .before("CREATE TABLE numbered (id INTEGER AUTO_INCREMENT PRIMARY KEY); INSERT INTO numbered VALUES (900)")
         .second("INSERT INTO users (id) SELECT LAST_INSERT_ID();\n"),
-    LeakCase::new("a_given_last_number", "DO LAST_INSERT_ID(77);\n")
+    LeakCase::new("a_last_insert_id_that_the_file_sets", "DO LAST_INSERT_ID(77);\n")
         .second("INSERT INTO users (id) SELECT LAST_INSERT_ID();\n"),
     LeakCase::new("user_variables_of_a_comment", "/*!40101 SET @x = 5, @@sql_mode = '' */;\n"),
-    LeakCase::new("an_executed_text", "EXECUTE IMMEDIATE 'SET @x = 5';\n"),
+    LeakCase::new("a_statement_in_a_string", "EXECUTE IMMEDIATE 'SET @x = 5';\n"),
 ];

@@ -1,7 +1,7 @@
 use super::leaks::LeakCase;
 
-/// Everything of a session that a statement can read.
-pub(super) const SEES: &str = "SELECT 'prepared ' || name::text AS line FROM pg_catalog.pg_prepared_statements
+/// A query for the whole session state.
+pub(super) const QUERY: &str = "SELECT 'prepared ' || name::text AS line FROM pg_catalog.pg_prepared_statements
   UNION ALL SELECT 'cursor ' || name FROM pg_catalog.pg_cursors
   UNION ALL SELECT 'channel ' || pg_listening_channels()
   UNION ALL SELECT 'temporary ' || relname::text FROM pg_catalog.pg_class WHERE relnamespace = pg_my_temp_schema()
@@ -13,7 +13,7 @@ pub(super) const SEES: &str = "SELECT 'prepared ' || name::text AS line FROM pg_
   UNION ALL SELECT 'setting ' || name || ' ' || setting FROM pg_catalog.pg_settings
     WHERE name <> 'application_name' AND name NOT LIKE '%.%'";
 
-/// What a function does that leaves much behind.
+/// A function and a trigger that change the session state.
 const LEAVES: &str = "CREATE FUNCTION leaves() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN
   SET TIME ZONE 'Asia/Tokyo'; SET work_mem = '7MB';
   PERFORM set_config('my.setting', 'leaked', false);
@@ -54,7 +54,7 @@ pub(super) const CASES: &[LeakCase] = &[
     ),
     LeakCase::new("a_time_zone", "SET TIME ZONE 'Asia/Tokyo';\n"),
     LeakCase::new("settings_by_function", "SELECT set_config('work_mem', '7MB', false);\n"),
-    LeakCase::new("a_setting_of_its_own", "SET my.setting = 'leaked';\n"),
+    LeakCase::new("a_custom_setting", "SET my.setting = 'leaked';\n"),
     LeakCase::new(
         "read_only_transactions",
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;\n",
@@ -62,14 +62,14 @@ pub(super) const CASES: &[LeakCase] = &[
     .second(INSERT),
     LeakCase::new("an_isolation_level", "SET default_transaction_isolation = 'serializable';\n"),
     LeakCase::new("replication_role", "SET session_replication_role = 'replica';\n"),
-    LeakCase::new("a_short_transaction", "SET idle_in_transaction_session_timeout = '1ms';\n"),
-    LeakCase::new("a_number_of_a_sequence", "INSERT INTO numbered DEFAULT VALUES;\n")
+    LeakCase::new("a_short_idle_timeout", "SET idle_in_transaction_session_timeout = '1ms';\n"),
+    LeakCase::new("a_last_value_of_a_sequence", "INSERT INTO numbered DEFAULT VALUES;\n")
         .before("CREATE TABLE numbered (id SERIAL)")
         .second(
             "DO $$ BEGIN INSERT INTO users (id) VALUES (lastval() + 1000);
 EXCEPTION WHEN object_not_in_prerequisite_state THEN INSERT INTO users (id) VALUES (-1); END $$;\n",
         ),
-    LeakCase::new("a_current_number", "SELECT nextval('numbers');\n")
+    LeakCase::new("a_current_value_of_a_sequence", "SELECT nextval('numbers');\n")
         .before("CREATE SEQUENCE numbers START 100")
         .second(
             "DO $$ BEGIN INSERT INTO users (id) VALUES (currval('numbers'));
@@ -79,28 +79,30 @@ EXCEPTION WHEN object_not_in_prerequisite_state THEN INSERT INTO users (id) VALU
     LeakCase::new("a_shared_session_lock", "SELECT pg_advisory_lock_shared(1, 42);\n")
         .may_be_refused(),
     LeakCase::new(
-        "what_a_block_leaves",
+        "the_session_state_of_a_block",
         "DO $$ BEGIN SET TIME ZONE 'Asia/Tokyo'; SET my.setting = 'leaked';
 CREATE TEMP TABLE users AS SELECT * FROM users; EXECUTE 'PREPARE q AS SELECT 1'; END $$;\n",
     )
     .second(INSERT),
-    LeakCase::new("what_a_function_leaves", "SELECT leaves();\n").before(LEAVES).second(INSERT),
-    LeakCase::new("what_a_trigger_leaves", "INSERT INTO guarded (id) VALUES (1);\n")
+    LeakCase::new("the_session_state_of_a_function", "SELECT leaves();\n")
+        .before(LEAVES)
+        .second(INSERT),
+    LeakCase::new("the_session_state_of_a_trigger", "INSERT INTO guarded (id) VALUES (1);\n")
         .before(LEAVES)
         .second(INSERT),
     LeakCase::new(
-        "what_a_reset_takes_back",
+        "settings_that_a_reset_removes",
         "SET TIME ZONE 'Asia/Tokyo';\nRESET ALL;\nINSERT INTO users (id) VALUES (3);\n",
     )
     .second(INSERT),
     LeakCase::new(
-        "a_reset_of_its_first_statement",
+        "a_reset_in_its_first_statement",
         "RESET ALL;\nINSERT INTO users (id) VALUES (3);\n",
     ),
     LeakCase::new("a_reset_of_the_role", "RESET ROLE;\nRESET SESSION AUTHORIZATION;\n")
         .second(INSERT),
     LeakCase::new(
-        "discarded_parts",
+        "a_partial_discard",
         "CREATE TEMP TABLE x (id INTEGER);\nDISCARD TEMP;\nDISCARD PLANS;\nDISCARD SEQUENCES;\n",
     ),
 ];

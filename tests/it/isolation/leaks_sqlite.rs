@@ -1,7 +1,7 @@
 use super::leaks::{ALONE, BOTH, LeakCase};
 
-/// Everything of a connection that a statement can read.
-pub(super) const SEES: &str = "SELECT 'recursive_triggers ' || recursive_triggers AS line FROM pragma_recursive_triggers
+/// A query for the whole state of a connection.
+pub(super) const QUERY: &str = "SELECT 'recursive_triggers ' || recursive_triggers AS line FROM pragma_recursive_triggers
   UNION ALL SELECT 'query_only ' || query_only FROM pragma_query_only
   UNION ALL SELECT 'ignore_check_constraints ' || ignore_check_constraints FROM pragma_ignore_check_constraints
   UNION ALL SELECT 'legacy_alter_table ' || legacy_alter_table FROM pragma_legacy_alter_table
@@ -28,29 +28,29 @@ const INSERT: &str = "INSERT INTO users (id) VALUES (7);\n";
 
 pub(super) const CASES: &[LeakCase] = &[
     LeakCase::new("recursive_triggers", "PRAGMA recursive_triggers = ON;\n"),
-    LeakCase::new("a_connection_that_only_reads", "PRAGMA query_only = ON;\n").second(INSERT),
-    LeakCase::new("checks_that_are_off", "PRAGMA ignore_check_constraints = ON;\n"),
+    LeakCase::new("a_read_only_connection", "PRAGMA query_only = ON;\n").second(INSERT),
+    LeakCase::new("disabled_checks", "PRAGMA ignore_check_constraints = ON;\n"),
     LeakCase::new("a_case_sensitive_like", "PRAGMA case_sensitive_like = ON;\n"),
-    LeakCase::new("an_old_alter_table", "PRAGMA legacy_alter_table = ON;\n"),
+    LeakCase::new("a_legacy_alter_table", "PRAGMA legacy_alter_table = ON;\n"),
     LeakCase::new("a_reversed_order", "PRAGMA reverse_unordered_selects = ON;\n"),
     LeakCase::new("a_writable_schema", "PRAGMA writable_schema = ON;\n"),
-    LeakCase::new("a_schema_without_trust", "PRAGMA trusted_schema = OFF;\n"),
-    LeakCase::new("cells_that_are_checked", "PRAGMA cell_size_check = ON;\n"),
-    LeakCase::new("keys_that_are_deferred", "PRAGMA defer_foreign_keys = ON;\n"),
+    LeakCase::new("an_untrusted_schema", "PRAGMA trusted_schema = OFF;\n"),
+    LeakCase::new("checked_cells", "PRAGMA cell_size_check = ON;\n"),
+    LeakCase::new("deferred_foreign_keys", "PRAGMA defer_foreign_keys = ON;\n"),
     LeakCase::new("no_automatic_index", "PRAGMA automatic_index = OFF;\n"),
     LeakCase::new("a_busy_timeout", "PRAGMA busy_timeout = 3;\n"),
     LeakCase::new("a_small_cache", "PRAGMA cache_size = 3;\n"),
-    LeakCase::new("a_size_that_may_not_grow", "PRAGMA max_page_count = 1;\n")
+    LeakCase::new("a_maximum_size", "PRAGMA max_page_count = 1;\n")
         .second("CREATE TABLE more (body TEXT);\nINSERT INTO more VALUES (zeroblob(100000));\n"),
-    LeakCase::new("reads_of_what_is_not_committed", "PRAGMA read_uncommitted = ON;\n"),
+    LeakCase::new("uncommitted_reads", "PRAGMA read_uncommitted = ON;\n"),
     LeakCase::new("secure_deletes", "PRAGMA secure_delete = ON;\n"),
-    LeakCase::new("a_file_of_its_own", "PRAGMA locking_mode = EXCLUSIVE;\n").may_be_refused(),
-    LeakCase::new("writes_that_nobody_waits_for", "PRAGMA synchronous = OFF;\n").only(ALONE),
+    LeakCase::new("an_exclusive_locking_mode", "PRAGMA locking_mode = EXCLUSIVE;\n").may_be_refused(),
+    LeakCase::new("writes_without_synchronization", "PRAGMA synchronous = OFF;\n").only(ALONE),
     LeakCase::new("a_journal_in_memory", "PRAGMA journal_mode = MEMORY;\n").only(ALONE),
-    LeakCase::new("a_last_row", "INSERT INTO users (id) VALUES (3);\n")
+    LeakCase::new("a_last_insert_rowid", "INSERT INTO users (id) VALUES (3);\n")
         .second("INSERT INTO users (id) SELECT last_insert_rowid();\n"),
     LeakCase::new("an_empty_temporary_table", "CREATE TEMP TABLE users (id INTEGER);\n").second(INSERT),
-    LeakCase::new("a_table_in_temp", "CREATE TABLE temp.users (id INTEGER);\n").second(INSERT),
+    LeakCase::new("a_table_in_the_temp_schema", "CREATE TABLE temp.users (id INTEGER);\n").second(INSERT),
     LeakCase::new("a_temporary_view", "CREATE TEMP VIEW extra AS SELECT 5 AS id;\n")
         .before("CREATE TABLE extra (id INTEGER)")
         .second("INSERT INTO users (id) SELECT count(*) FROM extra;\n"),

@@ -1,32 +1,32 @@
-//! What runs, files, sessions and callers must not notice of each other.
+//! What a run, a file, a session or a caller must not notice of another one.
 
-/// What a panic leaves behind.
+/// The state after a panic of a listener.
 mod abandoned;
-/// What a caller's own connection had before is there afterwards.
+/// A run keeps the session state of the caller's connection.
 mod callers;
-/// A file that leaves nothing costs nothing.
+/// A file that leaves no session state needs no new connection.
 mod costs;
-/// What a run leaves behind that is dropped in the middle.
+/// The state after a run was dropped.
 mod dropped;
-/// Nothing that a file leaves in its session reaches the next file.
+/// An error states correctly what was kept.
+mod error_texts;
+/// The session state of a file does not reach the next file.
 mod leaks;
-/// The same: what files of MySQL and MariaDB can leave.
+/// The session state on MySQL and MariaDB.
 mod leaks_mysql;
-/// The same: what files of PostgreSQL can leave.
+/// The session state on PostgreSQL.
 mod leaks_postgres;
-/// The same: what files of SQLite can leave.
+/// The state of a connection to SQLite.
 mod leaks_sqlite;
-/// From a failed try, and from a failed run, to the next one.
+/// A failed attempt does not change the next one.
 mod retries;
-/// Errors say what was kept.
-mod sentences;
-/// Settings of a server or a role do not decide about our own statements.
+/// A connection of another session.
+mod second_connection;
+/// Settings of a server or a role do not change jetbase's own statements.
 mod settings;
-/// A connection of somebody else, of any kind.
-mod somebody;
 /// No wait is longer than its limit.
 mod waits;
-/// The same: servers that say nothing, and pools without a free connection.
+/// Servers that do not answer, and pools without a free connection.
 mod waits_network;
 
 use jetbase_test_harness::{Database, Suite, TestError, TestResult};
@@ -41,7 +41,7 @@ pub(crate) fn register(suite: &mut Suite) {
     abandoned::register(suite);
     dropped::register(suite);
     costs::register(suite);
-    sentences::register(suite);
+    error_texts::register(suite);
 }
 
 /// The first column of all rows.
@@ -50,8 +50,8 @@ async fn column(db: &Database, sql: &str) -> Result<Vec<String>, TestError> {
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
 }
 
-/// The lock is free, and these files are in the history, each once.
-async fn is_tidy(db: &Database, files: &[&str]) -> TestResult {
+/// Checks that the lock is free, and that the history has each of these files once.
+async fn is_recorded_and_unlocked(db: &Database, files: &[&str]) -> TestResult {
     let locked = db.value("SELECT is_locked FROM jetbase_lock").await?;
     assert_eq!(locked.as_deref(), Some("0"), "the lock is still held");
     let recorded = column(db, "SELECT filename FROM jetbase_migrations ORDER BY 1").await?;
@@ -59,14 +59,19 @@ async fn is_tidy(db: &Database, files: &[&str]) -> TestResult {
     Ok(())
 }
 
-/// Two lists hold the same lines; else the lines that only one of them holds are the error.
+/// Checks that two lists have the same lines. The error has the lines that differ.
 fn same_lines(what: &str, before: &[String], after: &[String]) -> TestResult {
     let only = |these: &[String], those: &[String]| {
         these.iter().filter(|line| !those.contains(line)).cloned().collect::<Vec<_>>()
     };
-    let (gone, new) = (only(before, after), only(after, before));
-    if gone.is_empty() && new.is_empty() {
+    let (removed, added) = (only(before, after), only(after, before));
+    if removed.is_empty() && added.is_empty() {
         return Ok(());
     }
-    Err(format!("{what}: {new:?} instead of {gone:?}").into())
+    Err(format!("{what}: {added:?} instead of {removed:?}").into())
+}
+
+/// Fails with all errors that a test has collected.
+fn result_of(errors: Vec<String>) -> TestResult {
+    if errors.is_empty() { Ok(()) } else { Err(errors.join("\n").into()) }
 }

@@ -7,32 +7,22 @@ use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePoolOptions;
 
-use super::leaks::{query, seen, sees};
-use super::somebody::Somebody;
-use super::{column, is_tidy, same_lines};
+use super::leaks::{query, store_state, stored_state};
+use super::second_connection::SecondConnection;
+use super::{column, is_recorded_and_unlocked, same_lines};
 use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
-    suite.each("the_next_try_begins_in_a_fresh_session", DatabaseKind::SERVERS, nothing, next_try);
-    suite.each(
-        "a_failed_file_leaves_nothing_to_the_next_run",
-        DatabaseKind::ALL,
-        nothing,
-        next_run,
-    );
-    suite.each(
-        "a_failed_file_leaves_nothing_in_a_pool",
-        &[DatabaseKind::Sqlite],
-        nothing,
-        in_a_pool,
-    );
+    suite.each("a_retry_starts_in_a_fresh_session", DatabaseKind::SERVERS, nothing, next_attempt);
+    suite.each("a_failed_file_does_not_change_the_next_run", DatabaseKind::ALL, nothing, next_run);
+    suite.each("a_failed_file_does_not_change_a_pool", &[DatabaseKind::Sqlite], nothing, in_a_pool);
 }
 
 const USERS: &str = "CREATE TABLE users (id INTEGER); INSERT INTO users (id) VALUES (1)";
 
-/// What a file leaves behind although it is rolled back.
-const fn left_behind(kind: DatabaseKind) -> &'static str {
+/// Session state that a rollback does not remove.
+const fn session_state(kind: DatabaseKind) -> &'static str {
     match kind {
         DatabaseKind::Postgres => {
             "PREPARE q AS SELECT 1;\nSET my.setting = 'leaked';\nSELECT nextval('numbers');\n"
@@ -48,8 +38,8 @@ const fn left_behind(kind: DatabaseKind) -> &'static str {
     }
 }
 
-/// A file waits in vain for a row, and the second try sees what the first one saw.
-async fn next_try(ctx: TestContext) -> TestResult {
+/// A file waits too long for a row. The second attempt has the same session state as the first.
+async fn next_attempt(ctx: TestContext) -> TestResult {
     ctx.db.execute(USERS).await?;
     ctx.db
         .execute("CREATE TABLE busy (id INTEGER PRIMARY KEY); INSERT INTO busy VALUES (1)")
@@ -63,14 +53,14 @@ async fn next_try(ctx: TestContext) -> TestResult {
     };
     let text = format!(
         "-- jetbase: lock_timeout=1s\n{}{count}UPDATE busy SET id = id + 1;\n",
-        left_behind(ctx.kind)
+        session_state(ctx.kind)
     );
     let all = set(&[("V1__waits.sql", &text)]);
-    let mut holder = Somebody::at(&ctx.db).await?;
+    let mut holder = SecondConnection::at(&ctx.db).await?;
     holder.execute("BEGIN; UPDATE busy SET id = id + 100").await?;
-    let holder = tokio::spawn(holder.until(Duration::from_millis(2500), "COMMIT"));
-    let tries = Arc::new(AtomicU32::new(0));
-    let counted = Arc::clone(&tries);
+    let holder = tokio::spawn(holder.execute_later(Duration::from_millis(2500), "COMMIT"));
+    let attempts = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&attempts);
     let run = jetbase::run_url(&all, &ctx.db.url).on_event(move |event| {
         if matches!(event, Event::Retrying { .. }) {
             counted.fetch_add(1, Ordering::SeqCst);
@@ -79,60 +69,66 @@ async fn next_try(ctx: TestContext) -> TestResult {
     let report = run.await;
     holder.await??;
     assert_eq!(report?.applied.len(), 1);
-    assert!(tries.load(Ordering::SeqCst) > 0, "nobody stood in the way");
+    assert!(attempts.load(Ordering::SeqCst) > 0, "the run did not retry");
     let ids = column(&ctx.db, "SELECT id FROM users ORDER BY id").await?;
-    assert_eq!(ids, ["1", "1001"], "the second try saw what the first one left");
-    is_tidy(&ctx.db, &["V1__waits.sql"]).await
+    assert_eq!(ids, ["1", "1001"], "the second attempt has session state of the first one");
+    is_recorded_and_unlocked(&ctx.db, &["V1__waits.sql"]).await
 }
 
-/// A file fails on a connection of the caller; the mended one sees what it would have seen at first.
+/// A file fails on a connection of the caller. The corrected file has the same session state.
 async fn next_run(ctx: TestContext) -> TestResult {
     ctx.db.execute(USERS).await?;
     if ctx.kind == DatabaseKind::Postgres {
         ctx.db.execute("CREATE SEQUENCE numbers").await?;
     }
-    let fails = format!("{}INSERT INTO nowhere (id) VALUES (1);\n", left_behind(ctx.kind));
-    // A borrowed connection of MySQL takes no file that makes a table of what its session holds.
-    let sees = if ctx.kind == DatabaseKind::Mysql { String::new() } else { sees(&ctx.db).await? };
-    let mended = format!("INSERT INTO users (id) VALUES (7);\n{sees}");
-    let look = query(&ctx.db).await?;
-    let mut caller = Somebody::at(&ctx.db).await?;
-    let before = caller.column(&look).await?;
+    let fails = format!("{}INSERT INTO nowhere (id) VALUES (1);\n", session_state(ctx.kind));
+    // On a borrowed connection of MySQL, a file that reads session variables is refused.
+    let store =
+        if ctx.kind == DatabaseKind::Mysql { String::new() } else { store_state(&ctx.db).await? };
+    let corrected = format!("INSERT INTO users (id) VALUES (7);\n{store}");
+    let state_query = query(&ctx.db).await?;
+    let mut caller = SecondConnection::at(&ctx.db).await?;
+    let before = caller.column(&state_query).await?;
     let error = caller.migrate(&set(&[("V1__a.sql", &fails)])).await.expect_err("no such table");
     assert!(format!("{error:#}").contains("V1__a.sql"), "{error:#}");
-    same_lines("the caller's connection", &before, &caller.column(&look).await?)?;
-    caller.migrate(&set(&[("V1__a.sql", &mended)])).await?;
-    same_lines("the caller's connection", &before, &caller.column(&look).await?)?;
+    same_lines("the caller's connection", &before, &caller.column(&state_query).await?)?;
+    caller.migrate(&set(&[("V1__a.sql", &corrected)])).await?;
+    same_lines("the caller's connection", &before, &caller.column(&state_query).await?)?;
     let ids = column(&ctx.db, "SELECT id FROM users ORDER BY id").await?;
-    assert_eq!(ids, ["1", "7"], "the row went somewhere else");
+    assert_eq!(ids, ["1", "7"], "the row is in another table");
     caller.close().await?;
-    is_tidy(&ctx.db, &["V1__a.sql"]).await
+    is_recorded_and_unlocked(&ctx.db, &["V1__a.sql"]).await
 }
 
 /// The same on the only connection of a pool.
 async fn in_a_pool(ctx: TestContext) -> TestResult {
     let fresh = ctx.another().await?;
-    let mended = sees(&ctx.db).await?;
+    let corrected = store_state(&ctx.db).await?;
     for db in [&ctx.db, &fresh] {
         db.execute(USERS).await?;
     }
-    jetbase::run_url(&set(&[("V1__a.sql", &mended)]), &fresh.url).await?;
+    jetbase::run_url(&set(&[("V1__a.sql", &corrected)]), &fresh.url).await?;
     let pool = SqlitePoolOptions::new().max_connections(1).connect(&ctx.db.url).await?;
-    for alone in ["", "-- jetbase: transaction=off\n"] {
-        let text = left_behind(ctx.kind);
-        let fails = format!("{alone}{text}INSERT INTO nowhere (id) VALUES (1);\n");
+    for mode in ["", "-- jetbase: transaction=off\n"] {
+        let text = session_state(ctx.kind);
+        let fails = format!("{mode}{text}INSERT INTO nowhere (id) VALUES (1);\n");
         jetbase::run(&set(&[("V1__a.sql", &fails)]), &pool).await.expect_err("no such table");
     }
-    jetbase::run(&set(&[("V1__a.sql", &mended)]), &pool).await?;
-    same_lines("what the mended file saw", &seen(&fresh).await?, &seen(&ctx.db).await?)?;
-    // A file that succeeds leaves nothing to the users of the pool either.
-    let look = query(&ctx.db).await?;
+    jetbase::run(&set(&[("V1__a.sql", &corrected)]), &pool).await?;
+    same_lines(
+        "the session state of the corrected file",
+        &stored_state(&fresh).await?,
+        &stored_state(&ctx.db).await?,
+    )?;
+    // A file that succeeds does not change the pool's connection either.
+    let state_query = query(&ctx.db).await?;
     let before: Vec<String> =
-        sqlx::query_scalar(AssertSqlSafe(look.clone())).fetch_all(&pool).await?;
-    let leaves = ("V2__b.sql", left_behind(ctx.kind));
-    jetbase::run(&set(&[("V1__a.sql", &mended), leaves]), &pool).await?;
-    let after: Vec<String> = sqlx::query_scalar(AssertSqlSafe(look)).fetch_all(&pool).await?;
+        sqlx::query_scalar(AssertSqlSafe(state_query.clone())).fetch_all(&pool).await?;
+    let leaves = ("V2__b.sql", session_state(ctx.kind));
+    jetbase::run(&set(&[("V1__a.sql", &corrected), leaves]), &pool).await?;
+    let after: Vec<String> =
+        sqlx::query_scalar(AssertSqlSafe(state_query)).fetch_all(&pool).await?;
     same_lines("the pool's connection", &before, &after)?;
     pool.close().await;
-    is_tidy(&ctx.db, &["V1__a.sql", "V2__b.sql"]).await
+    is_recorded_and_unlocked(&ctx.db, &["V1__a.sql", "V2__b.sql"]).await
 }

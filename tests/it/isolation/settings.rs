@@ -3,16 +3,16 @@ use jetbase_test_harness::{
     Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
 };
 
-use super::column;
+use super::{column, result_of};
 use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
     let (postgres, mysql) = (&[DatabaseKind::Postgres][..], &[DatabaseKind::Mysql][..]);
     let own = Needs::OWN_SERVER;
-    suite.each("settings_of_the_server_do_not_decide", mysql, own, server);
-    suite.each("what_a_server_does_at_a_connect_does_not_decide", mysql, own, at_connect);
-    suite.each("no_setting_of_a_role_decides", postgres, Needs::NOTHING, role);
-    suite.each("no_setting_of_a_database_decides", postgres, Needs::NOTHING, database);
+    suite.each("settings_of_the_server_do_not_change_a_run", mysql, own, server);
+    suite.each("the_variable_init_connect_does_not_change_a_run", mysql, own, at_connect);
+    suite.each("no_setting_of_a_role_changes_a_run", postgres, Needs::NOTHING, role);
+    suite.each("no_setting_of_a_database_changes_a_run", postgres, Needs::NOTHING, database);
 }
 
 /// Files of every mode, whose effects can be counted.
@@ -38,17 +38,17 @@ fn files() -> Migrations {
 }
 
 const NAMES: [&str; 4] = ["V1__table.sql", "V2__rows.sql", "V3__both.sql", "V4__alone.sql"];
-const PYTHON: &str = "UPDATE jetbase_lock SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP, \
+const ACQUIRE_AS_PYTHON: &str = "UPDATE jetbase_lock SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP, \
                       process_id = '7f9c24e8-3b12-4fef-91e0-56a2d5a3f1c0' WHERE id = 1";
 
-/// Does everything under a setting; looks at it without.
-async fn works(db: &Database, url: &str, on: &str, off: &str) -> TestResult {
+/// Runs every command under a setting, and checks the results without it.
+async fn check_commands(db: &Database, url: &str, on: &str, off: &str) -> TestResult {
     let (set, target) = (files(), DatabaseUrl(url));
     db.admin(on).await?;
     let report = jetbase::run(&set, target).await;
     db.admin(off).await?;
     same("files that were applied", report?.applied.len(), 4)?;
-    looks(db, &NAMES, &["1", "2", "4"]).await?;
+    check_tables(db, &NAMES, &["1", "2", "4"]).await?;
 
     db.admin(on).await?;
     let again = jetbase::run(&set, target).await;
@@ -60,18 +60,18 @@ async fn works(db: &Database, url: &str, on: &str, off: &str) -> TestResult {
     same("rows of the history", history?.records.len(), 4)?;
     same("applied files in the status", status?.applied.len(), 4)?;
     same("files that were rolled back", rolled?.applied.len(), 1)?;
-    looks(db, &NAMES[..3], &["1", "2"]).await?;
+    check_tables(db, &NAMES[..3], &["1", "2"]).await?;
 
-    db.execute(PYTHON).await?;
+    db.execute(ACQUIRE_AS_PYTHON).await?;
     db.admin(on).await?;
     let locked = jetbase::lock_status(&set, target).await;
     let unlocked = jetbase::unlock(&set, target).await;
     let free = jetbase::lock_status(&set, target).await;
     db.admin(off).await?;
     same("whether it is locked", locked?.locked, true)?;
-    same("whether somebody was unlocked", unlocked?.holder.is_some(), true)?;
+    same("whether a holder was unlocked", unlocked?.holder.is_some(), true)?;
     same("whether it is locked afterwards", free?.locked, false)?;
-    looks(db, &NAMES[..3], &["1", "2"]).await?;
+    check_tables(db, &NAMES[..3], &["1", "2"]).await?;
 
     if db.kind == DatabaseKind::Mysql {
         let engines = format!(
@@ -79,7 +79,11 @@ async fn works(db: &Database, url: &str, on: &str, off: &str) -> TestResult {
              WHERE table_schema = '{}' AND table_name LIKE 'jetbase%'",
             db.name
         );
-        same("engines of our tables", column(db, &engines).await?, vec!["InnoDB".to_owned()])?;
+        same(
+            "engines of jetbase's tables",
+            column(db, &engines).await?,
+            vec!["InnoDB".to_owned()],
+        )?;
     }
     Ok(())
 }
@@ -91,8 +95,8 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Te
     Err(format!("{what}: {found:?} instead of {expected:?}").into())
 }
 
-/// The history, the lock and the table hold this.
-async fn looks(db: &Database, files: &[&str], ids: &[&str]) -> TestResult {
+/// Checks the history, the lock and the table of the files.
+async fn check_tables(db: &Database, files: &[&str], ids: &[&str]) -> TestResult {
     let recorded = column(db, "SELECT filename FROM jetbase_migrations ORDER BY 1").await?;
     let found = column(db, "SELECT id FROM t ORDER BY id").await?;
     let locked = db.value("SELECT is_locked FROM jetbase_lock").await?;
@@ -102,11 +106,7 @@ async fn looks(db: &Database, files: &[&str], ids: &[&str]) -> TestResult {
     same("the lock", locked.as_deref(), Some("0"))
 }
 
-fn all_well(wrong: &[String]) -> TestResult {
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
-}
-
-/// Global variables, with a value that changes what a statement does, finds or may do.
+/// Global variables and values that change how statements behave.
 const VARIABLES: &[(&str, &str)] = &[
     ("sql_select_limit", "1"),
     ("sql_select_limit", "0"),
@@ -147,7 +147,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("time_zone", "'-11:00'"),
 ];
 
-/// A user without special rights, to whom `init_connect` applies, too.
+/// Creates a user without special rights. `init_connect` applies only to such users.
 async fn user(db: &Database, name: &str) -> Result<String, TestError> {
     db.admin(&format!("CREATE USER IF NOT EXISTS {name}@'%' IDENTIFIED BY 'x'")).await?;
     db.admin(&format!("GRANT ALL ON {}.* TO {name}@'%'", db.name)).await?;
@@ -155,7 +155,7 @@ async fn user(db: &Database, name: &str) -> Result<String, TestError> {
 }
 
 async fn server(ctx: TestContext) -> TestResult {
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for (name, value) in VARIABLES {
         let known = ctx.db.rows(&format!("SHOW GLOBAL VARIABLES LIKE '{name}'")).await?;
         if known.is_empty() {
@@ -167,18 +167,18 @@ async fn server(ctx: TestContext) -> TestResult {
         let old = known[0][1].clone().unwrap_or_default();
         let number = old.parse::<f64>().is_ok();
         let off = format!("SET GLOBAL {name} = {}", if number { old } else { format!("'{old}'") });
-        // Also what `max_join_size` switches off besides.
+        // A change of `max_join_size` also changes `sql_big_selects`.
         let off = format!("{off}; SET GLOBAL sql_big_selects = 1; COMMIT");
-        if let Err(error) = works(&db, &url, &on, &off).await {
+        if let Err(error) = check_commands(&db, &url, &on, &off).await {
             db.admin(&off).await?;
-            wrong.push(format!("{name} = {value}: {error:#}"));
+            errors.push(format!("{name} = {value}: {error:#}"));
         }
     }
-    all_well(&wrong)
+    result_of(errors)
 }
 
 async fn at_connect(ctx: TestContext) -> TestResult {
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for text in [
         "SET autocommit = 0",
         "SET NAMES latin1",
@@ -190,15 +190,15 @@ async fn at_connect(ctx: TestContext) -> TestResult {
         let url = user(&db, "plain").await?;
         let on = format!("SET GLOBAL init_connect = \"{text}\"");
         let off = "SET GLOBAL init_connect = ''";
-        if let Err(error) = works(&db, &url, &on, off).await {
+        if let Err(error) = check_commands(&db, &url, &on, off).await {
             db.admin(off).await?;
-            wrong.push(format!("{text}: {error:#}"));
+            errors.push(format!("{text}: {error:#}"));
         }
     }
-    all_well(&wrong)
+    result_of(errors)
 }
 
-/// Settings that change what a statement does, finds, prints or may do.
+/// Settings that change how statements behave.
 const SETTINGS: &[&str] = &[
     "default_transaction_read_only = on",
     "default_transaction_isolation = 'serializable'",
@@ -235,43 +235,43 @@ const SETTINGS: &[&str] = &[
     "work_mem = '64kB'",
     "default_toast_compression = 'pglz'",
     "synchronous_commit = off",
-    "application_name = 'somebody'",
+    "application_name = 'other'",
 ];
 
 async fn role(ctx: TestContext) -> TestResult {
     let name = format!("{}_plain", ctx.db.name);
     ctx.db.admin(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x'")).await?;
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for setting in SETTINGS {
         let db = ctx.another().await?;
         db.execute(&format!("GRANT ALL ON SCHEMA public TO {name}")).await?;
         let on = format!("ALTER ROLE {name} SET {}", listed(setting));
         let off = format!("ALTER ROLE {name} RESET ALL");
-        if let Err(error) = works(&db, &db.url_as(&name, "x"), &on, &off).await {
+        if let Err(error) = check_commands(&db, &db.url_as(&name, "x"), &on, &off).await {
             db.admin(&off).await?;
-            wrong.push(format!("{setting}: {error:#}"));
+            errors.push(format!("{setting}: {error:#}"));
         }
         db.execute(&format!("DROP OWNED BY {name} CASCADE")).await?;
     }
     ctx.db.admin(&format!("DROP ROLE {name}")).await?;
-    all_well(&wrong)
+    result_of(errors)
 }
 
-/// A list of schemas without the quotes that would make it one name.
+/// Removes the quotes of a list of schemas, because they would make it one name.
 fn listed(setting: &str) -> String {
     if setting.starts_with("search_path") { setting.replace('\'', "") } else { setting.to_owned() }
 }
 
 async fn database(ctx: TestContext) -> TestResult {
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for setting in SETTINGS {
         let db = ctx.another().await?;
         let on = format!("ALTER DATABASE {} SET {}", db.name, listed(setting));
         let off = format!("ALTER DATABASE {} RESET ALL", db.name);
-        if let Err(error) = works(&db, &db.url, &on, &off).await {
+        if let Err(error) = check_commands(&db, &db.url, &on, &off).await {
             db.admin(&off).await?;
-            wrong.push(format!("{setting}: {error:#}"));
+            errors.push(format!("{setting}: {error:#}"));
         }
     }
-    all_well(&wrong)
+    result_of(errors)
 }

@@ -1,39 +1,40 @@
 use std::time::{Duration, Instant};
 
-use jetbase::{DatabaseUrl, Error as Refusal, Migrations, Report, Wait};
+use jetbase::{DatabaseUrl, Migrations, Report, Wait};
 use jetbase_test_harness::{Database, DatabaseKind, Needs, Suite, TestContext, TestResult};
 
-use super::column;
-use super::somebody::Somebody;
+use super::second_connection::SecondConnection;
+use super::{column, result_of};
 use crate::apply::set;
 
-/// The limit of a run, and how long it may take with everything around it.
+/// The wait limit of a run.
 pub(super) const LIMIT: Duration = Duration::from_secs(2);
-pub(super) const GENEROUS: Duration = Duration::from_secs(8);
-/// How long a question without a limit may take.
-const QUESTION: Duration = Duration::from_secs(70);
+/// The time after which a run with this limit must have ended.
+pub(super) const MUST_END: Duration = Duration::from_secs(8);
+/// The time after which a query without a limit must have ended.
+const QUERY_MUST_END: Duration = Duration::from_secs(70);
 
-/// What somebody else does so that a run has to wait.
+/// What another session does so that a run must wait.
 #[derive(Clone, Copy, Debug)]
-struct Obstacle {
+struct Blocker {
     name: &'static str,
     kinds: &'static [DatabaseKind],
-    before: Before,
-    /// Takes it.
-    take: &'static str,
-    /// Gives it back.
-    give: &'static str,
-    /// One of these words says what a run waited for.
-    words: &'static [&'static str],
+    before: InitialState,
+    /// SQL that acquires the lock.
+    acquire: &'static str,
+    /// SQL that releases the lock.
+    release: &'static str,
+    /// The error of the run contains one of these texts.
+    texts: &'static [&'static str],
 }
 
-/// What is in the database when somebody stands in the way.
+/// What is in the database before the other session acquires its lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
+enum InitialState {
     Nothing,
     /// The tables, and the first file in the history.
     Tables,
-    /// The same in SQLite's mode with a log of what is written.
+    /// The same in the WAL mode of SQLite.
     WriteAhead,
 }
 
@@ -44,72 +45,72 @@ const ROW: &[&str] = &["jetbase_lock", " row"];
 const TABLE: &[&str] = &["jetbase_lock", "jetbase_migrations", " table"];
 const FILE: &[&str] = &["write", "busy", "locked", "lock"];
 
-const fn obstacle(
+const fn blocker(
     name: &'static str,
     kinds: &'static [DatabaseKind],
-    take: &'static str,
-    words: &'static [&'static str],
-) -> Obstacle {
-    Obstacle { name, kinds, before: Before::Tables, take, give: "ROLLBACK", words }
+    acquire: &'static str,
+    texts: &'static [&'static str],
+) -> Blocker {
+    Blocker { name, kinds, before: InitialState::Tables, acquire, release: "ROLLBACK", texts }
 }
 
-const OBSTACLES: &[Obstacle] = &[
-    obstacle(
+const BLOCKERS: &[Blocker] = &[
+    blocker(
         "a_locked_row",
         DatabaseKind::SERVERS,
         "BEGIN; SELECT id FROM jetbase_lock WHERE id = 1 FOR UPDATE",
         ROW,
     ),
-    obstacle(
+    blocker(
         "a_row_that_is_changed",
         DatabaseKind::SERVERS,
         "BEGIN; UPDATE jetbase_lock SET locked_at = CURRENT_TIMESTAMP WHERE id = 1",
         ROW,
     ),
-    obstacle(
+    blocker(
         "a_row_that_is_deleted",
         DatabaseKind::SERVERS,
         "BEGIN; DELETE FROM jetbase_lock WHERE id = 1",
         ROW,
     ),
-    obstacle(
+    blocker(
         "a_locked_lock_table",
         POSTGRES,
         "BEGIN; LOCK TABLE jetbase_lock IN ACCESS EXCLUSIVE MODE",
         TABLE,
     ),
-    obstacle(
+    blocker(
         "a_lock_table_that_may_only_be_read",
         POSTGRES,
         "BEGIN; LOCK TABLE jetbase_lock IN EXCLUSIVE MODE",
         TABLE,
     ),
-    obstacle(
+    blocker(
         "a_locked_history",
         POSTGRES,
         "BEGIN; LOCK TABLE jetbase_migrations IN ACCESS EXCLUSIVE MODE",
         TABLE,
     ),
-    Obstacle {
-        give: "UNLOCK TABLES",
-        ..obstacle("a_locked_lock_table", MYSQL, "LOCK TABLES jetbase_lock WRITE", TABLE)
+    Blocker {
+        release: "UNLOCK TABLES",
+        ..blocker("a_locked_lock_table", MYSQL, "LOCK TABLES jetbase_lock WRITE", TABLE)
     },
-    Obstacle {
-        give: "UNLOCK TABLES",
-        ..obstacle(
+    Blocker {
+        release: "UNLOCK TABLES",
+        ..blocker(
             "a_lock_table_that_may_only_be_read",
             MYSQL,
             "LOCK TABLES jetbase_lock READ",
             TABLE,
         )
     },
-    Obstacle {
-        give: "UNLOCK TABLES",
-        ..obstacle("a_locked_history", MYSQL, "LOCK TABLES jetbase_migrations WRITE", TABLE)
+    Blocker {
+        release: "UNLOCK TABLES",
+        ..blocker("a_locked_history", MYSQL, "LOCK TABLES jetbase_migrations WRITE", TABLE)
     },
-    Obstacle {
-        give: "XA ROLLBACK 'theirs'",
-        ..obstacle(
+    Blocker {
+        release: "XA ROLLBACK 'theirs'",
+        ..blocker(
             "a_prepared_transaction",
             MYSQL,
             "XA START 'theirs'; UPDATE jetbase_lock SET locked_at = NOW() WHERE id = 1; \
@@ -117,142 +118,143 @@ const OBSTACLES: &[Obstacle] = &[
             ROW,
         )
     },
-    Obstacle {
-        before: Before::Nothing,
-        give: "SELECT pg_advisory_unlock(1784835700, 1)",
-        ..obstacle(
-            "the_lock_of_those_who_make_tables",
+    Blocker {
+        before: InitialState::Nothing,
+        release: "SELECT pg_advisory_unlock(1784835700, 1)",
+        ..blocker(
+            "the_lock_for_creating_tables",
             POSTGRES,
             "SELECT pg_advisory_lock(1784835700, 1)",
             &["creating", "tables", "1784835700"],
         )
     },
-    obstacle("a_writer", SQLITE, "BEGIN IMMEDIATE", FILE),
-    obstacle("an_exclusive_writer", SQLITE, "BEGIN EXCLUSIVE", FILE),
-    Obstacle {
-        before: Before::WriteAhead,
-        ..obstacle("a_writer_with_a_log", SQLITE, "BEGIN IMMEDIATE", FILE)
+    blocker("a_writer", SQLITE, "BEGIN IMMEDIATE", FILE),
+    blocker("an_exclusive_writer", SQLITE, "BEGIN EXCLUSIVE", FILE),
+    Blocker {
+        before: InitialState::WriteAhead,
+        ..blocker("a_writer_in_wal_mode", SQLITE, "BEGIN IMMEDIATE", FILE)
     },
-    Obstacle {
-        before: Before::WriteAhead,
-        ..obstacle("an_exclusive_writer_with_a_log", SQLITE, "BEGIN EXCLUSIVE", FILE)
+    Blocker {
+        before: InitialState::WriteAhead,
+        ..blocker("an_exclusive_writer_in_wal_mode", SQLITE, "BEGIN EXCLUSIVE", FILE)
     },
-    Obstacle {
-        before: Before::Nothing,
-        ..obstacle("a_writer_where_no_table_is", SQLITE, "BEGIN IMMEDIATE", FILE)
+    Blocker {
+        before: InitialState::Nothing,
+        ..blocker("a_writer_on_an_empty_database", SQLITE, "BEGIN IMMEDIATE", FILE)
     },
 ];
 
 pub(crate) fn register(suite: &mut Suite) {
-    // A prepared transaction is the server's: its name must not meet another one.
-    for it in OBSTACLES {
-        let needs = if it.take.starts_with("XA") { Needs::OWN_SERVER } else { Needs::NOTHING };
-        let waits = format!("no_run_waits_beyond_its_limit_for_{}", it.name);
-        suite.each(&waits, it.kinds, needs, move |ctx| gives_up(ctx, *it));
-        let goes_on = format!("a_run_goes_on_when_it_comes_free_{}", it.name);
-        suite.each(&goes_on, it.kinds, needs, move |ctx| goes_on_later(ctx, *it));
+    // The name of a prepared transaction must be unique on the server.
+    for it in BLOCKERS {
+        let needs = if it.acquire.starts_with("XA") { Needs::OWN_SERVER } else { Needs::NOTHING };
+        let limit = format!("no_run_waits_beyond_its_limit_for_{}", it.name);
+        suite.each(&limit, it.kinds, needs, move |ctx| gives_up(ctx, *it));
+        let continues = format!("a_run_continues_after_{}", it.name);
+        suite.each(&continues, it.kinds, needs, move |ctx| runs_after_release(ctx, *it));
     }
-    let name = "questions_end_although_the_tables_are_locked";
-    suite.each(name, DatabaseKind::ALL, Needs::NOTHING, questions);
+    let name = "queries_end_while_the_tables_are_locked";
+    suite.each(name, DatabaseKind::ALL, Needs::NOTHING, queries);
 }
 
 const FIRST: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
 
-/// What is to be run.
 pub(super) fn two() -> Migrations {
     set(&[FIRST, ("V2__b.sql", "CREATE TABLE b (id INTEGER);\n")])
 }
 
-async fn prepare(db: &Database, before: Before) -> TestResult {
-    if before == Before::WriteAhead {
+async fn prepare(db: &Database, before: InitialState) -> TestResult {
+    if before == InitialState::WriteAhead {
         db.execute("PRAGMA journal_mode = WAL").await?;
     }
-    if before == Before::Nothing {
+    if before == InitialState::Nothing {
         return Ok(());
     }
     jetbase::run_url(&set(&[FIRST]), &db.url).await?;
     Ok(())
 }
 
-/// A run that has to end with an error, within generous bounds, and says what it waited for.
-pub(super) async fn ends(
+/// Checks that a run ends in time with an error that contains one of these texts.
+pub(super) async fn fails_in_time(
     what: &str,
-    run: impl Future<Output = Result<Report, Refusal>>,
-    words: &[&str],
+    run: impl Future<Output = Result<Report, jetbase::Error>>,
+    texts: &[&str],
 ) -> Result<(), String> {
     let began = Instant::now();
-    match tokio::time::timeout(GENEROUS, run).await {
-        Err(_) => Err(format!("{what}: it still waits after {GENEROUS:?}")),
-        Ok(Ok(report)) => Err(format!("{what}: it succeeded: {report}")),
+    match tokio::time::timeout(MUST_END, run).await {
+        Err(_) => Err(format!("{what}: the run still waits after {MUST_END:?}")),
+        Ok(Ok(report)) => Err(format!("{what}: the run succeeded: {report}")),
         Ok(Err(error)) => {
             let text = format!("{error:#}");
-            if words.iter().any(|word| text.to_lowercase().contains(word)) {
+            if texts.iter().any(|part| text.to_lowercase().contains(part)) {
                 return Ok(());
             }
             let elapsed = began.elapsed();
-            Err(format!("{what}: after {elapsed:.1?} it does not say what it waited for: {text}"))
+            Err(format!(
+                "{what}: after {elapsed:.1?}, the error does not name what the run waited for: {text}"
+            ))
         }
     }
 }
 
-pub(super) fn none_wrong(results: Vec<Result<(), String>>) -> TestResult {
-    let wrong: Vec<_> = results.into_iter().filter_map(Result::err).collect();
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+pub(super) fn all_ok(results: Vec<Result<(), String>>) -> TestResult {
+    result_of(results.into_iter().filter_map(Result::err).collect())
 }
 
-async fn gives_up(ctx: TestContext, it: Obstacle) -> TestResult {
+async fn gives_up(ctx: TestContext, it: Blocker) -> TestResult {
     prepare(&ctx.db, it.before).await?;
-    let mut holder = Somebody::at(&ctx.db).await?;
-    holder.execute(it.take).await?;
+    let mut holder = SecondConnection::at(&ctx.db).await?;
+    holder.execute(it.acquire).await?;
     let mut results = Vec::new();
     for wait in [Wait::Never, Wait::UpTo(LIMIT)] {
         let run = jetbase::run_url(&two(), &ctx.db.url).wait(wait).into_future();
-        results.push(ends(&format!("{wait:?}"), run, it.words).await);
+        results.push(fails_in_time(&format!("{wait:?}"), run, it.texts).await);
     }
-    holder.execute(it.give).await?;
+    holder.execute(it.release).await?;
     holder.close().await?;
-    none_wrong(results)?;
-    // Nothing of those runs is left, and nobody works on behind them.
-    let report = jetbase::run_url(&two(), &ctx.db.url).wait(Wait::UpTo(GENEROUS)).await?;
-    assert!(!report.applied.is_empty(), "a run that was refused did its work all the same");
+    all_ok(results)?;
+    // The failed runs have stopped, so the next run applies a file.
+    let report = jetbase::run_url(&two(), &ctx.db.url).wait(Wait::UpTo(MUST_END)).await?;
+    assert!(!report.applied.is_empty(), "a failed run continued in the background");
     Ok(())
 }
 
-async fn goes_on_later(ctx: TestContext, it: Obstacle) -> TestResult {
+async fn runs_after_release(ctx: TestContext, it: Blocker) -> TestResult {
     prepare(&ctx.db, it.before).await?;
-    let mut holder = Somebody::at(&ctx.db).await?;
-    holder.execute(it.take).await?;
-    let holder = tokio::spawn(holder.until(Duration::from_millis(1500), it.give));
+    let mut holder = SecondConnection::at(&ctx.db).await?;
+    holder.execute(it.acquire).await?;
+    let holder = tokio::spawn(holder.execute_later(Duration::from_millis(1500), it.release));
     let wait = Wait::UpTo(Duration::from_secs(20));
     let run = jetbase::run_url(&two(), &ctx.db.url).wait(wait).into_future();
     let report = tokio::time::timeout(Duration::from_secs(25), run).await;
     holder.await??;
-    report.map_err(|_| "it still waits after 25 s")??;
+    report.map_err(|_| "the run still waits after 25 s")??;
     let names = column(&ctx.db, "SELECT filename FROM jetbase_migrations ORDER BY 1").await?;
     assert_eq!(names, ["V1__a.sql", "V2__b.sql"]);
     Ok(())
 }
 
-/// Questions have no limit of their own; they end with an answer or an error all the same.
-async fn questions(ctx: TestContext) -> TestResult {
-    prepare(&ctx.db, Before::Tables).await?;
-    let take = match ctx.kind {
+/// Queries have no wait limit. They end with a result or an error.
+async fn queries(ctx: TestContext) -> TestResult {
+    prepare(&ctx.db, InitialState::Tables).await?;
+    let acquire = match ctx.kind {
         DatabaseKind::Postgres => {
             "BEGIN; LOCK TABLE jetbase_lock, jetbase_migrations IN ACCESS EXCLUSIVE MODE"
         }
         DatabaseKind::Mysql => "LOCK TABLES jetbase_lock WRITE, jetbase_migrations WRITE",
         DatabaseKind::Sqlite => "BEGIN EXCLUSIVE",
     };
-    let mut holder = Somebody::at(&ctx.db).await?;
-    holder.execute(take).await?;
+    let mut holder = SecondConnection::at(&ctx.db).await?;
+    holder.execute(acquire).await?;
     let (all, target) = (two(), DatabaseUrl(&ctx.db.url));
-    let within = |what: &'static str| move |_| format!("{what} still waits after {QUESTION:?}");
+    let within =
+        |what: &'static str| move |_| format!("{what} still waits after {QUERY_MUST_END:?}");
     let (status, lock, unlock) = tokio::join!(
-        tokio::time::timeout(QUESTION, jetbase::status(&all, target).into_future()),
-        tokio::time::timeout(QUESTION, jetbase::lock_status(&all, target).into_future()),
-        tokio::time::timeout(QUESTION, jetbase::unlock(&all, target).into_future()),
+        tokio::time::timeout(QUERY_MUST_END, jetbase::status(&all, target).into_future()),
+        tokio::time::timeout(QUERY_MUST_END, jetbase::lock_status(&all, target).into_future()),
+        tokio::time::timeout(QUERY_MUST_END, jetbase::unlock(&all, target).into_future()),
     );
-    none_wrong(vec![
+    all_ok(vec![
         status.map(drop).map_err(within("status")),
         lock.map(drop).map_err(within("lock_status")),
         unlock.map(drop).map_err(within("unlock")),

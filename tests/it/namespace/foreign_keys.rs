@@ -10,10 +10,15 @@ use crate::apply::set;
 pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     let sqlite = &[DatabaseKind::Sqlite][..];
-    suite.each("a_rebuilt_table_keeps_its_children", sqlite, nothing, rebuild);
-    suite.each("refuses_to_leave_rows_without_parents", sqlite, nothing, orphans);
-    suite.each("tolerates_rows_that_had_no_parents_before", sqlite, nothing, old_orphans);
-    suite.each("works_in_memory", sqlite, nothing, memory);
+    suite.each("a_rebuilt_table_keeps_the_rows_that_refer_to_it", sqlite, nothing, rebuild);
+    suite.each(
+        "a_run_rolls_back_a_file_that_leaves_rows_without_parents",
+        sqlite,
+        nothing,
+        new_orphans,
+    );
+    suite.each("a_run_accepts_rows_that_had_no_parents_before", sqlite, nothing, old_orphans);
+    suite.each("a_run_works_on_a_database_in_memory", sqlite, nothing, memory);
 }
 
 const FAMILY: (&str, &str) = (
@@ -34,7 +39,7 @@ const REBUILD: (&str, &str) = (
 async fn rebuild(ctx: TestContext) -> TestResult {
     let set = set(&[FAMILY, REBUILD]);
     let count = "SELECT count(*) FROM child JOIN parent ON parent.id = child.parent";
-    // sqlx turns foreign keys on; they are on again behind the run.
+    // sqlx enables foreign keys. They are enabled again after the run.
     let pool = SqlitePool::connect(&ctx.db.url).await?;
     assert_eq!(jetbase::run(&set, &pool).await?.applied.len(), 2);
     assert_eq!(sqlx::query_scalar::<_, i64>(count).fetch_one(&pool).await?, 3);
@@ -62,7 +67,7 @@ async fn rebuild(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-async fn orphans(ctx: TestContext) -> TestResult {
+async fn new_orphans(ctx: TestContext) -> TestResult {
     let bad =
         ("V2__bad.sql", "INSERT INTO parent (id) VALUES (3);\nDELETE FROM parent WHERE id = 2;\n");
     let pool = SqlitePool::connect(&ctx.db.url).await?;

@@ -1,4 +1,4 @@
-//! Where a run works: schemas, roles, settings of the session.
+//! The schema, the role and the session settings of a run.
 
 mod foreign_keys;
 mod role;
@@ -19,10 +19,10 @@ const A: (&str, &str) = ("V1__a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY);\
 
 const B: (&str, &str) = ("V2__b.sql", "CREATE TABLE b (id INTEGER PRIMARY KEY);\n");
 
-/// The message of an error about the place of a run: its schema, its role, its session.
+/// The message of an error about the schema, the role or the session of a run.
 fn namespace_refusal(result: Result<jetbase::Report, jetbase::Error>) -> Result<String, TestError> {
     match result {
-        Ok(report) => Err(format!("it was not refused: {report}").into()),
+        Ok(report) => Err(format!("the run was not refused: {report}").into()),
         Err(error) if matches!(error.kind(), ErrorKind::Namespace(_) | ErrorKind::Table(_)) => {
             Ok(format!("{error:#}"))
         }
@@ -30,7 +30,7 @@ fn namespace_refusal(result: Result<jetbase::Report, jetbase::Error>) -> Result<
     }
 }
 
-/// The schemas that have a table of ours.
+/// The schemas that have a table of jetbase.
 async fn schemas(db: &Database) -> Result<Vec<String>, TestError> {
     let rows = db
         .rows(
@@ -41,15 +41,15 @@ async fn schemas(db: &Database) -> Result<Vec<String>, TestError> {
     Ok(rows.into_iter().flatten().flatten().collect())
 }
 
-/// Makes a PostgreSQL role whose name no other test uses.
+/// Creates a PostgreSQL role whose name no other test uses.
 async fn role(db: &Database, what: &str, options: &str) -> Result<String, TestError> {
     let name = format!("{}_{what}", db.name);
     db.admin(&format!("CREATE ROLE {name} {options}")).await?;
     Ok(name)
 }
 
-/// Drops roles, with what they own in the test's database.
-async fn forget(db: &Database, roles: &[&str]) -> TestResult {
+/// Drops roles and what they own in the test's database.
+async fn drop_roles(db: &Database, roles: &[&str]) -> TestResult {
     for role in roles {
         db.execute(&format!("DROP OWNED BY {role} CASCADE")).await?;
         db.admin(&format!("DROP ROLE {role}")).await?;

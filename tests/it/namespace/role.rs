@@ -5,31 +5,35 @@ use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
-use super::{A, B, forget, namespace_refusal, role, schemas};
+use super::{A, B, drop_roles, namespace_refusal, role, schemas};
 use crate::apply::set;
 
 pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     let postgres = &[DatabaseKind::Postgres][..];
     suite.each(
-        "refuses_a_role_where_there_are_none",
+        "a_run_refuses_a_role_on_a_database_without_roles",
         &[DatabaseKind::Sqlite, DatabaseKind::Mysql],
         nothing,
         no_roles,
     );
-    suite.each("becomes_the_role_of_the_pools_connections", postgres, nothing, role_of_the_pool);
-    suite.each("works_as_a_named_role", postgres, nothing, named_role);
-    suite.each("refuses_a_role_that_it_may_not_take", postgres, nothing, role_refused);
-    suite.each("does_not_take_hidden_rows_for_missing_ones", postgres, nothing, hidden_rows);
-    suite.each("settings_of_a_role_do_not_decide", postgres, nothing, settings_of_a_role);
+    suite.each(
+        "a_run_takes_the_role_of_the_pools_connections",
+        postgres,
+        nothing,
+        role_of_the_pool,
+    );
+    suite.each("a_run_works_as_a_named_role", postgres, nothing, named_role);
+    suite.each("a_run_refuses_a_role_that_it_may_not_take", postgres, nothing, role_refused);
+    suite.each("a_run_refuses_a_history_with_hidden_rows", postgres, nothing, hidden_rows);
+    suite.each("settings_of_a_role_do_not_change_a_run", postgres, nothing, settings_of_a_role);
 }
 
 async fn no_roles(ctx: TestContext) -> TestResult {
-    let text = namespace_refusal(
-        jetbase::run(&set(&[A]), DatabaseUrl(&ctx.db.url)).role("somebody").await,
-    )?;
-    assert!(text.starts_with("the role `somebody` cannot be set"), "{text}");
-    assert!(ctx.db.rows("SELECT * FROM a").await.is_err(), "the migration ran all the same");
+    let text =
+        namespace_refusal(jetbase::run(&set(&[A]), DatabaseUrl(&ctx.db.url)).role("other").await)?;
+    assert!(text.starts_with("the role `other` cannot be set"), "{text}");
+    assert!(ctx.db.rows("SELECT * FROM a").await.is_err(), "the migration ran");
     Ok(())
 }
 
@@ -60,7 +64,7 @@ async fn role_of_the_pool(ctx: TestContext) -> TestResult {
     let own = |name: &str| [name, "app", &owner].map(|text| Some(text.to_owned())).to_vec();
     assert_eq!(tables, expected.map(own).to_vec());
     pool.close().await;
-    forget(db, &[&owner]).await
+    drop_roles(db, &[&owner]).await
 }
 
 async fn named_role(ctx: TestContext) -> TestResult {
@@ -72,7 +76,7 @@ async fn named_role(ctx: TestContext) -> TestResult {
     let owners =
         db.rows("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'").await?;
     assert_eq!(owners, [[Some(owner.clone())]]);
-    forget(db, &[&owner]).await
+    drop_roles(db, &[&owner]).await
 }
 
 async fn role_refused(ctx: TestContext) -> TestResult {
@@ -90,19 +94,19 @@ async fn role_refused(ctx: TestContext) -> TestResult {
         },
     );
     let pool = pool.connect(&db.url_as(&user, "x")).await?;
-    // What the pool's connection has become, a new one may not become any more.
+    // A new connection may no longer take the role of the pool's connections.
     db.execute(&format!("REVOKE {owner} FROM {user}")).await?;
     let text = namespace_refusal(jetbase::run(&set(&[A]), &pool).await)?;
     assert!(text.contains(&format!("`{owner}`")) && text.contains(&format!("`{user}`")), "{text}");
     assert!(schemas(db).await?.is_empty());
     pool.close().await;
-    // The same holds for a role that is named.
+    // The same is true for a named role.
     let text = namespace_refusal(
         jetbase::run(&set(&[A]), DatabaseUrl(&db.url_as(&user, "x"))).role(&owner).await,
     )?;
     assert!(text.contains(&format!("GRANT \"{owner}\" TO \"{user}\"")), "{text}");
     assert!(schemas(db).await?.is_empty());
-    forget(db, &[&user, &owner]).await
+    drop_roles(db, &[&user, &owner]).await
 }
 
 async fn hidden_rows(ctx: TestContext) -> TestResult {
@@ -115,23 +119,23 @@ async fn hidden_rows(ctx: TestContext) -> TestResult {
     db.execute(&format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {reader}")).await?;
     let readers = db.url_as(&reader, "x");
     let two = set(&[A, B]);
-    let sentence = "row-level security hides rows of jetbase_migrations from this user";
+    let expected = "row-level security hides rows of jetbase_migrations from this user";
     for (rules, url) in [("ENABLE", &readers), ("FORCE", &owners)] {
         db.execute(&format!("ALTER TABLE jetbase_migrations {rules} ROW LEVEL SECURITY")).await?;
         let run = jetbase::run(&two, DatabaseUrl(url)).trust_owner(&owner);
         let text = namespace_refusal(run.await)?;
-        assert!(text.starts_with(sentence), "{text}");
+        assert!(text.starts_with(expected), "{text}");
         let pool = PgPool::connect(url).await?;
         let text = namespace_refusal(jetbase::run(&two, &pool).trust_owner(&owner).await)?;
-        assert!(text.starts_with(sentence), "{text}");
+        assert!(text.starts_with(expected), "{text}");
         let check = jetbase::check(&two, &pool).trust_owner(&owner);
         let error = check.await.expect_err("rows are hidden");
-        assert!(format!("{error:#}").starts_with(sentence), "{error:#}");
+        assert!(format!("{error:#}").starts_with(expected), "{error:#}");
         pool.close().await;
     }
     assert!(db.rows("SELECT * FROM b").await.is_err(), "a migration ran");
     assert_eq!(db.value("SELECT count(*) FROM jetbase_migrations").await?.as_deref(), Some("1"));
-    forget(db, &[&reader, &owner]).await
+    drop_roles(db, &[&reader, &owner]).await
 }
 
 async fn settings_of_a_role(ctx: TestContext) -> TestResult {
@@ -187,5 +191,5 @@ async fn settings_of_a_role(ctx: TestContext) -> TestResult {
     assert!(jetbase::unlock(&three, &pool).await?.holder.is_some());
     assert_eq!(db.value("SELECT is_locked FROM jetbase_lock").await?.as_deref(), Some("0"));
     pool.close().await;
-    forget(db, &[&user]).await
+    drop_roles(db, &[&user]).await
 }

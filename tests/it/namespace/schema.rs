@@ -7,7 +7,7 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{A, B, forget, namespace_refusal, role, schemas};
+use super::{A, B, drop_roles, namespace_refusal, role, schemas};
 use crate::apply::set;
 
 // The macro accepts two folders for one schema, because they may be for two databases.
@@ -18,22 +18,28 @@ pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     let postgres = &[DatabaseKind::Postgres][..];
     suite.each(
-        "refuses_a_transaction_and_leaves_it_usable",
+        "a_run_refuses_an_open_transaction_and_keeps_it_usable",
         DatabaseKind::ALL,
         nothing,
         transactions,
     );
-    suite.each("works_in_a_named_schema", DatabaseKind::SERVERS, nothing, named_schema);
-    suite.each("names_a_missing_schema", DatabaseKind::ALL, nothing, missing_schema);
-    suite.each("refuses_a_second_set_in_a_schema", postgres, nothing, second_set);
-    suite.each("refuses_a_schema_that_appeared_in_front", postgres, nothing, schema_in_front);
-    suite.each("refuses_an_empty_search_path", postgres, nothing, empty_search_path);
+    suite.each("a_run_works_in_a_named_schema", DatabaseKind::SERVERS, nothing, named_schema);
+    suite.each("an_error_names_a_missing_schema", DatabaseKind::ALL, nothing, missing_schema);
+    suite.each("a_run_refuses_a_second_set_in_a_schema", postgres, nothing, second_set);
+    suite.each(
+        "a_run_refuses_a_new_schema_at_the_start_of_the_search_path",
+        postgres,
+        nothing,
+        schema_in_front,
+    );
+    suite.each("a_run_refuses_an_empty_search_path", postgres, nothing, empty_search_path);
 }
 
 const INSIDE: &str = "the connection is inside a transaction, and a migration needs its own; \
                       commit the transaction, or pass the pool";
 
-/// Runs on a transaction of sqlx and on one begun by hand, with tables and without, and uses both afterwards.
+/// Tries to run in a transaction of sqlx and in one that SQL began, with and without tables. Both
+/// transactions stay usable.
 macro_rules! transactions {
     ($set:expr, $kind:expr, $Connection:ty, $url:expr) => {{
         for round in 0..2 {
@@ -51,7 +57,7 @@ macro_rules! transactions {
                 INSIDE,
                 "{round}"
             );
-            // Where there is no table yet, PostgreSQL aborts the transaction that asked for it.
+            // PostgreSQL aborts a transaction that queries a missing table.
             if round == 1 || $kind != DatabaseKind::Postgres {
                 let rows = sqlx::raw_sql("SELECT id FROM mine").fetch_all(&mut connection).await?;
                 assert_eq!(rows.len(), 2, "{round}");
@@ -64,7 +70,7 @@ macro_rules! transactions {
                 "{round}: the transaction did not end with the caller's ROLLBACK"
             );
             connection.close().await?;
-            // The second round finds tables, and one more file pending.
+            // The second round has tables and one more pending file.
             jetbase::run(&set(&[A]), DatabaseUrl($url)).await?;
         }
         let mut connection = <$Connection>::connect($url).await?;
@@ -140,16 +146,16 @@ async fn missing_schema(ctx: TestContext) -> TestResult {
         .expect_err("there is none");
     let text = format!("{error:#}");
     assert!(text.contains(&name), "{text}");
-    let cure = match ctx.kind {
+    let remedy = match ctx.kind {
         DatabaseKind::Postgres => "CREATE SCHEMA \"no_such_",
         DatabaseKind::Mysql => "CREATE DATABASE `no_such_",
         DatabaseKind::Sqlite => "SQLite",
     };
-    assert!(text.contains(cure), "{text}");
-    assert!(ctx.db.rows("SELECT * FROM a").await.is_err(), "the migration ran all the same");
+    assert!(text.contains(remedy), "{text}");
+    assert!(ctx.db.rows("SELECT * FROM a").await.is_err(), "the migration ran");
     assert!(
         ctx.db.rows("SELECT * FROM jetbase_migrations").await.is_err(),
-        "tables were made elsewhere"
+        "tables were created elsewhere"
     );
     Ok(())
 }
@@ -173,16 +179,16 @@ async fn schema_in_front(ctx: TestContext) -> TestResult {
     assert_eq!(schemas(db).await?, ["public"]);
     assert!(
         db.rows(&format!("SELECT * FROM {user}.b")).await.is_err(),
-        "a table was made in the wrong schema"
+        "a table was created in the wrong schema"
     );
-    // The readers refuse as well: an empty history would be a lie.
+    // The queries refuse too, because an empty history would be incorrect.
     assert!(jetbase::history(&two, DatabaseUrl(&url)).await.is_err());
     assert!(jetbase::lock_status(&two, DatabaseUrl(&url)).await.is_err());
 
-    // Whoever names a schema is obeyed.
+    // A named schema is used.
     assert_eq!(jetbase::run(&two, DatabaseUrl(&url)).schema("public").await?.applied.len(), 1);
     assert_eq!(db.value("SELECT count(*) FROM public.b").await?.as_deref(), Some("0"));
-    forget(db, &[&user]).await
+    drop_roles(db, &[&user]).await
 }
 
 async fn empty_search_path(ctx: TestContext) -> TestResult {

@@ -1,4 +1,4 @@
-//! The settings of a session: those of a file end with the file, those of a caller stay.
+//! The settings of a session: those of a file end with the file, and those of a caller are kept.
 
 use jetbase::DatabaseUrl;
 use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use super::{A, B, forget, role};
+use super::{A, B, drop_roles, role};
 use crate::apply::set;
 
 pub(super) fn register(suite: &mut Suite) {
@@ -15,30 +15,30 @@ pub(super) fn register(suite: &mut Suite) {
     let postgres = &[DatabaseKind::Postgres][..];
     let mysql = &[DatabaseKind::Mysql][..];
     suite.each(
-        "what_a_file_sets_reaches_nobody_else",
+        "the_settings_of_a_file_end_with_the_file",
         DatabaseKind::SERVERS,
         nothing,
         settings_of_a_file,
     );
     suite.each(
-        "the_settings_of_a_caller_survive",
+        "a_run_keeps_the_settings_of_the_caller",
         DatabaseKind::ALL,
         nothing,
         settings_of_a_caller,
     );
-    suite.each("a_dump_harms_neither_the_next_file_nor_the_caller", postgres, nothing, dump);
-    suite.each("follows_standard_conforming_strings", postgres, nothing, conforming);
+    suite.each("a_dump_changes_neither_the_next_file_nor_the_caller", postgres, nothing, dump);
+    suite.each("a_run_follows_standard_conforming_strings", postgres, nothing, conforming);
     suite.each("migrations_see_the_sql_mode_of_the_server", mysql, Needs::OWN_SERVER, sql_mode);
     suite.each(
-        "a_session_of_the_caller_is_cut_as_it_is_executed",
+        "a_file_is_split_by_the_sql_mode_that_it_runs_under",
         mysql,
         nothing,
         sql_mode_of_the_caller,
     );
 }
 
-/// What a session shows of itself.
-const SHOWN: &str = "current_user::text || ' ' || session_user || ' ' || current_setting('search_path') || ' ' || \
+/// An expression with the settings of a session.
+const SETTINGS: &str = "current_user::text || ' ' || session_user || ' ' || current_setting('search_path') || ' ' || \
                      current_setting('statement_timeout') || ' ' || current_setting('TimeZone') || ' ' || \
                      current_setting('role') || ' ' || current_setting('row_security') || ' ' || \
                      current_setting('check_function_bodies') || ' ' || current_setting('xmloption') || ' ' || \
@@ -64,7 +64,8 @@ async fn dump(ctx: TestContext) -> TestResult {
              SET SESSION AUTHORIZATION {other};\nALTER TABLE app.dump_{number} ADD COLUMN body TEXT;\n"
         )
     };
-    let shown = |number: u32| format!("CREATE TABLE shown_{number} AS SELECT {SHOWN} AS line;\n");
+    let shown =
+        |number: u32| format!("CREATE TABLE shown_{number} AS SELECT {SETTINGS} AS line;\n");
     let (first, second) = (dump(1), shown(2));
     let off = format!(
         "-- jetbase: transaction=off\n{}VACUUM;\n",
@@ -83,22 +84,22 @@ async fn dump(ctx: TestContext) -> TestResult {
     ];
     let set = set(&files);
 
-    // On a connection of the caller, who has settings of its own.
+    // The caller's connection has other settings than a fresh one.
     let mut connection = PgConnection::connect(&db.url).await?;
     let own = format!(
         "SET search_path TO app, public; SET statement_timeout = '77s'; SET TIME ZONE 'Europe/Berlin'; SET ROLE {mine}; \
          SET check_function_bodies = off; SET my.setting = 'mine'"
     );
     sqlx::raw_sql(AssertSqlSafe(own)).execute(&mut connection).await?;
-    let look = format!(
-        "SELECT {SHOWN} || ' ' || current_setting('my.setting') || ' ' || current_setting('DateStyle') || ' ' || current_setting('default_transaction_read_only')"
+    let query = format!(
+        "SELECT {SETTINGS} || ' ' || current_setting('my.setting') || ' ' || current_setting('DateStyle') || ' ' || current_setting('default_transaction_read_only')"
     );
     let before: String =
-        sqlx::query_scalar(AssertSqlSafe(look.clone())).fetch_one(&mut connection).await?;
+        sqlx::query_scalar(AssertSqlSafe(query.clone())).fetch_one(&mut connection).await?;
     let error = jetbase::run(&set, &mut connection).await.expect_err("V5 divides by zero");
     assert_eq!(error.report().applied.len(), 4, "{error:#}");
     let after: String =
-        sqlx::query_scalar(AssertSqlSafe(look.clone())).fetch_one(&mut connection).await?;
+        sqlx::query_scalar(AssertSqlSafe(query.clone())).fetch_one(&mut connection).await?;
     assert_eq!(after, before);
     let lines =
         db.rows("SELECT line FROM app.shown_2 UNION ALL SELECT line FROM app.shown_4").await?;
@@ -118,7 +119,7 @@ async fn dump(ctx: TestContext) -> TestResult {
         Some(mine.clone())
     );
 
-    // On a pool: the run's own connection is like a fresh one for each file.
+    // With a pool, each file has the settings of a fresh connection.
     let db = ctx.another().await?;
     db.execute(&format!("CREATE SCHEMA app; GRANT ALL ON SCHEMA app TO {other}")).await?;
     let pool = PgPool::connect(&db.url).await?;
@@ -140,7 +141,7 @@ async fn dump(ctx: TestContext) -> TestResult {
     assert_eq!(shown.len(), 2);
     pool.close().await;
     db.execute(&format!("DROP OWNED BY {other}, {mine} CASCADE")).await?;
-    forget(&ctx.db, &[&other, &mine]).await
+    drop_roles(&ctx.db, &[&other, &mine]).await
 }
 
 async fn conforming(ctx: TestContext) -> TestResult {
@@ -211,19 +212,19 @@ async fn settings_of_a_caller(ctx: TestContext) -> TestResult {
             let own = "SET SESSION sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES', time_zone = '+03:00', unique_checks = 0, \
                        sql_safe_updates = 1, lock_wait_timeout = 77, innodb_lock_wait_timeout = 33, max_statement_time = 44";
             sqlx::raw_sql(own).execute(&mut connection).await?;
-            let look = "SELECT CONCAT_WS(' ', DATABASE(), @@sql_mode, @@time_zone, @@foreign_key_checks, @@unique_checks, \
+            let query = "SELECT CONCAT_WS(' ', DATABASE(), @@sql_mode, @@time_zone, @@foreign_key_checks, @@unique_checks, \
                         @@sql_safe_updates, @@lock_wait_timeout, @@innodb_lock_wait_timeout, @@max_statement_time, \
                         @@character_set_client, @@collation_connection, @@autocommit)";
-            let before: String = sqlx::query_scalar(look).fetch_one(&mut connection).await?;
+            let before: String = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
             jetbase::run(&set(&[("V1__t.sql", &text)]), &mut connection).await?;
-            let after: String = sqlx::query_scalar(look).fetch_one(&mut connection).await?;
+            let after: String = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
             assert_eq!(after, before);
             assert_eq!(
                 jetbase::lock_status(&set(&[A]), &mut connection).await?.to_string(),
                 "Status: UNLOCKED"
             );
             jetbase::unlock(&set(&[A]), &mut connection).await?;
-            let after: String = sqlx::query_scalar(look).fetch_one(&mut connection).await?;
+            let after: String = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
             assert_eq!(after, before);
         }
         DatabaseKind::Postgres => {
@@ -231,22 +232,22 @@ async fn settings_of_a_caller(ctx: TestContext) -> TestResult {
             sqlx::raw_sql("SET statement_timeout = '77s'; SET lock_timeout = '33s'; SET idle_session_timeout = '44min'; SET application_name = 'mine'")
                 .execute(&mut connection)
                 .await?;
-            let look = "SELECT concat_ws(' ', current_setting('statement_timeout'), current_setting('lock_timeout'), \
+            let query = "SELECT concat_ws(' ', current_setting('statement_timeout'), current_setting('lock_timeout'), \
                         current_setting('idle_session_timeout'), current_setting('idle_in_transaction_session_timeout'), \
                         current_setting('application_name'), current_setting('TimeZone'), current_setting('search_path'), \
                         current_setting('row_security'))";
-            let before: String = sqlx::query_scalar(look).fetch_one(&mut connection).await?;
+            let before: String = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
             let off = ("V2__off.sql", "-- jetbase: transaction=off\nVACUUM a;\n");
             jetbase::run(&set(&[A, off]), &mut connection).await?;
             assert_eq!(
                 before,
-                sqlx::query_scalar::<_, String>(look).fetch_one(&mut connection).await?
+                sqlx::query_scalar::<_, String>(query).fetch_one(&mut connection).await?
             );
             ctx.db.execute("UPDATE jetbase_lock SET is_locked = TRUE, process_id = '0b8f4a62-5d3e-4c1b-9a77-2f60d1c3e84a'").await?;
             jetbase::unlock(&set(&[A]), &mut connection).await?;
             assert_eq!(
                 before,
-                sqlx::query_scalar::<_, String>(look).fetch_one(&mut connection).await?
+                sqlx::query_scalar::<_, String>(query).fetch_one(&mut connection).await?
             );
         }
         DatabaseKind::Sqlite => {
@@ -302,7 +303,7 @@ async fn sql_mode(ctx: TestContext) -> TestResult {
 }
 
 async fn sql_mode_of_the_caller(ctx: TestContext) -> TestResult {
-    // The caller reads `"` as quotes of names, the server's default does not: files run under the latter.
+    // In the caller's mode, `"` quotes names. Files run in the default mode of the server.
     let text = "CREATE TABLE t (body VARCHAR(100));\nINSERT INTO t VALUES (\"it\\\"s; one\");\nINSERT INTO t VALUES ('C:\\\\');\n";
     let mut connection = MySqlConnection::connect(&ctx.db.url).await?;
     sqlx::raw_sql("SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'")

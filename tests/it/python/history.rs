@@ -12,13 +12,23 @@ use super::{V1, V1_1, V2, V3, count, files, history, ours, set_of, texts, theirs
 pub(super) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let python = Needs::PYTHON;
-    suite.each("python_finds_our_work_up_to_date", all, python, python_has_nothing_to_do);
-    suite.each("python_answers_from_what_we_wrote", all, python, python_answers);
-    suite.each("we_find_the_work_of_python_up_to_date", all, python, we_have_nothing_to_do);
-    suite.each("python_rolls_back_what_we_applied", all, python, python_rolls_back);
-    suite.each("we_roll_back_what_python_applied", all, python, we_roll_back);
+    suite.each(
+        "the_python_tool_finds_our_history_up_to_date",
+        all,
+        python,
+        python_has_nothing_to_do,
+    );
+    suite.each("the_python_tool_reads_our_history", all, python, python_answers);
+    suite.each(
+        "a_run_finds_the_history_of_the_python_tool_up_to_date",
+        all,
+        python,
+        we_have_nothing_to_do,
+    );
+    suite.each("the_python_tool_rolls_back_our_files", all, python, python_rolls_back);
+    suite.each("a_rollback_undoes_files_of_the_python_tool", all, python, we_roll_back);
     suite.each("both_tools_share_repeatables", all, python, repeatables);
-    suite.each("python_finds_an_edit_as_we_do", all, python, drift);
+    suite.each("both_tools_refuse_a_changed_file", all, python, drift);
 }
 
 async fn python_has_nothing_to_do(ctx: TestContext) -> TestResult {
@@ -29,7 +39,7 @@ async fn python_has_nothing_to_do(ctx: TestContext) -> TestResult {
     assert_eq!(theirs(&project, &ctx.db).await?, Vec::<String>::new());
     assert_eq!(history(&ctx.db).await?, before);
     assert_eq!(count(&ctx.db, "a").await?, "2");
-    // What comes later is the Python tool's, and only that.
+    // The Python tool applies only the new file.
     project.write(V3.0, V3.1)?;
     assert_eq!(theirs(&project, &ctx.db).await?, ["V3__make_c.sql"]);
     assert!(ours(&project, &ctx.db).await?.is_up_to_date());
@@ -39,7 +49,7 @@ async fn python_has_nothing_to_do(ctx: TestContext) -> TestResult {
 async fn python_answers(ctx: TestContext) -> TestResult {
     let project = PythonProject::with(&[V1, V1_1, V2, ("ROC__none.sql", "SELECT 1;\n")])?;
     ours(&project, &ctx.db).await?;
-    for (words, answer) in [
+    for (arguments, line) in [
         (
             &["validate-checksums"][..],
             "All migration checksums are valid - no altered upgrade statements detected.",
@@ -49,8 +59,8 @@ async fn python_answers(ctx: TestContext) -> TestResult {
         (&["lock-status"], "Status: UNLOCKED"),
         (&["fix"], "Fix completed successfully."),
     ] {
-        let output = project.python(&ctx.db, words).await?.succeeded()?;
-        assert!(output.lines().contains(&answer), "{words:?}: {output:?}");
+        let output = project.python(&ctx.db, arguments).await?.succeeded()?;
+        assert!(output.lines().contains(&line), "{arguments:?}: {output:?}");
     }
     let listed = project.python(&ctx.db, &["history"]).await?.succeeded()?;
     let at =
@@ -63,7 +73,7 @@ async fn python_answers(ctx: TestContext) -> TestResult {
     project.write(V3.0, V3.1)?;
     let status = project.python(&ctx.db, &["status"]).await?.succeeded()?.stdout;
     let (applied, pending) =
-        status.split_once("Migrations Pending").ok_or("no table of the pending")?;
+        status.split_once("Migrations Pending").ok_or("no table of pending files")?;
     for text in ["make a", "fill a", "make b"] {
         assert!(applied.contains(text) && !pending.contains(text), "{text}: {status}");
     }
@@ -140,8 +150,8 @@ async fn we_roll_back(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-/// How often each repeatable ran.
-async fn ran(db: &Database) -> Result<BTreeMap<String, String>, TestError> {
+/// Returns how often each repeatable ran.
+async fn run_counts(db: &Database) -> Result<BTreeMap<String, String>, TestError> {
     let rows = db.rows("SELECT what, count(*) FROM log GROUP BY what").await?;
     Ok(rows
         .into_iter()
@@ -149,7 +159,7 @@ async fn ran(db: &Database) -> Result<BTreeMap<String, String>, TestError> {
         .collect())
 }
 
-fn times(counts: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn expected(counts: &[(&str, &str)]) -> BTreeMap<String, String> {
     counts.iter().map(|(what, times)| ((*what).to_owned(), (*times).to_owned())).collect()
 }
 
@@ -162,16 +172,16 @@ async fn repeatables(ctx: TestContext) -> TestResult {
     ])?;
     let (always, change) = ("RA__always.sql", "ROC__change.sql");
     assert_eq!(files(&ours(&project, db).await?), ["V1__log.sql", always, change]);
-    assert_eq!(ran(db).await?, times(&[("ra", "1"), ("one", "1")]));
+    assert_eq!(run_counts(db).await?, expected(&[("ra", "1"), ("one", "1")]));
 
-    // The Python tool runs RA again, and leaves an unchanged ROC alone.
+    // The Python tool runs RA again. It does not run an unchanged ROC.
     assert_eq!(theirs(&project, db).await?, [always]);
-    assert_eq!(ran(db).await?, times(&[("ra", "2"), ("one", "1")]));
+    assert_eq!(run_counts(db).await?, expected(&[("ra", "2"), ("one", "1")]));
     assert!(ours(&project, db).await?.is_up_to_date());
     let again =
         jetbase::run(&set_of(&project)?, DatabaseUrl(&db.url)).repeat(Repeat::Always).await?;
     assert_eq!(files(&again), [always]);
-    assert_eq!(ran(db).await?, times(&[("ra", "3"), ("one", "1")]));
+    assert_eq!(run_counts(db).await?, expected(&[("ra", "3"), ("one", "1")]));
 
     let rows = "SELECT order_executed, filename, checksum FROM jetbase_migrations ORDER BY 1";
     let before = db.rows(rows).await?;
@@ -185,12 +195,15 @@ async fn repeatables(ctx: TestContext) -> TestResult {
     let last = db.value("SELECT filename FROM jetbase_migrations ORDER BY applied_at DESC").await?;
     assert_eq!(last.as_deref(), Some(change));
     assert_eq!(theirs(&project, db).await?, [always]);
-    assert_eq!(ran(db).await?, times(&[("ra", "5"), ("one", "1"), ("two", "1")]));
+    assert_eq!(run_counts(db).await?, expected(&[("ra", "5"), ("one", "1"), ("two", "1")]));
 
     project.write(change, "INSERT INTO log (what) VALUES ('three');\n")?;
     assert_eq!(theirs(&project, db).await?, [always, change]);
     assert!(ours(&project, db).await?.is_up_to_date());
-    assert_eq!(ran(db).await?, times(&[("ra", "6"), ("one", "1"), ("two", "1"), ("three", "1")]));
+    assert_eq!(
+        run_counts(db).await?,
+        expected(&[("ra", "6"), ("one", "1"), ("two", "1"), ("three", "1")])
+    );
     assert_eq!(count(db, "jetbase_migrations").await?, "3");
     Ok(())
 }
@@ -207,10 +220,10 @@ async fn drift(ctx: TestContext) -> TestResult {
     );
     let output = project.python(&ctx.db, &["upgrade"]).await?.failed()?;
     assert!(output.contains("Checksum mismatch for versions: 1."), "{output:?}");
-    // The Python tool's repair is one for us too.
+    // Jetbase accepts the repair of the Python tool.
     project.python(&ctx.db, &["fix-checksums"]).await?.succeeded()?;
     assert!(ours(&project, &ctx.db).await?.is_up_to_date());
-    // An edit of the rollback section, of comments and of line ends is none.
+    // Changes of the rollback section, comments and line ends do not change the checksum.
     project.write(
         V1.0,
         "-- a\r\n  CREATE TABLE a (id BIGINT NOT NULL);\r\n-- rollback\r\nDROP TABLE a;\r\n",

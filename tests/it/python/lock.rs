@@ -15,47 +15,47 @@ use super::{V1, V1_1, V2, V3, count, files, ours, set_of, texts, theirs};
 pub(super) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let python = Needs::PYTHON;
-    suite.each("python_sees_our_lock_between_two_files", all, python, lock_between_files);
-    suite.each("python_sees_our_lock_inside_a_file", all, python, lock_inside_a_file);
-    suite.each("we_never_rob_python_of_its_lock", all, python, never_robbed);
-    suite.each("we_wait_for_a_run_of_python", all, python, waits_for_python);
+    suite.each("the_python_tool_sees_our_lock_between_two_files", all, python, lock_between_files);
+    suite.each("the_python_tool_sees_our_lock_while_a_file_runs", all, python, lock_inside_a_file);
+    suite.each("a_run_never_takes_the_lock_of_the_python_tool", all, python, never_takes_lock);
+    suite.each("a_run_waits_for_the_python_tool", all, python, waits_for_python);
     suite.each(
-        "python_unlocks_and_takes_over_in_the_middle_of_our_run",
+        "a_run_stops_when_the_python_tool_releases_its_lock",
         all,
         python,
-        python_takes_over,
+        python_releases_lock,
     );
 }
 
-/// A listener that stops a run when an event comes, until the test lets it go on.
+/// Pauses a run at an event until the test continues it.
 struct EventPause {
     reached: tokio::sync::mpsc::UnboundedReceiver<()>,
-    go_on: mpsc::Sender<()>,
+    continue_run: mpsc::Sender<()>,
 }
 
 impl EventPause {
-    /// The halt, and the listener for `on_event`.
+    /// Returns the pause and the listener for `on_event`.
     fn at(
         matches: impl Fn(&Event) -> bool + Send + 'static,
     ) -> (EventPause, impl FnMut(&Event) + Send + 'static) {
-        let (tell, reached) = tokio::sync::mpsc::unbounded_channel();
-        let (go_on, wait) = mpsc::channel();
+        let (sender, reached) = tokio::sync::mpsc::unbounded_channel();
+        let (continue_run, wait) = mpsc::channel();
         let listen = move |event: &Event| {
             if matches(event) {
-                let _ = tell.send(());
-                // The test's end counts as a word to go on.
+                let _ = sender.send(());
+                // The run also continues when the test ends.
                 let _ = tokio::task::block_in_place(|| wait.recv());
             }
         };
-        (EventPause { reached, go_on }, listen)
+        (EventPause { reached, continue_run }, listen)
     }
 
     async fn reached(&mut self) -> TestResult {
-        self.reached.recv().await.ok_or_else(|| "the run ended before its halt".into())
+        self.reached.recv().await.ok_or_else(|| "the run ended before the event".into())
     }
 
-    fn go_on(&self) -> TestResult {
-        Ok(self.go_on.send(())?)
+    fn continue_run(&self) -> TestResult {
+        Ok(self.continue_run.send(())?)
     }
 }
 
@@ -64,11 +64,11 @@ const HELD: &str = "Migration lock is already held by another process.";
 async fn lock_between_files(ctx: TestContext) -> TestResult {
     let project = PythonProject::with(&[V1, V1_1, V2])?;
     let set = set_of(&project)?;
-    let (mut halt, listen) =
+    let (mut pause, listen) =
         EventPause::at(|event| matches!(event, Event::Started { number: 2, .. }));
     let (url, inner) = (ctx.db.url.clone(), set.clone());
     let run = tokio::spawn(async move { jetbase::run_url(&inner, &url).on_event(listen).await });
-    halt.reached().await?;
+    pause.reached().await?;
 
     let output = project.python(&ctx.db, &["upgrade"]).await?.failed()?;
     assert!(output.contains(HELD), "{output:?}");
@@ -86,100 +86,100 @@ async fn lock_between_files(ctx: TestContext) -> TestResult {
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).await?;
     assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
     let error =
-        jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder lives");
+        jetbase::unlock(&set, DatabaseUrl(&ctx.db.url)).await.expect_err("the holder is alive");
     assert!(
         format!("{error:#}").contains("the holder is alive: wait until it is done, or end it"),
         "{error:#}"
     );
 
-    halt.go_on()?;
+    pause.continue_run()?;
     assert_eq!(run.await??.applied.len(), 3);
     assert!(theirs(&project, &ctx.db).await?.is_empty());
     assert_eq!(count(&ctx.db, "a").await?, "2");
     Ok(())
 }
 
-/// A statement that does not end before the test allows it.
-struct Endless {
-    /// The statement.
+/// A statement that runs until the test ends it.
+struct BlockingStatement {
     sql: &'static str,
-    hold: Hold,
+    blocker: BlockingSession,
 }
 
-enum Hold {
+/// What keeps the statement running.
+enum BlockingSession {
     Postgres(PgConnection),
     Mysql(MySqlConnection),
     Sqlite(mpsc::Sender<()>, sqlx::SqlitePool),
 }
 
-impl Endless {
-    async fn new(db: &Database) -> Result<Endless, TestError> {
-        let (sql, hold) = match db.kind {
+impl BlockingStatement {
+    async fn start(db: &Database) -> Result<BlockingStatement, TestError> {
+        let (sql, blocker) = match db.kind {
             DatabaseKind::Postgres => {
                 let mut connection = PgConnection::connect(&db.url).await?;
                 sqlx::raw_sql("SELECT pg_advisory_lock(4711)").execute(&mut connection).await?;
-                ("SELECT pg_advisory_xact_lock(4711)", Hold::Postgres(connection))
+                ("SELECT pg_advisory_xact_lock(4711)", BlockingSession::Postgres(connection))
             }
             DatabaseKind::Mysql => {
-                // The server's locks are for all databases: the name has to be the test's own.
+                // Named locks are for all databases of the server, so the name contains the database.
                 let mut connection = MySqlConnection::connect(&db.url).await?;
-                let sql = "SELECT GET_LOCK(CONCAT('endless ', DATABASE()), 60)";
+                let sql = "SELECT GET_LOCK(CONCAT('blocking ', DATABASE()), 60)";
                 sqlx::raw_sql(sql).execute(&mut connection).await?;
-                (sql, Hold::Mysql(connection))
+                (sql, BlockingSession::Mysql(connection))
             }
             DatabaseKind::Sqlite => {
-                let (go_on, wait) = mpsc::channel::<()>();
+                let (end, wait) = mpsc::channel::<()>();
                 let wait = Arc::new(std::sync::Mutex::new(wait));
                 let options: SqliteConnectOptions = db.url.parse()?;
-                let options = options.collation("endless", move |left, right| {
+                let options = options.collation("blocking", move |left, right| {
                     if let Ok(wait) = wait.lock() {
                         let _ = wait.recv();
                     }
                     left.cmp(right)
                 });
                 let pool = SqlitePoolOptions::new().connect_with(options).await?;
-                ("SELECT 'a' < 'b' COLLATE endless", Hold::Sqlite(go_on, pool))
+                ("SELECT 'a' < 'b' COLLATE blocking", BlockingSession::Sqlite(end, pool))
             }
         };
-        Ok(Endless { sql, hold })
+        Ok(BlockingStatement { sql, blocker })
     }
 
-    /// The run that meets the statement.
-    fn start(
+    /// Starts a run of files that contain the statement.
+    fn run(
         &self,
         set: &Migrations,
         db: &Database,
     ) -> tokio::task::JoinHandle<Result<Report, jetbase::Error>> {
         let (set, url) = (set.clone(), db.url.clone());
-        match &self.hold {
-            Hold::Sqlite(_, pool) => {
+        match &self.blocker {
+            BlockingSession::Sqlite(_, pool) => {
                 let pool = pool.clone();
                 tokio::spawn(async move { jetbase::run(&set, &pool).await })
             }
-            Hold::Postgres(_) | Hold::Mysql(_) => {
+            BlockingSession::Postgres(_) | BlockingSession::Mysql(_) => {
                 tokio::spawn(async move { jetbase::run_url(&set, &url).await })
             }
         }
     }
 
     async fn end(self) -> TestResult {
-        match self.hold {
-            Hold::Postgres(connection) => connection.close().await?,
-            Hold::Mysql(connection) => connection.close().await?,
-            Hold::Sqlite(go_on, _) => drop(go_on),
+        match self.blocker {
+            BlockingSession::Postgres(connection) => connection.close().await?,
+            BlockingSession::Mysql(connection) => connection.close().await?,
+            BlockingSession::Sqlite(end, _) => drop(end),
         }
         Ok(())
     }
 }
 
-/// Waits until a query answers 1.
-async fn until(db: &Database, sql: &str) -> TestResult {
+/// Waits until a query returns 1.
+async fn wait_until(db: &Database, sql: &str) -> TestResult {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         match db.value(sql).await {
-            Ok(Some(answer)) if answer == "1" => return Ok(()),
+            Ok(Some(value)) if value == "1" => return Ok(()),
             _ if Instant::now() > deadline => {
-                return Err(format!("`{sql}` was not answered with 1 in time").into());
+                return Err(format!("`{sql}` did not return 1 in time").into());
             }
             _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
@@ -187,19 +187,21 @@ async fn until(db: &Database, sql: &str) -> TestResult {
 }
 
 async fn lock_inside_a_file(ctx: TestContext) -> TestResult {
-    let endless = Endless::new(&ctx.db).await?;
-    let text =
-        format!("-- jetbase: lock_timeout=60s\nINSERT INTO a (id) VALUES (7);\n{};\n", endless.sql);
+    let statement = BlockingStatement::start(&ctx.db).await?;
+    let text = format!(
+        "-- jetbase: lock_timeout=60s\nINSERT INTO a (id) VALUES (7);\n{};\n",
+        statement.sql
+    );
     let project = PythonProject::with(&[V1, ("V2__long.sql", &text)])?;
     let set = set_of(&project)?;
-    let run = endless.start(&set, &ctx.db);
-    until(&ctx.db, "SELECT count(*) FROM jetbase_migrations").await?;
+    let run = statement.run(&set, &ctx.db);
+    wait_until(&ctx.db, "SELECT count(*) FROM jetbase_migrations").await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
 
     let began = Instant::now();
     let output = project.python(&ctx.db, &["upgrade"]).await?.failed()?;
     match ctx.kind {
-        // A file's transaction has the database for itself: the Python tool gives up after 5 s.
+        // The transaction of the file locks the whole database. The Python tool fails after 5 s.
         DatabaseKind::Sqlite => assert!(output.contains("database is locked"), "{output:?}"),
         DatabaseKind::Postgres | DatabaseKind::Mysql => {
             assert!(output.contains(HELD), "{output:?}");
@@ -208,11 +210,11 @@ async fn lock_inside_a_file(ctx: TestContext) -> TestResult {
     }
     let output = project.python(&ctx.db, &["lock-status"]).await?.succeeded()?;
     assert!(output.lines().contains(&"Status: LOCKED"), "{output:?}");
-    assert!(!run.is_finished(), "the run did not wait for the test");
+    assert!(!run.is_finished(), "the statement ended too soon");
     let status = jetbase::lock_status(&set, DatabaseUrl(&ctx.db.url)).await?;
     assert_eq!((status.locked, status.alive), (true, Some(true)), "{status}");
 
-    endless.end().await?;
+    statement.end().await?;
     assert_eq!(run.await??.applied.len(), 2);
     assert!(theirs(&project, &ctx.db).await?.is_empty());
     assert_eq!(count(&ctx.db, "a").await?, "1");
@@ -221,7 +223,7 @@ async fn lock_inside_a_file(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-async fn never_robbed(ctx: TestContext) -> TestResult {
+async fn never_takes_lock(ctx: TestContext) -> TestResult {
     let project = PythonProject::with(&[V1])?;
     theirs(&project, &ctx.db).await?;
     project.write(V2.0, V2.1)?;
@@ -277,7 +279,8 @@ async fn waits_for_python(ctx: TestContext) -> TestResult {
     project.write("V2__slow.sql", &text)?;
     let set = set_of(&project)?;
     let (python, ours) = tokio::join!(theirs(&project, &ctx.db), async {
-        until(&ctx.db, "SELECT CASE WHEN is_locked THEN 1 ELSE 0 END FROM jetbase_lock").await?;
+        wait_until(&ctx.db, "SELECT CASE WHEN is_locked THEN 1 ELSE 0 END FROM jetbase_lock")
+            .await?;
         Ok::<_, TestError>(jetbase::run(&set, DatabaseUrl(&ctx.db.url)).await?)
     });
     assert_eq!(python?, ["V2__slow.sql"]);
@@ -289,21 +292,21 @@ async fn waits_for_python(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-async fn python_takes_over(ctx: TestContext) -> TestResult {
+async fn python_releases_lock(ctx: TestContext) -> TestResult {
     let project = PythonProject::with(&[V1, V1_1, V2, V3])?;
     let set = set_of(&project)?;
-    let (mut halt, listen) = EventPause::at(
+    let (mut pause, listen) = EventPause::at(
         |event| matches!(event, Event::Finished { file, .. } if file == "V1_1__fill_a.sql"),
     );
     let (url, inner) = (ctx.db.url.clone(), set.clone());
     let run = tokio::spawn(async move { jetbase::run_url(&inner, &url).on_event(listen).await });
-    halt.reached().await?;
+    pause.reached().await?;
     let output = project.python(&ctx.db, &["unlock"]).await?.succeeded()?;
     assert!(output.contains("Unlock successful."), "{output:?}");
     assert_eq!(theirs(&project, &ctx.db).await?, ["V2__make_b.sql", "V3__make_c.sql"]);
-    halt.go_on()?;
+    pause.continue_run()?;
 
-    let error = run.await?.expect_err("the lock was taken away");
+    let error = run.await?.expect_err("the lock was released");
     let ErrorKind::LockLost { file, .. } = error.kind() else { return Err(error.into()) };
     assert_eq!(file.as_deref(), Some("V2__make_b.sql"));
     assert_eq!(files(error.report()), ["V1__make_a.sql", "V1_1__fill_a.sql"]);

@@ -1,4 +1,4 @@
-//! The real Python tool and our tool on the same database.
+//! The real Python tool and jetbase on the same database.
 
 mod history;
 mod lock;
@@ -29,19 +29,19 @@ const V2: (&str, &str) =
 const V3: (&str, &str) =
     ("V3__make_c.sql", "CREATE TABLE c (id INTEGER NOT NULL);\n-- rollback\nDROP TABLE c;\n");
 
-/// What a folder holds now, as a set.
+/// Loads the migrations of a project.
 fn set_of(project: &PythonProject) -> Result<Migrations, TestError> {
     let folder = Folder::read(&project.migrations());
     assert_eq!(folder.findings, [], "the folder has findings");
     Ok(Migrations::load(folder.files, Options::default()))
 }
 
-/// Applies what a folder holds now, with our tool.
+/// Applies the migrations of a project with jetbase.
 async fn ours(project: &PythonProject, db: &Database) -> Result<Report, TestError> {
     Ok(jetbase::run(&set_of(project)?, DatabaseUrl(&db.url)).await?)
 }
 
-/// Applies what a folder holds now, with the Python tool; returns the files it names.
+/// Applies the migrations of a project with the Python tool and returns the applied files.
 async fn theirs(project: &PythonProject, db: &Database) -> Result<Vec<String>, TestError> {
     let output = project.python(db, &["upgrade"]).await?.succeeded()?;
     let named =
@@ -55,7 +55,7 @@ fn files(report: &Report) -> Vec<&str> {
     report.applied.iter().map(|it| it.file.as_str()).collect()
 }
 
-/// TextRows with `NULL` as such, for short comparisons.
+/// Rows with the text `NULL` for null values, for short comparisons.
 fn texts(rows: &TextRows) -> Vec<Vec<&str>> {
     rows.iter().map(|row| row.iter().map(|it| it.as_deref().unwrap_or("NULL")).collect()).collect()
 }

@@ -10,19 +10,19 @@ use super::{V1, V1_1, V2, V3, count, files, ours, texts, theirs};
 pub(super) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let python = Needs::PYTHON;
-    suite.each("both_tools_make_equal_tables_and_rows", all, python, equal_places);
-    suite.each("python_sees_the_latest_of_fast_migrations", all, python, fast_migrations);
-    suite.each("stamps_go_on_behind_one_from_the_future", all, python, future_stamp);
+    suite.each("both_tools_write_equal_tables_and_rows", all, python, equal_tables);
+    suite.each("the_python_tool_finds_the_latest_of_fast_migrations", all, python, fast_migrations);
+    suite.each("timestamps_increase_after_one_from_the_future", all, python, future_timestamp);
     suite.each(
-        "both_tools_stamp_in_the_zone_of_the_database",
+        "both_tools_write_timestamps_in_the_zone_of_the_database",
         &[DatabaseKind::Postgres],
         python,
         zones,
     );
-    suite.each("python_cannot_record_a_version_twice_in_our_tables", all, python, recorded_once);
+    suite.each("our_tables_accept_a_version_only_once", all, python, recorded_once);
 }
 
-/// What a database says about the two tables, apart from our index.
+/// The definitions of the two tables, without the index that only jetbase creates.
 async fn definitions(db: &Database) -> Result<TextRows, TestError> {
     match db.kind {
         DatabaseKind::Postgres => {
@@ -71,7 +71,7 @@ async fn definitions(db: &Database) -> Result<TextRows, TestError> {
     }
 }
 
-async fn equal_places(ctx: TestContext) -> TestResult {
+async fn equal_tables(ctx: TestContext) -> TestResult {
     let project = PythonProject::with(&[
         (
             "V01__zero_one.sql",
@@ -98,13 +98,15 @@ async fn equal_places(ctx: TestContext) -> TestResult {
     let lock = "SELECT id, is_locked, locked_at, process_id FROM jetbase_lock";
     assert_eq!(ctx.db.rows(lock).await?, other.rows(lock).await?);
     assert_eq!(definitions(&ctx.db).await?, definitions(&other).await?);
-    // The stamps have one form, and are of the same hour.
-    let stamp = "SELECT max(applied_at) FROM jetbase_migrations";
-    let stamps = (ctx.db.value(stamp).await?, other.value(stamp).await?);
-    let (Some(ours), Some(theirs)) = (&stamps.0, &stamps.1) else { return Err("no stamps".into()) };
+    // The timestamps have the same format and the same date.
+    let timestamp = "SELECT max(applied_at) FROM jetbase_migrations";
+    let timestamps = (ctx.db.value(timestamp).await?, other.value(timestamp).await?);
+    let (Some(ours), Some(theirs)) = (&timestamps.0, &timestamps.1) else {
+        return Err("no timestamps".into());
+    };
     assert_eq!(ours.get(..10), theirs.get(..10));
     let length = if ctx.kind == DatabaseKind::Sqlite { 23 } else { 20 };
-    assert!(ours.len() >= length && theirs.len() >= length, "{stamps:?}");
+    assert!(ours.len() >= length && theirs.len() >= length, "{timestamps:?}");
     Ok(())
 }
 
@@ -117,13 +119,13 @@ async fn fast_migrations(ctx: TestContext) -> TestResult {
         )?;
     }
     assert_eq!(ours(&project, &ctx.db).await?.applied.len(), 40);
-    let stamps =
+    let timestamps =
         ctx.db.rows("SELECT applied_at FROM jetbase_migrations ORDER BY order_executed").await?;
-    let stamps: Vec<_> = stamps.into_iter().flatten().collect();
-    // The databases drop zeros at the end of a fraction: compare what was meant.
-    let stamps: Vec<_> =
-        stamps.iter().map(|it| format!("{:0<26}", it.as_deref().unwrap_or_default())).collect();
-    let ties: Vec<_> = stamps.windows(2).filter(|pair| pair[0] >= pair[1]).collect();
+    let timestamps: Vec<_> = timestamps.into_iter().flatten().collect();
+    // The databases drop zeros at the end of a fraction.
+    let timestamps: Vec<_> =
+        timestamps.iter().map(|it| format!("{:0<26}", it.as_deref().unwrap_or_default())).collect();
+    let ties: Vec<_> = timestamps.windows(2).filter(|pair| pair[0] >= pair[1]).collect();
     assert!(ties.is_empty(), "{ties:?}");
     let current = project.python(&ctx.db, &["current"]).await?.succeeded()?;
     assert!(current.lines().contains(&"Latest migration version: 40"), "{current:?}");
@@ -135,10 +137,10 @@ async fn fast_migrations(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-async fn future_stamp(ctx: TestContext) -> TestResult {
+async fn future_timestamp(ctx: TestContext) -> TestResult {
     let project = PythonProject::with(&[V1, V1_1])?;
     ours(&project, &ctx.db).await?;
-    // A clock that went wrong, or a row of another zone.
+    // For example after a wrong clock, or from another time zone.
     ctx.db.execute("UPDATE jetbase_migrations SET applied_at = '2037-06-01 12:00:00.000' WHERE version = '1.1'").await?;
     project.write(V2.0, V2.1)?;
     project.write(V3.0, V3.1)?;
@@ -155,10 +157,10 @@ async fn zones(ctx: TestContext) -> TestResult {
             let db = ctx.another().await?;
             db.execute(&format!("ALTER DATABASE {} SET timezone = '{zone}'", db.name)).await?;
             let project = PythonProject::new()?;
-            let mut turn = ours_first;
+            let mut is_our_turn = ours_first;
             for (number, (name, text)) in [V1, V2, V3].into_iter().enumerate() {
                 project.write(name, text)?;
-                if turn {
+                if is_our_turn {
                     assert_eq!(files(&ours(&project, &db).await?), [name], "{zone}");
                     assert!(theirs(&project, &db).await?.is_empty(), "{zone}");
                 } else {
@@ -168,9 +170,9 @@ async fn zones(ctx: TestContext) -> TestResult {
                 let current = project.python(&db, &["current"]).await?.succeeded()?;
                 let latest = format!("Latest migration version: {}", number + 1);
                 assert!(current.lines().contains(&latest.as_str()), "{zone}: {current:?}");
-                turn = !turn;
+                is_our_turn = !is_our_turn;
             }
-            // Each stamp is one of the zone's clock, not of ours.
+            // Each timestamp is in the zone of the database.
             let off = "SELECT count(*) FROM jetbase_migrations \
                        WHERE abs(extract(epoch FROM applied_at - localtimestamp)) > 600";
             let own = format!("SET TIME ZONE '{zone}'; {off}");
@@ -188,7 +190,7 @@ async fn recorded_once(ctx: TestContext) -> TestResult {
     let again = "INSERT INTO jetbase_migrations (version, description, filename, migration_type, checksum) \
                  SELECT version, description, filename, migration_type, checksum FROM jetbase_migrations";
     assert!(ctx.db.execute(again).await.is_err(), "a version was recorded twice");
-    // The Python tool's own tables are left as they are.
+    // Jetbase does not change tables that the Python tool created.
     let other = ctx.another().await?;
     theirs(&project, &other).await?;
     project.write(V2.0, V2.1)?;

@@ -1,4 +1,4 @@
-//! Both tools send the same texts to the database.
+//! The texts that both tools send to the database.
 
 use jetbase::{DatabaseUrl, Folder, Migrations, Options, Reading};
 use jetbase_test_harness::{DatabaseKind, Needs, PythonProject, Suite, TestContext, TestResult};
@@ -8,8 +8,8 @@ use super::{ours, theirs};
 pub(super) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let python = Needs::PYTHON;
-    suite.each("both_tools_send_an_escaped_colon_alike", all, python, colon);
-    suite.each("texts_that_both_execute_differently_share_a_checksum", all, python, multi_line);
+    suite.each("both_tools_send_the_same_escaped_colon", all, python, colon);
+    suite.each("a_text_that_the_tools_send_differently_has_one_checksum", all, python, multi_line);
 }
 
 async fn multi_line(ctx: TestContext) -> TestResult {

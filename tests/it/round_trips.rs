@@ -12,36 +12,31 @@ use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
     suite.each(
-        "asks_once_when_nothing_is_pending",
+        "a_run_with_nothing_pending_needs_one_round_trip",
         DatabaseKind::SERVERS,
         Needs::NOTHING,
         nothing_pending,
     );
     suite.each(
-        "sends_one_message_a_migration",
+        "a_run_needs_one_round_trip_per_migration",
         &[DatabaseKind::Postgres],
         Needs::NOTHING,
         one_message,
     );
 }
 
-/// A relay that counts how often the server answers: one count is one round trip.
+/// A proxy that counts how often the server responds: one count is one round trip.
 pub(crate) struct RoundTripCounter {
     pub(crate) url: String,
     trips: Arc<AtomicUsize>,
 }
 
 impl RoundTripCounter {
-    pub(crate) async fn start(
-        url: &str,
-    ) -> Result<RoundTripCounter, jetbase_test_harness::TestError> {
+    pub(crate) async fn start(url: &str) -> Result<RoundTripCounter, TestError> {
         RoundTripCounter::at("127.0.0.1:0", url).await
     }
 
-    pub(crate) async fn at(
-        address: &str,
-        url: &str,
-    ) -> Result<RoundTripCounter, jetbase_test_harness::TestError> {
+    pub(crate) async fn at(address: &str, url: &str) -> Result<RoundTripCounter, TestError> {
         let listener = TcpListener::bind(address).await?;
         let (before, rest) = url.split_once("127.0.0.1:").ok_or("a server on loopback")?;
         let (port, path) = rest.split_once('/').ok_or("a URL with a path")?;
@@ -52,33 +47,35 @@ impl RoundTripCounter {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(&server).await else { return };
-                tokio::spawn(relay(client, server, Arc::clone(&count)));
+                tokio::spawn(copy_and_count(client, server, Arc::clone(&count)));
             }
         });
         Ok(RoundTripCounter { url, trips })
     }
 
-    fn take(&self) -> usize {
+    /// Returns the count and sets it to 0.
+    fn reset(&self) -> usize {
         self.trips.swap(0, Ordering::SeqCst)
     }
 }
 
-/// Copies both ways; an answer counts once, however many packets it has. A goodbye has none.
-async fn relay(mut client: TcpStream, mut server: TcpStream, trips: Arc<AtomicUsize>) {
+/// Copies bytes in both directions. A response counts once, also if it has several packets. The
+/// message that ends a connection has no response.
+async fn copy_and_count(mut client: TcpStream, mut server: TcpStream, trips: Arc<AtomicUsize>) {
     let (mut up, mut down) = (vec![0; 65536], vec![0; 65536]);
-    let mut asked = false;
+    let mut is_waiting = false;
     loop {
         tokio::select! {
             read = client.read(&mut up) => match read {
                 Ok(n) if n > 0 => {
-                    asked = true;
+                    is_waiting = true;
                     if server.write_all(&up[..n]).await.is_err() { return }
                 }
                 _ => return,
             },
             read = server.read(&mut down) => match read {
                 Ok(n) if n > 0 => {
-                    if std::mem::take(&mut asked) {
+                    if std::mem::take(&mut is_waiting) {
                         trips.fetch_add(1, Ordering::SeqCst);
                     }
                     if client.write_all(&down[..n]).await.is_err() { return }
@@ -92,39 +89,43 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, trips: Arc<AtomicUs
 async fn nothing_pending(ctx: TestContext) -> TestResult {
     let set = set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER);\n")]);
     jetbase::run_url(&set, &ctx.db.url).await?;
-    let relay = RoundTripCounter::start(&ctx.db.url).await?;
+    let proxy = RoundTripCounter::start(&ctx.db.url).await?;
     if ctx.kind == DatabaseKind::Postgres {
-        let mut connection = sqlx::PgConnection::connect(&relay.url).await?;
-        relay.take();
+        let mut connection = sqlx::PgConnection::connect(&proxy.url).await?;
+        proxy.reset();
         assert!(jetbase::run(&set, &mut connection).await?.is_up_to_date());
     } else {
-        let mut connection = sqlx::MySqlConnection::connect(&relay.url).await?;
-        relay.take();
+        let mut connection = sqlx::MySqlConnection::connect(&proxy.url).await?;
+        proxy.reset();
         assert!(jetbase::run(&set, &mut connection).await?.is_up_to_date());
     }
-    assert_eq!(relay.take(), 1);
+    assert_eq!(proxy.reset(), 1);
     Ok(())
 }
 
 async fn one_message(ctx: TestContext) -> TestResult {
-    let [first, ten, twenty] = counted(&ctx.db).await?;
-    assert!(ten == twenty && first <= ten + 2, "besides one a migration: {first} {ten} {twenty}");
+    let [first, ten, twenty] = extra_round_trips(&ctx.db).await?;
+    assert!(
+        ten == twenty && first <= ten + 2,
+        "round trips besides one per migration: {first} {ten} {twenty}"
+    );
     Ok(())
 }
 
-/// What three runs cost besides one round trip a migration: of ten with the tables, of one, of nineteen.
-async fn counted(db: &Database) -> Result<[usize; 3], TestError> {
+/// Returns the round trips of three runs, without one per migration: of ten files with the creation
+/// of the tables, of one file, and of nineteen files.
+async fn extra_round_trips(db: &Database) -> Result<[usize; 3], TestError> {
     let text = |n| format!("CREATE TABLE t{n} (id INTEGER);\nINSERT INTO t{n} VALUES (1);\n");
     let files: Vec<_> = (1..=30).map(|n| (format!("V{n}__t.sql"), text(n))).collect();
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let relay = RoundTripCounter::start(&db.url).await?;
+    let proxy = RoundTripCounter::start(&db.url).await?;
     let mut done = 0;
-    let mut besides = [0; 3];
-    for (count, upto) in besides.iter_mut().zip([10, 11, 30]) {
-        relay.take();
-        jetbase::run_url(&set(&files[..upto]), &relay.url).await?;
-        *count = relay.take() - (upto - done);
+    let mut extra = [0; 3];
+    for (count, upto) in extra.iter_mut().zip([10, 11, 30]) {
+        proxy.reset();
+        jetbase::run_url(&set(&files[..upto]), &proxy.url).await?;
+        *count = proxy.reset() - (upto - done);
         done = upto;
     }
-    Ok(besides)
+    Ok(extra)
 }

@@ -1,4 +1,5 @@
-//! Calls in every kind of target, under every name of the crate, under strict lints.
+//! Calls in every kind of target of cargo, with a renamed and a re-exported crate, and with strict
+//! lints.
 
 use crate::project::{CargoProject, ChangeTracking};
 
@@ -10,7 +11,7 @@ const LIBRARY: &str = r#"//! A library.
 //! assert_eq!(migrations::MIGRATIONS.len(), 2);
 //! ```
 //!
-//! Another example is another program, though rustdoc compiles both at once.
+//! Another example is another program, although rustdoc compiles both together.
 //!
 //! ```
 //! # #![allow(deprecated)]
@@ -51,9 +52,10 @@ fn a_test_embeds_too() {
 #[test]
 fn a_call_works_in_every_kind_of_target() {
     let dir = tempfile::tempdir().unwrap();
-    let project = CargoProject::new(dir.path().join("member"), "places", ChangeTracking::FilesOnly);
+    let project =
+        CargoProject::new(dir.path().join("member"), "call-sites", ChangeTracking::FilesOnly);
     let root = dir.path();
-    let manifest = "[package]\nname = \"places\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+    let manifest = "[package]\nname = \"call-sites\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
                     jb = { package = \"jetbase\", path = \"facade\" }\nreexporting = { path = \"reexporting\" }\n";
     project.put("Cargo.toml", manifest);
     project.put("../Cargo.toml", "[workspace]\nmembers = [\"member\"]\nresolver = \"3\"\n");
@@ -63,7 +65,7 @@ fn a_call_works_in_every_kind_of_target() {
     project.put("reexporting/Cargo.toml", reexporting);
     project.put("reexporting/src/lib.rs", "pub use jetbase;\n");
     project.put("src/lib.rs", LIBRARY);
-    project.put("src/main.rs", "fn main() { assert_eq!(places::versions().len(), 2); }\n");
+    project.put("src/main.rs", "fn main() { assert_eq!(call_sites::versions().len(), 2); }\n");
     project.put("tests/it.rs", TEST);
     project.put(
         "examples/show.rs",
@@ -77,11 +79,11 @@ fn a_call_works_in_every_kind_of_target() {
     let (success, text, errors) = project.cargo(&["run", "--example", "show"]);
     assert!(success && text == "2\n", "{text}{errors}");
 
-    // What the library allows: a folder that `cargo package` would leave behind.
+    // `cargo package` would not include this folder. The library allows the warning.
     project.put("src/main.rs", "jb::embed!(\"../outside\");\nfn main() {}\n");
     let (success, _, text) = project.cargo(&["build"]);
-    let told = "a published crate would not contain this folder\n          --> outside\n";
-    assert!(success && text.contains(told), "{text}");
+    let message = "a published crate would not contain this folder\n          --> outside\n";
+    assert!(success && text.contains(message), "{text}");
     project.put("Cargo.toml", &manifest.replace("edition", "publish = false\nedition"));
     let (success, _, text) = project.cargo(&["build"]);
     assert!(success && text.is_empty(), "{text}");

@@ -1,4 +1,4 @@
-//! Worker processes: started, killed, waited for.
+//! Groups of worker processes: how they start, are killed and end.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -10,35 +10,42 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::{Child, ChildStdin};
 
-use crate::journal::{Journal, Pen};
+use crate::journal::{Journal, JournalWriter};
 
-/// One worker.
+/// A worker process.
 pub(crate) struct Worker {
     pub(crate) pid: u32,
     child: Child,
-    gate: Option<ChildStdin>,
+    /// A worker with a standard input waits until it is closed.
+    stdin: Option<ChildStdin>,
 }
 
-/// The workers of one round, their migrations and their journal.
-pub(crate) struct Crew {
+/// The workers of one round, with their migrations and their journal.
+pub(crate) struct WorkerGroup {
     pub(crate) journal: Journal,
-    pub(crate) pen: Pen,
+    pub(crate) writer: JournalWriter,
     pub(crate) workers: Vec<Worker>,
     folder: TempDir,
-    words: Vec<String>,
+    arguments: Vec<String>,
 }
 
-impl Crew {
-    /// A crew without workers, for these migrations.
-    pub(crate) fn new(db: &Database, files: &[(String, String)]) -> Result<Crew, TestError> {
-        let folder = scratch::folder("crew")?;
+impl WorkerGroup {
+    /// Creates a group without workers, for these migrations.
+    pub(crate) fn new(db: &Database, files: &[(String, String)]) -> Result<WorkerGroup, TestError> {
+        let folder = scratch::folder("group")?;
         std::fs::create_dir(folder.path().join("migrations"))?;
         let path = folder.path().join("journal");
-        let words = vec![format!("url={}", db.url), format!("journal={}", path.display())];
-        let pen = Pen::open(&path)?;
-        let crew = Crew { journal: Journal::new(path), pen, workers: Vec::new(), folder, words };
-        crew.write(files)?;
-        Ok(crew)
+        let arguments = vec![format!("url={}", db.url), format!("journal={}", path.display())];
+        let writer = JournalWriter::open(&path)?;
+        let group = WorkerGroup {
+            journal: Journal::new(path),
+            writer,
+            workers: Vec::new(),
+            folder,
+            arguments,
+        };
+        group.write(files)?;
+        Ok(group)
     }
 
     /// Adds migrations to the folder.
@@ -53,42 +60,48 @@ impl Crew {
         self.folder.path().join("migrations")
     }
 
-    /// Starts one worker; it waits at the gate until `open` if it is told to.
-    pub(crate) fn start(&mut self, words: &[&str], gate: Gate) -> Result<u32, TestError> {
+    /// Starts one worker.
+    pub(crate) fn start(&mut self, arguments: &[&str], mode: StartMode) -> Result<u32, TestError> {
         let mut command = process::command(std::env::current_exe()?);
         if let Some(lease) = std::env::var_os("JETBASE_LEASE") {
             command.env("JETBASE_LEASE", lease);
         }
         command
             .arg("worker")
-            .args(&self.words)
+            .args(&self.arguments)
             .arg(format!("folder={}", self.migrations().display()));
-        command.args(words);
+        command.args(arguments);
         let log =
             File::options().create(true).append(true).open(self.folder.path().join("stderr"))?;
         command.stdout(Stdio::null()).stderr(log);
-        command.stdin(if gate == Gate::Closed { Stdio::piped() } else { Stdio::null() });
+        command.stdin(if mode == StartMode::OnRelease { Stdio::piped() } else { Stdio::null() });
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
         let pid = child.id().ok_or("the worker ended at once")?;
-        let gate = child.stdin.take();
-        self.workers.push(Worker { pid, child, gate });
+        let stdin = child.stdin.take();
+        self.workers.push(Worker { pid, child, stdin });
         Ok(pid)
     }
 
-    /// Starts many workers that wait at the gate.
-    pub(crate) async fn gather(&mut self, count: usize, words: &[&str]) -> Result<(), TestError> {
+    /// Starts many workers that wait for `release`.
+    pub(crate) async fn start_held(
+        &mut self,
+        count: usize,
+        arguments: &[&str],
+    ) -> Result<(), TestError> {
         for _ in 0..count {
-            self.start(words, Gate::Closed)?;
+            self.start(arguments, StartMode::OnRelease)?;
         }
-        self.ready(count).await
+        self.wait_until_ready(count).await
     }
 
-    /// Waits until so many workers are at the gate.
-    pub(crate) async fn ready(&mut self, count: usize) -> Result<(), TestError> {
+    /// Waits until this many workers are ready.
+    pub(crate) async fn wait_until_ready(&mut self, count: usize) -> Result<(), TestError> {
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.journal.count("ready") < count {
             if Instant::now() > deadline {
-                return Err(format!("the workers did not get ready\n{}", self.complaints()).into());
+                return Err(
+                    format!("the workers did not get ready\n{}", self.standard_error()).into()
+                );
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
             self.journal.refresh()?;
@@ -97,16 +110,16 @@ impl Crew {
     }
 
     /// Lets all workers begin.
-    pub(crate) fn open(&mut self) {
-        self.workers.iter_mut().for_each(|worker| drop(worker.gate.take()));
+    pub(crate) fn release(&mut self) {
+        self.workers.iter_mut().for_each(|worker| drop(worker.stdin.take()));
     }
 
     /// Lets some workers begin.
-    pub(crate) fn open_some(&mut self, count: usize) {
-        self.workers.iter_mut().take(count).for_each(|worker| drop(worker.gate.take()));
+    pub(crate) fn release_some(&mut self, count: usize) {
+        self.workers.iter_mut().take(count).for_each(|worker| drop(worker.stdin.take()));
     }
 
-    /// Kills a worker at once; returns whether it lived.
+    /// Kills a worker at once. Returns whether it was running.
     pub(crate) async fn kill(&mut self, pid: u32) -> Result<bool, TestError> {
         let Some(at) = self.workers.iter().position(|worker| worker.pid == pid) else {
             return Ok(false);
@@ -115,35 +128,36 @@ impl Crew {
         if worker.child.try_wait()?.is_some() {
             return Ok(false);
         }
-        // Noted before it happens: who gets the lock after that line gets it from the dead.
-        self.pen.note(pid, "killed", "");
+        // Written before the kill, so that each later acquisition of the lock is after this line.
+        self.writer.write(pid, "killed", "");
         signal(pid, Signal::KILL)?;
         worker.child.wait().await?;
         Ok(true)
     }
 
-    /// Forgets workers that ended; fails when one did not end well.
+    /// Removes the workers that have ended. Fails if one did not succeed.
     pub(crate) fn reap(&mut self) -> Result<(), TestError> {
-        let mut bad = None;
+        let mut failed = None;
         self.workers.retain_mut(|worker| match worker.child.try_wait() {
             Ok(Some(status)) => {
-                bad = bad.or((!status.success()).then_some((worker.pid, status)));
+                failed = failed.or((!status.success()).then_some((worker.pid, status)));
                 false
             }
             _ => true,
         });
-        match bad {
+        match failed {
             None => Ok(()),
             Some((pid, status)) => {
                 self.journal.refresh()?;
-                let told = self.journal.all("error").find(|it| it.pid == pid);
-                let told = told.map(|it| it.rest.clone()).unwrap_or_else(|| self.complaints());
-                Err(format!("worker {pid} ended with {status}: {told}").into())
+                let message = self.journal.all("error").find(|it| it.pid == pid);
+                let message =
+                    message.map(|it| it.detail.clone()).unwrap_or_else(|| self.standard_error());
+                Err(format!("worker {pid} ended with {status}: {message}").into())
             }
         }
     }
 
-    /// Waits until all workers ended well.
+    /// Waits until all workers have ended. Fails if one did not succeed.
     pub(crate) async fn finish(&mut self, within: Duration) -> Result<(), TestError> {
         let deadline = Instant::now() + within;
         while !self.workers.is_empty() {
@@ -159,7 +173,7 @@ impl Crew {
         self.journal.refresh()
     }
 
-    /// Waits for one worker, however it ends, and returns its code.
+    /// Waits until one worker ends and returns its exit code.
     pub(crate) async fn code(&mut self, pid: u32, within: Duration) -> Result<i32, TestError> {
         let at = self.workers.iter().position(|worker| worker.pid == pid);
         let mut worker = self.workers.swap_remove(at.ok_or("there is no such worker")?);
@@ -171,13 +185,13 @@ impl Crew {
         Ok(status.code().unwrap_or(-1))
     }
 
-    /// What one worker noted under a word, last.
-    pub(crate) fn said(&self, pid: u32, what: &str) -> String {
+    /// Returns the last journal entry of a worker with this event.
+    pub(crate) fn last_entry(&self, pid: u32, what: &str) -> String {
         let entries = self.journal.all(what).filter(|it| it.pid == pid);
-        entries.last().map(|it| it.rest.clone()).unwrap_or_default()
+        entries.last().map(|it| it.detail.clone()).unwrap_or_default()
     }
 
-    /// Waits until the journal has a line.
+    /// Waits until the journal has an entry.
     pub(crate) async fn until(
         &mut self,
         within: Duration,
@@ -192,24 +206,24 @@ impl Crew {
             if Instant::now() > deadline {
                 let text = self.journal.text();
                 return Err(
-                    format!("what was waited for did not happen in {within:?}\n{text}").into()
+                    format!("the expected entry did not appear within {within:?}\n{text}").into()
                 );
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 
-    /// What the workers printed, panics above all.
-    fn complaints(&self) -> String {
+    /// The standard error of all workers.
+    fn standard_error(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }
 }
 
-/// Whether a worker begins at once.
+/// When a worker begins.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gate {
-    Open,
-    Closed,
+pub(crate) enum StartMode {
+    AtOnce,
+    OnRelease,
 }
 
 /// Sends a signal to a process that we started.

@@ -5,54 +5,59 @@ use jetbase_test_harness::{
     Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
 };
 
-use super::column;
+use super::{column, result_of};
 use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
     let (nothing, mysql) = (Needs::NOTHING, &[DatabaseKind::Mysql][..]);
-    for between in [Between::Unlocked, Between::LockHidden, Between::HistoryHidden] {
-        let name = format!("says_what_is_permanent_when_{}", between.name());
-        suite.each(&name, DatabaseKind::ALL, nothing, move |ctx| half_done(ctx, between, ALONE));
-        let name = format!("says_what_committed_by_itself_when_{}", between.name());
-        suite.each(&name, mysql, nothing, move |ctx| half_done(ctx, between, ""));
+    for interference in
+        [Interference::Unlocked, Interference::LockHidden, Interference::HistoryHidden]
+    {
+        let name = format!("an_error_states_what_was_committed_when_{}", interference.name());
+        suite.each(&name, DatabaseKind::ALL, nothing, move |ctx| {
+            half_done(ctx, interference, ALONE)
+        });
+        let name =
+            format!("an_error_states_what_mysql_committed_implicitly_when_{}", interference.name());
+        suite.each(&name, mysql, nothing, move |ctx| half_done(ctx, interference, ""));
     }
-    let name = "begins_no_statement_behind_a_lost_lock";
-    suite.each(name, DatabaseKind::ALL, nothing, |ctx| begins_no_other(ctx, ALONE));
-    let name = "begins_no_statement_behind_a_lost_lock_and_a_transaction";
-    suite.each(name, mysql, nothing, |ctx| begins_no_other(ctx, ""));
+    let name = "no_statement_starts_after_the_lock_is_lost";
+    suite.each(name, DatabaseKind::ALL, nothing, |ctx| starts_no_other(ctx, ALONE));
+    let name = "no_statement_of_a_transaction_starts_after_the_lock_is_lost";
+    suite.each(name, mysql, nothing, |ctx| starts_no_other(ctx, ""));
     let kinds = &[DatabaseKind::Mysql, DatabaseKind::Sqlite];
-    suite.each("does_not_deny_what_a_hidden_commit_kept", kinds, nothing, hidden_commit);
+    suite.each("an_error_states_what_a_hidden_commit_kept", kinds, nothing, hidden_commit);
     let own = Needs::OWN_SERVER;
     suite.each("a_file_larger_than_a_packet_runs", mysql, own, larger_than_a_packet);
 }
 
 const ALONE: &str = "-- jetbase: transaction=off\n";
 
-/// What happens while the fourth of five statements is executed.
+/// What another session does while the fourth of five statements runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Between {
-    /// Somebody sets the lock free by force.
+enum Interference {
+    /// It releases the lock by force.
     Unlocked,
-    /// The table with the lock gets another name, so that the next statement cannot be prepared.
+    /// It renames the lock table, so that the next statement cannot be prepared.
     LockHidden,
-    /// The history gets another name, so that the file cannot be recorded.
+    /// It renames the history, so that the file cannot be recorded.
     HistoryHidden,
 }
 
-impl Between {
+impl Interference {
     const fn name(self) -> &'static str {
         match self {
-            Between::Unlocked => "the_lock_is_taken_away",
-            Between::LockHidden => "the_next_statement_cannot_be_prepared",
-            Between::HistoryHidden => "it_cannot_be_recorded",
+            Interference::Unlocked => "the_lock_is_released_by_force",
+            Interference::LockHidden => "the_next_statement_cannot_be_prepared",
+            Interference::HistoryHidden => "the_file_cannot_be_recorded",
         }
     }
 
-    /// How many statements of the file stand in the end.
-    const fn stand(self, mode: &str) -> usize {
+    /// How many statements of the file are committed at the end.
+    const fn committed(self, mode: &str) -> usize {
         match self {
-            Between::HistoryHidden => 5,
-            // The fourth one commits nothing on MySQL: its transaction is rolled back.
+            Interference::HistoryHidden => 5,
+            // On MySQL, the transaction of the fourth statement is rolled back.
             _ if mode.is_empty() => 3,
             _ => 4,
         }
@@ -75,56 +80,60 @@ fn five(kind: DatabaseKind, mode: &str) -> String {
     )
 }
 
-/// Runs them, lets that happen beside the fourth one, and returns the error.
-async fn interrupted(db: &Database, between: Between, mode: &str) -> Result<String, TestError> {
+/// Runs the five statements with the interference and returns the error.
+async fn run_with_interference(
+    db: &Database,
+    interference: Interference,
+    mode: &str,
+) -> Result<String, TestError> {
     let first = ("V0__first.sql", "SELECT 1;\n");
     jetbase::run_url(&set(&[first]), &db.url).await?;
     let all = set(&[first, ("V7__half.sql", &five(db.kind, mode))]);
     let run = tokio::spawn(jetbase::run_url(&all, &db.url).into_future());
     while db.rows("SELECT id FROM last").await.is_err() {
         if run.is_finished() {
-            return Err(format!("it ended too soon: {:?}", run.await).into());
+            return Err(format!("the run ended too soon: {:?}", run.await).into());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
-    match between {
-        Between::Unlocked => {
+    match interference {
+        Interference::Unlocked => {
             let unlocked = jetbase::unlock(&all, DatabaseUrl(&db.url)).force().await?;
-            assert!(unlocked.holder.is_some(), "nobody held the lock");
+            assert!(unlocked.holder.is_some(), "the run did not hold the lock");
         }
-        Between::LockHidden => db.execute("ALTER TABLE jetbase_lock RENAME TO hidden").await?,
-        Between::HistoryHidden => {
+        Interference::LockHidden => db.execute("ALTER TABLE jetbase_lock RENAME TO hidden").await?,
+        Interference::HistoryHidden => {
             db.execute("ALTER TABLE jetbase_migrations RENAME TO hidden").await?;
         }
     }
-    let error = run.await?.expect_err("it cannot go on");
+    let error = run.await?.expect_err("the run cannot continue");
     Ok(format!("{error:#}"))
 }
 
-/// So many statements stand, and the sentence says so.
-async fn half_done(ctx: TestContext, between: Between, mode: &'static str) -> TestResult {
+/// The error states how many statements are committed.
+async fn half_done(ctx: TestContext, interference: Interference, mode: &'static str) -> TestResult {
     let db = &ctx.db;
-    let text = interrupted(db, between, mode).await?;
+    let text = run_with_interference(db, interference, mode).await?;
     assert_eq!(column(db, "SELECT id FROM a").await?, ["77"], "{text}");
     let has_last = db.rows("SELECT id FROM b").await.is_ok();
-    let stand = if has_last { 5 } else { between.stand(mode) };
+    let committed = if has_last { 5 } else { interference.committed(mode) };
     assert!(text.contains("V7__half.sql"), "{text}");
     for denial in ["not executed", "nothing of this file was kept", "nothing of it"] {
-        assert!(!text.contains(denial), "{stand} statements stand, but: {text}");
+        assert!(!text.contains(denial), "{committed} statements are committed, but: {text}");
     }
     assert!(
-        text.contains(&format!(" {stand} ")),
-        "{stand} statements stand, and this is not said: {text}"
+        text.contains(&format!(" {committed} ")),
+        "{committed} statements are committed, but the error does not state it: {text}"
     );
     Ok(())
 }
 
-/// The statement in work ends; no other one begins.
-async fn begins_no_other(ctx: TestContext, mode: &'static str) -> TestResult {
-    let text = interrupted(&ctx.db, Between::Unlocked, mode).await?;
+/// The current statement ends, and no other one starts.
+async fn starts_no_other(ctx: TestContext, mode: &'static str) -> TestResult {
+    let text = run_with_interference(&ctx.db, Interference::Unlocked, mode).await?;
     let began = ctx.db.rows("SELECT id FROM b").await.is_ok();
-    assert!(!began, "a statement was executed behind the lost lock: {text}");
+    assert!(!began, "a statement ran after the lock was lost: {text}");
     Ok(())
 }
 
@@ -143,34 +152,36 @@ async fn hidden_commit(ctx: TestContext) -> TestResult {
             "SELECT 1 /*M!999999 + ' */; COMMIT; SELECT 1 /* ' */;\n",
         ],
     };
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for hidden in hides {
         for end in ["INSERT INTO nowhere (id) VALUES (1);\n", ""] {
             let db = ctx.another().await?;
             db.execute("CREATE TABLE t (id INTEGER)").await?;
-            let text = format!("INSERT INTO t (id) VALUES (1);\n{hidden}{end}");
-            let result = jetbase::run_url(&set(&[("V1__hides.sql", &text)]), &db.url).await;
+            let sql = format!("INSERT INTO t (id) VALUES (1);\n{hidden}{end}");
+            let result = jetbase::run_url(&set(&[("V1__hides.sql", &sql)]), &db.url).await;
             let kept = column(&db, "SELECT id FROM t").await?;
             let recorded = column(&db, "SELECT filename FROM jetbase_migrations").await;
             let recorded = recorded.unwrap_or_default();
-            let said = result.map_or_else(|error| format!("{error:#}"), |_| "applied".to_owned());
-            let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+            let text_of_result =
+                result.map_or_else(|error| format!("{error:#}"), |_| "applied".to_owned());
+            let has = |parts: &[&str]| parts.iter().any(|part| text_of_result.contains(part));
             let denies = has(&["nothing of", "nothing was", "not executed"]);
             let admits = has(&["permanent", "kept", "committed", "COMMIT"]);
-            let is_true = match (kept.len(), said.as_str()) {
+            let is_true = match (kept.len(), text_of_result.as_str()) {
                 (1, "applied") => recorded.len() == 1,
                 (1, _) => admits && !denies && recorded.is_empty(),
-                (_, said) => said != "applied" && recorded.is_empty(),
+                (_, text) => text != "applied" && recorded.is_empty(),
             };
-            if !is_true || !said.contains("V1__hides.sql") && said != "applied" {
-                wrong.push(format!("{text}kept {kept:?}, recorded {recorded:?}, said: {said}"));
+            if !is_true || !text_of_result.contains("V1__hides.sql") && text_of_result != "applied"
+            {
+                errors.push(format!("{sql}kept {kept:?}, recorded {recorded:?}: {text_of_result}"));
             }
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+    result_of(errors)
 }
 
-/// What a server takes in one packet limits a statement, and no file.
+/// The maximum packet size limits a statement, but not a file.
 async fn larger_than_a_packet(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     db.admin("SET GLOBAL max_allowed_packet = 1048576").await?;
@@ -180,7 +191,7 @@ async fn larger_than_a_packet(ctx: TestContext) -> TestResult {
         .map(|id| format!("INSERT INTO t (id, body) VALUES ({id}, '{body}');\n"))
         .collect();
 
-    // The last of its rows is there already: none of them is kept.
+    // The last row is a duplicate, so no row is kept.
     let fails = format!("{rows}INSERT INTO t (id, body) VALUES (1, 'again');\n");
     let error = jetbase::run_url(&set(&[first, ("V2__rows.sql", &fails)]), &db.url).await;
     let text = format!("{:#}", error.expect_err("a row twice"));
@@ -191,7 +202,7 @@ async fn larger_than_a_packet(ctx: TestContext) -> TestResult {
     assert_eq!(report.applied.len(), 1);
     assert_eq!(column(db, "SELECT count(*) FROM t").await?, ["3000"]);
 
-    // One statement that is too large for the server cannot run; the sentence names the setting.
+    // A statement that is too large cannot run. The error names the setting.
     let large = format!("INSERT INTO t (id, body) VALUES (9999, '{}');\n", "y".repeat(1_500_000));
     let files = [first, ("V2__rows.sql", rows.as_str()), ("V3__large.sql", large.as_str())];
     let error = jetbase::run_url(&set(&files), &db.url).await.expect_err("too large");

@@ -1,9 +1,9 @@
 use jetbase_test_harness::DatabaseKind;
 
-/// A way in which a table does not keep what is written: its name and its statements.
+/// How a table loses a write: a description and the SQL.
 pub(super) type LostWrite = (&'static str, &'static str);
 
-/// A trigger function of PostgreSQL; its body goes between.
+/// A trigger of PostgreSQL with this body.
 macro_rules! trigger {
     ($name:literal, $when:literal, $table:literal, $body:literal) => {
         (
@@ -63,13 +63,13 @@ pub(super) fn lost_inserts(kind: DatabaseKind) -> &'static [LostWrite] {
                 "NEW.checksum := repeat('0', 64); RETURN NEW;"
             ),
             trigger!(
-                "deleted behind",
+                "deleted afterwards",
                 "AFTER INSERT",
                 "jetbase_migrations",
                 "DELETE FROM jetbase_migrations WHERE version = NEW.version; RETURN NULL;"
             ),
             trigger!(
-                "renamed behind",
+                "renamed afterwards",
                 "AFTER INSERT",
                 "jetbase_migrations",
                 "UPDATE jetbase_migrations SET filename = 'x' WHERE version = NEW.version; RETURN NULL;"
@@ -81,7 +81,7 @@ pub(super) fn lost_inserts(kind: DatabaseKind) -> &'static [LostWrite] {
                 "CREATE TRIGGER forge BEFORE INSERT ON jetbase_migrations BEGIN SELECT RAISE(IGNORE); END",
             ),
             (
-                "deleted behind",
+                "deleted afterwards",
                 "CREATE TRIGGER forge AFTER INSERT ON jetbase_migrations BEGIN DELETE FROM jetbase_migrations WHERE version = NEW.version; END",
             ),
             (
@@ -122,7 +122,7 @@ pub(super) fn lost_inserts(kind: DatabaseKind) -> &'static [LostWrite] {
     }
 }
 
-/// How an UPDATE of a table can be lost, for the column that matters.
+/// How an UPDATE of a column can be lost.
 pub(super) fn lost_updates(
     kind: DatabaseKind,
     table: &str,
@@ -152,7 +152,7 @@ pub(super) fn lost_updates(
                 format!("CREATE TRIGGER forge BEFORE UPDATE ON {table} BEGIN SELECT RAISE(IGNORE); END"),
             ),
             (
-                "put back behind",
+                "restored afterwards",
                 format!(
                     "CREATE TRIGGER forge AFTER UPDATE ON {table} WHEN OLD.{column} IS NOT NEW.{column}
                      BEGIN UPDATE {table} SET {column} = OLD.{column} WHERE rowid = NEW.rowid; END"

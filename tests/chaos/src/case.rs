@@ -1,4 +1,4 @@
-//! The cases: what is run, in which size, and the table at the end.
+//! The cases: how they run, and the table of their results.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
@@ -10,26 +10,26 @@ use jetbase_test_harness::{
     is_required,
 };
 
-/// How large a case is.
+/// The size of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
-    /// What must be shown.
+    /// For a release.
     Full,
     /// For every change.
     Short,
 }
 
 impl Size {
-    /// One of two numbers.
+    /// Returns the value for this size.
     pub(crate) fn pick<T>(self, full: T, short: T) -> T {
         if self == Size::Full { full } else { short }
     }
 }
 
-/// What a case is given.
+/// The context of a case.
 pub(crate) struct CaseContext {
     pub(crate) size: Size,
-    /// The server that cases share, if the case asked for one.
+    /// The shared server, if the case uses one.
     pub(crate) server: Option<Arc<DatabaseServer>>,
 }
 
@@ -40,15 +40,15 @@ impl CaseContext {
     }
 }
 
-/// What a case returns: its figures in one line.
+/// The result of a case: its figures in one line.
 pub(crate) type CaseResult = Result<String, TestError>;
 
 type CaseBody = fn(CaseContext) -> Pin<Box<dyn Future<Output = CaseResult>>>;
 
-/// One thing to be shown.
+/// A stress test.
 pub(crate) struct ChaosCase {
     pub(crate) name: &'static str,
-    /// The server it shares with others.
+    /// The shared server that it uses.
     server: Option<DatabaseKind>,
     /// Whether it needs the Python tool.
     python: bool,
@@ -58,7 +58,7 @@ pub(crate) struct ChaosCase {
 }
 
 impl ChaosCase {
-    /// A case of both runs.
+    /// Creates a case of the full and the short run.
     pub(crate) const fn new(name: &'static str, kind: DatabaseKind, body: CaseBody) -> ChaosCase {
         let server = match kind {
             DatabaseKind::Sqlite => None,
@@ -67,7 +67,7 @@ impl ChaosCase {
         ChaosCase { name, server, python: false, short: true, body }
     }
 
-    /// A case that brings its own servers.
+    /// Creates a case that starts its own servers.
     pub(crate) const fn alone(name: &'static str, body: CaseBody) -> ChaosCase {
         ChaosCase { name, server: None, python: false, short: true, body }
     }
@@ -77,65 +77,65 @@ impl ChaosCase {
         self
     }
 
-    /// Not in the short run.
+    /// Removes the case from the short run.
     pub(crate) const fn long(mut self) -> ChaosCase {
         self.short = false;
         self
     }
 }
 
-/// How long one case may take.
-const CASE_WITHIN: Duration = Duration::from_secs(900);
+/// The time limit for one case.
+const CASE_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// How a case ended.
-enum Verdict {
+/// The outcome of a case.
+enum CaseOutcome {
     Passed(String),
     Ignored(String),
     Failed(String),
 }
 
-/// Runs the cases whose names begin with one of the words; returns whether all is well.
-pub(crate) fn run(cases: &[ChaosCase], size: Size, words: &[String]) -> bool {
-    let begun = Instant::now();
-    let asked = |case: &&ChaosCase| {
-        let named = words.iter().any(|word| case.name.starts_with(word.as_str()));
-        named || (words.is_empty() && (size == Size::Full || case.short))
+/// Runs the cases whose names start with one of the prefixes. Returns whether no case failed.
+pub(crate) fn run(cases: &[ChaosCase], size: Size, prefixes: &[String]) -> bool {
+    let start = Instant::now();
+    let is_selected = |case: &&ChaosCase| {
+        let is_named = prefixes.iter().any(|prefix| case.name.starts_with(prefix.as_str()));
+        is_named || (prefixes.is_empty() && (size == Size::Full || case.short))
     };
     let mut rows = Vec::new();
-    for case in cases.iter().filter(asked) {
+    for case in cases.iter().filter(is_selected) {
         let started = Instant::now();
-        let verdict = one(case, size);
+        let outcome = run_case(case, size);
         let seconds = started.elapsed().as_secs_f64();
-        let (mark, text) = match &verdict {
-            Verdict::Passed(text) => ("ok", text),
-            Verdict::Ignored(text) => ("ignored", text),
-            Verdict::Failed(text) => ("FAILED", text),
+        let (label, text) = match &outcome {
+            CaseOutcome::Passed(text) => ("ok", text),
+            CaseOutcome::Ignored(text) => ("ignored", text),
+            CaseOutcome::Failed(text) => ("FAILED", text),
         };
-        println!("{mark:7} {:28} {seconds:6.1} s  {text}", case.name);
-        rows.push((case.name, seconds, verdict));
+        println!("{label:7} {:28} {seconds:6.1} s  {text}", case.name);
+        rows.push((case.name, seconds, outcome));
     }
     println!("\n{:28} {:>8}  result", "case", "seconds");
-    for (name, seconds, verdict) in &rows {
-        let text = match verdict {
-            Verdict::Passed(text) => text.clone(),
-            Verdict::Ignored(text) => format!("ignored: {text}"),
-            Verdict::Failed(text) => {
+    for (name, seconds, outcome) in &rows {
+        let text = match outcome {
+            CaseOutcome::Passed(text) => text.clone(),
+            CaseOutcome::Ignored(text) => format!("ignored: {text}"),
+            CaseOutcome::Failed(text) => {
                 let line = text.lines().next().unwrap_or_default();
                 format!("FAILED: {}", line.chars().take(300).collect::<String>())
             }
         };
         println!("{name:28} {seconds:8.1}  {text}");
     }
-    let count = |is_it: fn(&Verdict) -> bool| rows.iter().filter(|row| is_it(&row.2)).count();
-    let failed = count(|it| matches!(it, Verdict::Failed(_)));
-    let ignored = count(|it| matches!(it, Verdict::Ignored(_)));
+    let count = |is_it: fn(&CaseOutcome) -> bool| rows.iter().filter(|row| is_it(&row.2)).count();
+    let failed = count(|it| matches!(it, CaseOutcome::Failed(_)));
+    let ignored = count(|it| matches!(it, CaseOutcome::Ignored(_)));
     let passed = rows.len() - failed - ignored;
-    let total = begun.elapsed().as_secs_f64();
+    let total = start.elapsed().as_secs_f64();
     println!("\n{passed} passed, {ignored} ignored, {failed} failed in {total:.0} s");
     failed == 0 && !rows.is_empty()
 }
 
-fn one(case: &ChaosCase, size: Size) -> Verdict {
+fn run_case(case: &ChaosCase, size: Size) -> CaseOutcome {
     let context = || -> Result<CaseContext, Unavailable> {
         if case.python {
             find_python_tool()?;
@@ -147,28 +147,28 @@ fn one(case: &ChaosCase, size: Size) -> Verdict {
         Ok(context) => context,
         Err(missing) => return unavailable(&missing),
     };
-    let body =
-        || match block_on(async { tokio::time::timeout(CASE_WITHIN, (case.body)(context)).await })?
-        {
-            Ok(result) => result,
-            Err(_) => Err(format!("it did not end within {CASE_WITHIN:?}").into()),
-        };
+    let body = || match block_on(async {
+        tokio::time::timeout(CASE_TIMEOUT, (case.body)(context)).await
+    })? {
+        Ok(result) => result,
+        Err(_) => Err(format!("the case did not end within {CASE_TIMEOUT:?}").into()),
+    };
     match panic::catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(figures)) => Verdict::Passed(figures),
+        Ok(Ok(figures)) => CaseOutcome::Passed(figures),
         Ok(Err(error)) => match error.downcast_ref::<Unavailable>() {
             Some(missing) => unavailable(missing),
-            None => Verdict::Failed(format!("{error:#}")),
+            None => CaseOutcome::Failed(format!("{error:#}")),
         },
-        Err(_) => Verdict::Failed("it panicked".to_owned()),
+        Err(_) => CaseOutcome::Failed("the case panicked".to_owned()),
     }
 }
 
-/// What is missing is a failure where it is required.
-fn unavailable(reason: &Unavailable) -> Verdict {
+/// A missing program is a failure if it is required.
+fn unavailable(reason: &Unavailable) -> CaseOutcome {
     match reason {
         Unavailable::Missing { what, .. } if !is_required(what) => {
-            Verdict::Ignored(reason.to_string())
+            CaseOutcome::Ignored(reason.to_string())
         }
-        _ => Verdict::Failed(reason.to_string()),
+        _ => CaseOutcome::Failed(reason.to_string()),
     }
 }

@@ -15,21 +15,31 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
-    suite.each("a_row_that_cannot_be_changed_ends_the_wait", all, Needs::OWN_SERVER, unchanged);
-    suite.each("a_policy_for_reading_only_ends_the_wait", POSTGRES, nothing, reading_only);
+    suite.each("the_wait_for_a_row_that_cannot_be_updated_ends", all, Needs::OWN_SERVER, unchanged);
+    suite.each("the_wait_for_a_row_that_can_only_be_read_ends", POSTGRES, nothing, reading_only);
     let loose = &[DatabaseKind::Sqlite, DatabaseKind::Mysql];
-    suite.each("a_strange_truth_counts_as_locked", loose, Needs::OWN_SERVER, strange_truth);
-    suite.each("a_session_with_our_key_is_named", DatabaseKind::SERVERS, nothing, squatted);
+    suite.each(
+        "an_invalid_is_locked_counts_as_locked",
+        loose,
+        Needs::OWN_SERVER,
+        invalid_is_locked,
+    );
+    suite.each(
+        "an_error_names_the_session_that_holds_our_session_lock",
+        DatabaseKind::SERVERS,
+        nothing,
+        session_lock_is_held,
+    );
 }
 
 const V0: (&str, &str) = ("V0__first.sql", "CREATE TABLE first (id INTEGER);\n");
 const V1: (&str, &str) = ("V1__second.sql", "CREATE TABLE second (id INTEGER);\n");
 
-/// How many turns of the waiting loop a wait of two seconds may take.
-const TURNS: u64 = 50;
+/// How often a run may try to acquire the lock in two seconds.
+const MAX_ATTEMPTS: u64 = 50;
 
-/// Runs with a wait of two seconds, which must end in time with an error.
-async fn ends_in_time(set: &Migrations, url: &str) -> Result<jetbase::Error, TestError> {
+/// Runs with a wait limit of two seconds and returns the error, which must come in time.
+async fn fails_in_time(set: &Migrations, url: &str) -> Result<jetbase::Error, TestError> {
     let began = Instant::now();
     let run = jetbase::run(set, DatabaseUrl(url)).wait(Wait::UpTo(Duration::from_secs(2)));
     let result: Result<Report, _> =
@@ -39,16 +49,16 @@ async fn ends_in_time(set: &Migrations, url: &str) -> Result<jetbase::Error, Tes
         };
     assert!(began.elapsed() < Duration::from_secs(6), "it took {:?}", began.elapsed());
     match result {
-        Ok(report) => Err(format!("it took a lock that nobody can take: {report}").into()),
+        Ok(report) => Err(format!("the run acquired the lock: {report}").into()),
         Err(error) => Ok(error),
     }
 }
 
-/// How many transactions, or updates, the server has counted.
-async fn counted(db: &Database) -> Result<u64, TestError> {
+/// Returns how many transactions or updates the server has counted.
+async fn update_count(db: &Database) -> Result<u64, TestError> {
     let count = match db.kind {
         DatabaseKind::Postgres => {
-            // Sessions report what they counted when they end, a moment later.
+            // A session reports its count a moment after it ends.
             tokio::time::sleep(Duration::from_millis(500)).await;
             let sql = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
             db.value(sql).await?
@@ -64,14 +74,14 @@ async fn counted(db: &Database) -> Result<u64, TestError> {
     Ok(count.trim_end_matches(".0").parse::<f64>()? as u64)
 }
 
-/// The row looks free, and the UPDATE that takes it changes nothing.
+/// The row looks free, but the UPDATE that acquires the lock changes nothing.
 async fn unchanged(ctx: TestContext) -> TestResult {
-    let ways: &[&str] = match ctx.kind {
+    let attacks: &[&str] = match ctx.kind {
         DatabaseKind::Postgres => &[
-            "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+            "CREATE FUNCTION forge() REMAX_ATTEMPTS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
              CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock FOR EACH ROW EXECUTE FUNCTION forge()",
             "CREATE RULE forge AS ON UPDATE TO jetbase_lock DO INSTEAD NOTHING",
-            "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
+            "CREATE FUNCTION forge() REMAX_ATTEMPTS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
              CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock FOR EACH ROW EXECUTE FUNCTION forge()",
         ],
         DatabaseKind::Sqlite => &[
@@ -87,24 +97,24 @@ async fn unchanged(ctx: TestContext) -> TestResult {
              SET NEW.is_locked = OLD.is_locked, NEW.process_id = OLD.process_id, NEW.locked_at = OLD.locked_at",
         ],
     };
-    for way in ways {
+    for attack in attacks {
         let db = ctx.another().await?;
         jetbase::run(&set(&[V0]), DatabaseUrl(&db.url)).await?;
-        db.execute(way).await?;
-        let before = counted(&db).await?;
-        let error = ends_in_time(&set(&[V0, V1]), &db.url).await;
-        let turns = counted(&db).await? - before;
-        assert!(turns < TURNS, "{turns} transactions with {way}");
-        let error = error.map_err(|error| format!("{error:#}, with {way}"))?;
+        db.execute(attack).await?;
+        let before = update_count(&db).await?;
+        let error = fails_in_time(&set(&[V0, V1]), &db.url).await;
+        let attempts = update_count(&db).await? - before;
+        assert!(attempts < MAX_ATTEMPTS, "{attempts} transactions with {attack}");
+        let error = error.map_err(|error| format!("{error:#}, with {attack}"))?;
         let text = format!("{error:#}");
-        assert!(text.contains("jetbase_lock"), "{way}: {text}");
+        assert!(text.contains("jetbase_lock"), "{attack}: {text}");
         assert!(db.rows("SELECT * FROM second").await.is_err(), "a file ran without the lock");
-        // Not waiting at all must not do better or worse.
+        // A run that does not wait fails too.
         let began = Instant::now();
         jetbase::run(&set(&[V0, V1]), DatabaseUrl(&db.url))
             .wait(Wait::Never)
             .await
-            .expect_err("nobody can take it");
+            .expect_err("the lock cannot be acquired");
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     }
     Ok(())
@@ -123,18 +133,18 @@ async fn reading_only(ctx: TestContext) -> TestResult {
          ALTER TABLE jetbase_lock FORCE ROW LEVEL SECURITY",
     )
     .await?;
-    let before = counted(db).await?;
-    let error = ends_in_time(&set(&[V0, V1]), &url).await;
-    let turns = counted(db).await? - before;
-    assert!(turns < TURNS, "{turns} transactions");
+    let before = update_count(db).await?;
+    let error = fails_in_time(&set(&[V0, V1]), &url).await;
+    let attempts = update_count(db).await? - before;
+    assert!(attempts < MAX_ATTEMPTS, "{attempts} transactions");
     let text = error?.to_string();
     assert!(text.contains("jetbase_lock"), "{text}");
     db.execute(&format!("DROP OWNED BY {user} CASCADE")).await?;
     db.admin(&format!("DROP ROLE {user}")).await.map(drop)
 }
 
-/// What is neither 0 nor 1 is no free lock.
-async fn strange_truth(ctx: TestContext) -> TestResult {
+/// A value that is neither 0 nor 1 is not a free lock.
+async fn invalid_is_locked(ctx: TestContext) -> TestResult {
     let values: &[&str] = match ctx.kind {
         DatabaseKind::Sqlite => &["'yes'", "2", "-1", "'true'", "0.5"],
         _ => &["2", "-1"],
@@ -150,10 +160,10 @@ async fn strange_truth(ctx: TestContext) -> TestResult {
             db.execute("CREATE TABLE calls (id INTEGER)").await?;
         }
         let status = jetbase::lock_status(&set(&[V0]), DatabaseUrl(&db.url)).await?;
-        let before = counted(&db).await?;
-        let error = ends_in_time(&set(&[V0, V1]), &db.url).await;
-        let turns = counted(&db).await? - before;
-        assert!(turns < TURNS, "{turns} updates with {value}");
+        let before = update_count(&db).await?;
+        let error = fails_in_time(&set(&[V0, V1]), &db.url).await;
+        let attempts = update_count(&db).await? - before;
+        assert!(attempts < MAX_ATTEMPTS, "{attempts} updates with {value}");
         let error = error.map_err(|error| format!("{error:#}, with {value}"))?;
         assert!(matches!(error.kind(), ErrorKind::Held { .. }), "{value}: {error:#}");
         assert!(status.locked, "{value}: {status}");
@@ -163,11 +173,11 @@ async fn strange_truth(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-/// Another session has the session lock that goes with the row, and the row is free.
-async fn squatted(ctx: TestContext) -> TestResult {
+/// Another session holds the session lock of jetbase, and the row is free.
+async fn session_lock_is_held(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     jetbase::run(&set(&[V0]), DatabaseUrl(&db.url)).await?;
-    let (take, id) = match ctx.kind {
+    let (acquire, id) = match ctx.kind {
         DatabaseKind::Postgres => (
             "SELECT pg_advisory_lock(1784835700, ('jetbase_lock'::regclass::oid::bigint & 2147483647)::int)".to_owned(),
             "SELECT pg_backend_pid()::text",
@@ -180,16 +190,16 @@ async fn squatted(ctx: TestContext) -> TestResult {
     match ctx.kind {
         DatabaseKind::Postgres => {
             let mut other = PgConnection::connect(&db.url).await?;
-            sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut other).await?;
+            sqlx::raw_sql(AssertSqlSafe(acquire)).execute(&mut other).await?;
             let id: String = sqlx::query_scalar(id).fetch_one(&mut other).await?;
-            squatter_is_named(db, &id).await?;
+            error_names_session(db, &id).await?;
             other.close().await?;
         }
         _ => {
             let mut other = MySqlConnection::connect(&db.url).await?;
-            sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut other).await?;
+            sqlx::raw_sql(AssertSqlSafe(acquire)).execute(&mut other).await?;
             let id: String = sqlx::query_scalar(id).fetch_one(&mut other).await?;
-            squatter_is_named(db, &id).await?;
+            error_names_session(db, &id).await?;
             other.close().await?;
         }
     }
@@ -198,11 +208,11 @@ async fn squatted(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-async fn squatter_is_named(db: &Database, id: &str) -> TestResult {
-    let error = ends_in_time(&set(&[V0, V1]), &db.url).await?;
+async fn error_names_session(db: &Database, id: &str) -> TestResult {
+    let error = fails_in_time(&set(&[V0, V1]), &db.url).await?;
     let text = format!("{error:#}");
-    let words: Vec<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-    assert!(words.contains(&id), "it does not name session {id}: {text}");
+    let parts: Vec<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    assert!(parts.contains(&id), "the error does not name session {id}: {text}");
     assert!(!text.contains("unlock"), "there is nothing to unlock: {text}");
     let status = jetbase::lock_status(&set(&[V0]), DatabaseUrl(&db.url)).await?;
     assert!(!status.locked, "{status}");
