@@ -14,20 +14,20 @@ pub use jetbase_cli::clap;
 pub use jetbase_cli::{Cli, cli};
 #[doc(no_inline)]
 pub use jetbase_core::{
-    Action, Ahead, Checksum, Dialect, Finding, Folder, Kind, Migration, Migrations, Options,
-    Position, Problem, Reading, Record, Refusal, Repeat, Severity, SkipReason, Skipped, SourceFile,
-    Validation, Version,
+    Action, Ahead, Checksum, Dialect, Finding, Folder, Migration, MigrationKind, Migrations,
+    Options, PlanError, Position, Problem, Reading, Record, Repeat, Severity, SkipReason, Skipped,
+    SourceFile, Validation, Version,
 };
 #[doc(no_inline)]
 pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
-    AnyTarget, Applied, DatabaseFault, DatabaseUrl, Error, ErrorKind, Event, FileFault, History,
-    HistoryChange, Kept, LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query,
-    Readiness, Repair, RepairReport, RepairScope, Report, Rollback, Run, SettingError,
-    SideFileError, SideFileFault, StatementError, Status, TableError, Target, Unlock, Unlocked,
-    UrlError, Validated, Wait, check, current, history, lock_status, repair, rollback, run,
-    run_url, status, unlock, validate,
+    AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Error, ErrorKind, Event, FileErrorKind,
+    History, HistoryChange, Kept, LockFileError, LockFileErrorKind, LockStatus, NamespaceError,
+    Outcome, Pending, Planned, Published, Query, Readiness, Repair, RepairReport, RepairScope,
+    Report, Rollback, Run, SettingError, StatementError, Status, TableError, Target, Unlock,
+    Unlocked, UrlError, Validated, Wait, check, current, history, lock_status, repair, rollback,
+    run, run_url, status, unlock, validate,
 };
 
 /// Pages about the lock, the file format, the Python tool, Kubernetes, security and the design.

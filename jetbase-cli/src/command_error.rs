@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::io;
 
-use jetbase_core::{Finding, Refusal};
+use jetbase_core::{Finding, PlanError};
 use jetbase_runtime::{Error, ErrorKind, Kept, Outcome, StatementError};
 
 use super::exit::Exit;
@@ -141,7 +141,7 @@ fn kind_name(kind: &ErrorKind) -> &'static str {
         ErrorKind::Namespace(_) => "namespace",
         ErrorKind::Table(_) => "table",
         ErrorKind::Setting(_) => "setting",
-        ErrorKind::SideFile(_) => "side_file",
+        ErrorKind::LockFile(_) => "lock_file",
         ErrorKind::File { .. } => "file",
         ErrorKind::SessionLockNotMoved => "session_lock",
         ErrorKind::PlanChanged => "plan_changed",
@@ -185,7 +185,7 @@ fn details(kind: &ErrorKind) -> ErrorDetails {
             ErrorDetails::Database { code: code.clone(), permanent: permanent(*kept) }
         }
         ErrorKind::File { file, .. } => ErrorDetails::File { file: file.clone() },
-        ErrorKind::SideFile(error) => {
+        ErrorKind::LockFile(error) => {
             ErrorDetails::SideFile { path: error.path.display().to_string() }
         }
         _ => ErrorDetails::None,
@@ -211,7 +211,7 @@ fn outcome_name(outcome: Outcome) -> &'static str {
 }
 
 /// Formats a refusal: first the Python tool's sentences, then every problem with its remedy.
-fn refused(refusal: &Refusal) -> String {
+fn refused(refusal: &PlanError) -> String {
     let mut lines = python::sentences(&refusal.problems);
     let indent = if lines.is_empty() { "" } else { "  " };
     let problems = refusal.problems.iter();
@@ -236,7 +236,7 @@ mod tests {
             recorded: "0123456789".to_owned(),
             found: "abcdefabcd".to_owned(),
         };
-        let error = Error::from(Refusal { problems: vec![changed("1"), changed("2")] });
+        let error = Error::from(PlanError { problems: vec![changed("1"), changed("2")] });
         let failure = CommandError::from(error);
         assert_eq!(failure.exit, Exit::Drift);
         let text = failure.blocks.concat();
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_wrong_request_is_no_drift() {
         let problem = Problem::NotApplied { version: Version::parse("9").unwrap() };
-        let failure = CommandError::from(Error::from(Refusal { problems: vec![problem] }));
+        let failure = CommandError::from(Error::from(PlanError { problems: vec![problem] }));
         assert_eq!(failure.exit, Exit::Failed);
         assert_eq!(
             serde_json::to_string(&failure.json()).unwrap(),

@@ -49,7 +49,7 @@ fn of_problem(problem: &Problem) -> Option<String> {
              New migration files cannot have versions lower than the latest migrated version.\n\
              Please rename the file to have a version higher than {latest}."
         ),
-        Problem::UnknownTarget { version } => {
+        Problem::UnknownVersion { version } => {
             format!("The specified to_version '{version}' does not exist among pending migrations.")
         }
         Problem::NotApplied { version } => {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use jetbase_core::{Ahead, Kind, Problem, Record, Repeat, Validation};
+use jetbase_core::{Ahead, MigrationKind, Problem, Record, Repeat, Validation};
 use jetbase_runtime::{Error, ErrorKind, Readiness, Validated};
 
 use super::command_error::CommandError;
@@ -214,6 +214,6 @@ fn missing(problem: &Problem) -> Option<String> {
 }
 
 /// Returns the text for the column `Version` of a table.
-pub(crate) fn version_or_kind(version: Option<&impl Display>, kind: Kind) -> String {
+pub(crate) fn version_or_kind(version: Option<&impl Display>, kind: MigrationKind) -> String {
     version.map_or_else(|| kind.as_str().to_owned(), ToString::to_string)
 }

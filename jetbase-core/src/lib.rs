@@ -18,12 +18,12 @@ mod sql;
 
 pub use check::{CheckedFile, Finding, LINTS, Severity, check};
 pub use file::{
-    Checksum, Directive, DirectiveError, Directives, Kind, Name, NameError, Position, Script,
-    Section, Transaction, Version, VersionError, duration, similar, snippet,
+    Checksum, Directive, DirectiveError, Directives, MigrationKind, Name, NameError, Position,
+    Script, Section, Transaction, Version, VersionError, duration, similar, snippet,
 };
 pub use plan::{
-    Action, Ahead, Goal, Plan, Policy, Problem, Record, Refusal, Repeat, SkipReason, Skipped, Step,
-    Until, Validation, plan, validate,
+    Action, Ahead, Goal, Plan, PlanError, Policy, Problem, Record, Repeat, SkipReason, Skipped,
+    Step, Until, Validation, plan, validate,
 };
 pub use set::{
     Adopted, Differences, Entry, Folder, FolderCheck, Manifest, Migration, Migrations, Options,

@@ -65,7 +65,7 @@ fn an_import_of_a_later_room_is_found() {
         ),
         (
             "check::lint",
-            "use crate::{\n    file::Kind,\n    set::{Folder},\n};",
+            "use crate::{\n    file::MigrationKind,\n    set::{Folder},\n};",
             "check::lint imports crate::set::Folder",
         ),
         (
@@ -80,7 +80,7 @@ fn an_import_of_a_later_room_is_found() {
     }
     for (module, text) in [
         ("plan::policy", "use crate::set::Migration;"),
-        ("check::lint", "// crate::set is a later room\nuse crate::file::Kind;"),
+        ("check::lint", "// crate::set is a later room\nuse crate::file::MigrationKind;"),
         ("sql::token", "#[cfg(test)]\nmod tests {\n    use super::*;\n}"),
         ("sql::token::quote", "use super::Token;"),
     ] {

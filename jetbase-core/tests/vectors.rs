@@ -8,8 +8,8 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jetbase_core::{
-    Dialect, Folder, Kind, Name, Rules, Script, Section, Syntax, TokenKind, Version, check,
-    check_folder, cut, tokens,
+    Dialect, Folder, MigrationKind, Name, Rules, Script, Section, Syntax, TokenKind, Version,
+    check, check_folder, cut, tokens,
 };
 use serde_json::Value;
 
@@ -159,8 +159,8 @@ fn repeatables_run_in_the_same_order() {
             let files = folder.files.iter().filter(move |file| file.name.kind == kind);
             files.map(|file| file.path.as_str()).collect::<Vec<_>>()
         };
-        assert_eq!(of(Kind::RunsAlways), strings(&case["runs_always"]), "{name}");
-        assert_eq!(of(Kind::RunsOnChange), strings(&case["runs_on_change"]), "{name}");
+        assert_eq!(of(MigrationKind::RunsAlways), strings(&case["runs_always"]), "{name}");
+        assert_eq!(of(MigrationKind::RunsOnChange), strings(&case["runs_on_change"]), "{name}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use jetbase_core::{Kind, SourceFile};
+use jetbase_core::{MigrationKind, SourceFile};
 
 /// Returns a Markdown table of version, description, short checksum and file.
 pub(crate) fn table(folder: &str, files: &[SourceFile]) -> String {
@@ -15,7 +15,7 @@ pub(crate) fn table(folder: &str, files: &[SourceFile]) -> String {
     for file in files {
         let version = match (&file.name.version, file.name.kind) {
             (Some(version), _) => version.as_str(),
-            (None, Kind::RunsAlways) => "each run",
+            (None, MigrationKind::RunsAlways) => "each run",
             (None, _) => "on change",
         };
         let [a, b, c, d, ..] = file.checksum.as_bytes();

@@ -3,9 +3,9 @@
 mod database;
 mod file;
 mod kind;
+mod lock_file;
 mod namespace;
 mod setting;
-mod side_file;
 mod statement;
 mod table;
 #[cfg(test)]
@@ -14,14 +14,14 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use jetbase_core::Refusal;
+use jetbase_core::PlanError;
 
-pub use self::database::DatabaseFault;
-pub use self::file::FileFault;
+pub use self::database::DatabaseErrorKind;
+pub use self::file::FileErrorKind;
 pub use self::kind::{ErrorKind, Outcome};
+pub use self::lock_file::{LockFileError, LockFileErrorKind};
 pub use self::namespace::NamespaceError;
 pub use self::setting::{SettingError, UrlError};
-pub use self::side_file::{SideFileError, SideFileFault};
 pub use self::statement::{Kept, StatementError};
 pub use self::table::TableError;
 use crate::Report;
@@ -91,8 +91,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn file(file: impl Into<String>, fault: FileFault) -> Self {
-        Error::new(ErrorKind::File { file: file.into(), fault })
+    pub(crate) fn file(file: impl Into<String>, kind: FileErrorKind) -> Self {
+        Error::new(ErrorKind::File { file: file.into(), kind })
     }
 
     pub(crate) fn database(doing: impl Into<String>, cause: &Cause) -> Self {
@@ -109,7 +109,7 @@ impl Error {
             doing: doing.into(),
             message: cause.message.clone(),
             code: cause.code.clone(),
-            fault: DatabaseFault::of(cause),
+            kind: DatabaseErrorKind::of(cause),
             kept: Kept::Nothing,
         };
         Error { retry, ..Error::new(kind).caused_by(cause) }
@@ -195,11 +195,11 @@ macro_rules! from_kind {
 }
 
 from_kind!(
-    Refusal => Refused,
+    PlanError => Refused,
     NamespaceError => Namespace,
     TableError => Table,
     SettingError => Setting,
-    SideFileError => SideFile
+    LockFileError => LockFile
 );
 
 impl fmt::Display for Error {

@@ -9,15 +9,15 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jetbase_core::{
-    Action, Dialect, Effect, Kind, Migration, Migrations, OwnSession, Plan, Reading, Script,
-    Section, SessionUse, Statement, Syntax, TableLocks, Transaction, check, effect,
+    Action, Dialect, Effect, Migration, MigrationKind, Migrations, OwnSession, Plan, Reading,
+    Script, Section, SessionUse, Statement, Syntax, TableLocks, Transaction, check, effect,
     empties_session, mentions_trigger, needs_own_session, session_use, table_locks,
 };
 
 use self::message::{Purpose, deliver};
 use self::writer::Writer;
 use crate::connection::CauseKind;
-use crate::error::{Error, ErrorKind, FileFault};
+use crate::error::{Error, ErrorKind, FileErrorKind};
 use crate::lock::Commits;
 use crate::session::{NextStep, Session};
 use crate::wait::jittered;
@@ -79,7 +79,7 @@ pub(crate) fn prepare<'m>(
         let Some(migration) = set.get(step.index) else { continue };
         let script = migration.script();
         if script.checksum() != migration.checksum() {
-            return Err(Error::file(migration.path(), FileFault::ChangedDuringBuild));
+            return Err(Error::file(migration.path(), FileErrorKind::ChangedDuringBuild));
         }
         let checked = check(migration.path(), &script, &[syntax]);
         let section = match step.action {
@@ -171,7 +171,7 @@ impl<'m> Job<'m> {
 
     /// Whether the file replaces an older text of itself.
     pub(crate) fn replaces(&self) -> bool {
-        self.action == Action::Reapply && self.migration.kind() == Kind::RunsOnChange
+        self.action == Action::Reapply && self.migration.kind() == MigrationKind::RunsOnChange
     }
 
     fn grouping(&self, dialect: Dialect) -> Grouping {

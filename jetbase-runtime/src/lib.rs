@@ -29,8 +29,8 @@ mod target;
 mod wait;
 
 pub use error::{
-    DatabaseFault, Error, ErrorKind, FileFault, Kept, NamespaceError, Outcome, SettingError,
-    SideFileError, SideFileFault, StatementError, TableError, UrlError,
+    DatabaseErrorKind, Error, ErrorKind, FileErrorKind, Kept, LockFileError, LockFileErrorKind,
+    NamespaceError, Outcome, SettingError, StatementError, TableError, UrlError,
 };
 pub use event::Event;
 pub use query::{

@@ -80,7 +80,7 @@ macro_rules! lock_methods {
         impl<'t> $Builder<'t> {
             /// Sets how long to wait while another process holds the lock. The default is the value
             /// of the environment variable `JETBASE_WAIT` (`30s`, `never`), else
-            /// [`Wait::Patiently`](crate::Wait::Patiently).
+            /// [`Wait::WhileAlive`](crate::Wait::WhileAlive).
             pub fn wait(mut self, wait: $crate::Wait) -> Self {
                 self.request.options.wait = Ok(wait);
                 self

@@ -7,8 +7,8 @@ use std::future::IntoFuture;
 
 use futures_core::future::BoxFuture;
 use jetbase_core::{
-    Goal, Kind, Migration, Migrations, Plan, Policy, Problem, Record, Refusal, SkipReason, Skipped,
-    Until, Validation, Version, plan, validate as compare_all,
+    Goal, Migration, MigrationKind, Migrations, Plan, PlanError, Policy, Problem, Record,
+    SkipReason, Skipped, Until, Validation, Version, plan, validate as compare_all,
 };
 
 pub use self::lock::{LockStatus, Unlock, Unlocked, lock_status, unlock};
@@ -43,7 +43,7 @@ struct QueryRequest {
 
 impl QueryRequest {
     /// Plans to apply everything.
-    fn plan(&self, history: &[Record], policy: &Policy) -> Result<Plan, Refusal> {
+    fn plan(&self, history: &[Record], policy: &Policy) -> Result<Plan, PlanError> {
         plan(&self.set, history, &Goal::Upgrade(Until::End), policy)
     }
 
@@ -127,7 +127,7 @@ pub struct Pending {
     /// The description.
     pub description: String,
     /// The kind of migration.
-    pub kind: Kind,
+    pub kind: MigrationKind,
 }
 
 impl fmt::Display for Status {
@@ -172,7 +172,7 @@ pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, S
         let (planned, problems) = match request.plan(&applied, &request.policy) {
             Ok(planned) => (planned, Vec::new()),
             // Plan again without validations, to list what would be pending.
-            Err(Refusal { problems }) => {
+            Err(PlanError { problems }) => {
                 let policy = Policy { skip: vec![Validation::All], ..request.policy.clone() };
                 (request.plan(&applied, &policy).unwrap_or_default(), problems)
             }

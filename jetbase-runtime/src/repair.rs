@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use futures_core::future::BoxFuture;
 use jetbase_core::{
-    Ahead, Kind, Migrations, Policy, Problem, Record, Refusal, Validation, validate,
+    Ahead, MigrationKind, Migrations, PlanError, Policy, Problem, Record, Validation, validate,
 };
 
 pub use self::report::{HistoryChange, RepairReport};
@@ -224,7 +224,7 @@ async fn write(
             HistoryChange::ChecksumUpdated { version, to, .. } => (
                 [sql.repair, sql.repaired],
                 bindings.literal("version", version.as_str()).literal("checksum", to),
-                Kind::Versioned,
+                MigrationKind::Versioned,
             ),
             HistoryChange::RowDeleted { version: Some(version), kind, .. } => {
                 ([sql.delete, sql.deleted], bindings.literal("version", version.as_str()), *kind)
@@ -282,7 +282,9 @@ impl RepairRequest {
                 RepairScope::Files => Validation::Checksums,
             };
             let policy = Policy { skip: vec![skip], ahead: self.ahead, ..Policy::default() };
-            let Err(Refusal { problems }) = validate(&self.set, history, &policy) else { continue };
+            let Err(PlanError { problems }) = validate(&self.set, history, &policy) else {
+                continue;
+            };
             let (found, others): (Vec<_>, Vec<_>) = problems
                 .into_iter()
                 .map(|problem| (change_for(&problem, history), problem))
@@ -292,7 +294,7 @@ impl RepairRequest {
             let others: Vec<_> =
                 others.filter(|it| !matches!(it, Problem::OutOfOrder { .. })).collect();
             if !others.is_empty() {
-                return Err(Refusal { problems: others }.into());
+                return Err(PlanError { problems: others }.into());
             }
             changes.extend(found.into_iter().filter_map(|(change, _)| change));
         }
@@ -315,7 +317,7 @@ fn change_for(problem: &Problem, history: &[Record]) -> Option<HistoryChange> {
             Some(HistoryChange::RowDeleted {
                 version: Some(version.clone()),
                 file: file.clone(),
-                kind: Kind::Versioned,
+                kind: MigrationKind::Versioned,
             })
         }
         Problem::MissingRepeatable { file } => {

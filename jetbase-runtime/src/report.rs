@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use jetbase_core::{Action, Kind, Skipped, Version};
+use jetbase_core::{Action, MigrationKind, Skipped, Version};
 
 /// What a run has done. After a failure, what it had done before.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ pub struct Applied {
     /// The version, if the migration is versioned.
     pub version: Option<Version>,
     /// The kind of migration.
-    pub kind: Kind,
+    pub kind: MigrationKind,
     /// What was done with the file.
     pub action: Action,
     /// How long the migration took.

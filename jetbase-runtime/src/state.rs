@@ -3,7 +3,7 @@
 mod message;
 mod read;
 
-use jetbase_core::{Dialect, Kind, Migrations, Record, Syntax, Version};
+use jetbase_core::{Dialect, MigrationKind, Migrations, Record, Syntax, Version};
 
 use self::message::StateMessage;
 pub(crate) use self::read::{read_state, read_state_once};
@@ -228,7 +228,8 @@ fn record(row: &ResultRow) -> Result<Record, TableError> {
         version,
         description: row.text("description").to_owned(),
         file,
-        kind: Kind::from_column(row.text("migration_type")).unwrap_or(Kind::Versioned),
+        kind: MigrationKind::from_column(row.text("migration_type"))
+            .unwrap_or(MigrationKind::Versioned),
         applied_at: row.text("applied_at").to_owned(),
         checksum: row.text("checksum").to_owned(),
     })

@@ -23,7 +23,7 @@ pub(crate) fn jittered(pause: Duration) -> Duration {
 pub enum Wait {
     /// As long as the holder is alive; 60 seconds if its liveness cannot be checked.
     #[default]
-    Patiently,
+    WhileAlive,
     /// This long, for any holder.
     UpTo(Duration),
     /// Not at all.
@@ -34,7 +34,7 @@ impl Wait {
     /// Reads the variable `JETBASE_WAIT`: a length of time such as `30s`, or `never`.
     pub(crate) fn from_environment() -> Result<Self, SettingError> {
         match std::env::var("JETBASE_WAIT").ok().as_deref().map(str::trim) {
-            None | Some("") => Ok(Wait::Patiently),
+            None | Some("") => Ok(Wait::WhileAlive),
             Some("never") => Ok(Wait::Never),
             Some(text) => jetbase_core::duration(text)
                 .map(Wait::UpTo)
@@ -73,7 +73,7 @@ impl Limit {
     /// Starts again if only the wait for unknown holders is limited, because the server has just
     /// answered.
     pub(crate) fn restart(&mut self) {
-        if self.wait == Wait::Patiently {
+        if self.wait == Wait::WhileAlive {
             self.since = Instant::now();
         }
     }
@@ -95,7 +95,7 @@ impl Limit {
 
     pub(crate) fn limits(&self) -> WaitLimits {
         let (alive, unknown) = match self.wait {
-            Wait::Patiently => (None, Duration::from_secs(60)),
+            Wait::WhileAlive => (None, Duration::from_secs(60)),
             Wait::UpTo(limit) => (Some(limit), limit),
             Wait::Never => (Some(Duration::ZERO), Duration::ZERO),
         };

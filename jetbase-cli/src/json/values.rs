@@ -217,8 +217,8 @@ impl From<&Problem> for ProblemJson {
             Problem::OutOfOrder { file, version, .. } => {
                 ("out_of_order", Some(version.to_string()), Some(file))
             }
-            Problem::UnknownTarget { version } => {
-                ("unknown_target", Some(version.to_string()), None)
+            Problem::UnknownVersion { version } => {
+                ("unknown_version", Some(version.to_string()), None)
             }
             Problem::NotApplied { version } => ("not_applied", Some(version.to_string()), None),
             Problem::NoFile { version, file } => ("no_file", Some(version.to_string()), Some(file)),

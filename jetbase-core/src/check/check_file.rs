@@ -6,7 +6,7 @@ use crate::check::python::PythonComparison;
 use crate::check::readings::SyntaxReading;
 use crate::check::rules::class;
 use crate::check::section::SectionCheck;
-use crate::file::{Directives, Kind, Script, Section, Transaction, similar};
+use crate::file::{Directives, MigrationKind, Script, Section, Transaction, similar};
 use crate::sql::{Dialect, Statement, Syntax};
 
 /// A checked file: the mistakes in it, and its statements.
@@ -57,7 +57,7 @@ impl<'c, 's> FileCheck<'c, 's> {
     }
 
     /// The mistakes in the file. With the kind of the file, the lints run, too.
-    pub(crate) fn mistakes(&self, lint: Option<Kind>) -> Vec<Finding> {
+    pub(crate) fn mistakes(&self, lint: Option<MigrationKind>) -> Vec<Finding> {
         let mut findings = Vec::new();
         let (file, script) = (self.file, self.script);
         findings.extend(byte_order_mark(file, script.text()));

@@ -8,7 +8,7 @@ mod words;
 
 use self::file_context::FileContext;
 use self::words::{actions, name, parenthesised, words, words_of};
-use crate::file::{Kind, Transaction};
+use crate::file::{MigrationKind, Transaction};
 use crate::sql::{Dialect, Statement, Token};
 
 /// The rules of the lints, as `-- jetbase: allow=<rule>` names them.
@@ -102,7 +102,7 @@ const SET_BACK: LintHit = LintHit(
 
 /// What the lints know about a file.
 pub(crate) struct Lints {
-    pub(crate) kind: Kind,
+    pub(crate) kind: MigrationKind,
     pub(crate) transaction: Transaction,
     /// The dialect, when the set names one.
     pub(crate) dialect: Option<Dialect>,
@@ -135,7 +135,7 @@ impl Lints {
     }
 
     fn statement(&self, words: &[&str], seen: &FileContext) -> Vec<LintHit> {
-        let once = self.kind == Kind::Versioned;
+        let once = self.kind == MigrationKind::Versioned;
         let postgres = self.dialect == Some(Dialect::Postgres);
         let hit = match words {
             ["DROP", "TABLE", rest @ ..] if !seen.may_drop(rest) => DROP_TABLE,
@@ -181,7 +181,7 @@ impl Lints {
             all_rows(&words.iter().map(String::as_str).collect::<Vec<_>>(), seen)
         };
         let tokens: Vec<_> = statement.tokens().collect();
-        let once = self.kind == Kind::Versioned;
+        let once = self.kind == MigrationKind::Versioned;
         (once && parenthesised(&tokens).into_iter().any(changes_all)).then_some(NO_WHERE)
     }
 
@@ -209,7 +209,7 @@ pub(crate) fn lasting_settings<'a, 't>(
     statements: &'a [Statement<'t>],
     dialect: Dialect,
 ) -> impl Iterator<Item = &'a Statement<'t>> {
-    let (kind, transaction) = (Kind::Versioned, Transaction::Whole);
+    let (kind, transaction) = (MigrationKind::Versioned, Transaction::Whole);
     let hits = Lints { kind, transaction, dialect: Some(dialect) }.hits(statements).into_iter();
     hits.filter(|(_, LintHit(rule, ..))| *rule == "session-set").map(|(statement, _)| statement)
 }

@@ -5,7 +5,7 @@ use crate::check::lint::{LintHit, Lints};
 use crate::check::misread::misread;
 use crate::check::readings::SyntaxReading;
 use crate::check::rules::{Explanation, cut_rule, forbidden, only_dialect};
-use crate::file::{Kind, Script, Section, Transaction};
+use crate::file::{MigrationKind, Script, Section, Transaction};
 use crate::sql::{CutError, Dialect, Statement, Syntax, effect, statement};
 
 /// One section of a file under check.
@@ -15,7 +15,7 @@ pub(super) struct SectionCheck<'c, 's> {
     pub(super) section: Section,
     pub(super) start: usize,
     pub(super) transaction: Transaction,
-    pub(super) lint: Option<Kind>,
+    pub(super) lint: Option<MigrationKind>,
     pub(super) allowed: &'c [&'c str],
     /// The dialect, if only one is possible.
     pub(super) dialect: Option<Dialect>,

@@ -9,7 +9,7 @@ mod version;
 
 pub use self::checksum::Checksum;
 pub use self::directive::{Directive, DirectiveError, Directives, Transaction, duration, similar};
-pub use self::name::{Kind, Name, NameError};
+pub use self::name::{MigrationKind, Name, NameError};
 pub(crate) use self::name::{is_space, trim};
 pub use self::position::{Position, snippet};
 pub use self::script::{Script, Section};

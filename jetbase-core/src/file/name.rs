@@ -6,7 +6,7 @@ use crate::file::version::Version;
 
 /// When a migration runs. The prefix of the file name decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum MigrationKind {
     /// `V<version>__…`: once, in the order of the versions.
     Versioned,
     /// `RA__…`: after the versioned ones, in each run that does something.
@@ -15,27 +15,27 @@ pub enum Kind {
     RunsOnChange,
 }
 
-impl Kind {
+impl MigrationKind {
     /// Returns the word in the column `migration_type` of the history table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Kind::Versioned => "VERSIONED",
-            Kind::RunsAlways => "RUNS_ALWAYS",
-            Kind::RunsOnChange => "RUNS_ON_CHANGE",
+            MigrationKind::Versioned => "VERSIONED",
+            MigrationKind::RunsAlways => "RUNS_ALWAYS",
+            MigrationKind::RunsOnChange => "RUNS_ON_CHANGE",
         }
     }
 
     /// Returns whether the history table has one row for the file, which each run updates.
     #[must_use]
     pub const fn is_repeatable(self) -> bool {
-        !matches!(self, Kind::Versioned)
+        !matches!(self, MigrationKind::Versioned)
     }
 
     /// Returns the kind that has this word in the history table.
     #[must_use]
     pub fn from_column(word: &str) -> Option<Self> {
-        [Kind::Versioned, Kind::RunsAlways, Kind::RunsOnChange]
+        [MigrationKind::Versioned, MigrationKind::RunsAlways, MigrationKind::RunsOnChange]
             .into_iter()
             .find(|kind| kind.as_str() == word)
     }
@@ -45,7 +45,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     /// When the migration runs.
-    pub kind: Kind,
+    pub kind: MigrationKind,
     /// The version of a versioned migration.
     pub version: Option<Version>,
     /// The text after `__`, with spaces for underscores.
@@ -66,9 +66,9 @@ impl Name {
         let error = |fault| Err(NameError { file: file.to_owned(), fault });
         let Some(stem) = file.strip_suffix(".sql") else { return error(NameFault::Ending) };
         let kind = match stem {
-            _ if file.starts_with("RA__") => Kind::RunsAlways,
-            _ if file.starts_with("ROC__") => Kind::RunsOnChange,
-            _ if file.starts_with('V') => Kind::Versioned,
+            _ if file.starts_with("RA__") => MigrationKind::RunsAlways,
+            _ if file.starts_with("ROC__") => MigrationKind::RunsOnChange,
+            _ if file.starts_with('V') => MigrationKind::Versioned,
             _ => return error(NameFault::Prefix),
         };
         let Some((prefix, rest)) = file.split_once("__") else {
@@ -84,11 +84,11 @@ impl Name {
             return error(NameFault::Length);
         }
         let version = match kind {
-            Kind::Versioned => match Version::parse(prefix.get(1..).unwrap_or_default()) {
+            MigrationKind::Versioned => match Version::parse(prefix.get(1..).unwrap_or_default()) {
                 Ok(version) => Some(version),
                 Err(_) => return error(NameFault::Version),
             },
-            Kind::RunsAlways | Kind::RunsOnChange => None,
+            MigrationKind::RunsAlways | MigrationKind::RunsOnChange => None,
         };
         Ok(Name { kind, version, description })
     }

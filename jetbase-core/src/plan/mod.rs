@@ -1,11 +1,11 @@
 //! What a run does with a set of migrations, and why it refuses. Imports `file`, `sql`, `check` and `set`.
 
+mod plan_error;
 mod planner;
 mod policy;
-mod refusal;
 mod step;
 
+pub use self::plan_error::{PlanError, Problem};
 pub use self::planner::{plan, validate};
 pub use self::policy::{Ahead, Goal, Policy, Repeat, Until, Validation};
-pub use self::refusal::{Problem, Refusal};
 pub use self::step::{Action, Plan, Record, SkipReason, Skipped, Step};

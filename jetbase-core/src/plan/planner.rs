@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::file::{Kind, Section, Version, compare};
+use crate::file::{MigrationKind, Section, Version, compare};
+use crate::plan::plan_error::{PlanError, Problem};
 use crate::plan::policy::{Ahead, Goal, Policy, Repeat, Until, Validation};
-use crate::plan::refusal::{Problem, Refusal};
 use crate::plan::step::{Action, Plan, Record, SkipReason, Skipped, Step};
 use crate::set::{Migration, Migrations};
 
@@ -31,20 +31,20 @@ use crate::set::{Migration, Migrations};
 /// let plan = plan(&set, &[], &Goal::Upgrade(Until::End), &Policy::default())?;
 /// assert_eq!(plan.steps.len(), 4);
 /// assert!(plan.steps.iter().all(|step| step.action == Action::Apply));
-/// # Ok::<(), jetbase_core::Refusal>(())
+/// # Ok::<(), jetbase_core::PlanError>(())
 /// ```
 pub fn plan(
     set: &Migrations,
     history: &[Record],
     goal: &Goal,
     policy: &Policy,
-) -> Result<Plan, Refusal> {
+) -> Result<Plan, PlanError> {
     let view = View::new(set, history);
     let (plan, problems) = match goal {
         Goal::Upgrade(until) => view.upgrade(until, policy),
         Goal::Rollback(until) => view.rollback(until),
     };
-    if problems.is_empty() { Ok(plan) } else { Err(Refusal { problems }) }
+    if problems.is_empty() { Ok(plan) } else { Err(PlanError { problems }) }
 }
 
 /// Compares the set with the history. Returns the differences that the policy tolerates.
@@ -56,9 +56,9 @@ pub fn validate(
     set: &Migrations,
     history: &[Record],
     policy: &Policy,
-) -> Result<Vec<Skipped>, Refusal> {
+) -> Result<Vec<Skipped>, PlanError> {
     let (plan, problems) = View::new(set, history).compare(policy);
-    if problems.is_empty() { Ok(plan.skipped) } else { Err(Refusal { problems }) }
+    if problems.is_empty() { Ok(plan.skipped) } else { Err(PlanError { problems }) }
 }
 
 /// The set and the history, indexed for comparison.
@@ -68,7 +68,7 @@ struct View<'a> {
     /// The newest row of each version, as written.
     versions: HashMap<&'a str, &'a Record>,
     /// The newest row of each repeatable.
-    repeatables: HashMap<(&'a str, Kind), &'a Record>,
+    repeatables: HashMap<(&'a str, MigrationKind), &'a Record>,
 }
 
 impl<'a> View<'a> {
@@ -97,7 +97,7 @@ impl<'a> View<'a> {
         if let Until::Version(version) = until
             && !self.set.iter().any(|it| it.version_text() == Some(version.as_str()))
         {
-            problems.push(Problem::UnknownTarget { version: version.clone() });
+            problems.push(Problem::UnknownVersion { version: version.clone() });
         }
         if plan.skipped.iter().any(|skipped| skipped.reason == SkipReason::Ahead) {
             return (plan, problems);
@@ -141,9 +141,9 @@ impl<'a> View<'a> {
             }
         }
         let something = versions_run || steps.iter().any(|(_, _, new)| *new);
-        let runs = |kind: Kind, new: bool| match kind {
-            Kind::RunsAlways => something || policy.repeat == Repeat::Always,
-            Kind::RunsOnChange | Kind::Versioned => new,
+        let runs = |kind: MigrationKind, new: bool| match kind {
+            MigrationKind::RunsAlways => something || policy.repeat == Repeat::Always,
+            MigrationKind::RunsOnChange | MigrationKind::Versioned => new,
         };
         let steps = steps.into_iter().filter(|(_, kind, new)| runs(*kind, *new));
         (steps.map(|(step, _, _)| step).collect(), skipped)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::file::{Kind, Version};
+use crate::file::{MigrationKind, Version};
 
 /// One row of the table `jetbase_migrations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Record {
     /// The file's name, without its folders.
     pub file: String,
     /// The kind of migration.
-    pub kind: Kind,
+    pub kind: MigrationKind,
     /// When it was applied, as the database prints it.
     pub applied_at: String,
     /// The checksum of its upgrade statements.

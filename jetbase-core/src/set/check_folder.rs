@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::check::{FileCheck, Finding, Severity};
-use crate::file::{Kind, Script, Section};
+use crate::file::{MigrationKind, Script, Section};
 use crate::set::folder::{Folder, SourceFile};
 use crate::set::sum::{Manifest, SumFile};
 use crate::sql::{Dialect, Syntax};
@@ -105,7 +105,7 @@ pub fn check_folder(root: &Path, rules: &Rules) -> FolderCheck {
 }
 
 impl Rules {
-    fn apply(&self, file: &SourceFile, lint: Option<Kind>, findings: &mut Vec<Finding>) {
+    fn apply(&self, file: &SourceFile, lint: Option<MigrationKind>, findings: &mut Vec<Finding>) {
         let known = self.dialect.map(Syntax::of);
         let all = Dialect::ALL.map(Syntax::of);
         let syntaxes = known.as_ref().map_or(all.as_slice(), std::slice::from_ref);

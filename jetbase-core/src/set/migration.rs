@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::file::{Checksum, Kind, Name, Script, Version};
+use crate::file::{Checksum, MigrationKind, Name, Script, Version};
 use crate::set::folder::SourceFile;
 use crate::set::table::Table;
 use crate::sql::Dialect;
@@ -177,11 +177,11 @@ impl<'m> Migration<'m> {
 
     /// Returns the kind, which says when the migration runs.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> MigrationKind {
         match self.version {
-            Some(_) => Kind::Versioned,
-            None if self.file().starts_with("RA__") => Kind::RunsAlways,
-            None => Kind::RunsOnChange,
+            Some(_) => MigrationKind::Versioned,
+            None if self.file().starts_with("RA__") => MigrationKind::RunsAlways,
+            None => MigrationKind::RunsOnChange,
         }
     }
 

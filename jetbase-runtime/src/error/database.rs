@@ -7,7 +7,7 @@ use crate::connection::{Cause, CauseKind};
 /// The code of the error is more exact. It is different in each database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum DatabaseFault {
+pub enum DatabaseErrorKind {
     /// The server cannot be reached, or the connection was lost.
     Unreachable,
     /// The client refused before it sent anything.
@@ -44,62 +44,64 @@ pub enum DatabaseFault {
     Other,
 }
 
-impl DatabaseFault {
+impl DatabaseErrorKind {
     pub(crate) fn of(cause: &Cause) -> Self {
         match (cause.kind, cause.code.as_str()) {
-            (CauseKind::Lost | CauseKind::Unavailable, _) => DatabaseFault::Unreachable,
-            (_, "28P01" | "28000" | "1045" | "1698") => DatabaseFault::LoginRefused,
-            (_, "3D000" | "1049") => DatabaseFault::NoDatabase,
-            (_, "1046") => DatabaseFault::NoDatabaseNamed,
-            (_, "3F000") => DatabaseFault::NoSchema,
-            (_, "42501" | "1142" | "1044" | "1227") => DatabaseFault::MissingRight,
-            (_, "25006" | "1290" | "1792") => DatabaseFault::ReadOnly,
-            (_, "8") => DatabaseFault::ReadOnlyFile,
-            (_, "53300" | "1040" | "1226" | "1203") => DatabaseFault::TooManyConnections,
-            (_, "57P03") => DatabaseFault::Starting,
-            (_, "55P03" | "1205") => DatabaseFault::Locked,
-            (_, "5" | "6" | "261" | "517") => DatabaseFault::FileBusy,
-            (_, "14") => DatabaseFault::FileNotOpened,
-            (_, "26") => DatabaseFault::NotADatabase,
-            (_, "13" | "53100" | "1021" | "1114") => DatabaseFault::DiskFull,
-            (CauseKind::Client, _) => DatabaseFault::Client,
-            (CauseKind::Database, _) => DatabaseFault::Other,
+            (CauseKind::Lost | CauseKind::Unavailable, _) => DatabaseErrorKind::Unreachable,
+            (_, "28P01" | "28000" | "1045" | "1698") => DatabaseErrorKind::LoginRefused,
+            (_, "3D000" | "1049") => DatabaseErrorKind::NoDatabase,
+            (_, "1046") => DatabaseErrorKind::NoDatabaseNamed,
+            (_, "3F000") => DatabaseErrorKind::NoSchema,
+            (_, "42501" | "1142" | "1044" | "1227") => DatabaseErrorKind::MissingRight,
+            (_, "25006" | "1290" | "1792") => DatabaseErrorKind::ReadOnly,
+            (_, "8") => DatabaseErrorKind::ReadOnlyFile,
+            (_, "53300" | "1040" | "1226" | "1203") => DatabaseErrorKind::TooManyConnections,
+            (_, "57P03") => DatabaseErrorKind::Starting,
+            (_, "55P03" | "1205") => DatabaseErrorKind::Locked,
+            (_, "5" | "6" | "261" | "517") => DatabaseErrorKind::FileBusy,
+            (_, "14") => DatabaseErrorKind::FileNotOpened,
+            (_, "26") => DatabaseErrorKind::NotADatabase,
+            (_, "13" | "53100" | "1021" | "1114") => DatabaseErrorKind::DiskFull,
+            (CauseKind::Client, _) => DatabaseErrorKind::Client,
+            (CauseKind::Database, _) => DatabaseErrorKind::Other,
         }
     }
 
-    /// Returns what to do about the error. It is empty for [`DatabaseFault::Other`].
+    /// Returns what to do about the error. It is empty for [`DatabaseErrorKind::Other`].
     #[must_use]
     pub fn help(self) -> &'static str {
         match self {
-            DatabaseFault::Unreachable => {
+            DatabaseErrorKind::Unreachable => {
                 "check that the server runs, and that host and port are right"
             }
-            DatabaseFault::Client => "check the URL and the pool's settings",
-            DatabaseFault::LoginRefused => "check user and password",
-            DatabaseFault::NoDatabase => {
+            DatabaseErrorKind::Client => "check the URL and the pool's settings",
+            DatabaseErrorKind::LoginRefused => "check user and password",
+            DatabaseErrorKind::NoDatabase => {
                 "create the database first: jetbase creates tables, not databases"
             }
-            DatabaseFault::NoDatabaseNamed => "name a database in the URL",
-            DatabaseFault::NoSchema => {
+            DatabaseErrorKind::NoDatabaseNamed => "name a database in the URL",
+            DatabaseErrorKind::NoSchema => {
                 "create the schema first: jetbase creates tables, not schemas"
             }
-            DatabaseFault::MissingRight => "grant the right to this user, or run as the owner",
-            DatabaseFault::ReadOnly => "connect to the primary, with write access",
-            DatabaseFault::ReadOnlyFile => "open the file with write access",
-            DatabaseFault::TooManyConnections => "wait, or raise the limit of connections",
-            DatabaseFault::Starting => "wait until the server has started",
-            DatabaseFault::Locked => {
+            DatabaseErrorKind::MissingRight => "grant the right to this user, or run as the owner",
+            DatabaseErrorKind::ReadOnly => "connect to the primary, with write access",
+            DatabaseErrorKind::ReadOnlyFile => "open the file with write access",
+            DatabaseErrorKind::TooManyConnections => "wait, or raise the limit of connections",
+            DatabaseErrorKind::Starting => "wait until the server has started",
+            DatabaseErrorKind::Locked => {
                 "another connection locks the table jetbase_lock or jetbase_migrations: end it, or wait \
                  until it ends"
             }
-            DatabaseFault::FileBusy => "another program writes to the file: wait until it is done",
-            DatabaseFault::FileNotOpened => {
+            DatabaseErrorKind::FileBusy => {
+                "another program writes to the file: wait until it is done"
+            }
+            DatabaseErrorKind::FileNotOpened => {
                 "check that the file exists (`?mode=rwc` creates it), is not a folder, and may be \
                  written"
             }
-            DatabaseFault::NotADatabase => "check the path: the file is not an SQLite database",
-            DatabaseFault::DiskFull => "free space on the disk",
-            DatabaseFault::Other => "",
+            DatabaseErrorKind::NotADatabase => "check the path: the file is not an SQLite database",
+            DatabaseErrorKind::DiskFull => "free space on the disk",
+            DatabaseErrorKind::Other => "",
         }
     }
 }

@@ -6,7 +6,7 @@
 /// The text has no subject: it follows the name of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum FileFault {
+pub enum FileErrorKind {
     /// The file changed while the program was compiled.
     #[error("was changed while this program was compiled; compile it again")]
     ChangedDuringBuild,

@@ -3,11 +3,11 @@
 use std::fmt::{self, Display as _};
 use std::time::Duration;
 
-use jetbase_core::{Finding, Refusal};
+use jetbase_core::{Finding, PlanError};
 
 use super::{
-    DatabaseFault, FileFault, Kept, NamespaceError, SettingError, SideFileError, StatementError,
-    TableError,
+    DatabaseErrorKind, FileErrorKind, Kept, LockFileError, NamespaceError, SettingError,
+    StatementError, TableError,
 };
 
 /// What went wrong.
@@ -25,7 +25,7 @@ use super::{
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The set and the history contradict each other, or the request cannot be met.
-    Refused(Refusal),
+    Refused(PlanError),
     /// Files of the set cannot be executed on this database.
     Findings(Vec<Finding>),
     /// The database, the schema or the user is not the one that the run needs.
@@ -35,13 +35,13 @@ pub enum ErrorKind {
     /// An environment variable, or a URL, is not valid.
     Setting(SettingError),
     /// The lock file beside an SQLite database cannot be used.
-    SideFile(SideFileError),
+    LockFile(LockFileError),
     /// A file cannot be executed in this program, or over this connection.
     File {
         /// The path of the file in its folder.
         file: String,
         /// Why it cannot be executed.
-        fault: FileFault,
+        kind: FileErrorKind,
     },
     /// Another process has held the lock for longer than the run may wait.
     Held {
@@ -98,7 +98,7 @@ pub enum ErrorKind {
         /// The code of the database: SQLSTATE, error number or result code.
         code: String,
         /// The class of the error, with its remedy.
-        fault: DatabaseFault,
+        kind: DatabaseErrorKind,
         /// What remains of the file that was being executed.
         kept: Kept,
     },
@@ -145,8 +145,8 @@ impl ErrorKind {
             ErrorKind::Namespace(error) => error.fmt(f),
             ErrorKind::Table(error) => error.fmt(f),
             ErrorKind::Setting(error) => error.fmt(f),
-            ErrorKind::SideFile(error) => error.fmt(f),
-            ErrorKind::File { file, fault } => write!(f, "{file} {fault}"),
+            ErrorKind::LockFile(error) => error.fmt(f),
+            ErrorKind::File { file, kind } => write!(f, "{file} {kind}"),
             ErrorKind::Held { holder, since, alive, waited } => {
                 write!(f, "the migration lock is held by {holder}")?;
                 if let Some(since) = since {
@@ -200,7 +200,7 @@ impl ErrorKind {
                 }
                 write!(f, "; {}", outcome.help())
             }
-            ErrorKind::Database { doing, message, code, fault, kept } => {
+            ErrorKind::Database { doing, message, code, kind, kept } => {
                 match source {
                     SourceMessage::Shown => write!(f, "{doing}: {message}")?,
                     SourceMessage::Omitted => write!(f, "{doing} failed")?,
@@ -208,8 +208,8 @@ impl ErrorKind {
                 if !code.is_empty() {
                     write!(f, " ({code})")?;
                 }
-                if *fault != DatabaseFault::Other {
-                    write!(f, "; {}", fault.help())?;
+                if *kind != DatabaseErrorKind::Other {
+                    write!(f, "; {}", kind.help())?;
                 }
                 match kept {
                     Kept::Nothing => Ok(()),

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jetbase_core::{Action, Dialect, Finding, Kind, Position, Problem, Refusal, Version};
+use jetbase_core::{
+    Action, Dialect, Finding, MigrationKind, PlanError, Position, Problem, Version,
+};
 
 use super::*;
 use crate::Report;
@@ -73,7 +75,7 @@ fn texts_of_refusals_and_findings() {
     let problem = Problem::NotApplied { version: Version::parse("9").unwrap() };
     let finding = Finding::error("name", "V2__b.sql", "the message").help("the help");
     insta::assert_snapshot!(kinds([
-        ErrorKind::Refused(Refusal { problems: vec![problem] }),
+        ErrorKind::Refused(PlanError { problems: vec![problem] }),
         ErrorKind::Findings(vec![finding]),
     ]), @r#"
 version 9 is not applied; name a version that the history shows as applied
@@ -182,14 +184,14 @@ the direct URL leads to another kind of database than PostgreSQL; correct it
 #[test]
 fn texts_about_the_side_file() {
     let faults = [
-        SideFileFault::Empty,
-        SideFileFault::NotPlain { found: "a symbolic link" },
-        SideFileFault::HardLinks { count: 2 },
-        SideFileFault::Owner { user: 4321 },
-        SideFileFault::Refused { operation: "opened", reason: "permission denied".to_owned() },
+        LockFileErrorKind::Empty,
+        LockFileErrorKind::NotPlain { found: "a symbolic link" },
+        LockFileErrorKind::HardLinks { count: 2 },
+        LockFileErrorKind::Owner { user: 4321 },
+        LockFileErrorKind::Refused { operation: "opened", reason: "permission denied".to_owned() },
     ];
     let path = PathBuf::from("app.db.jetbase-lock");
-    let errors = faults.map(|fault| Error::from(SideFileError { path: path.clone(), fault }));
+    let errors = faults.map(|kind| Error::from(LockFileError { path: path.clone(), kind }));
     insta::assert_snapshot!(texts(errors), @r#"
 the lock file app.db.jetbase-lock is empty and another process holds a lock on it; end that process or remove the file, and run again
 the lock file app.db.jetbase-lock is a symbolic link; remove it while no run is active, and run again
@@ -202,11 +204,11 @@ the lock file app.db.jetbase-lock cannot be opened: permission denied; correct t
 #[test]
 fn texts_about_files() {
     insta::assert_snapshot!(texts([
-        FileFault::ChangedDuringBuild,
-        FileFault::NeedsSession,
-        FileFault::EmptiesSession,
-        FileFault::LeavesObjects,
-    ].map(|fault| Error::file("V2__b.sql", fault))), @r#"
+        FileErrorKind::ChangedDuringBuild,
+        FileErrorKind::NeedsSession,
+        FileErrorKind::EmptiesSession,
+        FileErrorKind::LeavesObjects,
+    ].map(|kind| Error::file("V2__b.sql", kind))), @r#"
 V2__b.sql was changed while this program was compiled; compile it again
 V2__b.sql changes its session beyond the end of a transaction, but behind a pooler each statement may run in another session, and other programs may get its settings; connect without the pooler: set `direct_url` or JETBASE_DIRECT_URL
 V2__b.sql empties its session (DISCARD, RESET ALL, DEALLOCATE ALL, CLOSE ALL or UNLISTEN *), but this connection is borrowed, and its owner would lose what the session holds; pass a pool or a URL instead of `&mut` a connection
@@ -263,7 +265,7 @@ fn texts_of_failed_statements() {
     let applied = Applied {
         file: "V1__a.sql".to_owned(),
         version: Version::parse("1").ok(),
-        kind: Kind::Versioned,
+        kind: MigrationKind::Versioned,
         action: Action::Apply,
         elapsed: Duration::ZERO,
     };

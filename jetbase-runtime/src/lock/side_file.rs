@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jetbase_core::Checksum;
 
-use crate::error::{SideFileError, SideFileFault};
+use crate::error::{LockFileError, LockFileErrorKind};
 use open::{Created, refused};
 
 /// `<database>.jetbase-lock`. It is never deleted, because a lock on a deleted file excludes no
@@ -45,7 +45,7 @@ impl SideFile {
     /// # Errors
     ///
     /// Fails if the file cannot be trusted or used.
-    pub(crate) fn find_or_create(database: &str) -> Result<Option<Self>, SideFileError> {
+    pub(crate) fn find_or_create(database: &str) -> Result<Option<Self>, LockFileError> {
         SideFile::find_with_retries(database, IfMissing::Create)
     }
 
@@ -54,14 +54,14 @@ impl SideFile {
     /// # Errors
     ///
     /// Like [`SideFile::find_or_create`].
-    pub(crate) fn find(database: &str) -> Result<Option<Self>, SideFileError> {
+    pub(crate) fn find(database: &str) -> Result<Option<Self>, LockFileError> {
         SideFile::find_with_retries(database, IfMissing::Leave)
     }
 
     fn find_with_retries(
         database: &str,
         if_missing: IfMissing,
-    ) -> Result<Option<Self>, SideFileError> {
+    ) -> Result<Option<Self>, LockFileError> {
         let mut tries = 1;
         loop {
             match SideFile::attempt(Path::new(database), if_missing) {
@@ -72,7 +72,7 @@ impl SideFile {
         }
     }
 
-    fn attempt(database: &Path, if_missing: IfMissing) -> Result<Option<Self>, SideFileError> {
+    fn attempt(database: &Path, if_missing: IfMissing) -> Result<Option<Self>, LockFileError> {
         let name = path(database);
         // With another kind of storage, the main database is no file, and there is no folder for a
         // side file.
@@ -93,7 +93,7 @@ impl SideFile {
         }
         let _ = file.unlock();
         if identity == [0; 16] {
-            return Err(SideFileError { path: name, fault: SideFileFault::Empty });
+            return Err(LockFileError { path: name, kind: LockFileErrorKind::Empty });
         }
         Ok(Some(SideFile { file, identity, locked: false }))
     }
@@ -148,7 +148,7 @@ fn retry(attempt: impl Fn() -> bool) -> bool {
 }
 
 /// Returns the identity in the file: zeros if none is written, `None` if it cannot be read.
-fn read_identity(file: &mut File, name: &Path) -> Result<Option<[u8; 16]>, SideFileError> {
+fn read_identity(file: &mut File, name: &Path) -> Result<Option<[u8; 16]>, LockFileError> {
     match read(file) {
         Ok(identity) => Ok(Some(identity)),
         // On Windows, no process can read what another one has locked.
@@ -158,7 +158,7 @@ fn read_identity(file: &mut File, name: &Path) -> Result<Option<[u8; 16]>, SideF
 }
 
 /// Writes an identity into the file, which this process has locked, unless it has one by now.
-fn write_identity(file: &mut File, name: &Path) -> Result<[u8; 16], SideFileError> {
+fn write_identity(file: &mut File, name: &Path) -> Result<[u8; 16], LockFileError> {
     let found = read(file).map_err(|error| refused("read", name, &error))?;
     if found != [0; 16] {
         return Ok(found);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use jetbase_core::{Kind, Version};
+use jetbase_core::{MigrationKind, Version};
 
 /// What a repair has done.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,7 @@ pub enum HistoryChange {
         /// The name of the file.
         file: String,
         /// The kind of migration.
-        kind: Kind,
+        kind: MigrationKind,
     },
 }
 
@@ -99,7 +99,7 @@ mod tests {
             HistoryChange::RowDeleted {
                 version: None,
                 file: "RA__b.sql".to_owned(),
-                kind: Kind::RunsAlways,
+                kind: MigrationKind::RunsAlways,
             },
         ];
         let report = RepairReport { planned: changes.clone(), ..RepairReport::default() };

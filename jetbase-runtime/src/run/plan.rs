@@ -1,6 +1,6 @@
 //! The plan of a run, and the texts that newer programs have replaced.
 
-use jetbase_core::{Action, Dialect, Kind, Migrations, Plan, Policy, Record, Step, plan};
+use jetbase_core::{Action, Dialect, MigrationKind, Migrations, Plan, Policy, Record, Step, plan};
 
 use super::RunRequest;
 use crate::error::Error;
@@ -39,7 +39,7 @@ pub(super) async fn plan_run(
 fn replaces(set: &Migrations, planned: &Plan) -> bool {
     let replaced = |step: &Step| {
         let kind = set.get(step.index).map(|migration| migration.kind());
-        step.action == Action::Reapply && kind == Some(Kind::RunsOnChange)
+        step.action == Action::Reapply && kind == Some(MigrationKind::RunsOnChange)
     };
     planned.steps.iter().any(replaced)
 }

@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 use super::RunRequest;
 use super::plan::{commits_of, plan_run};
-use crate::error::{Error, ErrorKind, FileFault};
+use crate::error::{Error, ErrorKind, FileErrorKind};
 use crate::event::{Event, Listener};
 use crate::execute::{Job, prepare};
 use crate::lock::Commits;
@@ -91,15 +91,15 @@ fn refuse(session: &Session<'_>, jobs: &[Job<'_>]) -> Result<(), Error> {
         return Err(Error::new(ErrorKind::PlanChanged));
     }
     if let Some(job) = jobs.iter().find(|job| session.pooled && job.needs_own_session()) {
-        return Err(Error::file(job.migration.path(), FileFault::NeedsSession));
+        return Err(Error::file(job.migration.path(), FileErrorKind::NeedsSession));
     }
     if let Some(job) =
         jobs.iter().find(|job| session.owner == ConnectionOwner::Caller && job.empties_session)
     {
-        return Err(Error::file(job.migration.path(), FileFault::EmptiesSession));
+        return Err(Error::file(job.migration.path(), FileErrorKind::EmptiesSession));
     }
     if let Some(job) = jobs.iter().find(|job| session.cannot_undo(job.session_use.effect)) {
-        return Err(Error::file(job.migration.path(), FileFault::LeavesObjects));
+        return Err(Error::file(job.migration.path(), FileErrorKind::LeavesObjects));
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ fn hides_password(error: &jetbase::Error) -> TestResult {
 /// The code and the help text of a database error.
 fn database(error: &jetbase::Error) -> Result<(&str, &str), TestError> {
     match error.kind() {
-        ErrorKind::Database { code, fault, .. } => Ok((code, fault.help())),
+        ErrorKind::Database { code, kind, .. } => Ok((code, kind.help())),
         _ => Err(format!("another kind of error: {error:#}").into()),
     }
 }

@@ -1,10 +1,10 @@
 //! The words of a statement in upper case, without what stands in parentheses.
 
-use crate::file::Kind;
+use crate::file::MigrationKind;
 use crate::sql::{Statement, Token, TokenKind};
 
 /// Whether a lint reads statements with this first word.
-fn is_read(first: &Token<'_>, kind: Kind) -> bool {
+fn is_read(first: &Token<'_>, kind: MigrationKind) -> bool {
     match first.text.to_ascii_uppercase().as_str() {
         "ALTER" | "CREATE" | "DELETE" | "DROP" | "RENAME" | "RESET" | "SET" | "TRUNCATE"
         | "UPDATE" | "WITH" => true,
@@ -14,7 +14,7 @@ fn is_read(first: &Token<'_>, kind: Kind) -> bool {
 }
 
 /// The words of a statement, if a lint reads it.
-pub(super) fn words(statement: &Statement<'_>, kind: Kind) -> Option<Vec<String>> {
+pub(super) fn words(statement: &Statement<'_>, kind: MigrationKind) -> Option<Vec<String>> {
     statement.first().filter(|first| is_read(first, kind))?;
     Some(words_of(statement.tokens()))
 }

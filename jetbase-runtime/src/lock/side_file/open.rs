@@ -4,7 +4,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::error::{SideFileError, SideFileFault};
+use crate::error::{LockFileError, LockFileErrorKind};
 
 /// The result of creating the file.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(super) enum Created {
 }
 
 /// Opens the file if it exists; `database` is the metadata of the database's own file.
-pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>, SideFileError> {
+pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>, LockFileError> {
     // The check before the open avoids files that would block, such as a pipe, or act, such as a
     // device.
     match fs::symlink_metadata(name) {
@@ -40,7 +40,7 @@ pub(super) fn existing(name: &Path, database: &Metadata) -> Result<Option<File>,
 }
 
 /// Creates the file for the same users as the database.
-pub(super) fn new(name: &Path, database: &Metadata) -> Result<Created, SideFileError> {
+pub(super) fn new(name: &Path, database: &Metadata) -> Result<Created, LockFileError> {
     let mut options = OpenOptions::new();
     set_safe_options(options.read(true).write(true).create_new(true), database);
     match options.open(name) {
@@ -54,11 +54,11 @@ pub(super) fn new(name: &Path, database: &Metadata) -> Result<Created, SideFileE
 }
 
 /// Returns the error of an operation that the system refused.
-pub(super) fn refused(operation: &'static str, name: &Path, error: &io::Error) -> SideFileError {
+pub(super) fn refused(operation: &'static str, name: &Path, error: &io::Error) -> LockFileError {
     let text = error.to_string();
     let reason = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
-    let fault = SideFileFault::Refused { operation, reason };
-    SideFileError { path: name.to_owned(), fault }
+    let kind = LockFileErrorKind::Refused { operation, reason };
+    LockFileError { path: name.to_owned(), kind }
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -75,10 +75,10 @@ fn is_impossible(error: &io::Error) -> bool {
 }
 
 /// Refuses everything except one plain file of an owner who is trusted with the database.
-fn check(name: &Path, found: &Metadata, database: &Metadata) -> Result<(), SideFileError> {
-    let not_plain = kind(found).map(|found| SideFileFault::NotPlain { found });
+fn check(name: &Path, found: &Metadata, database: &Metadata) -> Result<(), LockFileError> {
+    let not_plain = kind(found).map(|found| LockFileErrorKind::NotPlain { found });
     match not_plain.or_else(|| ownership_fault(found, database)) {
-        Some(fault) => Err(SideFileError { path: name.to_owned(), fault }),
+        Some(kind) => Err(LockFileError { path: name.to_owned(), kind }),
         None => Ok(()),
     }
 }
@@ -116,10 +116,10 @@ fn set_safe_options(options: &mut OpenOptions, database: &Metadata) {
 
 /// Returns why the file is not trusted. Only users who may write to the database may own it.
 #[cfg(unix)]
-fn ownership_fault(found: &Metadata, database: &Metadata) -> Option<SideFileFault> {
+fn ownership_fault(found: &Metadata, database: &Metadata) -> Option<LockFileErrorKind> {
     use std::os::unix::fs::MetadataExt;
     if found.nlink() > 1 {
-        return Some(SideFileFault::HardLinks { count: found.nlink() });
+        return Some(LockFileErrorKind::HardLinks { count: found.nlink() });
     }
     let owner = found.uid();
     let trusted = owner == 0
@@ -127,7 +127,7 @@ fn ownership_fault(found: &Metadata, database: &Metadata) -> Option<SideFileFaul
         || database.mode() & 0o002 != 0
         || (database.mode() & 0o020 != 0 && found.gid() == database.gid())
         || file_system_user().is_some_and(|own| own == owner);
-    (!trusted).then_some(SideFileFault::Owner { user: owner })
+    (!trusted).then_some(LockFileErrorKind::Owner { user: owner })
 }
 
 /// Gives a new file the owner, group and permissions of the database, as SQLite does with its own
@@ -159,7 +159,7 @@ fn special(_: fs::FileType) -> &'static str {
 fn set_safe_options(_: &mut OpenOptions, _: &Metadata) {}
 
 #[cfg(not(unix))]
-fn ownership_fault(_: &Metadata, _: &Metadata) -> Option<SideFileFault> {
+fn ownership_fault(_: &Metadata, _: &Metadata) -> Option<LockFileErrorKind> {
     None
 }
 

@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 /// The lock file beside an SQLite database cannot be used or trusted. Nothing was executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the lock file {} {fault}", path.display())]
+#[error("the lock file {} {kind}", path.display())]
 #[non_exhaustive]
-pub struct SideFileError {
+pub struct LockFileError {
     /// The path of the file.
     pub path: PathBuf,
     /// What is wrong with it.
-    pub fault: SideFileFault,
+    pub kind: LockFileErrorKind,
 }
 
 /// What is wrong with a lock file. The text has no subject: it follows the path of the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SideFileFault {
+pub enum LockFileErrorKind {
     /// The file is empty, and another process holds a lock on it.
     #[error(
         "is empty and another process holds a lock on it; end that process or remove the file, and run \

@@ -6,7 +6,7 @@ use crate::file::Version;
 
 /// All problems that forbid a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct PlanError {
     /// At least one problem, those of the files first.
     pub problems: Vec<Problem>,
 }
@@ -71,7 +71,7 @@ pub enum Problem {
         latest: Version,
     },
     /// No migration has the version at which the run should stop.
-    UnknownTarget {
+    UnknownVersion {
         /// The requested version.
         version: Version,
     },
@@ -100,7 +100,9 @@ impl Problem {
     pub fn is_drift(&self) -> bool {
         !matches!(
             self,
-            Problem::UnknownTarget { .. } | Problem::NotApplied { .. } | Problem::NoRollback { .. }
+            Problem::UnknownVersion { .. }
+                | Problem::NotApplied { .. }
+                | Problem::NoRollback { .. }
         )
     }
 
@@ -123,7 +125,7 @@ impl Problem {
             }
             Problem::Ahead { .. } => "use a program or a folder that contains it".to_owned(),
             Problem::OutOfOrder { latest, .. } => format!("rename the file to a version above {latest}"),
-            Problem::UnknownTarget { .. } => "name a version of the set".to_owned(),
+            Problem::UnknownVersion { .. } => "name a version of the set".to_owned(),
             Problem::NotApplied { .. } => "name a version that the history shows as applied".to_owned(),
             Problem::NoRollback { .. } => {
                 "write a line `-- rollback`, and below it the statements that undo the file; \
@@ -173,7 +175,7 @@ impl fmt::Display for Problem {
                     "{file} is new, but its version {version} is below {latest}, which is applied"
                 )
             }
-            Problem::UnknownTarget { version } => {
+            Problem::UnknownVersion { version } => {
                 write!(f, "no migration has the version {version}")
             }
             Problem::NotApplied { version } => write!(f, "version {version} is not applied"),
@@ -191,7 +193,7 @@ fn short(checksum: &str) -> &str {
     checksum.get(..8).unwrap_or(checksum)
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, problem) in self.problems.iter().enumerate() {
             let separator = if n == 0 { "" } else { "\n" };
@@ -201,4 +203,4 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for PlanError {}
