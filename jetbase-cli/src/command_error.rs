@@ -60,7 +60,7 @@ impl CommandError {
 
     /// The folder contains something that no command can work with.
     pub(crate) fn folder(findings: &[Finding], folder: &str) -> Self {
-        let blocks = findings.iter().map(|it| match python::of_finding(it) {
+        let blocks = findings.iter().map(|it| match python::sentence_of_finding(it) {
             Some(python) => format!("{python}\n{}", it.render(folder)),
             None => it.render(folder),
         });

@@ -110,8 +110,8 @@ impl<'t> CommandContext<'t> {
         }
     }
 
-    /// Turns a library error into a failure. It shows the folder before the names of files.
-    pub(crate) fn failed(&self, error: &Error) -> CommandError {
+    /// Turns a library error into the error of the command. It shows the folder before the names of files.
+    pub(crate) fn command_error(&self, error: &Error) -> CommandError {
         let folder = match &self.source {
             MigrationsLocation::Embedded(_) => String::new(),
             MigrationsLocation::Folder(named) => folder(named.as_deref()).display().to_string(),
@@ -120,7 +120,7 @@ impl<'t> CommandContext<'t> {
     }
 
     /// Returns the set's name and options, for commands that need no migration.
-    pub(crate) fn set_unread(&self) -> Migrations {
+    pub(crate) fn set_without_files(&self) -> Migrations {
         match &self.source {
             MigrationsLocation::Embedded(set) => set.clone(),
             MigrationsLocation::Folder(_) => Migrations::load(Vec::new(), Options::default()),

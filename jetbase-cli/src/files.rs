@@ -66,8 +66,8 @@ pub(crate) fn new(named: Option<&Path>, args: &NewArgs) -> Result<CommandOutput,
     let files = Folder::read(&root).files;
     let taken: Vec<&Version> = files.iter().filter_map(|it| it.name.version.as_ref()).collect();
     let version = match &args.version {
-        Some(text) => chosen(text, &taken)?,
-        None => next_version(&stamp(Timestamp::now()), taken.iter().copied().max()),
+        Some(text) => parse_version(text, &taken)?,
+        None => next_version(&timestamp(Timestamp::now()), taken.iter().copied().max()),
     };
     let file = name(&version, &args.description)?;
     let path = root.join(&file);
@@ -84,7 +84,7 @@ pub(crate) fn new(named: Option<&Path>, args: &NewArgs) -> Result<CommandOutput,
 }
 
 /// Returns the version from the command line, if it is valid and not taken.
-fn chosen(text: &str, taken: &[&Version]) -> Result<String, CommandError> {
+fn parse_version(text: &str, taken: &[&Version]) -> Result<String, CommandError> {
     let Ok(version) = Version::parse(text) else {
         return Err(CommandError::usage(format!(
             "Invalid version: {text}.\nVersion must be integer(s) that are separated by periods or \
@@ -119,17 +119,17 @@ fn name(version: &str, description: &str) -> Result<String, CommandError> {
 
 /// Returns the time stamp. If a file has a later version, returns the first version above all
 /// files.
-fn next_version(stamp: &str, highest: Option<&Version>) -> String {
+fn next_version(timestamp: &str, highest: Option<&Version>) -> String {
     match highest {
-        Some(highest) if Version::parse(stamp).is_ok_and(|stamp| stamp <= *highest) => {
+        Some(highest) if Version::parse(timestamp).is_ok_and(|timestamp| timestamp <= *highest) => {
             highest.next().to_string()
         }
-        _ => stamp.to_owned(),
+        _ => timestamp.to_owned(),
     }
 }
 
 /// Returns `YYYYMMDD.HHMMSS` in UTC, which sorts the same way for everyone.
-fn stamp(time: Timestamp) -> String {
+fn timestamp(time: Timestamp) -> String {
     time.strftime("%Y%m%d.%H%M%S").to_string()
 }
 
@@ -159,7 +159,7 @@ mod tests {
             (951_782_400, "20000229.000000"),
             (1_767_225_599, "20251231.235959"),
         ] {
-            assert_eq!(stamp(Timestamp::from_second(seconds).unwrap()), text);
+            assert_eq!(timestamp(Timestamp::from_second(seconds).unwrap()), text);
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
         for wrong in ["", " ", "a/b", "a\\b", "a\nb\0", &"x".repeat(600)] {
             assert!(name("1", wrong).is_err(), "{wrong:?}");
         }
-        assert!(chosen("x", &[]).is_err());
-        assert!(chosen("1.0", &[&Version::parse("1").unwrap()]).is_err());
+        assert!(parse_version("x", &[]).is_err());
+        assert!(parse_version("1.0", &[&Version::parse("1").unwrap()]).is_err());
     }
 }

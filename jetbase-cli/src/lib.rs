@@ -133,7 +133,7 @@ impl Cli {
         let arguments: Vec<OsString> = std::env::args_os().collect();
         match self.command().try_get_matches_from(&arguments) {
             Ok(matches) => self.handle_url(&matches).await,
-            Err(error) => refuse(&error, &arguments),
+            Err(error) => print_clap_error(&error, &arguments),
         }
     }
 
@@ -145,7 +145,7 @@ impl Cli {
                 let source = MigrationsLocation::Embedded(self.set.clone());
                 execute(source, common, ToolCommand::Set(command), target).await
             }
-            Err(error) => refuse(&error, &[]),
+            Err(error) => print_clap_error(&error, &[]),
         }
     }
 }
@@ -156,7 +156,7 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let tool = match Tool::try_parse_from(&arguments) {
         Ok(tool) => tool,
-        Err(error) => return refuse(&error, &arguments),
+        Err(error) => return print_clap_error(&error, &arguments),
     };
     let work = execute(MigrationsLocation::Folder(tool.dir), tool.common, tool.command, None);
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -267,7 +267,7 @@ impl ToolCommand {
 }
 
 /// Reports what is wrong with the arguments. Help and version are not mistakes.
-fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+fn print_clap_error(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let wrong = error.use_stderr();
     if wrong && arguments.iter().any(|argument| argument == "--json") {
         let text = error.to_string();
@@ -275,7 +275,7 @@ fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let printer = Printer::new(Format::Json, ColorChoice::Never);
         return printer.finish("", &Err(CommandError::usage(text))).into();
     }
-    if wrong { printer::refuse(error).into() } else { printer::help(error).into() }
+    if wrong { printer::print_usage_error(error).into() } else { printer::print_help(error).into() }
 }
 
 #[cfg(test)]

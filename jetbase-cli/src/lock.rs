@@ -9,7 +9,7 @@ use super::options::UnlockArgs;
 pub(crate) async fn lock_status(
     mut context: CommandContext<'_>,
 ) -> Result<CommandOutput, CommandError> {
-    let set = context.set_unread();
+    let set = context.set_without_files();
     let database = context.database(Intent::Read)?;
     let status = in_namespace!(context, jetbase_runtime::lock_status(&set, database)).await?;
     Ok(CommandOutput::new(status.to_string(), &status))
@@ -19,7 +19,7 @@ pub(crate) async fn unlock(
     mut context: CommandContext<'_>,
     args: UnlockArgs,
 ) -> Result<CommandOutput, CommandError> {
-    let set = context.set_unread();
+    let set = context.set_without_files();
     let database = context.database(Intent::Read)?;
     let unlock = in_namespace!(context, jetbase_runtime::unlock(&set, database));
     let unlocked = if args.force { unlock.force() } else { unlock }.await?;

@@ -111,7 +111,7 @@ impl Printer {
 }
 
 /// Reports what is wrong with the arguments.
-pub(crate) fn refuse(error: &clap::Error) -> Exit {
+pub(crate) fn print_usage_error(error: &clap::Error) -> Exit {
     let text = error.to_string();
     // The message quotes the arguments, which may contain a password.
     let safe = redact(&secret::hide(&text));
@@ -124,7 +124,7 @@ pub(crate) fn refuse(error: &clap::Error) -> Exit {
 }
 
 /// Prints the requested help or version.
-pub(crate) fn help(error: &clap::Error) -> Exit {
+pub(crate) fn print_help(error: &clap::Error) -> Exit {
     exit_of(error.print().and_then(|()| io::stdout().flush()), Exit::Done)
 }
 

@@ -12,7 +12,7 @@ pub(crate) fn sentences(problems: &[Problem]) -> Vec<String> {
             "Checksum mismatch for versions: {versions}. Files have been changed since migration."
         ));
     }
-    sentences.extend(problems.iter().filter_map(of_problem));
+    sentences.extend(problems.iter().filter_map(sentence_of_problem));
     let repeatables: Vec<_> = problems.iter().filter_map(missing_repeatable).collect();
     if !repeatables.is_empty() {
         sentences.push(format!(
@@ -39,7 +39,7 @@ fn missing_repeatable(problem: &Problem) -> Option<&str> {
     }
 }
 
-fn of_problem(problem: &Problem) -> Option<String> {
+fn sentence_of_problem(problem: &Problem) -> Option<String> {
     Some(match problem {
         Problem::Missing { version, .. } | Problem::Ahead { version, .. } => format!(
             "Version {version} has been migrated but is missing from the current migration files."
@@ -63,7 +63,7 @@ fn of_problem(problem: &Problem) -> Option<String> {
 }
 
 /// Returns the Python tool's sentence for a finding, if it has one.
-pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
+pub(crate) fn sentence_of_finding(finding: &Finding) -> Option<String> {
     let file = finding.file.rsplit('/').next().unwrap_or_default();
     match finding.rule {
         "name" => Some(format!("Invalid migration filename format: {file}.")),

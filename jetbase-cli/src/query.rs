@@ -55,7 +55,7 @@ pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOut
 pub(crate) async fn history(
     mut context: CommandContext<'_>,
 ) -> Result<CommandOutput, CommandError> {
-    let set = context.set_unread();
+    let set = context.set_without_files();
     let database = context.database(Intent::Read)?;
     let found = in_namespace!(context, jetbase_runtime::history(&set, database)).await?;
     let fields = CommandFields::History { records: list(&found.records) };
@@ -76,7 +76,7 @@ const NONE_YET: &str = "No migrations have been applied yet.";
 pub(crate) async fn current(
     mut context: CommandContext<'_>,
 ) -> Result<CommandOutput, CommandError> {
-    let set = context.set_unread();
+    let set = context.set_without_files();
     let database = context.database(Intent::Read)?;
     let version = in_namespace!(context, jetbase_runtime::current(&set, database)).await?;
     let text = match &version {

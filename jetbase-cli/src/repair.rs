@@ -45,10 +45,10 @@ pub(crate) async fn repair(
     let report = repair.await?;
     let mut lines = Vec::new();
     if files {
-        lines.extend(of_files(&report.repaired));
+        lines.extend(file_lines(&report.repaired));
     }
     if checksums {
-        lines.extend(of_checksums(&report.repaired));
+        lines.extend(checksum_lines(&report.repaired));
     }
     if files && checksums {
         lines.push("Fix completed successfully.".to_owned());
@@ -56,7 +56,7 @@ pub(crate) async fn repair(
     Ok(CommandOutput::new(lines.join("\n"), &report))
 }
 
-fn of_files(changes: &[HistoryChange]) -> Vec<String> {
+fn file_lines(changes: &[HistoryChange]) -> Vec<String> {
     let versions: Vec<_> = changes
         .iter()
         .filter_map(|it| match it {
@@ -90,7 +90,7 @@ fn of_files(changes: &[HistoryChange]) -> Vec<String> {
     lines
 }
 
-fn of_checksums(changes: &[HistoryChange]) -> Vec<String> {
+fn checksum_lines(changes: &[HistoryChange]) -> Vec<String> {
     let repaired = changes.iter().filter_map(|it| match it {
         HistoryChange::ChecksumUpdated { version, .. } => {
             Some(format!("Repaired checksum for version: {version}"))

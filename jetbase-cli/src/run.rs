@@ -165,7 +165,7 @@ fn finished(
         RunEnd::Finished(report) => report,
         RunEnd::Failed(error) => {
             let partial = CommandFields::from(error.report());
-            return Err(context.failed(&error).partial(partial));
+            return Err(context.command_error(&error).partial(partial));
         }
         RunEnd::Interrupted(report) => {
             let count = report.applied.len();
@@ -189,7 +189,7 @@ fn preview(
     result: Result<Report, Error>,
     texts: &PythonTexts,
 ) -> Result<CommandOutput, CommandError> {
-    let report = result.map_err(|error| context.failed(&error))?;
+    let report = result.map_err(|error| context.command_error(&error))?;
     if report.planned.is_empty() && !texts.preview.is_empty() {
         return Ok(CommandOutput::new("", &report).note(texts.preview));
     }

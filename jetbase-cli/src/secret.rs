@@ -28,10 +28,10 @@ enum Extent {
 
 /// The secrets in the arguments and the environment of this process, and those learned later.
 static KNOWN: LazyLock<RwLock<Vec<Secret>>> = LazyLock::new(|| {
-    let mut known = of_arguments(std::env::args_os().collect());
+    let mut known = secrets_in_arguments(std::env::args_os().collect());
     for name in URLS.iter().chain([&DIRECT_URL]) {
         let value = std::env::var_os(name).unwrap_or_default();
-        known.extend(of_text(&value.to_string_lossy()));
+        known.extend(secrets_in(&value.to_string_lossy()));
     }
     RwLock::new(known)
 });
@@ -40,29 +40,29 @@ const MASK: &str = "***";
 
 /// From now on, hides the passwords of this text.
 pub(crate) fn learn(text: &str) {
-    KNOWN.write().unwrap_or_else(PoisonError::into_inner).extend(of_text(text));
+    KNOWN.write().unwrap_or_else(PoisonError::into_inner).extend(secrets_in(text));
 }
 
 /// Hides the known passwords in a text, including quoted and escaped forms.
 pub(crate) fn hide(text: &str) -> Cow<'_, str> {
-    hide_these(text, &KNOWN.read().unwrap_or_else(PoisonError::into_inner))
+    hide_secrets(text, &KNOWN.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Returns the passwords of a command line. An unquoted space splits one URL into two arguments.
-fn of_arguments(arguments: Vec<OsString>) -> Vec<Secret> {
+fn secrets_in_arguments(arguments: Vec<OsString>) -> Vec<Secret> {
     let texts: Vec<_> = arguments.iter().map(|it| it.to_string_lossy().into_owned()).collect();
     let mut known = Vec::new();
     for (index, text) in texts.iter().enumerate() {
-        known.extend(of_text(text));
+        known.extend(secrets_in(text));
         if is_open(text) {
-            known.extend(of_rest(texts.get(index + 1..).unwrap_or_default()));
+            known.extend(secrets_in_rest(texts.get(index + 1..).unwrap_or_default()));
         }
     }
     known
 }
 
 /// Returns the parts of a URL's password that became separate arguments, up to its `@`.
-fn of_rest(texts: &[String]) -> Vec<Secret> {
+fn secrets_in_rest(texts: &[String]) -> Vec<Secret> {
     let Some(end) = texts.iter().position(|text| text.contains('@')) else { return Vec::new() };
     let rest = texts.iter().take(end + 1).map(|text| {
         // The messages quote a whole argument.
@@ -82,13 +82,13 @@ fn is_open(text: &str) -> bool {
 }
 
 /// Returns the passwords in one argument or one value.
-fn of_text(text: &str) -> Vec<Secret> {
+fn secrets_in(text: &str) -> Vec<Secret> {
     let in_front = match text.split_once("://") {
         Some((scheme, _)) if is_file(scheme) => None,
-        Some((_, rest)) => of_authority(rest),
-        None => of_bare(text),
+        Some((_, rest)) => secret_in_authority(rest),
+        None => secret_without_scheme(text),
     };
-    in_front.into_iter().chain(of_parameters(text)).collect()
+    in_front.into_iter().chain(secrets_in_parameters(text)).collect()
 }
 
 fn is_file(scheme: &str) -> bool {
@@ -99,7 +99,7 @@ fn is_file(scheme: &str) -> bool {
 
 /// Returns the password between `://user:` and the last `@`. With several `@`, the end is
 /// ambiguous.
-fn of_authority(rest: &str) -> Option<Secret> {
+fn secret_in_authority(rest: &str) -> Option<Secret> {
     let (user, tail) = rest.split_once(':')?;
     let password = match tail.rsplit_once('@') {
         Some((password, _)) => password,
@@ -123,7 +123,7 @@ fn is_port(tail: &str) -> bool {
 }
 
 /// Returns the password of a URL without its scheme.
-fn of_bare(text: &str) -> Option<Secret> {
+fn secret_without_scheme(text: &str) -> Option<Secret> {
     let (user, tail) = text.split_once(':')?;
     let (password, _) = tail.rsplit_once('@')?;
     let user = user.rsplit('=').next().unwrap_or_default();
@@ -135,7 +135,7 @@ fn of_bare(text: &str) -> Option<Secret> {
 }
 
 /// Returns the values of parameters whose names suggest a secret.
-fn of_parameters(text: &str) -> impl Iterator<Item = Secret> {
+fn secrets_in_parameters(text: &str) -> impl Iterator<Item = Secret> {
     text.match_indices('=').filter_map(|(at, _)| {
         let (before, value) = (text.get(..at)?, text.get(at + 1..)?);
         let start = before.rfind(|c: char| !is_name(c)).map_or(0, |at| at + 1);
@@ -161,7 +161,7 @@ fn is_secret(name: &str) -> bool {
     ["pass", "pwd", "secret", "token"].iter().any(|word| name.contains(word))
 }
 
-fn hide_these<'t>(text: &'t str, known: &[Secret]) -> Cow<'t, str> {
+fn hide_secrets<'t>(text: &'t str, known: &[Secret]) -> Cow<'t, str> {
     let forms: Vec<Secret> = known.iter().flat_map(forms).collect();
     if !forms.iter().any(|form| text.contains(&form.before)) {
         return Cow::Borrowed(text);

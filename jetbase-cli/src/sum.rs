@@ -24,21 +24,21 @@ pub(crate) fn sum(
     if args.check {
         return check(printer, &root, args.dialect);
     }
-    let checked = checked(&root, args.dialect, Manifest::Optional);
+    let checked = check_files(&root, args.dialect, Manifest::Optional);
     let (about_list, in_files): (Vec<_>, Vec<_>) =
         checked.findings.into_iter().partition(is_about_list);
     // A recorded file is frozen, so its mistakes would be frozen too.
-    fail_on(in_files, printer, &root)?;
+    report_findings(in_files, printer, &root)?;
     let old = match SumFile::read(&root) {
         Ok(list) => list,
-        Err(_) => return Err(CommandError::folder(&about_list, &shown(&root))),
+        Err(_) => return Err(CommandError::folder(&about_list, &display(&root))),
     };
     let old_or_new = old.clone().unwrap_or_else(|| SumFile::new(&root));
     let out_of_order = if args.out_of_order { OutOfOrder::Record } else { OutOfOrder::Refuse };
     let list = old_or_new
         .record(&Folder::read(&root), &args.accept, out_of_order)
-        .map_err(|findings| CommandError::folder(&findings, &shown(&root)))?;
-    let path = shown(&SumFile::path(&root));
+        .map_err(|findings| CommandError::folder(&findings, &display(&root)))?;
+    let path = display(&SumFile::path(&root));
     let recorded: Vec<_> = list
         .entries()
         .iter()
@@ -71,13 +71,13 @@ fn check(
     root: &Path,
     dialect: Option<Dialect>,
 ) -> Result<CommandOutput, CommandError> {
-    let checked = checked(root, dialect, Manifest::Required);
-    fail_on(checked.findings, printer, root)?;
+    let checked = check_files(root, dialect, Manifest::Required);
+    report_findings(checked.findings, printer, root)?;
     let unrecorded: Vec<String> = match SumFile::read(root) {
         Ok(Some(list)) => list.unrecorded(&checked.files).map(|it| it.file().to_owned()).collect(),
         _ => Vec::new(),
     };
-    let path = shown(&SumFile::path(root));
+    let path = display(&SumFile::path(root));
     let exit = Exit::of_unrecorded(&unrecorded);
     let names = unrecorded.join(", ");
     let fields = CommandFields::SumCheck { list: path.clone(), unrecorded };
@@ -88,19 +88,23 @@ fn check(
     Ok(output.exit(exit).note("Run `jetbase sum` to record them."))
 }
 
-fn checked(root: &Path, dialect: Option<Dialect>, manifest: Manifest) -> FolderCheck {
+fn check_files(root: &Path, dialect: Option<Dialect>, manifest: Manifest) -> FolderCheck {
     check_folder(root, &Rules { dialect, manifest, ..Rules::default() })
 }
 
 /// Prints warnings. Errors end the command.
-fn fail_on(findings: Vec<Finding>, printer: Printer, root: &Path) -> Result<(), CommandError> {
+fn report_findings(
+    findings: Vec<Finding>,
+    printer: Printer,
+    root: &Path,
+) -> Result<(), CommandError> {
     let (errors, warnings): (Vec<_>, Vec<_>) =
         findings.into_iter().partition(|it| it.severity == Severity::Error);
-    let folder = shown(root);
+    let folder = display(root);
     warnings.iter().for_each(|warning| printer.finding(warning, &folder));
     if errors.is_empty() { Ok(()) } else { Err(CommandError::folder(&errors, &folder)) }
 }
 
-fn shown(path: &Path) -> String {
+fn display(path: &Path) -> String {
     path.display().to_string()
 }

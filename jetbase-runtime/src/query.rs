@@ -75,7 +75,7 @@ impl<'t, T: 'static> Query<'t, T> {
         Query { source, request, read: Box::new(read) }
     }
 
-    /// Makes a query whose result depends on the history only.
+    /// Creates a query whose result depends on the history only.
     fn of_history(
         set: &Migrations,
         target: impl Target<'t> + 't,

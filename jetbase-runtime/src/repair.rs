@@ -242,34 +242,27 @@ async fn write(
     parts.extend(sql.still_open.iter().map(|part| bindings.render(part)));
     parts.push("COMMIT".to_owned());
     let result = match session.execute(&parts.join(";\n")).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(changes),
         Err(failure) => {
+            let _ = session.raw("ROLLBACK").await;
             let (at, code) = (failure.completed.len(), failure.cause.code.as_str());
             let fails_check = sql.fence_codes.contains(&code);
             Err(if fails_check && fenced.contains(&at) {
                 Error::new(ErrorKind::LockLost { file: None, kept: Kept::Nothing })
-            } else if checked.contains(&at) && sql.guard_codes.contains(&code) {
-                let _ = session.raw("ROLLBACK").await;
-                Error::database(
-                    "checking jetbase's tables",
-                    &session.untrusted_or(failure.cause).await,
-                )
             } else if fails_check && written.contains(&at) {
-                TableError::ChangeIgnored {
-                    operation: "correcting the migration history".to_owned(),
-                    table: "jetbase_migrations".to_owned(),
-                }
-                .into()
+                let operation = "correcting the migration history".to_owned();
+                TableError::ChangeIgnored { operation, table: "jetbase_migrations".to_owned() }
+                    .into()
+            } else if checked.contains(&at) && sql.guard_codes.contains(&code) {
+                let cause = session.untrusted_or(failure.cause).await;
+                Error::database("checking jetbase's tables", &cause)
             } else {
                 Error::database("correcting the migration history", &failure.cause)
             })
         }
     };
-    if result.is_err() {
-        let _ = session.raw("ROLLBACK").await;
-    }
     session.reset().await;
-    result.map(|()| changes)
+    result
 }
 
 impl RepairRequest {

@@ -117,7 +117,7 @@ impl<'c> Session<'c> {
         Session::with_connection(dedicated, dialect, state, "", limit).await
     }
 
-    /// Makes a session from a connection that is already open.
+    /// Creates a session from a connection that is already open.
     async fn with_connection(
         dedicated: DedicatedConnection<'c>,
         dialect: Dialect,

@@ -152,7 +152,7 @@ impl NamespaceOptions {
     }
 }
 
-/// Makes the namespace from the facts of the first message.
+/// Creates the namespace from the facts of the first message.
 fn namespace_of(
     dialect: Dialect,
     facts: &ResultRow,

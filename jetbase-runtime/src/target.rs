@@ -87,7 +87,7 @@ impl fmt::Debug for Source<'_> {
 pub struct AnyTarget<'t>(Source<'t>);
 
 impl<'t> AnyTarget<'t> {
-    /// Makes a target of any kind from a target of a certain kind.
+    /// Creates a target of any kind from a target of a certain kind.
     pub fn new(target: impl Target<'t>) -> Self {
         AnyTarget(target.source())
     }

@@ -2,7 +2,7 @@ use super::*;
 
 fn hidden(arguments: &[&str], text: &str) -> String {
     let arguments = arguments.iter().map(OsString::from).collect();
-    hide_these(text, &of_arguments(arguments)).into_owned()
+    hide_secrets(text, &secrets_in_arguments(arguments)).into_owned()
 }
 
 #[test]
