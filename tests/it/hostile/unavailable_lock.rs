@@ -78,10 +78,10 @@ async fn update_count(db: &Database) -> Result<u64, TestError> {
 async fn unchanged(ctx: TestContext) -> TestResult {
     let attacks: &[&str] = match ctx.kind {
         DatabaseKind::Postgres => &[
-            "CREATE FUNCTION forge() REMAX_ATTEMPTS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+            "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
              CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock FOR EACH ROW EXECUTE FUNCTION forge()",
             "CREATE RULE forge AS ON UPDATE TO jetbase_lock DO INSTEAD NOTHING",
-            "CREATE FUNCTION forge() REMAX_ATTEMPTS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
+            "CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
              CREATE TRIGGER forge BEFORE UPDATE ON jetbase_lock FOR EACH ROW EXECUTE FUNCTION forge()",
         ],
         DatabaseKind::Sqlite => &[
