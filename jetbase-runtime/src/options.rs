@@ -1,5 +1,7 @@
 //! The options that several commands share, and the methods that set them.
 
+use std::fmt;
+
 use jetbase_core::Migrations;
 
 use crate::cancel::Cancel;
@@ -15,9 +17,18 @@ pub(crate) struct LockOptions {
     /// How long to wait for the lock, or what is wrong with the value of `JETBASE_WAIT`.
     pub(crate) wait: Result<Wait, SettingError>,
     /// The URL that bypasses a pooler.
-    pub(crate) direct_url: Option<String>,
+    pub(crate) direct_url: Option<SecretUrl>,
     pub(crate) dry_run: DryRun,
     pub(crate) cancel: Cancel,
+}
+
+/// A URL that may contain a password. `Debug` does not show it.
+pub(crate) struct SecretUrl(pub(crate) String);
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretUrl")
+    }
 }
 
 /// Whether a command only reports what it would do.
@@ -33,7 +44,7 @@ impl LockOptions {
         LockOptions {
             namespace: NamespaceOptions::of(set),
             wait: Wait::from_environment(),
-            direct_url: environment::direct_url(),
+            direct_url: environment::direct_url().map(SecretUrl),
             dry_run: DryRun::No,
             cancel: Cancel::default(),
         }
@@ -90,7 +101,7 @@ macro_rules! lock_methods {
             /// dead holder is recovered at once. The default is the value of the environment
             /// variable `JETBASE_DIRECT_URL`.
             pub fn direct_url(mut self, url: impl Into<String>) -> Self {
-                self.request.options.direct_url = Some(url.into());
+                self.request.options.direct_url = Some($crate::options::SecretUrl(url.into()));
                 self
             }
 
@@ -154,3 +165,18 @@ macro_rules! policy_methods {
 }
 
 pub(crate) use {lock_methods, namespace_methods, policy_methods};
+
+#[cfg(test)]
+mod tests {
+    use jetbase_core::{Migrations, Options};
+
+    #[test]
+    fn debug_shows_no_password() {
+        let set = Migrations::load(Vec::new(), Options::NONE);
+        let url = "postgres://app:hunter2@localhost/app";
+        let run = crate::run_url(&set, url).direct_url(url);
+        let repair = crate::repair(&set, crate::DatabaseUrl(url)).direct_url(url);
+        let text = format!("{run:?} {run:#?} {repair:?} {repair:#?}");
+        assert!(text.contains("SecretUrl") && !text.contains("hunter2"), "{text}");
+    }
+}

@@ -167,7 +167,7 @@ async fn attempt(
         report.planned = changes;
         return Ok(());
     }
-    let mut direct = direct(request.options.direct_url.as_deref(), source.dialect())?;
+    let mut direct = direct(request.options.direct_url.as_ref(), source.dialect())?;
     if changes.is_empty() {
         return Ok(());
     }

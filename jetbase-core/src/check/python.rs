@@ -171,13 +171,15 @@ impl<'c, 's> PythonComparison<'c, 's> {
         (!note.is_empty()).then(|| Reason {
             at,
             width: note.chars().count(),
-            message: match comment {
-                true => "the Python tool does not end the statement before this comment",
-                false => "the Python tool reads all statements on this line as one",
+            message: if comment {
+                "the Python tool does not end the statement before this comment"
+            } else {
+                "the Python tool reads all statements on this line as one"
             },
-            help: match comment {
-                true => "move the comment to a separate line",
-                false => "write each statement on a separate line",
+            help: if comment {
+                "move the comment to a separate line"
+            } else {
+                "write each statement on a separate line"
             },
         })
     }

@@ -168,11 +168,10 @@ impl Folder {
         for (a, b) in self.files.iter().zip(self.files.iter().skip(1)) {
             let (Some(version), Some(other)) = (&a.name.version, &b.name.version) else { continue };
             if version == other {
-                let same = match version.as_str() == other.as_str() {
-                    true => format!("version {other} is already used by {}", a.path),
-                    false => {
-                        format!("version {other} is the same as version {version} of {}", a.path)
-                    }
+                let same = if version.as_str() == other.as_str() {
+                    format!("version {other} is already used by {}", a.path)
+                } else {
+                    format!("version {other} is the same as version {version} of {}", a.path)
                 };
                 findings.push(
                     Finding::error("duplicate-version", &b.path, same)
@@ -235,9 +234,10 @@ fn is_foreign(file: &str) -> bool {
 }
 
 fn missing(root: &Path) -> Finding {
-    let what = match root.exists() {
-        true => "this is a file, not a folder of migrations",
-        false => "there is no such folder",
+    let what = if root.exists() {
+        "this is a file, not a folder of migrations"
+    } else {
+        "there is no such folder"
     };
     Finding::error("missing-folder", "", what).help(
         "create the folder, or give the path of another one; git does not keep empty folders, and `cargo package` includes only the files that `package.include` names",

@@ -43,10 +43,7 @@ impl Modes {
         for part in parts {
             self.part(part)?;
         }
-        match parts.len() > 1 && self.now != before {
-            true => Err(Unclear::Joined),
-            false => Ok(self.now),
-        }
+        if parts.len() > 1 && self.now != before { Err(Unclear::Joined) } else { Ok(self.now) }
     }
 
     fn part(&mut self, tokens: &[Token<'_>]) -> Result<(), Unclear> {
@@ -144,10 +141,8 @@ impl SetScope {
     fn sets_mode(&mut self, target: &[Token<'_>]) -> bool {
         let target = match target {
             [scope, rest @ ..] if !rest.is_empty() && scope.kind == TokenKind::Word => {
-                *self = match () {
-                    () if scope.is_word("SESSION") || scope.is_word("LOCAL") => SetScope::Session,
-                    () => SetScope::Server,
-                };
+                let is_session = scope.is_word("SESSION") || scope.is_word("LOCAL");
+                *self = if is_session { SetScope::Session } else { SetScope::Server };
                 rest
             }
             _ => target,

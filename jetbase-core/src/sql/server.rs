@@ -74,9 +74,10 @@ impl Server {
             return Server::Unknown;
         }
         let number = major * 10_000 + minor * 100 + patch;
-        match own.to_ascii_lowercase().contains("mariadb") {
-            true => Server::MariaDb(number),
-            false => Server::MySql(number),
+        if own.to_ascii_lowercase().contains("mariadb") {
+            Server::MariaDb(number)
+        } else {
+            Server::MySql(number)
         }
     }
 

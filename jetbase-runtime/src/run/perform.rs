@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Retry, SettingError, TableError, UrlError};
 use crate::event::{Event, Listener};
 use crate::execute::prepare;
 use crate::lock::{Commits, LockRequest, is_rust_process_id, with_lock};
-use crate::options::DryRun;
+use crate::options::{DryRun, SecretUrl};
 use crate::report::Report;
 use crate::session::Session;
 use crate::state::{DatabaseState, read_state_once};
@@ -154,7 +154,7 @@ async fn try_once(
         return Ok(());
     }
     // Check the direct URL early, before the run needs it.
-    let mut direct = direct(request.options.direct_url.as_deref(), source.dialect())?;
+    let mut direct = direct(request.options.direct_url.as_ref(), source.dialect())?;
     let source = match &mut direct {
         Some(direct) => direct.as_mut(),
         None => source,
@@ -219,11 +219,11 @@ async fn release_stale_lock(
 
 /// Returns the connection source of the direct URL, if there is one.
 pub(crate) fn direct(
-    url: Option<&str>,
+    url: Option<&SecretUrl>,
     dialect: Dialect,
 ) -> Result<Option<Box<dyn Connect>>, Error> {
     let Some(url) = url else { return Ok(None) };
-    match source_of_url(url).0 {
+    match source_of_url(&url.0).0 {
         ConnectionSource::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
         ConnectionSource::Shared(_) | ConnectionSource::Borrowed(_) => {
             Err(SettingError::DirectUrl(UrlError::OtherDialect { expected: dialect }).into())

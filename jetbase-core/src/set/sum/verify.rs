@@ -74,9 +74,10 @@ impl SumFile {
             }
         }
         // Hashing takes time: it is needed only if a recorded file is missing.
-        let mut digests: Vec<_> = match lost.is_empty() {
-            true => Vec::new(),
-            false => new.iter().map(|file| digest(file)).collect(),
+        let mut digests: Vec<_> = if lost.is_empty() {
+            Vec::new()
+        } else {
+            new.iter().map(|file| digest(file)).collect()
         };
         for entry in lost {
             let renamed = digests.iter().position(|digest| *digest == entry.digest);
@@ -125,16 +126,15 @@ impl SumFile {
         let name = &self.name;
         match change {
             Change::Edited { entry, file } => {
-                let what = match entry.checksum == file.checksum {
-                    true => {
-                        "its upgrade statements are the same, but the text around them is different"
-                            .to_owned()
-                    }
-                    false => format!(
+                let what = if entry.checksum == file.checksum {
+                    "its upgrade statements are the same, but the text around them is different"
+                        .to_owned()
+                } else {
+                    format!(
                         "its checksum was {} and is now {}",
                         entry.checksum.short(),
                         file.checksum.short()
-                    ),
+                    )
                 };
                 let message = format!(
                     "{} was changed after it was recorded ({name}:{}): {what}",
@@ -205,8 +205,9 @@ fn or_accept(version: &Version, cure: &str) -> String {
 
 /// The SHA-256 of a file's text with `\n` line ends.
 pub(super) fn digest(file: &SourceFile) -> Checksum {
-    match file.text.contains('\r') {
-        true => Checksum::of_text(Script::read(&file.text).text()),
-        false => Checksum::of_text(&file.text),
+    if file.text.contains('\r') {
+        Checksum::of_text(Script::read(&file.text).text())
+    } else {
+        Checksum::of_text(&file.text)
     }
 }

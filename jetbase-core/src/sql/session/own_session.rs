@@ -70,9 +70,10 @@ pub fn table_locks(statement: &Statement<'_>) -> Option<TableLocks> {
             _ => return None,
         }
         let acquired = verb.is_word("LOCK") || (verb.is_word("FLUSH") && mention(rest, &["LOCK"]));
-        match acquired {
-            true => Some(TableLocks::Acquired),
-            false => verb.is_word("UNLOCK").then_some(TableLocks::Released),
+        if acquired {
+            Some(TableLocks::Acquired)
+        } else {
+            verb.is_word("UNLOCK").then_some(TableLocks::Released)
         }
     };
     statement.parts().map(StatementPart::to_vec).filter_map(locks).last()

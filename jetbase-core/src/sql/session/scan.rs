@@ -190,9 +190,10 @@ impl<'t> Scan<'t> {
         let rows = verb.is_some_and(|verb| verb.is_word("INSERT") || verb.is_word("MERGE"));
         if self.follows("INTO") && !rows {
             let temporary = ["TEMP", "TEMPORARY", "LOCAL", "GLOBAL"];
-            self.leave(match temporary.iter().any(|word| token.is_word(word)) {
-                true => SessionEffect::Object,
-                false => SessionEffect::Code,
+            self.leave(if temporary.iter().any(|word| token.is_word(word)) {
+                SessionEffect::Object
+            } else {
+                SessionEffect::Code
             });
         }
     }

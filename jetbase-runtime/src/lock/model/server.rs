@@ -52,9 +52,10 @@ impl World {
             if holds && self.row_is_locked(setup) {
                 return None;
             }
-            match holds {
-                true => self.sessions[session].job = Some(ModelJob { fenced: true, ..job }),
-                false => self.answer(session, Err(ModelOutcome::LockLost)),
+            if holds {
+                self.sessions[session].job = Some(ModelJob { fenced: true, ..job })
+            } else {
+                self.answer(session, Err(ModelOutcome::LockLost))
             }
         } else if !holds && !sees_a_snapshot {
             self.answer(session, Err(ModelOutcome::LockLost));
