@@ -257,7 +257,7 @@ impl World {
         self.clients[run].phase = Phase::Done(outcome);
     }
 
-    /// Gives the row to a new owner, whoever owned it before.
+    /// Gives the row to a new owner, whatever its owner was before.
     pub(super) fn seize(&mut self, setup: &Setup, id: Id) {
         if let Some(old) = self.row.filter(|old| *old != id) {
             match (self.liveness_of(old), old) {
