@@ -95,6 +95,7 @@ impl Job<'_> {
                 let lock = if lock_timeout.is_zero() { 31_536_000 } else { seconds(lock_timeout) };
                 fill.number("lock_timeout", lock)
                     .number("statement_timeout", seconds(statement_timeout))
+                    .number("select_timeout", statement_timeout.as_millis() as i64)
             }
             Dialect::Postgres | Dialect::Sqlite => fill
                 .literal("lock_timeout", &lock_timeout.as_millis().to_string())

@@ -12,6 +12,9 @@ use crate::{Unavailable, process};
 const MYSQL_ROOT: &str = "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
                           GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n";
 
+/// MySQL would write a redo log of 100 MB for each server.
+const MYSQL_REDO_LOG: &str = "--loose-innodb-redo-log-capacity=8M";
+
 /// The variable that names the folder of the server's programs. It goes before installed programs.
 const PROGRAMS: &str = "JETBASE_TEST_MYSQL_PROGRAMS";
 
@@ -72,7 +75,7 @@ impl Engine for Mariadb {
             command.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
             command.args(["--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0"]);
         } else {
-            command.arg("--initialize-insecure");
+            command.args(["--initialize-insecure", MYSQL_REDO_LOG]);
         }
         command
     }
@@ -96,6 +99,7 @@ impl Engine for Mariadb {
         command.args(["--character-set-server=utf8mb4", "--innodb-flush-log-at-trx-commit=2"]);
         command.args(["--innodb-buffer-pool-size=32M", "--loose-mysqlx=OFF"]);
         if self.install.is_none() {
+            command.arg(MYSQL_REDO_LOG);
             command.arg(with_path("--init-file=", &folder.join("root.sql")));
         }
         command
