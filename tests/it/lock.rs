@@ -6,6 +6,7 @@ use jetbase::{DatabaseUrl, ErrorKind, Event, Kept, Migrations, Report, Wait};
 use jetbase_test_harness::{
     Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
 };
+use sqlx::{Connection as _, MySqlConnection};
 use tokio::task::JoinHandle;
 
 use crate::apply::set;
@@ -150,31 +151,39 @@ async fn records_after_retries(ctx: TestContext) -> TestResult {
     let text = "-- jetbase: lock_timeout=1s\nCREATE TABLE a (id INTEGER);\nINSERT INTO a VALUES (1);\n\
                 CREATE TABLE b (id INTEGER);\nINSERT INTO b VALUES (2);\n";
     let set = set(&[("V1__a.sql", text)]);
-    let (retries, holders) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
-    let (count, db) = (Arc::clone(&retries), ctx.db.clone());
-    let held = Arc::clone(&holders);
+    let retries = Arc::new(AtomicU32::new(0));
+    let (count, url) = (Arc::clone(&retries), ctx.db.url.clone());
     let run = jetbase::run_url(&set, &ctx.db.url).on_event(move |event| match event {
-        Event::Started { .. } => {
-            let (db, held) = (db.clone(), Arc::clone(&held));
-            tokio::spawn(async move {
-                let hold = "START TRANSACTION; SELECT id FROM jetbase_lock WHERE id = 1 FOR UPDATE; \
-                            DO SLEEP(2.5); COMMIT";
-                held.fetch_add(u32::from(db.execute(hold).await.is_ok()), Ordering::SeqCst);
-            });
-            std::thread::sleep(Duration::from_millis(300));
-        }
+        Event::Started { .. } => lock_row_for(&url, Duration::from_millis(2500)),
         Event::Retrying { .. } => {
             count.fetch_add(1, Ordering::SeqCst);
         }
         _ => {}
     });
     assert_eq!(run.await?.applied.len(), 1);
-    assert_eq!(holders.load(Ordering::SeqCst), 1, "the other session did not hold the row");
     assert!(retries.load(Ordering::SeqCst) > 0, "the run did not retry");
     let sums = "SELECT (SELECT count(*) FROM a), (SELECT sum(id) FROM b), count(*) FROM jetbase_migrations";
     let one = |text: &str| Some(text.to_owned());
     assert_eq!(ctx.db.rows(sums).await?, [[one("1"), one("2"), one("1")]]);
     Ok(())
+}
+
+/// Locks the lock row of MySQL in another thread, and returns when it is locked. A listener may not
+/// wait on the runtime that it runs on.
+fn lock_row_for(url: &str, length: Duration) {
+    let (url, (locked, is_locked)) = (url.to_owned(), std::sync::mpsc::channel());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let mut connection = MySqlConnection::connect(&url).await.expect("a connection");
+            let lock = "START TRANSACTION; SELECT id FROM jetbase_lock WHERE id = 1 FOR UPDATE";
+            sqlx::raw_sql(lock).execute(&mut connection).await.expect("the row");
+            locked.send(()).expect("the listener waits");
+            tokio::time::sleep(length).await;
+            connection.close().await.expect("it was open");
+        });
+    });
+    is_locked.recv().expect("the row is locked");
 }
 
 /// A file that releases all locks of its session is not recorded, and the error names the cause.

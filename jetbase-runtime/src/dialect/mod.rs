@@ -13,7 +13,7 @@ use jetbase_core::Dialect;
 #[derive(Debug)]
 pub(crate) struct Sql {
     /// The first message. One row has the facts: `used_schema`, `user_name`, `search_path`,
-    /// `in_transaction`, `history_schema` (in which the history was found), `syntax_settings`,
+    /// `in_transaction` (PostgreSQL), `history_schema` (in which the history was found), `syntax_settings`,
     /// `server_version`, `database_name`, `transaction_timeout`, `autocommit`. Then comes the
     /// history. Each of its rows has `row_count`, the number of all rows.
     pub(crate) read_state: &'static [&'static str],
@@ -25,6 +25,9 @@ pub(crate) struct Sql {
     pub(crate) current_holder: &'static [&'static str],
     /// An expression: whether both tables exist.
     pub(crate) tables_exist: &'static str,
+    /// The error codes with which the first statement of `read_state` or `probe` fails inside a
+    /// transaction.
+    pub(crate) in_transaction: &'static [&'static str],
     /// The error codes of "no such table".
     pub(crate) no_table: &'static [&'static str],
     /// One row with `has_tables`. PostgreSQL: also `user_name`, `has_nonce`, `lock_key` (of the
@@ -33,6 +36,8 @@ pub(crate) struct Sql {
     /// `user_name`, `largest_message`, `not_transactional` (the tables without transactions),
     /// `has_triggers`. SQLite: `file`. Then comes the server's identity.
     pub(crate) probe: &'static str,
+    /// The index of the statement in `probe` that returns the facts.
+    pub(crate) probe_facts: usize,
     /// Creates both tables, the row and jetbase's index, even if others create them too.
     pub(crate) create: &'static [&'static str],
     /// Prevents a version from being recorded twice. It is created together with the table, or not
@@ -108,7 +113,7 @@ pub(crate) struct Sql {
     /// Fails if new rows without parents exist.
     pub(crate) foreign_keys: &'static str,
     /// Records an upgrade.
-    pub(crate) insert: &'static str,
+    pub(crate) insert: &'static [&'static str],
     /// Executes everything that is deferred until the COMMIT.
     pub(crate) run_deferred: &'static [&'static str],
     /// Fails unless the row exists as it was inserted.

@@ -3,9 +3,12 @@
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
-    // `LIMIT` overrides `sql_select_limit`, which a server or a role can set.
+    // Inside a transaction, the server refuses the first statement with error 1568 and changes
+    // nothing. MySQL has no variable for that. `LIMIT` overrides `sql_select_limit`, which a server
+    // or a role can set.
     read_state: &[
-        "SELECT {state_schema} AS used_schema, CURRENT_USER() AS user_name, 0 /*M!100000 + @@in_transaction */ AS in_transaction,
+        "SET TRANSACTION READ WRITE",
+        "SELECT {state_schema} AS used_schema, CURRENT_USER() AS user_name,
   {state_schema} AS history_schema, @@GLOBAL.sql_mode AS syntax_settings,
   CONCAT(VERSION(), ' ', @@version_comment) AS server_version, @@autocommit AS autocommit LIMIT 1",
         "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0 FOR */
@@ -13,7 +16,7 @@ SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(m
   FROM (SELECT COUNT(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON TRUE ORDER BY order_executed LIMIT 18446744073709551615",
     ],
-    state_facts: 0,
+    state_facts: 1,
     history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed LIMIT 18446744073709551615",
@@ -21,10 +24,12 @@ SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(m
         "/*M!100100 SET STATEMENT lock_wait_timeout = 1, max_statement_time = 0 FOR */
 SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(max_execution_time = 0) */ is_locked, process_id FROM {lock} WHERE id = 1 LIMIT 1",
     ],
+    in_transaction: &["1568"],
     no_table: &["1146", "1049"],
     tables_exist: "(SELECT COUNT(*) = 2 FROM information_schema.tables
     WHERE table_schema = {schema_name} AND table_name IN ('jetbase_lock', 'jetbase_migrations'))",
-    probe: "/*M!100100 SET STATEMENT sql_big_selects = 1, max_statement_time = 0 FOR */
+    probe: "SET TRANSACTION READ WRITE;
+/*M!100100 SET STATEMENT sql_big_selects = 1, max_statement_time = 0 FOR */
 SELECT /*+ SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ CURRENT_USER() AS user_name,
   @@max_allowed_packet AS largest_message, {tables_exist} AS has_tables,
   (SELECT GROUP_CONCAT(t.table_name SEPARATOR ', ') FROM information_schema.tables AS t
@@ -33,9 +38,10 @@ SELECT /*+ SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ CURRE
       AND COALESCE(e.transactions, 'NO') <> 'YES') AS not_transactional,
   EXISTS (SELECT 1 FROM information_schema.triggers WHERE event_object_schema = {schema_name}) AS has_triggers LIMIT 1;
 SELECT CONCAT(@@hostname, ',', @@port, ',', @@server_id, ',', @@datadir) LIMIT 1;
-SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'in_transaction', 'pxc_strict_mode',
+SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'pxc_strict_mode',
   'group_replication_group_name');
 SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
+    probe_facts: 1,
     create: &[
         "CREATE TABLE IF NOT EXISTS {migrations} (
     order_executed INT AUTO_INCREMENT PRIMARY KEY,
@@ -87,7 +93,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     waiting_settings: &[
         "SET SESSION autocommit = 1, completion_type = 0, sql_safe_updates = 0, sql_big_selects = 1,
   lock_wait_timeout = 1, innodb_lock_wait_timeout = 1 /*M!100100 , max_statement_time = 0 , tx_read_only = 0 */
-  /*!50720 , transaction_read_only = 0 */",
+  /*!50720 , max_execution_time = 0, transaction_read_only = 0 */",
         "SET NAMES utf8mb4",
     ],
     session_settings: &[
@@ -96,7 +102,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
   foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = DEFAULT, lock_wait_timeout = {lock_timeout},
   innodb_lock_wait_timeout = {lock_timeout} /*M!100100 , max_statement_time = {statement_timeout} */
   /*M!100100 , tx_read_only = 0, tx_isolation = DEFAULT */
-  /*!50720 , transaction_read_only = 0, transaction_isolation = DEFAULT */",
+  /*!50720 , max_execution_time = {select_timeout}, transaction_read_only = 0, transaction_isolation = DEFAULT */",
         "SET NAMES utf8mb4",
     ],
     autocommit_settings: &[],
@@ -114,15 +120,21 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     still_open: &["RELEASE SAVEPOINT jetbase_file"],
     transaction_probe: "RELEASE SAVEPOINT jetbase_file",
     restore_settings: &[
-        "SET SESSION time_zone = DEFAULT, timestamp = DEFAULT, insert_id = 0, auto_increment_increment = DEFAULT,
-  auto_increment_offset = DEFAULT, completion_type = 0, sql_safe_updates = 0, sql_big_selects = 1",
+        "SET SESSION time_zone = DEFAULT, timestamp = DEFAULT, auto_increment_increment = DEFAULT,
+  auto_increment_offset = DEFAULT, completion_type = 0, sql_safe_updates = 0, sql_big_selects = 1
+  /*M!100000 , insert_id = 0 */",
         "SET NAMES utf8mb4",
     ],
     foreign_keys: "",
-    insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
+    // A file may have set the next number of its session (`insert_id`). MariaDB forgets it when it is
+    // set to 0. MySQL would use 0 as the number, and forgets it only when a row uses it: this row.
+    insert: &[
+        "SET SESSION insert_id = 0 /*!50720 + (SELECT COALESCE(MAX(order_executed), 0) + 1 FROM {migrations}) */",
+        "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_TIMESTAMP(6),
   COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
   CURRENT_TIMESTAMP(6))))",
+    ],
     run_deferred: &[],
     inserted: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
   WHERE order_executed = LAST_INSERT_ID() AND version <=> {version} AND migration_type = {kind}

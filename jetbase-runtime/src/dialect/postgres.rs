@@ -42,6 +42,7 @@ pub(super) static SQL: Sql = Sql {
         TABLES,
         "SELECT is_locked, process_id FROM jetbase_lock",
     ],
+    in_transaction: &[],
     no_table: &["42P01", "3F000"],
     tables_exist: "(pg_catalog.to_regclass({lock_name}) IS NOT NULL AND pg_catalog.to_regclass({migrations_name}) IS NOT NULL)",
     probe: "SELECT current_user AS user_name,
@@ -63,6 +64,7 @@ SELECT pubname FROM pg_catalog.pg_publication_tables
   WHERE schemaname = {schema_name} AND tablename IN ('jetbase_lock', 'jetbase_migrations')
   UNION SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables;
 SELECT system_identifier FROM pg_catalog.pg_control_system()",
+    probe_facts: 0,
     create: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
         "SET LOCAL statement_timeout = 0",
@@ -179,9 +181,9 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
         "SELECT set_config('role', {role}, true)",
     ],
     foreign_keys: "",
-    insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
+    insert: &["INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(clock_timestamp() AT TIME ZONE {zone},
-  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations})))",
+  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations})))"],
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(clock_timestamp() AT TIME ZONE {zone},
   (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
 WHERE filename = {file} AND migration_type = {kind}",

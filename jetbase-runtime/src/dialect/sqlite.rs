@@ -13,12 +13,15 @@ pub(super) static SQL: Sql = Sql {
     state_facts: 1,
     history: HISTORY,
     current_holder: &["SELECT is_locked, process_id FROM {lock} WHERE id = 1"],
+    // It refuses to set `synchronous`.
+    in_transaction: &["1"],
     no_table: &["1"],
     tables_exist: "(SELECT count(*) = 2 FROM main.sqlite_master
     WHERE type = 'table' AND name IN ('jetbase_lock', 'jetbase_migrations'))",
     probe: "SELECT (SELECT file FROM pragma_database_list WHERE name = 'main') AS file, {tables_exist} AS has_tables;
 PRAGMA foreign_keys;
 PRAGMA busy_timeout",
+    probe_facts: 0,
     create: &[
         "BEGIN IMMEDIATE",
         "CREATE TABLE IF NOT EXISTS {migrations} (
@@ -85,9 +88,9 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     restore_settings: &["PRAGMA query_only = OFF", "PRAGMA ignore_check_constraints = OFF"],
     foreign_keys: "SELECT CASE WHEN (SELECT count(*) FROM pragma_foreign_key_check) > {orphans}
   THEN json('foreign keys') ELSE 1 END",
-    insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
+    insert: &["INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
-  COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), '')))",
+  COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), '')))"],
     run_deferred: &[],
     inserted: "SELECT CASE (SELECT count(*) FROM {migrations} WHERE order_executed = last_insert_rowid()
     AND version IS {version} AND migration_type = {kind} AND filename = {file} AND checksum = {checksum})

@@ -95,6 +95,7 @@ impl Job<'_> {
                 bindings
                     .number("lock_timeout", lock)
                     .number("statement_timeout", seconds(statement_timeout))
+                    .number("select_timeout", statement_timeout.as_millis() as i64)
             }
             Dialect::Postgres | Dialect::Sqlite => bindings
                 .literal("lock_timeout", &lock_timeout.as_millis().to_string())

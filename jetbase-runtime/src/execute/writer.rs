@@ -128,10 +128,10 @@ impl Writer<'_, '_, '_> {
         }
         let (record, recorded) = match self.job.action {
             Action::Apply => (sql.insert, sql.inserted),
-            Action::Reapply => (sql.update, sql.updated),
-            Action::RollBack => (sql.delete, sql.deleted),
+            Action::Reapply => (&[sql.update][..], sql.updated),
+            Action::RollBack => (&[sql.delete][..], sql.deleted),
         };
-        parts.push(self.part(Purpose::Record, record));
+        parts.extend(self.parts(Purpose::Record, record));
         parts.extend(self.parts(Purpose::Commit, sql.run_deferred));
         parts.push(self.part(Purpose::Recorded, recorded));
         parts.push(self.part(Purpose::Commit, "COMMIT"));

@@ -30,10 +30,16 @@ impl Session<'_> {
             {
                 (completed, Some(cause))
             }
+            Err(SendFailure { cause, .. })
+                if self.sql.in_transaction.contains(&cause.code.as_str()) =>
+            {
+                return Err(NamespaceError::InTransaction.into());
+            }
             Err(SendFailure { cause, .. }) => {
                 return Err(Error::database("reading the session's state", &cause));
             }
         };
+        let sets = sets.get(self.sql.probe_facts..).unwrap_or_default();
         let facts = sets.first().map(ResultSet::first_row).unwrap_or_default();
         self.has_tables = facts.is_true("has_tables");
         let first_of = |set: usize| sets.get(set).and_then(ResultSet::value).map(str::to_owned);
@@ -99,9 +105,6 @@ impl Session<'_> {
                     .collect();
                 let variable =
                     |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
-                if matches!(variable("in_transaction"), "1" | "ON") {
-                    return Err(NamespaceError::InTransaction.into());
-                }
                 let galera = variable("wsrep_on") == "ON";
                 if galera || !variable("group_replication_group_name").is_empty() {
                     self.topology = Topology::Cluster;

@@ -155,11 +155,7 @@ impl StateMessage {
                 set.collect::<Vec<_>>().join(";\n")
             }
             // Without `autocommit`, a query opens a transaction.
-            Dialect::MySql
-                if facts.text("autocommit") == "0" && !facts.is_true("in_transaction") =>
-            {
-                "ROLLBACK".to_owned()
-            }
+            Dialect::MySql if facts.text("autocommit") == "0" => "ROLLBACK".to_owned(),
             _ => return,
         };
         // An aborted transaction has no settings to restore.
@@ -189,8 +185,9 @@ impl StateMessage {
                 Error::from(error).caused_by(cause)
             }
             (Dialect::MySql, "1046") => NamespaceError::NoDatabase.into(),
-            // In a transaction, SQLite refuses to set `synchronous`.
-            (Dialect::Sqlite, "1") if is_first => NamespaceError::InTransaction.into(),
+            (_, code) if is_first && self.sql.in_transaction.contains(&code) => {
+                NamespaceError::InTransaction.into()
+            }
             _ => Error::database("reading the migration history", cause),
         }
     }

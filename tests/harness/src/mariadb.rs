@@ -12,6 +12,12 @@ use crate::{Unavailable, process};
 const MYSQL_ROOT: &str = "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
                           GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n";
 
+/// MySQL would write a redo log of 100 MB for each server.
+const MYSQL_REDO_LOG: &str = "--loose-innodb-redo-log-capacity=8M";
+
+/// The variable that names the folder of the server's programs. It goes before installed programs.
+const PROGRAMS: &str = "JETBASE_TEST_MYSQL_PROGRAMS";
+
 /// An installed MariaDB or MySQL.
 #[derive(Debug)]
 pub struct Mariadb {
@@ -21,13 +27,24 @@ pub struct Mariadb {
 }
 
 impl Mariadb {
-    /// Finds the programs of MariaDB, or else those of MySQL.
+    /// Finds the programs in the folder that the variable names, or else the installed ones: those of
+    /// MariaDB, or else those of MySQL.
     pub fn find() -> Result<Mariadb, Unavailable> {
-        let missing = |what: &str| Unavailable::Missing {
-            what: "mysql",
-            reason: format!("{what}; JETBASE_TEST_MYSQL_URL can name a running server"),
+        let folder = process::folder_of_programs(PROGRAMS);
+        let find = |names: &[&str]| match &folder {
+            Some(folder) => process::find_in(folder, names),
+            None => process::find(names),
         };
-        let Some(server) = process::find(&["mariadbd", "mysqld"]) else {
+        let missing = |what: &str| match &folder {
+            Some(folder) => {
+                Unavailable::Broken(format!("{what} in {PROGRAMS}={}", folder.display()))
+            }
+            None => Unavailable::Missing {
+                what: "mysql",
+                reason: format!("{what}; JETBASE_TEST_MYSQL_URL can name a running server"),
+            },
+        };
+        let Some(server) = find(&["mariadbd", "mysqld"]) else {
             return Err(missing(
                 "neither MariaDB nor MySQL is installed (no `mariadbd` or `mysqld`)",
             ));
@@ -39,7 +56,7 @@ impl Mariadb {
         if !String::from_utf8_lossy(&version.stdout).contains("MariaDB") {
             return Ok(Mariadb { server, install: None });
         }
-        match process::find(&["mariadb-install-db", "mysql_install_db"]) {
+        match find(&["mariadb-install-db", "mysql_install_db"]) {
             Some(install) => Ok(Mariadb { server, install: Some(install) }),
             None => Err(missing("MariaDB is not fully installed (no `mariadb-install-db`)")),
         }
@@ -58,7 +75,7 @@ impl Engine for Mariadb {
             command.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
             command.args(["--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0"]);
         } else {
-            command.arg("--initialize-insecure");
+            command.args(["--initialize-insecure", MYSQL_REDO_LOG]);
         }
         command
     }
@@ -79,6 +96,7 @@ impl Engine for Mariadb {
         command.args(["--character-set-server=utf8mb4", "--innodb-flush-log-at-trx-commit=2"]);
         command.args(["--innodb-buffer-pool-size=32M", "--loose-mysqlx=OFF"]);
         if self.install.is_none() {
+            command.arg(MYSQL_REDO_LOG);
             command.arg(with_path("--init-file=", &folder.join("root.sql")));
         }
         command

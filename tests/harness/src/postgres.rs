@@ -14,6 +14,9 @@ const SOCKET_FOLDER_LIMIT: usize = 85;
 /// Folders with one folder of programs per version.
 const VERSIONED_FOLDERS: &[&str] = &["/usr/lib/postgresql", "/usr/pgsql"];
 
+/// The variable that names the folder of the server's programs. It goes before installed programs.
+const PROGRAMS: &str = "JETBASE_TEST_POSTGRES_PROGRAMS";
+
 /// An installed PostgreSQL: the folder of its programs.
 #[derive(Debug)]
 pub struct Postgres {
@@ -21,11 +24,21 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Finds the programs in `PATH`, or else those of the newest installed version.
+    /// Finds the programs in the folder that the variable names, or else in `PATH`, or else those of the
+    /// newest installed version.
     pub fn find() -> Result<Postgres, Unavailable> {
         let is_complete = |folder: &PathBuf| {
             ["initdb", "postgres"].iter().all(|program| folder.join(program).is_file())
         };
+        if let Some(programs) = process::folder_of_programs(PROGRAMS) {
+            if is_complete(&programs) {
+                return Ok(Postgres { programs });
+            }
+            let folder = programs.display();
+            return Err(Unavailable::Broken(format!(
+                "no `initdb` and `postgres` in {PROGRAMS}={folder}"
+            )));
+        }
         let in_path = process::find(&["postgres"]).and_then(|file| Some(file.parent()?.to_owned()));
         match in_path.into_iter().chain(versioned()).find(is_complete) {
             Some(programs) => Ok(Postgres { programs }),

@@ -16,6 +16,16 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Folders with programs of servers that are often not in `PATH`.
 const MORE_FOLDERS: &[&str] = &["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/bin"];
 
+/// The folder of programs that a variable names, for a server that is not installed.
+pub fn folder_of_programs(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
+/// The program of the first of these names that the folder has.
+pub fn find_in(folder: &Path, names: &[&str]) -> Option<PathBuf> {
+    names.iter().map(|name| folder.join(name)).find(|file| file.is_file())
+}
+
 /// The program of the first of these names that is installed.
 pub fn find(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -131,6 +131,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("lock_wait_timeout", "1"),
     ("innodb_lock_wait_timeout", "1"),
     ("max_statement_time", "0.005"),
+    ("max_execution_time", "5"),
     ("idle_transaction_timeout", "1"),
     ("character_set_server", "latin1"),
     ("collation_server", "latin1_german1_ci"),

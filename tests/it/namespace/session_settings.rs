@@ -210,10 +210,12 @@ async fn settings_of_a_caller(ctx: TestContext) -> TestResult {
             );
             let mut connection = MySqlConnection::connect(&ctx.db.url).await?;
             let own = "SET SESSION sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES', time_zone = '+03:00', unique_checks = 0, \
-                       sql_safe_updates = 1, lock_wait_timeout = 77, innodb_lock_wait_timeout = 33, max_statement_time = 44";
+                       sql_safe_updates = 1, lock_wait_timeout = 77, innodb_lock_wait_timeout = 33 \
+                       /*M!100100 , max_statement_time = 44 */ /*!50720 , max_execution_time = 44 */";
             sqlx::raw_sql(own).execute(&mut connection).await?;
             let query = "SELECT CONCAT_WS(' ', DATABASE(), @@sql_mode, @@time_zone, @@foreign_key_checks, @@unique_checks, \
-                        @@sql_safe_updates, @@lock_wait_timeout, @@innodb_lock_wait_timeout, @@max_statement_time, \
+                        @@sql_safe_updates, @@lock_wait_timeout, @@innodb_lock_wait_timeout, \
+                        /*M!100100 @@max_statement_time, */ /*!50720 @@max_execution_time, */ \
                         @@character_set_client, @@collation_connection, @@autocommit)";
             let before: String = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
             jetbase::run(&set(&[("V1__t.sql", &text)]), &mut connection).await?;
