@@ -5,6 +5,7 @@ mod explain;
 mod message;
 mod writer;
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use crate::wait::jittered;
 
 /// A migration that is ready to run: its file is read, split into statements, and checked.
 pub(crate) struct Job<'m> {
+    /// The index of the migration in its set.
+    index: usize,
     pub(crate) migration: Migration<'m>,
     pub(crate) action: Action,
     reading: Reading,
@@ -68,14 +71,23 @@ impl JobStatement {
 
 /// Prepares the files of a plan, all of them before the first statement runs. Each file is lexed
 /// once, and everything that the run needs to know of its statements is read from the tokens.
+///
+/// `prepared` has the jobs of an earlier plan. Those that are in this plan too are used again.
 pub(crate) fn prepare<'m>(
     set: &'m Migrations,
     plan: &Plan,
     syntax: Syntax,
+    prepared: Vec<Job<'m>>,
 ) -> Result<Vec<Job<'m>>, Error> {
+    let mut prepared: HashMap<_, _> =
+        prepared.into_iter().map(|job| ((job.index, job.action), job)).collect();
     let mut jobs = Vec::new();
     let mut findings = Vec::new();
     for step in &plan.steps {
+        if let Some(job) = prepared.remove(&(step.index, step.action)) {
+            jobs.push(job);
+            continue;
+        }
         let Some(migration) = set.get(step.index) else { continue };
         let script = migration.script();
         if script.checksum() != migration.checksum() {
@@ -92,6 +104,7 @@ pub(crate) fn prepare<'m>(
         let own_session = statements.iter().map(needs_own_session).max();
         findings.extend(checked.findings.iter().cloned());
         jobs.push(Job {
+            index: step.index,
             migration,
             action: step.action,
             reading: set.options().reading,

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_text_that_was_not_hashed_is_not_run() {
     // Such a file results from a build in which the macro and the compiler read different texts of
-    // the same length. See `moment` in the macro's tests.
+    // the same length. See `concurrent_change` in the macro's tests.
     let file = SourceFile {
         path: "V1__a.sql".to_owned(),
         name: Name::parse("V1__a.sql").unwrap(),
@@ -15,7 +15,7 @@ fn a_text_that_was_not_hashed_is_not_run() {
     let set = Migrations::load(vec![file], Options::default());
     let goal = Goal::Upgrade(Until::default());
     let plan = plan(&set, &[], &goal, &Policy::default()).unwrap();
-    let error = prepare(&set, &plan, Syntax::of(Dialect::Sqlite)).err().unwrap();
+    let error = prepare(&set, &plan, Syntax::of(Dialect::Sqlite), Vec::new()).err().unwrap();
     assert_eq!(
         error.to_string(),
         "V1__a.sql was changed while this program was compiled; compile it again"
@@ -40,11 +40,31 @@ fn each_section_of_a_pending_file_is_lexed_once() {
     let marker = "-- rollback\n".len();
     for dialect in Dialect::ALL {
         let before = lexed_bytes();
-        let jobs = prepare(&set, &plan, Syntax::of(dialect)).unwrap();
+        let jobs = prepare(&set, &plan, Syntax::of(dialect), Vec::new()).unwrap();
+        // The plan that is made under the lock takes over the jobs of the first one.
+        let jobs = prepare(&set, &plan, Syntax::of(dialect), jobs).unwrap();
         assert_eq!(lexed_bytes() - before, names.len() * (text.len() - marker), "{dialect}");
         for job in &jobs {
             let results: Vec<_> = job.statements.iter().map(|it| it.results).collect();
             assert_eq!(results, [2, 1], "{dialect}");
         }
     }
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_whole_run_lexes_each_section_once() {
+    let text = "CREATE TABLE a (id INT);\n-- rollback\nDROP TABLE a;\n";
+    let file = SourceFile {
+        path: "V1__a.sql".to_owned(),
+        name: Name::parse("V1__a.sql").unwrap(),
+        text: text.to_owned(),
+        checksum: Script::read(text).checksum(),
+    };
+    let set = Migrations::load(vec![file], Options::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let before = lexed_bytes();
+    let report = runtime.block_on(async { crate::run_url(&set, "sqlite::memory:").await }).unwrap();
+    assert_eq!(report.applied.len(), 1);
+    assert_eq!(lexed_bytes() - before, text.len() - "-- rollback\n".len());
 }

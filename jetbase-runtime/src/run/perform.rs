@@ -148,7 +148,7 @@ async fn try_once(
     let planned = plan_run(request, history, superseded).await?;
     report_skipped(listener, report, &planned);
     let syntax = state.namespace.syntax.unwrap_or(Syntax::of(source.dialect()));
-    let jobs = prepare(&request.set, &planned, syntax)?;
+    let jobs = prepare(&request.set, &planned, syntax, Vec::new())?;
     if request.options.dry_run == DryRun::Yes {
         report.planned = jobs.iter().map(planned_job).collect();
         return Ok(());
@@ -175,7 +175,7 @@ async fn try_once(
         with_lock(source, &lock_request, listener, check, async |session, held, listener| {
             report.waited = held.waited;
             report.recovered.clone_from(&held.recovered);
-            work(request, session, listener, report).await
+            work(request, jobs, session, listener, report).await
         });
     done.await.map_err(|failed| with_outcome(request, failed))
 }

@@ -15,9 +15,11 @@ use crate::report::{Applied, Report};
 use crate::session::{Liveness, NextStep, Session};
 use crate::target::ConnectionOwner;
 
-/// Plans again, under the lock, and executes that plan.
-pub(super) async fn work(
-    request: &RunRequest,
+/// Plans again, under the lock, and executes that plan. `prepared` has the jobs of the plan that was
+/// made without the lock.
+pub(super) async fn work<'m>(
+    request: &'m RunRequest,
+    prepared: Vec<Job<'m>>,
     session: &mut Session<'_>,
     listener: &mut Listener,
     report: &mut Report,
@@ -27,7 +29,7 @@ pub(super) async fn work(
     report.skipped.clone_from(&planned.skipped);
     let set = &request.set;
     let syntax = session.namespace.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
-    let jobs = prepare(set, &planned, syntax)?;
+    let jobs = prepare(set, &planned, syntax, prepared)?;
     session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
     session.count_orphans().await;
