@@ -22,6 +22,8 @@ mod retries;
 mod sentences;
 /// Settings of a server or a role do not decide about our own statements.
 mod settings;
+/// What others change while the transaction of a file is open.
+mod snapshots;
 /// A connection of somebody else, of any kind.
 mod somebody;
 /// No wait is longer than its limit.
@@ -42,6 +44,7 @@ pub(crate) fn register(suite: &mut Suite) {
     dropped::register(suite);
     costs::register(suite);
     sentences::register(suite);
+    snapshots::register(suite);
 }
 
 /// The first column of all rows.
