@@ -112,8 +112,10 @@ pub(crate) struct Sql {
     pub(crate) restore_settings: &'static [&'static str],
     /// Fails if new rows without parents exist.
     pub(crate) foreign_keys: &'static str,
+    /// Goes before `insert` if the session may have a next number, which its next row would get.
+    pub(crate) restore_number: &'static [&'static str],
     /// Records an upgrade.
-    pub(crate) insert: &'static [&'static str],
+    pub(crate) insert: &'static str,
     /// Executes everything that is deferred until the COMMIT.
     pub(crate) run_deferred: &'static [&'static str],
     /// Fails unless the row exists as it was inserted.

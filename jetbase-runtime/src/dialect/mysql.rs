@@ -126,15 +126,15 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
         "SET NAMES utf8mb4",
     ],
     foreign_keys: "",
-    // A file may have set the next number of its session (`insert_id`). MariaDB forgets it when it is
-    // set to 0. MySQL would use 0 as the number, and forgets it only when a row uses it: this row.
-    insert: &[
+    // MariaDB forgets the number when it is set to 0. MySQL would use 0 as the number, and forgets it
+    // only when a row uses it: the history row.
+    restore_number: &[
         "SET SESSION insert_id = 0 /*!50720 + (SELECT COALESCE(MAX(order_executed), 0) + 1 FROM {migrations}) */",
-        "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
+    ],
+    insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_TIMESTAMP(6),
   COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
   CURRENT_TIMESTAMP(6))))",
-    ],
     run_deferred: &[],
     inserted: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}
   WHERE order_executed = LAST_INSERT_ID() AND version <=> {version} AND migration_type = {kind}

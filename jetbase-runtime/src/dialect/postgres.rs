@@ -181,9 +181,10 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
         "SELECT set_config('role', {role}, true)",
     ],
     foreign_keys: "",
-    insert: &["INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
+    restore_number: &[],
+    insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(clock_timestamp() AT TIME ZONE {zone},
-  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations})))"],
+  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations})))",
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(clock_timestamp() AT TIME ZONE {zone},
   (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
 WHERE filename = {file} AND migration_type = {kind}",

@@ -88,9 +88,10 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     restore_settings: &["PRAGMA query_only = OFF", "PRAGMA ignore_check_constraints = OFF"],
     foreign_keys: "SELECT CASE WHEN (SELECT count(*) FROM pragma_foreign_key_check) > {orphans}
   THEN json('foreign keys') ELSE 1 END",
-    insert: &["INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
+    restore_number: &[],
+    insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
-  COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), '')))"],
+  COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), '')))",
     run_deferred: &[],
     inserted: "SELECT CASE (SELECT count(*) FROM {migrations} WHERE order_executed = last_insert_rowid()
     AND version IS {version} AND migration_type = {kind} AND filename = {file} AND checksum = {checksum})

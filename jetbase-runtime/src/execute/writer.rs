@@ -128,10 +128,13 @@ impl Writer<'_, '_, '_> {
         }
         let (record, recorded) = match self.job.action {
             Action::Apply => (sql.insert, sql.inserted),
-            Action::Reapply => (&[sql.update][..], sql.updated),
-            Action::RollBack => (&[sql.delete][..], sql.deleted),
+            Action::Reapply => (sql.update, sql.updated),
+            Action::RollBack => (sql.delete, sql.deleted),
         };
-        parts.extend(self.parts(Purpose::Record, record));
+        if self.job.action == Action::Apply && self.may_have_number() {
+            parts.extend(self.parts(Purpose::Record, sql.restore_number));
+        }
+        parts.push(self.part(Purpose::Record, record));
         parts.extend(self.parts(Purpose::Commit, sql.run_deferred));
         parts.push(self.part(Purpose::Recorded, recorded));
         parts.push(self.part(Purpose::Commit, "COMMIT"));
@@ -141,6 +144,14 @@ impl Writer<'_, '_, '_> {
         let reset = self.session.reset_statements(effect);
         parts.extend(reset.map(|sql| Part { sql, purpose: Purpose::Reset, results: 1 }));
         parts
+    }
+
+    /// Whether the session may have a next number: set by the caller, by the file, or by a trigger.
+    fn may_have_number(&self) -> bool {
+        let effect = self.job.session_use.effect;
+        self.session.owner == ConnectionOwner::Caller
+            || effect > SessionEffect::Rows
+            || (effect == SessionEffect::Rows && self.session.has_triggers)
     }
 
     /// Returns each statement in a message of its own, after a fence, and then the record in a

@@ -119,7 +119,8 @@ pub(super) const fn state_queries(kind: DatabaseKind) -> &'static [&'static str]
             "SELECT 'in a transaction ' || (now() <> statement_timestamp())::text",
         ],
         DatabaseKind::Mysql => &[
-            "SELECT CONCAT('in a transaction ', @@in_transaction)",
+            // This fails inside a transaction.
+            "SET TRANSACTION READ WRITE",
             "SELECT CONCAT_WS(' ', @@sql_mode, @@autocommit, @@foreign_key_checks, @@time_zone, \
              @@lock_wait_timeout, @@innodb_lock_wait_timeout, @@wait_timeout)",
         ],

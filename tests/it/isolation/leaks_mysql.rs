@@ -115,5 +115,6 @@ pub(super) const CASES: &[LeakCase] = &[
     LeakCase::new("a_last_insert_id_that_the_file_sets", "DO LAST_INSERT_ID(77);\n")
         .second("INSERT INTO users (id) SELECT LAST_INSERT_ID();\n"),
     LeakCase::new("user_variables_of_a_comment", "/*!40101 SET @x = 5, @@sql_mode = '' */;\n"),
-    LeakCase::new("a_statement_in_a_string", "EXECUTE IMMEDIATE 'SET @x = 5';\n"),
+    LeakCase::new("a_statement_in_a_string", "EXECUTE IMMEDIATE 'SET @x = 5';\n").only_on_mariadb(),
+    LeakCase::new("an_executed_statement", "PREPARE q FROM 'SET @x = 5';\nEXECUTE q;\n"),
 ];

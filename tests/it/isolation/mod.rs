@@ -24,6 +24,8 @@ mod retries;
 mod second_connection;
 /// Settings of a server or a role do not change jetbase's own statements.
 mod settings;
+/// What others change while the transaction of a file is open.
+mod snapshots;
 /// No wait is longer than its limit.
 mod waits;
 /// Servers that do not answer, and pools without a free connection.
@@ -42,6 +44,7 @@ pub(crate) fn register(suite: &mut Suite) {
     dropped::register(suite);
     costs::register(suite);
     error_texts::register(suite);
+    snapshots::register(suite);
 }
 
 /// The first column of all rows.

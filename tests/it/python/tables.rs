@@ -47,7 +47,7 @@ async fn definitions(db: &Database) -> Result<TextRows, TestError> {
                  UNION ALL SELECT table_name, index_name, seq_in_index, column_name, non_unique, '', '', '' \
                  FROM information_schema.statistics WHERE table_schema = DATABASE() \
                  AND index_name <> 'jetbase_migrations_version' \
-                 UNION ALL SELECT table_name, constraint_name, 0, check_clause, '', '', '', '' \
+                 UNION ALL SELECT /*M!100000 table_name */ /*!50720 '' */, constraint_name, 0, check_clause, '', '', '', '' \
                  FROM information_schema.check_constraints WHERE constraint_schema = DATABASE() \
                  UNION ALL SELECT table_name, engine, 0, table_collation, '', '', '', '' \
                  FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1, 2, 3",
