@@ -59,18 +59,7 @@ impl PrivateServer {
         engine: Box<dyn Engine>,
         account: Account,
     ) -> Result<PrivateServer, TestError> {
-        let folder = scratch::folder(engine.user())?;
-        account.own(folder.path())?;
-        let mut command = engine.prepare_command(folder.path());
-        command.current_dir(folder.path());
-        account.apply(&mut command);
-        let shown = process::shown(&command);
-        let output = process::finish(command, PREPARE_TIMEOUT).await?;
-        if !output.status.success() {
-            let printed = [output.stdout, output.stderr].concat();
-            let printed = String::from_utf8_lossy(&printed);
-            return Err(format!("`{shown}` failed ({}):\n{printed}", output.status).into());
-        }
+        let folder = prepare(engine.as_ref(), account).await?;
         engine.write_settings(folder.path())?;
         let began = Instant::now();
         let mut attempt = 1;
@@ -116,6 +105,32 @@ impl PrivateServer {
         // An error means that the server is not running.
         let _ = self.crash();
         lock(&self.folder).take();
+    }
+}
+
+/// Creates the data of a server in a new folder.
+///
+/// The programs of MariaDB that create it crash now and then on a machine with a high load. So a
+/// failed attempt is repeated.
+async fn prepare(engine: &dyn Engine, account: Account) -> Result<TempDir, TestError> {
+    let mut attempt = 1;
+    loop {
+        let folder = scratch::folder(engine.user())?;
+        account.own(folder.path())?;
+        let mut command = engine.prepare_command(folder.path());
+        command.current_dir(folder.path());
+        account.apply(&mut command);
+        let shown = process::shown(&command);
+        let output = process::finish(command, PREPARE_TIMEOUT).await?;
+        if output.status.success() {
+            return Ok(folder);
+        }
+        if attempt == ATTEMPTS {
+            let printed = [output.stdout, output.stderr].concat();
+            let printed = String::from_utf8_lossy(&printed);
+            return Err(format!("`{shown}` failed ({}):\n{printed}", output.status).into());
+        }
+        attempt += 1;
     }
 }
 
