@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use jetbase::{DatabaseUrl, Event};
 use jetbase_test_harness::{Database, DatabaseKind, Needs, Suite, TestContext, TestResult};
 
@@ -15,16 +17,17 @@ pub(crate) fn register(suite: &mut Suite) {
 
 /// Ends every other connection to the database.
 fn end_other_connections(db: &Database) {
-    let end = match db.kind {
-        DatabaseKind::Postgres => {
-            "SELECT 'SELECT ' || string_agg(format('pg_terminate_backend(%s, 10000)', pid), ', ') \
-             FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    if db.kind == DatabaseKind::Postgres {
+        let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        // A session ends a moment later.
+        while query_in_listener(db, end).as_deref() != Some("0") {
+            std::thread::sleep(Duration::from_millis(20));
         }
-        _ => {
-            "SELECT GROUP_CONCAT(CONCAT('KILL ', ID) SEPARATOR '; ') \
-             FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
-        }
-    };
+        return;
+    }
+    let end = "SELECT GROUP_CONCAT(CONCAT('KILL ', ID) SEPARATOR '; ') \
+               FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()";
     let end = query_in_listener(db, end).expect("the run has a connection");
     query_in_listener(db, &end);
 }

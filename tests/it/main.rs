@@ -28,6 +28,8 @@ mod isolation;
 mod lock;
 /// What a run does when the server ends its connection.
 mod lost_connection;
+/// What a server of MySQL or MariaDB may require or refuse.
+mod mysql;
 /// The schema, the role and the settings of a run.
 mod namespace;
 /// The real Python tool on the same database.
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
     repair::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);
+    mysql::register(&mut suite);
     namespace::register(&mut suite);
     bad_input::register(&mut suite);
     isolation::register(&mut suite);

@@ -76,6 +76,9 @@ impl Cause {
             sqlx::Error::PoolClosed => Cause::client("the pool is closed"),
             sqlx::Error::Configuration(error) => {
                 let text = plain(&error.to_string());
+                if text.contains("mysql-rsa") {
+                    return Cause::client(PASSWORD_NEEDS_TLS);
+                }
                 // One error wraps another one of its kind.
                 Cause::client(text.strip_prefix("error with configuration: ").unwrap_or(&text))
             }
@@ -162,6 +165,10 @@ impl Cause {
         cause
     }
 }
+
+/// What the driver calls "RSA auth backend disabled".
+const PASSWORD_NEEDS_TLS: &str = "the server asks for the password without TLS, and it is sent only with TLS: use \
+                                  `?ssl-mode=REQUIRED` in the URL, or the feature `mysql-rsa` of sqlx";
 
 /// Returns a driver's message without the error number of the operating system.
 fn plain(text: &str) -> String {

@@ -131,7 +131,13 @@ pub(super) async fn deliver(
         if let Err(failure) = session.execute(&texts.join(";\n")).await {
             let (part, offset) = locate(parts, &failure);
             let purpose = parts.get(part).map_or(Purpose::Setup, |part| part.purpose);
-            let before = parts.get(..part).unwrap_or_default();
+            // PostgreSQL parses a whole message first. A syntax error in a later part has a position
+            // there, although no part was executed.
+            let before = if failure.completed.is_empty() {
+                &[]
+            } else {
+                parts.get(..part).unwrap_or_default()
+            };
             executed +=
                 before.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count();
             was_open |= before.iter().any(|it| it.purpose == Purpose::StillOpen);
@@ -158,10 +164,12 @@ fn locate(message: &[Part], failure: &SendFailure) -> (usize, Option<usize>) {
         let mut rest = position.saturating_sub(1);
         for (index, part) in message.iter().enumerate() {
             let length = part.sql.chars().count();
-            if rest < length {
-                return (index, Some(rest));
+            // An error at the end of a statement has the position of what separates it from the next.
+            let separated = length + ";\n".len();
+            if rest < separated {
+                return (index, Some(rest.min(length.saturating_sub(1))));
             }
-            rest = rest.saturating_sub(length + ";\n".len());
+            rest -= separated;
         }
     }
     let mut results = failure.completed.len();
@@ -183,6 +191,8 @@ mod tests {
         let part = |sql: &str| Part { sql: sql.into(), purpose: Purpose::Setup, results: 1 };
         let message = [part("BEGIN"), part("SELECT ä"), part("COMMIT")];
         let cause = Cause { position: Some(5 + 2 + 8), ..Cause::default() };
+        assert_eq!(locate(&message, &SendFailure { completed: vec![], cause }), (1, Some(7)));
+        let cause = Cause { position: Some(5 + 2 + 9), ..Cause::default() };
         assert_eq!(locate(&message, &SendFailure { completed: vec![], cause }), (1, Some(7)));
         let failure =
             SendFailure { completed: vec![Default::default(); 2], cause: Cause::default() };

@@ -90,8 +90,7 @@ async fn broken_urls() -> TestResult {
 /// Makes PostgreSQL require a password of this role. The private server trusts every other role.
 async fn ask_for_password(db: &Database, role: &str) -> TestResult {
     let file = db.value("SHOW hba_file").await?.ok_or("no hba_file")?;
-    let lines =
-        format!("host all {role} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust");
+    let lines = format!("host all {role} 127.0.0.1/32 password\nhost all all 127.0.0.1/32 trust");
     db.execute(&format!(
         "COPY (SELECT unnest(string_to_array('{lines}', E'\\n'))) TO '{file}'; SELECT pg_reload_conf()"
     ))

@@ -27,6 +27,8 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each(name, mysql, nothing, |ctx| starts_no_other(ctx, ""));
     let kinds = &[DatabaseKind::Mysql, DatabaseKind::Sqlite];
     suite.each("an_error_states_what_a_hidden_commit_kept", kinds, nothing, hidden_commit);
+    let name = "an_error_says_that_a_syntax_error_at_the_end_keeps_nothing";
+    suite.each(name, &[DatabaseKind::Postgres], nothing, syntax_error);
     let own = Needs::OWN_SERVER;
     suite.each("a_file_larger_than_a_packet_runs", mysql, own, larger_than_a_packet);
 }
@@ -209,5 +211,15 @@ async fn larger_than_a_packet(ctx: TestContext) -> TestResult {
     let text = format!("{error:#}");
     assert!(text.contains("V3__large.sql") && text.contains("max_allowed_packet"), "{text}");
     assert_eq!(column(db, "SELECT count(*) FROM t").await?, ["3000"], "{text}");
+    Ok(())
+}
+
+/// PostgreSQL reads the whole message before it executes the first statement of it.
+async fn syntax_error(ctx: TestContext) -> TestResult {
+    let text = "CREATE TABLE a (id INTEGER);\nINSERT INTO a VALUES (1);\nINSERT INTO VALUES;\n";
+    let run = jetbase::run_url(&set(&[("V1__a.sql", text)]), &ctx.db.url).await;
+    let text = format!("{:#}", run.expect_err("a syntax error"));
+    assert!(text.contains("V1__a.sql:3:18: statement 3 of 3 failed"), "{text}");
+    assert!(text.contains("nothing of this file was kept"), "{text}");
     Ok(())
 }

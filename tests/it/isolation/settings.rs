@@ -249,6 +249,9 @@ async fn role(ctx: TestContext) -> TestResult {
     ctx.db.admin(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x'")).await?;
     let mut errors = Vec::new();
     for setting in SETTINGS {
+        if !is_known(&ctx.db, setting).await {
+            continue;
+        }
         let db = ctx.another().await?;
         db.execute(&format!("GRANT ALL ON SCHEMA public TO {name}")).await?;
         let on = format!("ALTER ROLE {name} SET {}", listed(setting));
@@ -263,6 +266,12 @@ async fn role(ctx: TestContext) -> TestResult {
     result_of(errors)
 }
 
+/// Whether the server has the setting. Versions before 14 lack some of them.
+async fn is_known(db: &Database, setting: &str) -> bool {
+    let name = setting.split(' ').next().unwrap_or_default();
+    db.rows(&format!("SHOW {name}")).await.is_ok()
+}
+
 /// Removes the quotes of a list of schemas, because they would make it one name.
 fn listed(setting: &str) -> String {
     if setting.starts_with("search_path") { setting.replace('\'', "") } else { setting.to_owned() }
@@ -271,6 +280,9 @@ fn listed(setting: &str) -> String {
 async fn database(ctx: TestContext) -> TestResult {
     let mut errors = Vec::new();
     for setting in SETTINGS {
+        if !is_known(&ctx.db, setting).await {
+            continue;
+        }
         let db = ctx.another().await?;
         let on = format!("ALTER DATABASE {} SET {}", db.name, listed(setting));
         let off = format!("ALTER DATABASE {} RESET ALL", db.name);

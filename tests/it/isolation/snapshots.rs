@@ -29,7 +29,7 @@ pub(crate) fn register(suite: &mut Suite) {
 
 /// A file that reads a row, stops until another session releases the named lock, and changes the row.
 fn stops_in_the_middle() -> Migrations {
-    let text = "SELECT id FROM busy;\nDO GET_LOCK('step', 60);\nUPDATE busy SET id = id + 1;\n";
+    let text = "SELECT id FROM busy;\nDO GET_LOCK(DATABASE(), 60);\nUPDATE busy SET id = id + 1;\n";
     set(&[("V1__changes.sql", text)])
 }
 
@@ -44,7 +44,7 @@ async fn execute_during_stop(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     other.execute(statement).await?;
-    other.execute("DO RELEASE_LOCK('step')").await
+    other.execute("DO RELEASE_LOCK(DATABASE())").await
 }
 
 async fn prepare(ctx: &TestContext) -> Result<SecondConnection, TestError> {
@@ -52,7 +52,7 @@ async fn prepare(ctx: &TestContext) -> Result<SecondConnection, TestError> {
         .execute("CREATE TABLE busy (id INTEGER PRIMARY KEY); INSERT INTO busy VALUES (1)")
         .await?;
     let mut other = SecondConnection::at(&ctx.db).await?;
-    other.execute("DO GET_LOCK('step', 0)").await?;
+    other.execute("DO GET_LOCK(DATABASE(), 0)").await?;
     Ok(other)
 }
 

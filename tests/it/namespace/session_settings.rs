@@ -231,11 +231,12 @@ async fn settings_of_a_caller(ctx: TestContext) -> TestResult {
         }
         DatabaseKind::Postgres => {
             let mut connection = PgConnection::connect(&ctx.db.url).await?;
-            sqlx::raw_sql("SET statement_timeout = '77s'; SET lock_timeout = '33s'; SET idle_session_timeout = '44min'; SET application_name = 'mine'")
+            sqlx::raw_sql("SET statement_timeout = '77s'; SET lock_timeout = '33s'; SET application_name = 'mine'; \
+                            SELECT set_config(name, '44min', false) FROM pg_settings WHERE name = 'idle_session_timeout'")
                 .execute(&mut connection)
                 .await?;
             let query = "SELECT concat_ws(' ', current_setting('statement_timeout'), current_setting('lock_timeout'), \
-                        current_setting('idle_session_timeout'), current_setting('idle_in_transaction_session_timeout'), \
+                        current_setting('idle_session_timeout', true), current_setting('idle_in_transaction_session_timeout'), \
                         current_setting('application_name'), current_setting('TimeZone'), current_setting('search_path'), \
                         current_setting('row_security'))";
             let before: String = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
