@@ -165,18 +165,3 @@ macro_rules! policy_methods {
 }
 
 pub(crate) use {lock_methods, namespace_methods, policy_methods};
-
-#[cfg(test)]
-mod tests {
-    use jetbase_core::{Migrations, Options};
-
-    #[test]
-    fn debug_shows_no_password() {
-        let set = Migrations::load(Vec::new(), Options::NONE);
-        let url = "postgres://app:hunter2@localhost/app";
-        let run = crate::run_url(&set, url).direct_url(url);
-        let repair = crate::repair(&set, crate::DatabaseUrl(url)).direct_url(url);
-        let text = format!("{run:?} {run:#?} {repair:?} {repair:#?}");
-        assert!(text.contains("SecretUrl") && !text.contains("hunter2"), "{text}");
-    }
-}

@@ -236,3 +236,6 @@ impl Rollback<'_> {
         self
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests;

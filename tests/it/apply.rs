@@ -2,9 +2,7 @@ use jetbase::{
     Action, Ahead, DatabaseUrl, ErrorKind, Folder, Kept, Migrations, Options, Problem, Repeat,
     Report, SkipReason, Validation, Version,
 };
-use jetbase_test_harness::{
-    Database, DatabaseKind, Needs, PythonProject, Suite, TestContext, TestError, TestResult,
-};
+use jetbase_test_harness::{DatabaseKind, Needs, PythonProject, Suite, TestContext, TestResult};
 
 pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
@@ -197,14 +195,6 @@ async fn own_text(ctx: TestContext) -> TestResult {
     Ok(())
 }
 
-/// A function of PostgreSQL 14 and newer.
-const ATOMIC: &str = "CREATE FUNCTION g(x INT) RETURNS INT LANGUAGE sql BEGIN ATOMIC\n  SELECT 1;\n  SELECT CASE WHEN x > 0 THEN x ELSE 0 END;\nEND;\n";
-
-async fn knows_atomic(db: &Database) -> Result<bool, TestError> {
-    let version = db.value("SHOW server_version_num").await?;
-    Ok(version.and_then(|version| version.parse::<u32>().ok()).is_some_and(|it| it >= 140_000))
-}
-
 async fn routines(ctx: TestContext) -> TestResult {
     let base =
         "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER);\nCREATE TABLE seen (n INTEGER);\n";
@@ -213,17 +203,13 @@ async fn routines(ctx: TestContext) -> TestResult {
             "CREATE TRIGGER tr AFTER INSERT ON t BEGIN\n  INSERT INTO seen VALUES (CASE WHEN new.n > 0 THEN new.n ELSE 0 END);\n  SELECT 1;\nEND;\n"
         }
         DatabaseKind::Postgres => {
-            "CREATE FUNCTION f() RETURNS trigger AS $fn$\nBEGIN\n  INSERT INTO seen VALUES (NEW.n); -- it's\n  RETURN NEW;\nEND;\n$fn$ LANGUAGE plpgsql;\nCREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();\n"
+            "CREATE FUNCTION f() RETURNS trigger AS $fn$\nBEGIN\n  INSERT INTO seen VALUES (NEW.n); -- it's\n  RETURN NEW;\nEND;\n$fn$ LANGUAGE plpgsql;\nCREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();\nCREATE FUNCTION g(x INT) RETURNS INT LANGUAGE sql BEGIN ATOMIC\n  SELECT 1;\n  SELECT CASE WHEN x > 0 THEN x ELSE 0 END;\nEND;\n"
         }
         DatabaseKind::Mysql => {
             "DELIMITER //\nCREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW\nBEGIN\n  IF NEW.n > 0 THEN\n    INSERT INTO seen VALUES (NEW.n);\n  END IF;\nEND//\nDELIMITER ;\nCREATE PROCEDURE p()\nBEGIN\n  SELECT 1;\n  SELECT 2;\nEND;\n"
         }
     };
-    let atomic = match ctx.kind {
-        DatabaseKind::Postgres if knows_atomic(&ctx.db).await? => ATOMIC,
-        _ => "",
-    };
-    let text = format!("{base}{body}{atomic}INSERT INTO t (id, n) VALUES (1, 7);\n");
+    let text = format!("{base}{body}INSERT INTO t (id, n) VALUES (1, 7);\n");
     jetbase::run(&set(&[("V1__t.sql", &text)]), DatabaseUrl(&ctx.db.url)).await?;
     assert_eq!(ctx.db.value("SELECT n FROM seen").await?.as_deref(), Some("7"));
     Ok(())
