@@ -3,6 +3,8 @@ use jetbase_test_harness::{
     Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
 };
 
+use sqlx::{Connection as _, MySqlConnection};
+
 use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
@@ -21,6 +23,7 @@ pub(crate) fn register(suite: &mut Suite) {
     );
     suite.each("an_error_names_a_server_that_is_read_only", mysql, Needs::OWN_SERVER, read_only);
     suite.each("a_sha2_password_needs_tls", mysql, Needs::NOTHING, sha2_password);
+    suite.each("a_read_only_session_stays_read_only", mysql, Needs::NOTHING, read_only_session);
     suite.each("a_number_that_a_file_sets_is_not_recorded", mysql, Needs::NOTHING, next_number);
 }
 
@@ -103,6 +106,24 @@ async fn sha2_password(ctx: TestContext) -> TestResult {
     assert_eq!(jetbase::run_url(&one(), &url).await?.applied.len(), 1);
     // Now the server knows the password's digest, and needs no TLS any more.
     assert!(jetbase::run_url(&one(), &plain).await?.is_up_to_date());
+    Ok(())
+}
+
+/// The question whether a transaction is open does not change the caller's next transaction.
+async fn read_only_session(ctx: TestContext) -> TestResult {
+    ctx.db.execute("CREATE TABLE mine (id INTEGER)").await?;
+    let mut connection = MySqlConnection::connect(&ctx.db.url).await?;
+    for _ in 0..2 {
+        let settings = "SET SESSION TRANSACTION READ ONLY";
+        sqlx::raw_sql(settings).execute(&mut connection).await?;
+        jetbase::status(&one(), &mut connection).await?;
+        let insert = sqlx::raw_sql("INSERT INTO mine VALUES (1)").execute(&mut connection).await;
+        let error = insert.expect_err("the session is read-only").to_string();
+        assert!(error.contains("READ ONLY"), "{error}");
+        // The second round finds tables.
+        jetbase::run_url(&one(), &ctx.db.url).await?;
+    }
+    connection.close().await?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use jetbase_core::Dialect;
 #[derive(Debug)]
 pub(crate) struct Sql {
     /// The first message. One row has the facts: `used_schema`, `user_name`, `search_path`,
-    /// `in_transaction` (PostgreSQL), `history_schema` (in which the history was found), `syntax_settings`,
+    /// `in_transaction` (PostgreSQL, MariaDB), `history_schema` (in which the history was found), `syntax_settings`,
     /// `server_version`, `database_name`, `transaction_timeout`, `autocommit`. Then comes the
     /// history. Each of its rows has `row_count`, the number of all rows.
     pub(crate) read_state: &'static [&'static str],

@@ -3,12 +3,14 @@
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
-    // Inside a transaction, the server refuses the first statement with error 1568 and changes
-    // nothing. MySQL has no variable for that. `LIMIT` overrides `sql_select_limit`, which a server
-    // or a role can set.
+    // MariaDB has a variable for an open transaction. MySQL refuses the first statement inside one,
+    // with error 1568, and changes nothing; else the setting holds for one transaction: that of the
+    // next query that reads a table. `LIMIT` overrides `sql_select_limit`, which a server or a role
+    // can set.
     read_state: &[
-        "SET TRANSACTION READ WRITE",
+        "/*!50720 SET TRANSACTION READ WRITE */ /*M!100000 DO 0 */",
         "SELECT {state_schema} AS used_schema, CURRENT_USER() AS user_name,
+  0 /*M!100000 + @@in_transaction */ /*!50720 * (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = DATABASE()) */ AS in_transaction,
   {state_schema} AS history_schema, @@GLOBAL.sql_mode AS syntax_settings,
   CONCAT(VERSION(), ' ', @@version_comment) AS server_version, @@autocommit AS autocommit LIMIT 1",
         "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0 FOR */
@@ -28,7 +30,7 @@ SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(max_execution_time = 0) */ is_
     no_table: &["1146", "1049"],
     tables_exist: "(SELECT COUNT(*) = 2 FROM information_schema.tables
     WHERE table_schema = {schema_name} AND table_name IN ('jetbase_lock', 'jetbase_migrations'))",
-    probe: "SET TRANSACTION READ WRITE;
+    probe: "/*!50720 SET TRANSACTION READ WRITE */ /*M!100000 DO 0 */;
 /*M!100100 SET STATEMENT sql_big_selects = 1, max_statement_time = 0 FOR */
 SELECT /*+ SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ CURRENT_USER() AS user_name,
   @@max_allowed_packet AS largest_message, {tables_exist} AS has_tables,
@@ -38,7 +40,7 @@ SELECT /*+ SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ CURRE
       AND COALESCE(e.transactions, 'NO') <> 'YES') AS not_transactional,
   EXISTS (SELECT 1 FROM information_schema.triggers WHERE event_object_schema = {schema_name}) AS has_triggers LIMIT 1;
 SELECT CONCAT(@@hostname, ',', @@port, ',', @@server_id, ',', @@datadir) LIMIT 1;
-SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'pxc_strict_mode',
+SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'in_transaction', 'pxc_strict_mode',
   'group_replication_group_name');
 SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     probe_facts: 1,

@@ -105,6 +105,9 @@ impl Session<'_> {
                     .collect();
                 let variable =
                     |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
+                if matches!(variable("in_transaction"), "1" | "ON") {
+                    return Err(NamespaceError::InTransaction.into());
+                }
                 let galera = variable("wsrep_on") == "ON";
                 if galera || !variable("group_replication_group_name").is_empty() {
                     self.topology = Topology::Cluster;

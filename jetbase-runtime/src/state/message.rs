@@ -155,7 +155,11 @@ impl StateMessage {
                 set.collect::<Vec<_>>().join(";\n")
             }
             // Without `autocommit`, a query opens a transaction.
-            Dialect::MySql if facts.text("autocommit") == "0" => "ROLLBACK".to_owned(),
+            Dialect::MySql
+                if facts.text("autocommit") == "0" && !facts.is_true("in_transaction") =>
+            {
+                "ROLLBACK".to_owned()
+            }
             _ => return,
         };
         // An aborted transaction has no settings to restore.
