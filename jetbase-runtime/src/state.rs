@@ -14,7 +14,7 @@ use crate::wait::Limit;
 
 /// The schema in which a command works, and its user. It is fixed once, when the database state is
 /// read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Namespace {
     /// The schema (PostgreSQL), the database (MySQL), or `main` (SQLite).
     pub(crate) schema: String,
@@ -22,7 +22,7 @@ pub(crate) struct Namespace {
     pub(crate) search_path: String,
     /// The database, if a schema is not a database.
     pub(crate) database: String,
-    pub(crate) syntax: Option<Syntax>,
+    pub(crate) syntax: Syntax,
     pub(crate) trusted: Vec<String>,
 }
 
@@ -195,7 +195,7 @@ fn namespace_of(
             _ => search_path,
         },
         database: facts.text("database_name").to_owned(),
-        syntax: Some(syntax),
+        syntax,
         trusted: options.trusted.clone(),
     })
 }

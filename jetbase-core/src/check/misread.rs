@@ -54,7 +54,7 @@ fn strings(tokens: &[Token<'_>], syntax: Syntax) -> bool {
     match tokens {
         [set, rest @ ..] if set.is_word("SET") => {
             let rest = match rest {
-                [scope, rest @ ..] if is_any(scope, &["LOCAL", "SESSION"]) => rest,
+                [scope, rest @ ..] if scope.is_any_word(&["LOCAL", "SESSION"]) => rest,
                 rest => rest,
             };
             let [name, _, value @ ..] = rest else { return false };
@@ -126,15 +126,11 @@ fn charset(tokens: &[Token<'_>]) -> bool {
     set.is_word("SET")
         && rest.windows(2).any(|pair| match pair {
             [before, value] => {
-                let target = is_any(before, &clients) || before.is_symbol("=");
+                let target = before.is_any_word(&clients) || before.is_symbol("=");
                 target && CHARSETS.contains(&unquoted(value).to_ascii_lowercase().as_str())
             }
             _ => false,
         })
-}
-
-fn is_any(token: &Token<'_>, words: &[&str]) -> bool {
-    words.iter().any(|word| token.is_word(word))
 }
 
 impl Misread {

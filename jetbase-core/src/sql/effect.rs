@@ -2,7 +2,7 @@
 
 use crate::sql::dialect::Dialect;
 use crate::sql::statements::{Statement, StatementPart};
-use crate::sql::token::{Token, TokenKind, keywords};
+use crate::sql::token::{Token, keywords};
 
 /// What a statement does to its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +28,8 @@ pub enum Effect {
 /// can hold several statements: then the strongest effect counts.
 #[must_use]
 pub fn effect(statement: &Statement<'_>) -> Effect {
-    let changes_rows = |first| is_any(&first, &["INSERT", "UPDATE", "DELETE", "SELECT"]);
+    let changes_rows =
+        |first: Token<'_>| first.is_any_word(&["INSERT", "UPDATE", "DELETE", "SELECT"]);
     if statement.count() == 1 && statement.first().is_some_and(changes_rows) {
         return Effect::Transactional;
     }
@@ -76,10 +77,10 @@ impl StatementTokens<'_, '_> {
                 "(" => depth += 1,
                 ")" => depth = depth.saturating_sub(1),
                 _ if depth > 0 => continue,
-                _ if found && is_any(&token, second) => return true,
+                _ if found && token.is_any_word(second) => return true,
                 _ => {}
             }
-            found = depth == 0 && is_any(&token, first);
+            found = depth == 0 && token.is_any_word(first);
         }
         false
     }
@@ -100,10 +101,6 @@ impl StatementTokens<'_, '_> {
         }
         false
     }
-}
-
-fn is_any(token: &Token<'_>, words: &[&str]) -> bool {
-    token.kind == TokenKind::Word && words.iter().any(|word| token.is_word(word))
 }
 
 fn postgres(head: &[&str], words: &StatementTokens<'_, '_>) -> Effect {
@@ -146,7 +143,7 @@ fn needs_no_transaction_in_postgres(head: &[&str], words: &StatementTokens<'_, '
 /// Whether a `REINDEX (options)` names more than a table or an index.
 fn reindexes_all(words: &StatementTokens<'_, '_>) -> bool {
     let mut behind = words.0.tokens().skip_while(|token| !token.is_symbol(")")).skip(1);
-    behind.next().is_some_and(|token| is_any(&token, &["DATABASE", "SYSTEM", "SCHEMA"]))
+    behind.next().is_some_and(|token| token.is_any_word(&["DATABASE", "SYSTEM", "SCHEMA"]))
 }
 
 fn rollback(rest: &[&str]) -> Effect {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{Dialect, Goal, Syntax, Until};
+use jetbase_core::{Dialect, Goal, Until};
 use tracing::{Instrument, Span};
 
 use super::outcome::{planned_job, report_skipped, with_outcome};
@@ -147,8 +147,7 @@ async fn try_once(
     let superseded = async || read_superseded(source, &state, limit).await;
     let planned = plan_run(request, history, superseded).await?;
     report_skipped(listener, report, &planned);
-    let syntax = state.namespace.syntax.unwrap_or(Syntax::of(source.dialect()));
-    let jobs = prepare(&request.set, &planned, syntax, Vec::new())?;
+    let jobs = prepare(&request.set, &planned, state.namespace.syntax, Vec::new())?;
     if request.options.dry_run == DryRun::Yes {
         report.planned = jobs.iter().map(planned_job).collect();
         return Ok(());

@@ -28,8 +28,7 @@ pub(super) async fn work<'m>(
     let planned = plan_run(request, &history, async || session.superseded().await).await?;
     report.skipped.clone_from(&planned.skipped);
     let set = &request.set;
-    let syntax = session.namespace.syntax.unwrap_or(jetbase_core::Syntax::of(session.dialect));
-    let jobs = prepare(set, &planned, syntax, prepared)?;
+    let jobs = prepare(set, &planned, session.namespace.syntax, prepared)?;
     session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
     session.count_orphans().await;

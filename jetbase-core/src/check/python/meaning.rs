@@ -54,7 +54,7 @@ fn is_code(before: &[Token<'_>]) -> bool {
     let mut words = before.iter().rev().filter(|token| token.is_code());
     let (last, other) = (words.next(), words.next());
     let begins = ["AS", "DO", "EXECUTE"];
-    last.is_some_and(|token| begins.iter().any(|word| token.is_word(word)))
+    last.is_some_and(|token| token.is_any_word(&begins))
         || other.is_some_and(|token| token.is_word("LANGUAGE"))
 }
 

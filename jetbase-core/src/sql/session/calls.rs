@@ -27,7 +27,7 @@ pub(super) enum FunctionCall {
 impl<'t> CallName<'t> {
     /// Whether one of these words stands before the name.
     pub(super) fn follows(&self, words: &[&str]) -> bool {
-        self.before.is_some_and(|before| words.iter().any(|word| before.is_word(word)))
+        self.before.is_some_and(|before| before.is_any_word(words))
     }
 
     /// The name that ends with this token.
@@ -224,7 +224,7 @@ const BEHIND_OPERAND: [&str; 9] =
     ["ILIKE", "IS", "JOIN", "LIKE", "REGEXP", "RESET", "RLIKE", "SET", "SIMILAR"];
 
 fn is_keyword(name: &CallName<'_>, dialect: Dialect) -> bool {
-    let is = |words: &[&str]| words.iter().any(|word| name.last.is_word(word));
+    let is = |words: &[&str]| name.last.is_any_word(words);
     let parenthesis = name.before.is_some_and(|before| before.is_symbol(")"));
     is(&KEYWORDS)
         || is(&TYPES)
@@ -238,7 +238,7 @@ fn is_keyword(name: &CallName<'_>, dialect: Dialect) -> bool {
 fn is_operand(token: &Token<'_>) -> bool {
     match token.kind {
         TokenKind::Quoted | TokenKind::Number | TokenKind::DollarQuoted => true,
-        TokenKind::Word => !KEYWORDS.iter().any(|word| token.is_word(word)) && !token.is_word("BY"),
+        TokenKind::Word => !token.is_any_word(&KEYWORDS) && !token.is_word("BY"),
         TokenKind::Symbol => matches!(token.text, ")" | "]"),
         TokenKind::Whitespace | TokenKind::Comment => false,
     }

@@ -28,10 +28,10 @@ pub enum TableLocks {
 #[must_use]
 pub fn needs_own_session(statement: &Statement<'_>) -> OwnSession {
     let need = |tokens: Vec<Token<'_>>| match tokens.first() {
-        Some(first) if is_any(first, &["SET", "RESET", "DISCARD"]) => {
+        Some(first) if first.is_any_word(&["SET", "RESET", "DISCARD"]) => {
             OwnSession::OutsideTransaction
         }
-        Some(first) if is_any(first, &["PREPARE", "LISTEN", "LOAD"]) => OwnSession::Always,
+        Some(first) if first.is_any_word(&["PREPARE", "LISTEN", "LOAD"]) => OwnSession::Always,
         _ if mention(&tokens, &["pg_advisory_lock", "pg_try_advisory_lock"]) => OwnSession::Always,
         _ if mention(&tokens, &["set_config"]) => OwnSession::OutsideTransaction,
         _ => OwnSession::NotNeeded,
@@ -65,8 +65,8 @@ pub fn mentions_trigger(statement: &Statement<'_>) -> bool {
 pub fn table_locks(statement: &Statement<'_>) -> Option<TableLocks> {
     let locks = |tokens: Vec<Token<'_>>| {
         let [verb, rest @ ..] = tokens.as_slice() else { return None };
-        match rest.iter().find(|token| !is_any(token, &["LOCAL", "NO_WRITE_TO_BINLOG"])) {
-            Some(tables) if is_any(tables, &["TABLE", "TABLES"]) => {}
+        match rest.iter().find(|token| !token.is_any_word(&["LOCAL", "NO_WRITE_TO_BINLOG"])) {
+            Some(tables) if tables.is_any_word(&["TABLE", "TABLES"]) => {}
             _ => return None,
         }
         let acquired = verb.is_word("LOCK") || (verb.is_word("FLUSH") && mention(rest, &["LOCK"]));
@@ -89,10 +89,6 @@ fn mention(tokens: &[Token<'_>], names: &[&str]) -> bool {
         .iter()
         .filter(|token| kinds.contains(&token.kind))
         .any(|token| names.iter().any(|name| contains(token.text, name)))
-}
-
-fn is_any(token: &Token<'_>, words: &[&str]) -> bool {
-    words.iter().any(|word| token.is_word(word))
 }
 
 #[cfg(test)]

@@ -190,7 +190,7 @@ impl<'t> Scan<'t> {
         let rows = verb.is_some_and(|verb| verb.is_word("INSERT") || verb.is_word("MERGE"));
         if self.follows("INTO") && !rows {
             let temporary = ["TEMP", "TEMPORARY", "LOCAL", "GLOBAL"];
-            self.leave(if temporary.iter().any(|word| token.is_word(word)) {
+            self.leave(if token.is_any_word(&temporary) {
                 SessionEffect::Object
             } else {
                 SessionEffect::Code
@@ -275,5 +275,5 @@ impl<'t> Scan<'t> {
 
 /// Whether the head of a routine, a trigger or a view ends here.
 fn begins_body(token: &Token<'_>) -> bool {
-    token.is_symbol("(") || ["AS", "BEGIN", "DO", "FOR"].iter().any(|word| token.is_word(word))
+    token.is_symbol("(") || token.is_any_word(&["AS", "BEGIN", "DO", "FOR"])
 }

@@ -78,6 +78,12 @@ impl Token<'_> {
             && self.text.eq_ignore_ascii_case(word)
     }
 
+    /// Whether the token is one of these words.
+    pub(crate) fn is_any_word(&self, words: &[&str]) -> bool {
+        // Most tokens are no words, so they are not compared.
+        matches!(self.kind, TokenKind::Word) && words.iter().any(|word| self.is_word(word))
+    }
+
     /// Returns whether the token is this symbol.
     #[must_use]
     pub fn is_symbol(&self, symbol: &str) -> bool {
