@@ -10,7 +10,7 @@ use jetbase_runtime::{Error, ErrorKind, Kept, Outcome, StatementError};
 use super::exit::Exit;
 use super::json::{CommandFields, ErrorDetails, ErrorJson, list, millis};
 use super::python;
-use super::sentence::sentence;
+use super::sentence::{sentence, sentence_of};
 
 /// A failed command.
 #[derive(Debug)]
@@ -186,7 +186,7 @@ fn details(kind: &ErrorKind) -> ErrorDetails {
         }
         ErrorKind::File { file, .. } => ErrorDetails::File { file: file.clone() },
         ErrorKind::LockFile(error) => {
-            ErrorDetails::SideFile { path: error.path.display().to_string() }
+            ErrorDetails::LockFile { path: error.path.display().to_string() }
         }
         _ => ErrorDetails::None,
     }
@@ -215,9 +215,7 @@ fn refused(refusal: &PlanError) -> String {
     let mut lines = python::sentences(&refusal.problems);
     let indent = if lines.is_empty() { "" } else { "  " };
     let problems = refusal.problems.iter();
-    lines.extend(
-        problems.map(|it| format!("{indent}{}", sentence(&format!("{it}; {}", it.help())))),
-    );
+    lines.extend(problems.map(|it| format!("{indent}{}", sentence_of(it))));
     lines.join("\n")
 }
 

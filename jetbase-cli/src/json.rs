@@ -153,7 +153,7 @@ pub(crate) enum ErrorDetails {
     File {
         file: String,
     },
-    SideFile {
+    LockFile {
         path: String,
     },
 }

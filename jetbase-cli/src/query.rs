@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::json::{CommandFields, list};
 use super::printer::table;
 use super::python::sentences;
-use super::sentence::sentence;
+use super::sentence::{sentence, sentence_of};
 
 pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOutput, CommandError> {
     let set = context.set(FolderChecks::Names)?;
@@ -46,8 +46,7 @@ pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOut
         output = output.note(format!("{}: {}", it.file, sentence(&it.reason.to_string())));
     }
     for it in &found.problems {
-        let text = sentence(&format!("{it}; {}", it.help()));
-        output = output.note(format!("problem: {text}"));
+        output = output.note(format!("problem: {}", sentence_of(it)));
     }
     Ok(output)
 }
@@ -184,12 +183,10 @@ fn validated(compared: &Option<Validated>, problems: &[Problem]) -> CommandField
 /// Adds a note for each problem, and the exit code for them.
 fn with_problems(output: CommandOutput, problems: &[Problem]) -> CommandOutput {
     let output = output.exit(Exit::of_problems(problems));
-    problems.iter().fold(output, |output, it| {
-        output.note(format!("  {}", sentence(&format!("{it}; {}", it.help()))))
-    })
+    problems.iter().fold(output, |output, it| output.note(format!("  {}", sentence_of(it))))
 }
 
-fn arrows(names: &[String]) -> String {
+pub(crate) fn arrows(names: &[String]) -> String {
     names.iter().map(|name| format!("→ {name}")).collect::<Vec<_>>().join("\n")
 }
 

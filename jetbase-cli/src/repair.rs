@@ -8,6 +8,7 @@ use super::command_output::CommandOutput;
 use super::context::{CommandContext, FolderChecks, Intent, MigrationsLocation, in_namespace};
 use super::exit::Exit;
 use super::options::WaitArgs;
+use super::query::arrows;
 use super::sentence::sentence;
 
 /// Repairs the history: checksums, missing files, or with `None` both.
@@ -60,26 +61,24 @@ fn file_lines(changes: &[HistoryChange]) -> Vec<String> {
     let versions: Vec<_> = changes
         .iter()
         .filter_map(|it| match it {
-            HistoryChange::RowDeleted { version: Some(version), .. } => {
-                Some(format!("→ {version}"))
-            }
+            HistoryChange::RowDeleted { version: Some(version), .. } => Some(version.to_string()),
             _ => None,
         })
         .collect();
     let repeatables: Vec<_> = changes
         .iter()
         .filter_map(|it| match it {
-            HistoryChange::RowDeleted { version: None, file, .. } => Some(format!("→ {file}")),
+            HistoryChange::RowDeleted { version: None, file, .. } => Some(file.clone()),
             _ => None,
         })
         .collect();
     let mut lines = Vec::new();
     if !versions.is_empty() {
-        let list = versions.join("\n");
+        let list = arrows(&versions);
         lines.push(format!("Stopped tracking the following missing versions:\n{list}"));
     }
     if !repeatables.is_empty() {
-        let list = repeatables.join("\n");
+        let list = arrows(&repeatables);
         lines.push(format!(
             "Removed the following missing repeatable migrations from the database:\n{list}"
         ));

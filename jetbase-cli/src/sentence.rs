@@ -1,5 +1,7 @@
 //! Sentences made of the library's fragments.
 
+use jetbase_core::Problem;
+
 /// Turns a sentence fragment of the library into a sentence.
 pub(crate) fn sentence(text: &str) -> String {
     let word = text.split([' ', ',', ':', ';']).next().unwrap_or_default();
@@ -14,6 +16,11 @@ pub(crate) fn sentence(text: &str) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+/// Returns the sentence for a problem, with its remedy.
+pub(crate) fn sentence_of(problem: &Problem) -> String {
+    sentence(&format!("{problem}; {}", problem.help()))
 }
 
 #[cfg(test)]
