@@ -26,6 +26,7 @@ mod session;
 mod stale;
 mod state;
 mod target;
+mod task;
 mod wait;
 
 pub use error::{

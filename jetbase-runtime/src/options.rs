@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use jetbase_core::Migrations;
+use jetbase_core::{Dialect, Migrations};
 
 use crate::cancel::Cancel;
 use crate::environment;
-use crate::error::SettingError;
+use crate::error::{SettingError, UrlError};
 use crate::state::NamespaceOptions;
+use crate::target::{Connect, ConnectionSource, source_of_url};
 use crate::wait::Wait;
 
 /// The options of a command that takes the lock.
@@ -47,6 +48,21 @@ impl LockOptions {
             direct_url: environment::direct_url().map(SecretUrl),
             dry_run: DryRun::No,
             cancel: Cancel::default(),
+        }
+    }
+
+    /// Returns the connection source of the direct URL, if there is one.
+    pub(crate) fn direct_source(
+        &self,
+        dialect: Dialect,
+    ) -> Result<Option<Box<dyn Connect>>, SettingError> {
+        let Some(url) = &self.direct_url else { return Ok(None) };
+        match source_of_url(&url.0).0 {
+            ConnectionSource::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
+            ConnectionSource::Shared(_) | ConnectionSource::Borrowed(_) => {
+                Err(SettingError::DirectUrl(UrlError::OtherDialect { expected: dialect }))
+            }
+            ConnectionSource::Broken(fault) => Err(SettingError::DirectUrl(fault)),
         }
     }
 }

@@ -16,10 +16,10 @@ use crate::error::{Error, ErrorKind, Kept, TableError};
 use crate::event::Listener;
 use crate::lock::{Commits, LockRequest, with_lock};
 use crate::options::{DryRun, LockOptions, lock_methods};
-use crate::run::{direct, in_task};
 use crate::session::Session;
 use crate::state::read_state;
 use crate::target::{Connect, Source, Target};
+use crate::task::in_task;
 use crate::wait::Limit;
 
 /// What a repair changes.
@@ -119,10 +119,9 @@ impl<'t> IntoFuture for Repair<'t> {
         let (request, listener) = (self.request, self.listener);
         let cancel = request.options.cancel.clone();
         let span = tracing::info_span!(target: "jetbase", "jetbase.repair");
-        let work = in_task(self.source, cancel.clone(), span, move |source| {
+        in_task(self.source, cancel, self.shutdown, span, move |source| {
             Box::pin(async move { request.perform(listener, source).await })
-        });
-        self.shutdown.watch(cancel, work)
+        })
     }
 }
 
@@ -167,7 +166,7 @@ async fn attempt(
         report.planned = changes;
         return Ok(());
     }
-    let mut direct = direct(request.options.direct_url.as_ref(), source.dialect())?;
+    let mut direct = request.options.direct_source(source.dialect())?;
     if changes.is_empty() {
         return Ok(());
     }

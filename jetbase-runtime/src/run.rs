@@ -10,14 +10,14 @@ use std::future::IntoFuture;
 use futures_core::future::BoxFuture;
 use jetbase_core::{Goal, Migrations, Policy, Until, Version};
 
-use self::perform::start;
-pub(crate) use self::perform::{direct, in_task};
+use self::perform::perform;
 use crate::cancel::Shutdown;
 use crate::error::Error;
 use crate::event::Listener;
 use crate::options::{LockOptions, lock_methods, policy_methods};
 use crate::report::Report;
 use crate::target::{Source, Target, source_of_url};
+use crate::task::in_task;
 
 /// The request for one run. The builders below set its fields.
 #[derive(Debug)]
@@ -188,8 +188,16 @@ macro_rules! builder {
             type IntoFuture = BoxFuture<'t, Result<Report, Error>>;
 
             fn into_future(self) -> Self::IntoFuture {
-                let cancel = self.request.options.cancel.clone();
-                self.shutdown.watch(cancel, start(self.source, self.request, self.listener))
+                let (request, listener) = (self.request, self.listener);
+                let goal = match request.goal {
+                    Goal::Upgrade(_) => "upgrade",
+                    Goal::Rollback(_) => "rollback",
+                };
+                let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal);
+                let cancel = request.options.cancel.clone();
+                in_task(self.source, cancel, self.shutdown, span, move |source| {
+                    Box::pin(async move { perform(&request, listener, source).await })
+                })
             }
         }
     };

@@ -2,73 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use futures_core::future::BoxFuture;
-use jetbase_core::{Dialect, Goal, Until};
-use tracing::{Instrument, Span};
+use jetbase_core::{Goal, Until};
 
 use super::outcome::{planned_job, report_skipped, with_outcome};
 use super::plan::{commits_of, plan_run, read_superseded};
 use super::work::work;
 use super::{Published, RunRequest};
-use crate::cancel::{Cancel, CancelOnDrop};
 use crate::environment;
-use crate::error::{Error, ErrorKind, Retry, SettingError, TableError, UrlError};
+use crate::error::{Error, Retry, TableError};
 use crate::event::{Event, Listener};
 use crate::execute::prepare;
 use crate::lock::{Commits, LockRequest, is_rust_process_id, with_lock};
-use crate::options::{DryRun, SecretUrl};
+use crate::options::DryRun;
 use crate::report::Report;
 use crate::session::Session;
 use crate::state::{DatabaseState, read_state_once};
-use crate::target::{Connect, ConnectionOwner, ConnectionSource, Source, source_of_url};
+use crate::target::{Connect, ConnectionOwner};
 use crate::wait::{Limit, NOTICE_INTERVAL, Wait, jittered};
 
-/// Starts a run.
-pub(crate) fn start(
-    source: Source<'_>,
-    request: RunRequest,
-    listener: Listener,
-) -> BoxFuture<'_, Result<Report, Error>> {
-    let name = match request.goal {
-        Goal::Upgrade(_) => "upgrade",
-        Goal::Rollback(_) => "rollback",
-    };
-    let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal = name);
-    in_task(source, request.options.cancel.clone(), span, move |source| {
-        Box::pin(async move { perform(&request, listener, source).await })
-    })
-}
-
-/// Does the work of a command, in a task of its own where that is possible. When the future of such
-/// a task is dropped, the task is asked to stop.
-pub(crate) fn in_task<'t, T: Send + 'static>(
-    source: Source<'t>,
-    cancel: Cancel,
-    span: Span,
-    work: impl for<'c> FnOnce(&'c mut dyn Connect) -> BoxFuture<'c, Result<T, Error>> + Send + 'static,
-) -> BoxFuture<'t, Result<T, Error>> {
-    match source.0 {
-        ConnectionSource::Shared(mut source) => Box::pin(async move {
-            let guard = CancelOnDrop(cancel);
-            let work = async move { work(source.as_mut()).await };
-            let result = tokio::spawn(work.instrument(span)).await;
-            drop(guard);
-            result.unwrap_or_else(|failure| match failure.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Error::new(ErrorKind::Cancelled)),
-            })
-        }),
-        ConnectionSource::Borrowed(mut source) => {
-            Box::pin(async move { work(source.as_mut()).await }.instrument(span))
-        }
-        ConnectionSource::Broken(fault) => {
-            Box::pin(async move { Err(SettingError::DatabaseUrl(fault).into()) })
-        }
-    }
-}
-
 /// Runs a request, and adds what was done to the report or to the error.
-async fn perform(
+pub(super) async fn perform(
     request: &RunRequest,
     mut listener: Listener,
     source: &mut dyn Connect,
@@ -153,7 +106,7 @@ async fn try_once(
         return Ok(());
     }
     // Check the direct URL early, before the run needs it.
-    let mut direct = direct(request.options.direct_url.as_ref(), source.dialect())?;
+    let mut direct = request.options.direct_source(source.dialect())?;
     let source = match &mut direct {
         Some(direct) => direct.as_mut(),
         None => source,
@@ -214,19 +167,4 @@ async fn release_stale_lock(
     );
     // If this fails, the next run releases the lock.
     let _ = released.await;
-}
-
-/// Returns the connection source of the direct URL, if there is one.
-pub(crate) fn direct(
-    url: Option<&SecretUrl>,
-    dialect: Dialect,
-) -> Result<Option<Box<dyn Connect>>, Error> {
-    let Some(url) = url else { return Ok(None) };
-    match source_of_url(&url.0).0 {
-        ConnectionSource::Shared(direct) if direct.dialect() == dialect => Ok(Some(direct)),
-        ConnectionSource::Shared(_) | ConnectionSource::Borrowed(_) => {
-            Err(SettingError::DirectUrl(UrlError::OtherDialect { expected: dialect }).into())
-        }
-        ConnectionSource::Broken(fault) => Err(SettingError::DirectUrl(fault).into()),
-    }
 }
