@@ -1,7 +1,5 @@
 use jetbase::Migrations;
-use jetbase_test_harness::{
-    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
-};
+use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 
 use sqlx::{Connection as _, MySqlConnection};
 
@@ -31,11 +29,6 @@ fn one() -> Migrations {
     set(&[("V1__a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY);\n")])
 }
 
-async fn is_mysql(db: &Database) -> Result<bool, TestError> {
-    let version = db.value("SELECT VERSION()").await?.unwrap_or_default();
-    Ok(!version.contains("MariaDB"))
-}
-
 async fn stops_a_select(ctx: TestContext) -> TestResult {
     let numbers = "CREATE TABLE n (i INTEGER); INSERT INTO n VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)";
     ctx.db.execute(numbers).await?;
@@ -50,7 +43,7 @@ async fn stops_a_select(ctx: TestContext) -> TestResult {
 }
 
 async fn needs_key(ctx: TestContext) -> TestResult {
-    if !is_mysql(&ctx.db).await? {
+    if ctx.db.is_mariadb().await? {
         return Ok(());
     }
     for variable in ["sql_require_primary_key", "sql_generate_invisible_primary_key"] {
@@ -66,10 +59,10 @@ async fn needs_key(ctx: TestContext) -> TestResult {
 }
 
 async fn read_only(ctx: TestContext) -> TestResult {
-    let (on, off) = if is_mysql(&ctx.db).await? {
-        ("SET GLOBAL super_read_only = 1", "SET GLOBAL super_read_only = 0, GLOBAL read_only = 0")
-    } else {
+    let (on, off) = if ctx.db.is_mariadb().await? {
         ("SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0")
+    } else {
+        ("SET GLOBAL super_read_only = 1", "SET GLOBAL super_read_only = 0, GLOBAL read_only = 0")
     };
     ctx.db.admin("CREATE USER plain@'%' IDENTIFIED BY 'x'").await?;
     ctx.db.admin(&format!("GRANT ALL ON {}.* TO plain@'%'", ctx.db.name)).await?;
@@ -89,7 +82,7 @@ async fn read_only(ctx: TestContext) -> TestResult {
 }
 
 async fn sha2_password(ctx: TestContext) -> TestResult {
-    if !is_mysql(&ctx.db).await? {
+    if ctx.db.is_mariadb().await? {
         return Ok(());
     }
     let user = format!("{}_sha", ctx.db.name);

@@ -109,6 +109,12 @@ impl Database {
             .and_then(|row| row.into_iter().next().flatten()))
     }
 
+    /// Returns whether the server is MariaDB, and not MySQL.
+    pub async fn is_mariadb(&self) -> Result<bool, TestError> {
+        let version = self.value("SELECT VERSION()").await?;
+        Ok(version.is_some_and(|version| version.contains("MariaDB")))
+    }
+
     /// Runs SQL in the maintenance database of the server, for example to create roles.
     pub async fn admin(&self, sql: &str) -> Result<TextRows, TestError> {
         match &self.home {

@@ -4,8 +4,7 @@ use super::leaks::{ALONE, LeakCase};
 
 /// Returns a query for the whole session state.
 pub(super) async fn query(db: &Database) -> Result<String, TestError> {
-    let version = db.value("SELECT VERSION()").await?.unwrap_or_default();
-    let (variables, own) = if version.contains("MariaDB") {
+    let (variables, own) = if db.is_mariadb().await? {
         let own = "SELECT CONCAT('@', variable_name, ' ', variable_value) FROM information_schema.user_variables";
         ("information_schema.session_variables", own)
     } else {

@@ -160,8 +160,7 @@ async fn user(db: &Database, name: &str) -> Result<String, TestError> {
 
 async fn server(ctx: TestContext) -> TestResult {
     let mut errors = Vec::new();
-    let version = ctx.db.value("SELECT VERSION()").await?.unwrap_or_default();
-    let is_mysql = !version.contains("MariaDB");
+    let is_mysql = !ctx.db.is_mariadb().await?;
     for (name, value) in VARIABLES {
         let known = ctx.db.rows(&format!("SHOW GLOBAL VARIABLES LIKE '{name}'")).await?;
         if known.is_empty() || (is_mysql && UNKNOWN_TO_MYSQL.contains(value)) {
