@@ -138,6 +138,7 @@ fn kind_name(kind: &ErrorKind) -> &'static str {
         ErrorKind::Interrupted { .. } => "connection_lost",
         ErrorKind::Database { .. } => "database",
         ErrorKind::Cancelled => "interrupted",
+        ErrorKind::Server(_) => "server",
         ErrorKind::Namespace(_) => "namespace",
         ErrorKind::Table(_) => "table",
         ErrorKind::Setting(_) => "setting",

@@ -5,6 +5,7 @@ mod file;
 mod kind;
 mod lock_file;
 mod namespace;
+mod server;
 mod setting;
 mod statement;
 mod table;
@@ -21,6 +22,7 @@ pub use self::file::FileErrorKind;
 pub use self::kind::{ErrorKind, Outcome};
 pub use self::lock_file::{LockFileError, LockFileErrorKind};
 pub use self::namespace::NamespaceError;
+pub use self::server::ServerError;
 pub use self::setting::{SettingError, UrlError};
 pub use self::statement::{Kept, StatementError};
 pub use self::table::TableError;
@@ -196,6 +198,7 @@ macro_rules! from_kind {
 
 from_kind!(
     PlanError => Refused,
+    ServerError => Server,
     NamespaceError => Namespace,
     TableError => Table,
     SettingError => Setting,

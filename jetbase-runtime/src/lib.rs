@@ -31,7 +31,7 @@ mod wait;
 
 pub use error::{
     DatabaseErrorKind, Error, ErrorKind, FileErrorKind, Kept, LockFileError, LockFileErrorKind,
-    NamespaceError, Outcome, SettingError, StatementError, TableError, UrlError,
+    NamespaceError, Outcome, ServerError, SettingError, StatementError, TableError, UrlError,
 };
 pub use event::Event;
 pub use query::{

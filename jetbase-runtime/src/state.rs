@@ -2,6 +2,7 @@
 
 mod message;
 mod read;
+mod server;
 
 use jetbase_core::{Dialect, MigrationKind, Migrations, Record, Syntax, Version};
 
@@ -158,9 +159,10 @@ fn namespace_of(
     facts: &ResultRow,
     has_history: bool,
     options: &NamespaceOptions,
-) -> Result<Namespace, NamespaceError> {
+) -> Result<Namespace, Error> {
+    server::check_server(dialect, facts)?;
     if facts.is_true("in_transaction") {
-        return Err(NamespaceError::InTransaction);
+        return Err(NamespaceError::InTransaction.into());
     }
     let search_path = facts.text("search_path").to_owned();
     let Some(schema) = facts.opt("used_schema").map(str::to_owned) else {
@@ -168,13 +170,14 @@ fn namespace_of(
             (Some(schema), _) => NamespaceError::SchemaNotFound { schema: schema.clone(), dialect },
             (None, Dialect::MySql) => NamespaceError::NoDatabase,
             (None, Dialect::Postgres | Dialect::Sqlite) => NamespaceError::NoSchema { search_path },
-        });
+        }
+        .into());
     };
     if let Some(history) =
         facts.opt("history_schema").filter(|found| has_history && *found != schema)
     {
         let history = history.to_owned();
-        return Err(NamespaceError::OtherSchema { history, schema, search_path });
+        return Err(NamespaceError::OtherSchema { history, schema, search_path }.into());
     }
     let settings = facts.text("syntax_settings");
     let syntax = match dialect {

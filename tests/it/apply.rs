@@ -19,7 +19,6 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("a_run_applies_repeatables_after_versions", all, nothing, repeatables);
     suite.each("a_dry_run_changes_nothing", all, nothing, dry_run);
     suite.each("a_run_sends_the_text_of_a_file_unchanged", all, nothing, own_text);
-    suite.each("a_run_keeps_routines_and_triggers_whole", all, nothing, routines);
     suite.each("an_older_program_executes_nothing_on_a_newer_database", all, nothing, ahead);
     suite.each("an_older_program_keeps_a_newer_view", all, nothing, superseded);
     suite.each(
@@ -192,26 +191,6 @@ async fn own_text(ctx: TestContext) -> TestResult {
     let body = ctx.db.value("SELECT body FROM t WHERE id = 1").await?;
     assert_eq!(body.as_deref(), Some("one;\n  -- two\n\n:three {\"a\":1} it's"));
     assert_eq!(ctx.db.value("SELECT count(*) FROM t").await?.as_deref(), Some("3"));
-    Ok(())
-}
-
-async fn routines(ctx: TestContext) -> TestResult {
-    let base =
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER);\nCREATE TABLE seen (n INTEGER);\n";
-    let body = match ctx.kind {
-        DatabaseKind::Sqlite => {
-            "CREATE TRIGGER tr AFTER INSERT ON t BEGIN\n  INSERT INTO seen VALUES (CASE WHEN new.n > 0 THEN new.n ELSE 0 END);\n  SELECT 1;\nEND;\n"
-        }
-        DatabaseKind::Postgres => {
-            "CREATE FUNCTION f() RETURNS trigger AS $fn$\nBEGIN\n  INSERT INTO seen VALUES (NEW.n); -- it's\n  RETURN NEW;\nEND;\n$fn$ LANGUAGE plpgsql;\nCREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();\nCREATE FUNCTION g(x INT) RETURNS INT LANGUAGE sql BEGIN ATOMIC\n  SELECT 1;\n  SELECT CASE WHEN x > 0 THEN x ELSE 0 END;\nEND;\n"
-        }
-        DatabaseKind::Mysql => {
-            "DELIMITER //\nCREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW\nBEGIN\n  IF NEW.n > 0 THEN\n    INSERT INTO seen VALUES (NEW.n);\n  END IF;\nEND//\nDELIMITER ;\nCREATE PROCEDURE p()\nBEGIN\n  SELECT 1;\n  SELECT 2;\nEND;\n"
-        }
-    };
-    let text = format!("{base}{body}INSERT INTO t (id, n) VALUES (1, 7);\n");
-    jetbase::run(&set(&[("V1__t.sql", &text)]), DatabaseUrl(&ctx.db.url)).await?;
-    assert_eq!(ctx.db.value("SELECT n FROM seen").await?.as_deref(), Some("7"));
     Ok(())
 }
 

@@ -38,6 +38,7 @@ mod python;
 mod repair;
 /// How many round trips a run needs.
 mod round_trips;
+mod routines;
 /// Queries and runs while another run is in progress.
 mod run_in_progress;
 /// Servers that start, or that accept no more connections.
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
     lock::register(&mut suite);
     lost_connection::register(&mut suite);
     server::register(&mut suite);
+    routines::register(&mut suite);
     round_trips::register(&mut suite);
     errors::register(&mut suite);
     examples::register(&mut suite);

@@ -12,7 +12,8 @@ pub(super) static SQL: Sql = Sql {
         "SELECT {state_schema} AS used_schema, CURRENT_USER() AS user_name,
   0 /*M!100000 + @@in_transaction */ /*!50720 * (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = DATABASE()) */ AS in_transaction,
   {state_schema} AS history_schema, @@GLOBAL.sql_mode AS syntax_settings,
-  CONCAT(VERSION(), ' ', @@version_comment) AS server_version, @@autocommit AS autocommit LIMIT 1",
+  CONCAT(VERSION(), ' ', @@version_comment) AS server_version,
+  CONCAT('' /*!80000 , 'MySQL' */ /*M!100500 , 'MariaDB' */) AS runs_comments_of, @@autocommit AS autocommit LIMIT 1",
         "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0 FOR */
 SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT COUNT(*) AS n FROM {migrations}) AS counted

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jetbase_core::{Finding, PlanError};
 
 use super::{
-    DatabaseErrorKind, FileErrorKind, Kept, LockFileError, NamespaceError, SettingError,
-    StatementError, TableError,
+    DatabaseErrorKind, FileErrorKind, Kept, LockFileError, NamespaceError, ServerError,
+    SettingError, StatementError, TableError,
 };
 
 /// What went wrong.
@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Refused(PlanError),
     /// Files of the set cannot be executed on this database.
     Findings(Vec<Finding>),
+    /// The server is not one that jetbase can work with.
+    Server(ServerError),
     /// The database, the schema or the user is not the one that the run needs.
     Namespace(NamespaceError),
     /// A table of jetbase cannot be used, or its rows cannot be trusted.
@@ -142,6 +144,7 @@ impl ErrorKind {
                 }
                 Ok(())
             }
+            ErrorKind::Server(error) => error.fmt(f),
             ErrorKind::Namespace(error) => error.fmt(f),
             ErrorKind::Table(error) => error.fmt(f),
             ErrorKind::Setting(error) => error.fmt(f),

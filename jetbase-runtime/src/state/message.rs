@@ -3,14 +3,15 @@
 use jetbase_core::Dialect;
 
 use super::{
-    DatabaseState, NamespaceOptions, guarded, namespace_of, records, untrusted, untrusted_tables,
+    DatabaseState, NamespaceOptions, guarded, namespace_of, records, server, untrusted,
+    untrusted_tables,
 };
 use crate::connection::{
-    Cause, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure,
+    Cause, CauseKind, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure,
     UntrustedTable, pause_before_retry, send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
-use crate::error::{Error, NamespaceError, TableError};
+use crate::error::{Error, NamespaceError, ServerError, TableError};
 use crate::wait::Limit;
 
 /// The first message to a database.
@@ -84,7 +85,11 @@ impl StateMessage {
                 return Err(Error::database("checking the owners of jetbase's tables", &cause));
             }
             (Some(cause), None) => {
-                return Err(self.explain(connection, options, cause, sets.len(), limit).await);
+                let failed = sets.len();
+                if let Some(error) = self.refuse_server(connection, &facts, cause, limit).await {
+                    return Err(Error::from(error).caused_by(cause));
+                }
+                return Err(self.explain(connection, options, cause, failed, limit).await);
             }
             // This user may not read who holds the lock, or there is no lock table.
             (_, Some(set)) => Some(records(&set.rows)?),
@@ -164,6 +169,42 @@ impl StateMessage {
         };
         // An aborted transaction has no settings to restore.
         let _ = connection.send(&sql, RowHandling::Drop).await;
+    }
+
+    /// Returns the reason if the message failed because of the server that it was sent to.
+    async fn refuse_server(
+        &self,
+        connection: &mut dyn Connection,
+        facts: &ResultRow,
+        cause: &Cause,
+        limit: Limit,
+    ) -> Option<ServerError> {
+        if cause.kind != CauseKind::Database {
+            return None;
+        }
+        let (dialect, code) = (self.dialect, cause.code.clone());
+        let version = match facts.opt("server_version") {
+            Some(version) => version.to_owned(),
+            None => {
+                let sets = send_query(connection, server::version_query(dialect), limit).await;
+                sets.ok()?.first()?.value()?.to_owned()
+            }
+        };
+        if let Err(error) = server::check_version(dialect, &version) {
+            return Some(error);
+        }
+        let name = server::name(dialect, &version);
+        let is_syntax_error = matches!(code.as_str(), "1064" | "42601");
+        if facts.opt("server_version").is_none() && is_syntax_error {
+            let two = send_query(connection, "SELECT 1;\nSELECT 2", limit).await;
+            let refused = two.is_err_and(|failure| failure.cause.kind == CauseKind::Database);
+            if refused {
+                return Some(ServerError::OneStatement { server: name, code });
+            }
+        }
+        let supported = server::supported(dialect).to_owned();
+        let unknown = ServerError::Unknown { server: name, code, supported };
+        (!server::is_known(dialect, &version)).then_some(unknown)
     }
 
     /// Explains a failure that is not one of the expected ones. `failed` is the index of the

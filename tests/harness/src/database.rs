@@ -115,6 +115,12 @@ impl Database {
         Ok(version.is_some_and(|version| version.contains("MariaDB")))
     }
 
+    /// Returns the version of PostgreSQL as a number, for example 140023.
+    pub async fn postgres_version(&self) -> Result<u32, TestError> {
+        let version = self.value("SHOW server_version_num").await?;
+        Ok(version.unwrap_or_default().parse()?)
+    }
+
     /// Runs SQL in the maintenance database of the server, for example to create roles.
     pub async fn admin(&self, sql: &str) -> Result<TextRows, TestError> {
         match &self.home {

@@ -2,6 +2,7 @@
 
 mod failed_file;
 mod rights;
+mod server;
 mod sqlite_file;
 mod url;
 
@@ -15,6 +16,7 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     url::register(suite);
     rights::register(suite);
+    server::register(suite);
     failed_file::register(suite);
     sqlite_file::register(suite);
 }
