@@ -92,6 +92,7 @@ async fn forward(
                     while let Some(found) = find(&bytes[at..], old.as_bytes()) {
                         at += found;
                         bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
+                        at += old.len();
                     }
                 }
                 client.write_all(bytes).await?;
@@ -177,7 +178,7 @@ async fn odd_version(ctx: TestContext) -> TestResult {
         }
         // It would be MySQL.
         _ if ctx.db.is_mariadb().await? => vec![("-MariaDB".to_owned(), "-strange".to_owned())],
-        _ => vec![(version.clone(), format!("{}x", &version[..version.len() - 1]))],
+        _ => vec![(version.clone(), version.replacen('.', "x", 1))],
     };
     match refused(&ctx, replaced, false).await? {
         ServerError::OddVersion { server, contradiction } => {
