@@ -30,9 +30,11 @@ mod lock;
 mod lost_connection;
 /// What a server of MySQL or MariaDB may require or refuse.
 mod mysql;
+mod mysql_server;
 /// The schema, the role and the settings of a run.
 mod namespace;
 /// The real Python tool on the same database.
+mod postgres_server;
 mod python;
 /// Repairs of the history, and the graceful shutdown of a run.
 mod repair;
@@ -45,6 +47,7 @@ mod run_in_progress;
 mod server;
 /// The file beside an SQLite database.
 mod side_file;
+mod sqlite;
 /// Pools, connections, URLs, tasks.
 mod targets;
 /// The program `jetbase`.
@@ -67,6 +70,8 @@ fn main() -> ExitCode {
     round_trips::register(&mut suite);
     errors::register(&mut suite);
     examples::register(&mut suite);
+    postgres_server::register(&mut suite);
+    sqlite::register(&mut suite);
     side_file::register(&mut suite);
     tool::register(&mut suite);
     tool_hostile::register(&mut suite);
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
     cli::register(&mut suite);
     python::register(&mut suite);
     mysql::register(&mut suite);
+    mysql_server::register(&mut suite);
     namespace::register(&mut suite);
     bad_input::register(&mut suite);
     isolation::register(&mut suite);

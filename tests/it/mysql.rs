@@ -16,11 +16,11 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each(
         "a_run_works_where_each_table_needs_a_primary_key",
         mysql,
-        Needs::OWN_SERVER,
+        Needs::OWN_SERVER.only_mysql(),
         needs_key,
     );
     suite.each("an_error_names_a_server_that_is_read_only", mysql, Needs::OWN_SERVER, read_only);
-    suite.each("a_sha2_password_needs_tls", mysql, Needs::NOTHING, sha2_password);
+    suite.each("a_sha2_password_needs_tls", mysql, Needs::NOTHING.only_mysql(), sha2_password);
     suite.each("a_read_only_session_stays_read_only", mysql, Needs::NOTHING, read_only_session);
     suite.each("a_number_that_a_file_sets_is_not_recorded", mysql, Needs::NOTHING, next_number);
 }
@@ -43,9 +43,6 @@ async fn stops_a_select(ctx: TestContext) -> TestResult {
 }
 
 async fn needs_key(ctx: TestContext) -> TestResult {
-    if ctx.db.is_mariadb().await? {
-        return Ok(());
-    }
     for variable in ["sql_require_primary_key", "sql_generate_invisible_primary_key"] {
         let db = ctx.another().await?;
         db.admin(&format!("SET GLOBAL {variable} = 1")).await?;
@@ -82,9 +79,6 @@ async fn read_only(ctx: TestContext) -> TestResult {
 }
 
 async fn sha2_password(ctx: TestContext) -> TestResult {
-    if ctx.db.is_mariadb().await? {
-        return Ok(());
-    }
     let user = format!("{}_sha", ctx.db.name);
     let plugin = "caching_sha2_password";
     ctx.db.admin(&format!("CREATE USER {user} IDENTIFIED WITH {plugin} BY 'secret'")).await?;

@@ -49,8 +49,9 @@ impl From<WorkError> for Error {
 ///
 /// `check` sees the session before the run waits for the lock. If it refuses, no lock is taken.
 ///
-/// If the connection is lost, a new session releases the lock where that is safe. What goes wrong
-/// with the release is a warning: the work itself has already succeeded or failed.
+/// If the connection is lost, or cannot release the lock, a new session releases the lock where that
+/// is safe. What goes wrong with the release is a warning: the work itself has already succeeded or
+/// failed.
 pub(crate) async fn with_lock<T>(
     source: &mut dyn Connect,
     request: &LockRequest<'_>,
@@ -66,8 +67,11 @@ pub(crate) async fn with_lock<T>(
         Err(refusal) => Err(refusal),
     };
     let is_interrupted = result.as_ref().is_err_and(is_interrupted);
+    // What a file has set can prevent every write of its session, such as `gtid_next` on MySQL.
+    let cannot_release = unreleased.as_ref().is_some_and(|error: &Error| !error.is_contended());
     let may_be_lost = result.is_err() || unreleased.is_some();
-    let is_lost = is_interrupted || (may_be_lost && session.is_connection_lost().await);
+    let is_lost =
+        is_interrupted || cannot_release || (may_be_lost && session.is_connection_lost().await);
     // The answer to an attempt may be lost, so the row may name this run even if it has no lock.
     let process_id = session.process_id.take().filter(|_| is_lost);
     let lost = process_id.map(|id| LostLock { id, liveness: session.liveness });

@@ -166,6 +166,7 @@ fn run_case(case: &ChaosCase, size: Size) -> CaseOutcome {
 /// A missing program is a failure if it is required.
 fn unavailable(reason: &Unavailable) -> CaseOutcome {
     match reason {
+        Unavailable::OtherServer(_) => CaseOutcome::Ignored(reason.to_string()),
         Unavailable::Missing { what, .. } if !is_required(what) => {
             CaseOutcome::Ignored(reason.to_string())
         }

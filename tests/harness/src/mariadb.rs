@@ -24,6 +24,8 @@ pub struct Mariadb {
     server: PathBuf,
     /// The program of MariaDB that creates the system tables. MySQL's server creates them itself.
     install: Option<PathBuf>,
+    /// More options of the server's command line.
+    options: &'static [&'static str],
 }
 
 impl Mariadb {
@@ -54,12 +56,22 @@ impl Mariadb {
             Unavailable::Broken(format!("cannot run `{} --version`: {error:#}", server.display()))
         })?;
         if !String::from_utf8_lossy(&version.stdout).contains("MariaDB") {
-            return Ok(Mariadb { server, install: None });
+            return Ok(Mariadb { server, install: None, options: &[] });
         }
         match find(&["mariadb-install-db", "mysql_install_db"]) {
-            Some(install) => Ok(Mariadb { server, install: Some(install) }),
+            Some(install) => Ok(Mariadb { server, install: Some(install), options: &[] }),
             None => Err(missing("MariaDB is not fully installed (no `mariadb-install-db`)")),
         }
+    }
+
+    /// Whether the server is MySQL itself.
+    pub fn is_mysql(&self) -> bool {
+        self.install.is_none()
+    }
+
+    /// Adds options of the server's command line.
+    pub fn with_options(self, options: &'static [&'static str]) -> Mariadb {
+        Mariadb { options, ..self }
     }
 }
 
@@ -75,7 +87,8 @@ impl Engine for Mariadb {
             command.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
             command.args(["--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0"]);
         } else {
-            command.args(["--initialize-insecure", MYSQL_REDO_LOG]);
+            // MySQL accepts some options only if its data was created with them.
+            command.args(["--initialize-insecure", MYSQL_REDO_LOG]).args(self.options);
         }
         command
     }
@@ -99,6 +112,7 @@ impl Engine for Mariadb {
             command.arg(MYSQL_REDO_LOG);
             command.arg(with_path("--init-file=", &folder.join("root.sql")));
         }
+        command.args(self.options);
         command
     }
 

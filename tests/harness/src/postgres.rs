@@ -21,6 +21,8 @@ const PROGRAMS: &str = "JETBASE_TEST_POSTGRES_PROGRAMS";
 #[derive(Debug)]
 pub struct Postgres {
     programs: PathBuf,
+    /// More options of the server's command line.
+    options: &'static [&'static str],
 }
 
 impl Postgres {
@@ -32,7 +34,7 @@ impl Postgres {
         };
         if let Some(programs) = process::folder_of_programs(PROGRAMS) {
             if is_complete(&programs) {
-                return Ok(Postgres { programs });
+                return Ok(Postgres { programs, options: &[] });
             }
             let folder = programs.display();
             return Err(Unavailable::Broken(format!(
@@ -41,7 +43,7 @@ impl Postgres {
         }
         let in_path = process::find(&["postgres"]).and_then(|file| Some(file.parent()?.to_owned()));
         match in_path.into_iter().chain(versioned()).find(is_complete) {
-            Some(programs) => Ok(Postgres { programs }),
+            Some(programs) => Ok(Postgres { programs, options: &[] }),
             None => Err(Unavailable::Missing {
                 what: "postgres",
                 reason: "PostgreSQL is not installed (no `initdb` and `postgres` in PATH or \
@@ -49,6 +51,11 @@ impl Postgres {
                     .to_owned(),
             }),
         }
+    }
+
+    /// Adds options of the server's command line.
+    pub fn with_options(self, options: &'static [&'static str]) -> Postgres {
+        Postgres { options, ..self }
     }
 }
 
@@ -103,6 +110,7 @@ impl Engine for Postgres {
         let program = self.programs.join("postgres");
         let mut command = process::command_that_ends_with_parent(&program, "QUIT");
         command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]);
+        command.args(self.options);
         command
     }
 

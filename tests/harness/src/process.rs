@@ -18,7 +18,9 @@ const MORE_FOLDERS: &[&str] = &["/usr/sbin", "/usr/local/sbin", "/usr/libexec", 
 
 /// The folder of programs that a variable names, for a server that is not installed.
 pub fn folder_of_programs(variable: &str) -> Option<PathBuf> {
-    std::env::var_os(variable).filter(|folder| !folder.is_empty()).map(PathBuf::from)
+    let folder = std::env::var_os(variable).filter(|folder| !folder.is_empty())?;
+    // The servers run in folders of their own.
+    std::path::absolute(folder).ok()
 }
 
 /// The program of the first of these names that the folder has.

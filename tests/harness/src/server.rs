@@ -23,10 +23,18 @@ pub struct DatabaseServer {
 impl DatabaseServer {
     /// Starts a private server, which stops when the value is dropped.
     pub async fn start(kind: DatabaseKind) -> Result<DatabaseServer, Unavailable> {
+        DatabaseServer::start_with(kind, &[]).await
+    }
+
+    /// Starts a private server with more options of its command line.
+    pub async fn start_with(
+        kind: DatabaseKind,
+        options: &'static [&'static str],
+    ) -> Result<DatabaseServer, Unavailable> {
         let engine: Box<dyn Engine> = match kind {
             DatabaseKind::Sqlite => return Err(Unavailable::broken("SQLite has no server")),
-            DatabaseKind::Postgres => Box::new(Postgres::find()?),
-            DatabaseKind::Mysql => Box::new(Mariadb::find()?),
+            DatabaseKind::Postgres => Box::new(Postgres::find()?.with_options(options)),
+            DatabaseKind::Mysql => Box::new(Mariadb::find()?.with_options(options)),
         };
         let account = Account::choose(kind.name(), engine.user())?;
         match PrivateServer::start(engine, account).await {

@@ -145,6 +145,7 @@ fn unavailable(reason: Unavailable) -> Result<Completion, Failed> {
             }
             Ok(Completion::ignored_with(reason))
         }
+        Unavailable::OtherServer(_) => Ok(Completion::ignored_with(reason)),
         Unavailable::Broken(_) => Err(reason.into()),
     }
 }

@@ -16,6 +16,8 @@ pub enum Unavailable {
         /// What is missing, and how to install it.
         reason: String,
     },
+    /// The test is about another server than this one, with the reason. The test is ignored.
+    OtherServer(&'static str),
     /// A program is installed but does not work. The test fails.
     Broken(String),
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unavailable::Missing { reason, .. } => f.write_str(reason),
+            Unavailable::OtherServer(reason) => f.write_str(reason),
             Unavailable::Broken(message) => f.write_str(message),
         }
     }
