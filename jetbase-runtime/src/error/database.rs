@@ -24,6 +24,12 @@ pub enum DatabaseErrorKind {
     MissingRight,
     /// The server accepts no writes.
     ReadOnly,
+    /// The server is a node of a MySQL group, and another node accepts the writes.
+    Secondary,
+    /// The server has left its MySQL group, and accepts no writes.
+    OutsideGroup,
+    /// The MySQL group refuses the transactions of this node at the moment.
+    RefusedByGroup,
     /// The SQLite file accepts no writes.
     ReadOnlyFile,
     /// The server, or the user, has too many connections.
@@ -54,6 +60,7 @@ impl DatabaseErrorKind {
             (_, "3F000") => DatabaseErrorKind::NoSchema,
             (_, "42501" | "1142" | "1044" | "1227") => DatabaseErrorKind::MissingRight,
             (_, "25006" | "1290" | "1792") => DatabaseErrorKind::ReadOnly,
+            _ if cause.is_refused_by_group() => DatabaseErrorKind::RefusedByGroup,
             (_, "8") => DatabaseErrorKind::ReadOnlyFile,
             (_, "53300" | "1040" | "1226" | "1203") => DatabaseErrorKind::TooManyConnections,
             (_, "57P03") => DatabaseErrorKind::Starting,
@@ -84,7 +91,20 @@ impl DatabaseErrorKind {
                 "create the schema first: jetbase creates tables, not schemas"
             }
             DatabaseErrorKind::MissingRight => "grant the right to this user, or run as the owner",
-            DatabaseErrorKind::ReadOnly => "connect to the primary, with write access",
+            DatabaseErrorKind::ReadOnly => {
+                "the server accepts no writes: connect to the primary, with write access"
+            }
+            DatabaseErrorKind::Secondary => {
+                "the server is a secondary of its group and accepts no writes: connect to its primary"
+            }
+            DatabaseErrorKind::OutsideGroup => {
+                "the server has left its group and accepts no writes: connect to another node of the \
+                 group, or let the server join again"
+            }
+            DatabaseErrorKind::RefusedByGroup => {
+                "the group of this MySQL server refuses transactions of this node at the moment: run \
+                 again when the node has caught up with the group"
+            }
             DatabaseErrorKind::ReadOnlyFile => "open the file with write access",
             DatabaseErrorKind::TooManyConnections => "wait, or raise the limit of connections",
             DatabaseErrorKind::Starting => "wait until the server has started",

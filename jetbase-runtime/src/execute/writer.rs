@@ -119,7 +119,8 @@ impl Writer<'_, '_, '_> {
         if self.session.foreign_keys && !sql.foreign_keys.is_empty() {
             parts.push(self.part(Purpose::ForeignKeys, sql.foreign_keys));
         }
-        parts.extend(self.fences(sql.fence_locking));
+        parts.extend(self.parts(Purpose::Fence, &self.session.committing_fences()));
+        parts.extend(self.session_fence());
         if self.session.has_superseded && self.job.replaces() {
             parts.extend(
                 self.parts(Purpose::Guard, self.session.guard(sql.guard_superseded_writing)),

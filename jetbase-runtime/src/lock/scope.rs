@@ -65,6 +65,10 @@ pub(crate) async fn with_lock<T>(
         Ok(()) => acquire_and_work(&mut session, request, listener, work, &mut unreleased).await,
         Err(refusal) => Err(refusal),
     };
+    let result = match result {
+        Ok(value) => Ok(value),
+        Err(error) => Err(session.name_primary(error).await),
+    };
     let is_interrupted = result.as_ref().is_err_and(is_interrupted);
     let may_be_lost = result.is_err() || unreleased.is_some();
     let is_lost = is_interrupted || (may_be_lost && session.is_connection_lost().await);
