@@ -125,3 +125,32 @@ impl DatabaseErrorKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn an_error_on_a_node_of_a_group_says_which_node_accepts_writes() {
+        let read_only = || {
+            let (code, message) = ("1290".to_owned(), "the message".to_owned());
+            Error::database("unlocking", &Cause { code, message, ..Cause::default() })
+        };
+        assert!(read_only().is_read_only());
+        let secondary = DatabaseErrorKind::Secondary;
+        let errors = [
+            read_only(),
+            read_only().on_group_node(secondary, Some("db2:3306".to_owned())),
+            read_only().on_group_node(secondary, None),
+            read_only().on_group_node(DatabaseErrorKind::OutsideGroup, None),
+        ];
+        let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(texts.join("\n"), @"
+        unlocking: the message (1290); the server accepts no writes: connect to the primary, with write access
+        unlocking: the message (1290); the server is a secondary of its group and accepts no writes: connect to its primary, db2:3306
+        unlocking: the message (1290); the server is a secondary of its group and accepts no writes: connect to its primary
+        unlocking: the message (1290); the server has left its group and accepts no writes: connect to another node of the group, or let the server join again
+        ");
+    }
+}

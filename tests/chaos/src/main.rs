@@ -14,6 +14,7 @@ mod galera_cluster;
 mod group_cluster;
 mod group_replication;
 mod journal;
+mod lagging_node;
 mod pooler;
 mod python;
 mod relay;
@@ -74,6 +75,7 @@ const CASES: &[ChaosCase] = &[
         Box::pin(group_replication::storms_with_primary(ctx))
     })
     .long(),
+    ChaosCase::alone("group/lagging", |ctx| Box::pin(lagging_node::lagging(ctx))).long(),
     ChaosCase::alone("group/killed", |ctx| Box::pin(group_replication::killed(ctx))).long(),
     ChaosCase::alone("group/frozen", |ctx| Box::pin(group_replication::frozen(ctx))).long(),
     ChaosCase::alone("group/primary-killed", |ctx| {
