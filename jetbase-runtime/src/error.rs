@@ -112,6 +112,7 @@ impl Error {
             message: cause.message.clone(),
             code: cause.code.clone(),
             kind: DatabaseErrorKind::of(cause),
+            primary: None,
             kept: Kept::Nothing,
         };
         Error { retry, ..Error::new(kind).caused_by(cause) }
@@ -150,6 +151,23 @@ impl Error {
             }
             _ => false,
         }
+    }
+
+    /// Whether the server accepts no writes.
+    pub(crate) fn is_read_only(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Database { kind: DatabaseErrorKind::ReadOnly, .. })
+    }
+
+    /// Says what a node of a MySQL group is that accepts no writes, and which node accepts them.
+    pub(crate) fn on_group_node(
+        mut self,
+        class: DatabaseErrorKind,
+        address: Option<String>,
+    ) -> Self {
+        if let ErrorKind::Database { kind, primary, .. } = self.kind.as_mut() {
+            (*kind, *primary) = (class, address);
+        }
+        self
     }
 
     /// Records what remains of the file that was being executed.

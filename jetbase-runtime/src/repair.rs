@@ -208,7 +208,7 @@ async fn write(
     let sql = session.sql;
     let mut templates: Vec<&str> = session.guard(sql.guard_writing).to_vec();
     let guarded = templates.len();
-    templates.push(sql.fence_locking);
+    templates.extend(session.committing_fences());
     if session.has_server_lock() {
         templates.push(sql.fence_session_lock);
     }

@@ -1,5 +1,6 @@
 //! The session of a run: one connection, and every message that it sends.
 
+mod group;
 mod isolation;
 mod liveness;
 mod probe;
@@ -8,6 +9,7 @@ mod superseded;
 
 use jetbase_core::{Dialect, Record, SessionEffect};
 
+use self::group::GroupNode;
 pub(crate) use self::isolation::NextStep;
 pub(crate) use self::liveness::Liveness;
 use self::snapshot::Snapshot;
@@ -34,6 +36,8 @@ pub(crate) struct Session<'c> {
     /// Whether other servers write to the same tables. If so, only ids of this server can be
     /// judged.
     pub(crate) topology: Topology,
+    /// Whether the server is a node of a MySQL group.
+    group_node: GroupNode,
     /// Whether a pooler stands in front of the server. If so, the run has no server session to
     /// itself.
     pub(crate) pooled: bool,
@@ -151,6 +155,7 @@ impl<'c> Session<'c> {
             namespace,
             liveness: Liveness::None,
             topology: Topology::SingleWriter,
+            group_node: GroupNode::No,
             pooled: false,
             server: String::new(),
             has_history: state.history.is_some(),

@@ -113,13 +113,24 @@ impl Cause {
         let code = self.code.as_str();
         let postgres = matches!(code, "55P03" | "40P01" | "40001");
         let mysql = matches!(code, "1020" | "1205" | "1213" | "1047" | "1180");
-        postgres || mysql || matches!(code, "5" | "6" | "261" | "517" | "262")
+        postgres
+            || mysql
+            || self.is_refused_by_group()
+            || matches!(code, "5" | "6" | "261" | "517" | "262")
+    }
+
+    /// Whether MySQL's group replication refuses the transaction for a moment: another node has changed
+    /// the same rows (3101), the node is leaving or joining the group (3100, 3796), or the node has not
+    /// caught up in time (3797).
+    pub(crate) fn is_refused_by_group(&self) -> bool {
+        matches!(self.code.as_str(), "3100" | "3101" | "3796" | "3797")
     }
 
     /// Whether the database itself has rolled back the whole transaction.
     pub(crate) fn ended_transaction(&self) -> bool {
         // SQLite: out of memory, I/O error, full disk, interrupted.
-        matches!(self.code.as_str(), "1213" | "1205" | "1020" | "1180" | "7" | "13" | "9")
+        self.is_refused_by_group()
+            || matches!(self.code.as_str(), "1213" | "1205" | "1020" | "1180" | "7" | "13" | "9")
             || self.code.parse::<u32>().is_ok_and(|code| code & 0xff == 10)
     }
 

@@ -101,6 +101,9 @@ pub(crate) struct Sql {
     pub(crate) fence: &'static str,
     /// Fails unless this run has the row, and locks it until the end of the transaction.
     pub(crate) fence_locking: &'static str,
+    /// Comes before the locking fence on a cluster: changes the row, so that the commit fails if another
+    /// node has changed it too.
+    pub(crate) fence_in_cluster: &'static [&'static str],
     /// Fails unless this run has the session lock too.
     pub(crate) fence_session_lock: &'static str,
     /// Fails if the file has ended the transaction itself.
@@ -150,6 +153,11 @@ pub(crate) struct Sql {
     pub(crate) lease: &'static str,
     /// One row: `session_id`, `user_name`, `client`, `program`, `activity` of who holds the lock.
     pub(crate) holder: &'static str,
+    /// Lets the session read what every node of a MySQL group has committed before: `{consistency}`.
+    pub(crate) read_across_nodes: &'static str,
+    /// One row about a node of a MySQL group: `state`, and the `host` and `port` of a node that accepts
+    /// writes.
+    pub(crate) group_state: &'static str,
     /// The error codes of a fence that fails.
     pub(crate) fence_codes: &'static [&'static str],
     /// The error codes of a guard that fails. One of them: what it locks is no table.

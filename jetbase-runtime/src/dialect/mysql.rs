@@ -42,7 +42,7 @@ SELECT /*+ SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ CURRE
   EXISTS (SELECT 1 FROM information_schema.triggers WHERE event_object_schema = {schema_name}) AS has_triggers LIMIT 1;
 SELECT CONCAT(@@hostname, ',', @@port, ',', @@server_id, ',', @@datadir) LIMIT 1;
 SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'in_transaction', 'pxc_strict_mode',
-  'group_replication_group_name');
+  'group_replication_group_name', 'group_replication_consistency');
 SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     probe_facts: 1,
     create: &[
@@ -65,7 +65,7 @@ SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     ],
     index: ",
     UNIQUE KEY jetbase_migrations_version (version)",
-    create_races: &["1213", "1205", "1050", "1146", "1684", "1412", "1047"],
+    create_races: &["1213", "1205", "1050", "1146", "1684", "1412", "1047", "3100", "3101", "3797"],
     create_row: "INSERT IGNORE INTO {lock} (id, is_locked) VALUES (1, FALSE)",
     acquire: "UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id = {me}
   WHERE id = 1 AND is_locked = FALSE;
@@ -117,6 +117,10 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
   WHERE id = 1 AND is_locked AND process_id = {me}) AS q WHERE q.c <> 1) LIMIT 1",
     fence_locking: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {lock}
   WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS q WHERE q.c <> 1) LIMIT 1",
+    // A locking read is not part of what the nodes of a cluster compare. A changed row is: if another
+    // node has changed it too, the COMMIT fails.
+    fence_in_cluster: &["UPDATE {lock} SET locked_at = locked_at + INTERVAL 1 MICROSECOND
+  WHERE id = 1 AND is_locked AND process_id = {me}"],
     fence_session_lock: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT IS_USED_LOCK({key}) <=> CONNECTION_ID() AS c) AS q
   WHERE q.c <> 1) LIMIT 1",
     // A transaction that has ended no longer has the savepoint.
@@ -174,6 +178,12 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     lease: "SET SESSION wait_timeout = {lease}",
     holder: "SELECT ID AS session_id, USER AS user_name, HOST AS client, COMMAND AS activity FROM information_schema.PROCESSLIST
   WHERE ID = COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) LIMIT 1",
+    read_across_nodes: "SET SESSION group_replication_consistency = {consistency}",
+    group_state: "SELECT own.member_state AS state, writer.member_host AS host, writer.member_port AS port
+  FROM performance_schema.replication_group_members AS own
+  LEFT JOIN performance_schema.replication_group_members AS writer
+    ON writer.member_role = 'PRIMARY' AND writer.member_state = 'ONLINE'
+  WHERE own.member_id = @@server_uuid LIMIT 1",
     fence_codes: &["1242"],
     guard_codes: &[],
 };

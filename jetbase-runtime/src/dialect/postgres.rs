@@ -169,6 +169,7 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
     fence: "SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}",
     fence_locking: "SELECT 1 / count(*) FROM
   (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS fence",
+    fence_in_cluster: &[],
     fence_session_lock: "SELECT 1 / count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted
   AND pid = pg_backend_pid() AND classid = 1784835700 AND objid = {key} AND objsubid = 2",
     // Checks that the transaction which locked the row at its start is still open.
@@ -223,6 +224,8 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
   FROM pg_catalog.pg_locks p JOIN pg_catalog.pg_stat_activity a USING (pid)
   WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
     AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
+    read_across_nodes: "",
+    group_state: "",
     fence_codes: &["22012"],
     guard_codes: &["22012", "42809"],
 };

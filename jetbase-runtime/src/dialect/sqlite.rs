@@ -81,6 +81,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
   WHEN 1 THEN 1 ELSE json('lock lost') END",
     fence_locking: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
   WHEN 1 THEN 1 ELSE json('lock lost') END",
+    fence_in_cluster: &[],
     fence_session_lock: "SELECT 1",
     // A transaction that has ended no longer has the savepoint.
     still_open: &["RELEASE jetbase_file"],
@@ -122,6 +123,8 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     discard: &[],
     lease: "",
     holder: "SELECT NULL AS session_id",
+    read_across_nodes: "",
+    group_state: "",
     fence_codes: &["1"],
     guard_codes: &[],
 };

@@ -24,6 +24,12 @@ pub enum DatabaseErrorKind {
     MissingRight,
     /// The server accepts no writes.
     ReadOnly,
+    /// The server is a node of a MySQL group, and another node accepts the writes.
+    Secondary,
+    /// The server has left its MySQL group, and accepts no writes.
+    OutsideGroup,
+    /// The MySQL group refuses the transactions of this node at the moment.
+    RefusedByGroup,
     /// The SQLite file accepts no writes.
     ReadOnlyFile,
     /// The server, or the user, has too many connections.
@@ -54,6 +60,7 @@ impl DatabaseErrorKind {
             (_, "3F000") => DatabaseErrorKind::NoSchema,
             (_, "42501" | "1142" | "1044" | "1227") => DatabaseErrorKind::MissingRight,
             (_, "25006" | "1290" | "1792") => DatabaseErrorKind::ReadOnly,
+            _ if cause.is_refused_by_group() => DatabaseErrorKind::RefusedByGroup,
             (_, "8") => DatabaseErrorKind::ReadOnlyFile,
             (_, "53300" | "1040" | "1226" | "1203") => DatabaseErrorKind::TooManyConnections,
             (_, "57P03") => DatabaseErrorKind::Starting,
@@ -84,7 +91,20 @@ impl DatabaseErrorKind {
                 "create the schema first: jetbase creates tables, not schemas"
             }
             DatabaseErrorKind::MissingRight => "grant the right to this user, or run as the owner",
-            DatabaseErrorKind::ReadOnly => "connect to the primary, with write access",
+            DatabaseErrorKind::ReadOnly => {
+                "the server accepts no writes: connect to the primary, with write access"
+            }
+            DatabaseErrorKind::Secondary => {
+                "the server is a secondary of its group and accepts no writes: connect to its primary"
+            }
+            DatabaseErrorKind::OutsideGroup => {
+                "the server has left its group and accepts no writes: connect to another node of the \
+                 group, or let the server join again"
+            }
+            DatabaseErrorKind::RefusedByGroup => {
+                "the group of this MySQL server refuses transactions of this node at the moment: run \
+                 again when the node has caught up with the group"
+            }
             DatabaseErrorKind::ReadOnlyFile => "open the file with write access",
             DatabaseErrorKind::TooManyConnections => "wait, or raise the limit of connections",
             DatabaseErrorKind::Starting => "wait until the server has started",
@@ -103,5 +123,34 @@ impl DatabaseErrorKind {
             DatabaseErrorKind::DiskFull => "free space on the disk",
             DatabaseErrorKind::Other => "",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn an_error_on_a_node_of_a_group_says_which_node_accepts_writes() {
+        let read_only = || {
+            let (code, message) = ("1290".to_owned(), "the message".to_owned());
+            Error::database("unlocking", &Cause { code, message, ..Cause::default() })
+        };
+        assert!(read_only().is_read_only());
+        let secondary = DatabaseErrorKind::Secondary;
+        let errors = [
+            read_only(),
+            read_only().on_group_node(secondary, Some("db2:3306".to_owned())),
+            read_only().on_group_node(secondary, None),
+            read_only().on_group_node(DatabaseErrorKind::OutsideGroup, None),
+        ];
+        let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(texts.join("\n"), @"
+        unlocking: the message (1290); the server accepts no writes: connect to the primary, with write access
+        unlocking: the message (1290); the server is a secondary of its group and accepts no writes: connect to its primary, db2:3306
+        unlocking: the message (1290); the server is a secondary of its group and accepts no writes: connect to its primary
+        unlocking: the message (1290); the server has left its group and accepts no writes: connect to another node of the group, or let the server join again
+        ");
     }
 }

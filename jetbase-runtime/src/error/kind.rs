@@ -101,6 +101,9 @@ pub enum ErrorKind {
         code: String,
         /// The class of the error, with its remedy.
         kind: DatabaseErrorKind,
+        /// The address of the server that accepts writes, if the server is a secondary of a MySQL
+        /// group and the user may read it.
+        primary: Option<String>,
         /// What remains of the file that was being executed.
         kept: Kept,
     },
@@ -203,7 +206,7 @@ impl ErrorKind {
                 }
                 write!(f, "; {}", outcome.help())
             }
-            ErrorKind::Database { doing, message, code, kind, kept } => {
+            ErrorKind::Database { doing, message, code, kind, primary, kept } => {
                 match source {
                     SourceMessage::Shown => write!(f, "{doing}: {message}")?,
                     SourceMessage::Omitted => write!(f, "{doing} failed")?,
@@ -213,6 +216,9 @@ impl ErrorKind {
                 }
                 if *kind != DatabaseErrorKind::Other {
                     write!(f, "; {}", kind.help())?;
+                }
+                if let Some(primary) = primary {
+                    write!(f, ", {primary}")?;
                 }
                 match kept {
                     Kept::Nothing => Ok(()),

@@ -364,7 +364,7 @@ fn texts_of_database_errors() {
     let pool = Cause::of(sqlx::Error::PoolTimedOut);
     let codes = [
         "28P01", "3D000", "1046", "3F000", "42501", "25006", "8", "53300", "57P03", "55P03", "5",
-        "14", "26", "13", "XX000",
+        "14", "26", "13", "3101", "XX000",
     ];
     let coded = codes.map(|code| Error::database("connecting", &coded(code)));
     let kept = Error::database("recording V2__b.sql", &cause()).keeping(Kept::Statements(2));
@@ -386,8 +386,8 @@ connecting: the message (3F000); create the schema first: jetbase creates tables
     without its source: connecting failed (3F000); create the schema first: jetbase creates tables, not schemas
 connecting: the message (42501); grant the right to this user, or run as the owner
     without its source: connecting failed (42501); grant the right to this user, or run as the owner
-connecting: the message (25006); connect to the primary, with write access
-    without its source: connecting failed (25006); connect to the primary, with write access
+connecting: the message (25006); the server accepts no writes: connect to the primary, with write access
+    without its source: connecting failed (25006); the server accepts no writes: connect to the primary, with write access
 connecting: the message (8); open the file with write access
     without its source: connecting failed (8); open the file with write access
 connecting: the message (53300); wait, or raise the limit of connections
@@ -404,6 +404,8 @@ connecting: the message (26); check the path: the file is not an SQLite database
     without its source: connecting failed (26); check the path: the file is not an SQLite database
 connecting: the message (13); free space on the disk
     without its source: connecting failed (13); free space on the disk
+connecting: the message (3101); the group of this MySQL server refuses transactions of this node at the moment: run again when the node has caught up with the group
+    without its source: connecting failed (3101); the group of this MySQL server refuses transactions of this node at the moment: run again when the node has caught up with the group
 connecting: the message (XX000)
     without its source: connecting failed (XX000)
 "#);

@@ -41,6 +41,7 @@ impl Job<'_> {
         session.reset().await;
         let permanent =
             if grouping == Grouping::PerStatement { self.permanent(failure.executed) } else { 0 };
+        let permanent = permanent.max(failure.committed);
         let kept = match failure.executed {
             0 => Kept::Nothing,
             executed if ended || unsafe_tables => Kept::Perhaps(executed),

@@ -30,6 +30,10 @@ impl FileMessage {
     fn statements(&self) -> usize {
         self.parts.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count()
     }
+
+    fn commits(&self) -> bool {
+        self.parts.iter().any(|it| it.purpose == Purpose::Commit)
+    }
 }
 
 /// The purpose of a part of a message.
@@ -64,6 +68,9 @@ pub(super) struct MessageFailure {
     pub(super) offset: Option<usize>,
     /// The number of statements of the file that were executed before.
     pub(super) executed: usize,
+    /// The number of statements of the file that a COMMIT in front of another statement has made
+    /// permanent.
+    pub(super) committed: usize,
     /// Whether the file's transaction was still open after its last statement.
     pub(super) was_open: bool,
     /// The message from which to retry, if that is safe.
@@ -123,12 +130,14 @@ pub(super) async fn deliver(
     messages: &[FileMessage],
     from: usize,
 ) -> Result<(), MessageFailure> {
-    let mut executed = messages.iter().take(from).map(FileMessage::statements).sum();
-    let mut was_open = false;
-    for message in messages.iter().skip(from) {
+    let (mut executed, mut committed, mut was_open) = (0, 0, false);
+    for (index, message) in messages.iter().enumerate() {
+        let delivered = index < from;
         let FileMessage { parts, retry_from } = message;
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
-        if let Err(failure) = session.execute(&texts.join(";\n")).await {
+        let sent =
+            if delivered { Ok(Vec::new()) } else { session.execute(&texts.join(";\n")).await };
+        if let Err(failure) = sent {
             let (part, offset) = locate(parts, &failure);
             let purpose = parts.get(part).map_or(Purpose::Setup, |part| part.purpose);
             // PostgreSQL parses a whole message first. A syntax error in a later part has a position
@@ -147,12 +156,14 @@ pub(super) async fn deliver(
                 cause,
                 offset,
                 executed,
+                committed,
                 was_open,
                 retry_from: *retry_from,
             });
         }
         executed += message.statements();
-        was_open |= parts.iter().any(|it| it.purpose == Purpose::StillOpen);
+        committed = if message.commits() { executed } else { committed };
+        was_open |= !delivered && parts.iter().any(|it| it.purpose == Purpose::StillOpen);
     }
     Ok(())
 }

@@ -119,7 +119,8 @@ impl Writer<'_, '_, '_> {
         if self.session.foreign_keys && !sql.foreign_keys.is_empty() {
             parts.push(self.part(Purpose::ForeignKeys, sql.foreign_keys));
         }
-        parts.extend(self.fences(sql.fence_locking));
+        parts.extend(self.parts(Purpose::Fence, &self.session.committing_fences()));
+        parts.extend(self.session_fence());
         if self.session.has_superseded && self.job.replaces() {
             parts.extend(
                 self.parts(Purpose::Guard, self.session.guard(sql.guard_superseded_writing)),
@@ -173,6 +174,9 @@ impl Writer<'_, '_, '_> {
             let undoable = statement.effect == Effect::Transactional
                 && self.job.transaction == Transaction::Whole
                 && locks == TableLocks::Released;
+            if let Some(start) = open.filter(|_| !undoable) {
+                messages.push(FileMessage { parts: self.early_commit(), retry_from: Some(start) });
+            }
             parts.extend(match locks {
                 TableLocks::Released => self.fences_outside_transaction(sql.fence),
                 // LOCK TABLES hides every other table, so only the session lock can be checked.
@@ -217,6 +221,18 @@ impl Writer<'_, '_, '_> {
         last.extend(self.closing());
         messages.push(FileMessage { retry_from: open.or(Some(messages.len())), parts: last });
         messages
+    }
+
+    /// Returns the commit of an open transaction before a statement that would commit it (MySQL).
+    ///
+    /// A plain fence inside the transaction could read an old row: the one of the transaction's
+    /// snapshot.
+    fn early_commit(&self) -> Vec<Part> {
+        let mut parts = self.parts(Purpose::Fence, &self.session.committing_fences());
+        parts.extend(self.session_fence());
+        // The file may have set `completion_type`.
+        parts.push(self.part(Purpose::Commit, "COMMIT AND NO CHAIN NO RELEASE"));
+        parts
     }
 
     /// Returns a fence for use outside a transaction, with the settings that it needs.

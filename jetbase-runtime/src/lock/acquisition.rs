@@ -152,8 +152,13 @@ impl<'s, 'c> Acquisition<'s, 'c> {
         if !failure.cause.is_contended() {
             return Err(Error::database(doing, &failure.cause));
         }
+        let obstacle = if failure.cause.is_refused_by_group() {
+            "the group of this MySQL server, which refuses transactions of this node at the moment"
+        } else {
+            "another connection that locks the table jetbase_lock or jetbase_migrations"
+        };
         self.obstacle = Some(format!(
-            "another connection that locks the table jetbase_lock or jetbase_migrations (while {doing}: {}, {})",
+            "{obstacle} (while {doing}: {}, {})",
             failure.cause.message, failure.cause.code
         ));
         Ok(Observation::Refused)

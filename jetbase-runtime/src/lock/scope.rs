@@ -66,6 +66,10 @@ pub(crate) async fn with_lock<T>(
         Ok(()) => acquire_and_work(&mut session, request, listener, work, &mut unreleased).await,
         Err(refusal) => Err(refusal),
     };
+    let result = match result {
+        Ok(value) => Ok(value),
+        Err(error) => Err(session.name_primary(error).await),
+    };
     let is_interrupted = result.as_ref().is_err_and(is_interrupted);
     // What a file has set can prevent every write of its session, such as `gtid_next` on MySQL.
     let cannot_release = unreleased.as_ref().is_some_and(|error: &Error| !error.is_contended());

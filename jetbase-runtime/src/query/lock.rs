@@ -205,7 +205,10 @@ async fn force_unlock(
     let limit = Limit::for_query();
     let mut session = Session::open(source, &found, "", limit).await?;
     session.wait_within(limit).await;
-    let result = release_row_by_force(&mut session, force).await;
+    let result = match release_row_by_force(&mut session, force).await {
+        Ok(unlocked) => Ok(unlocked),
+        Err(error) => Err(session.name_primary(error).await),
+    };
     session.close().await;
     result
 }

@@ -26,7 +26,7 @@ impl Session<'_> {
             // The server's identity comes last, and may be refused. Then the liveness cannot be
             // checked.
             Err(SendFailure { completed, cause })
-                if !completed.is_empty() && cause.kind == CauseKind::Database =>
+                if completed.len() > self.sql.probe_facts && cause.kind == CauseKind::Database =>
             {
                 (completed, Some(cause))
             }
@@ -109,9 +109,7 @@ impl Session<'_> {
                     return Err(NamespaceError::InTransaction.into());
                 }
                 let galera = variable("wsrep_on") == "ON";
-                if galera || !variable("group_replication_group_name").is_empty() {
-                    self.topology = Topology::Cluster;
-                }
+                let in_group = !variable("group_replication_group_name").is_empty();
                 // Percona's cluster may forbid named locks. A statement that asks for one would end
                 // the run.
                 let forbidden = matches!(variable("pxc_strict_mode"), "ENFORCING" | "MASTER");
@@ -119,7 +117,11 @@ impl Session<'_> {
                     self.liveness = Liveness::GetLock;
                     self.set_lease().await;
                 }
+                if in_group {
+                    self.join_group(variable("group_replication_consistency")).await;
+                }
                 if galera {
+                    self.topology = Topology::Cluster;
                     // The run must see what other nodes have committed before it decides anything.
                     let wait = "SET SESSION wsrep_sync_wait = 7";
                     let _ = self.raw(wait).await;

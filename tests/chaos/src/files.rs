@@ -9,9 +9,14 @@ pub(crate) fn first(kind: DatabaseKind) -> (String, String) {
         DatabaseKind::Mysql => "DATETIME(6)",
         DatabaseKind::Sqlite => "TEXT",
     };
+    // A MySQL group refuses rows of a table without a primary key.
+    let id = match kind {
+        DatabaseKind::Mysql => "id INTEGER AUTO_INCREMENT PRIMARY KEY, ",
+        DatabaseKind::Postgres | DatabaseKind::Sqlite => "",
+    };
     // On MySQL, a crash between the statement and its record must not make the next run fail.
     let text = format!(
-        "CREATE TABLE IF NOT EXISTS effects (version INTEGER NOT NULL, began {moment}, ended {moment});\n"
+        "CREATE TABLE IF NOT EXISTS effects ({id}version INTEGER NOT NULL, began {moment}, ended {moment});\n"
     );
     ("V1__effects.sql".to_owned(), text)
 }

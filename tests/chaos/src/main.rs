@@ -3,13 +3,18 @@
 mod bouncer;
 mod case;
 mod cluster;
+mod cluster_cases;
 mod concurrent_index;
 mod crash;
 mod demo;
 mod faults;
 mod files;
 mod galera;
+mod galera_cluster;
+mod group_cluster;
+mod group_replication;
 mod journal;
+mod lagging_node;
 mod pooler;
 mod python;
 mod relay;
@@ -65,6 +70,22 @@ const CASES: &[ChaosCase] = &[
     ChaosCase::alone("galera/killed", |ctx| Box::pin(galera::killed(ctx))).long(),
     ChaosCase::alone("galera/frozen", |ctx| Box::pin(galera::frozen(ctx))).long(),
     ChaosCase::alone("galera/minority", |ctx| Box::pin(galera::minority(ctx))).long(),
+    ChaosCase::alone("group/storm", |ctx| Box::pin(group_replication::storms(ctx))).long(),
+    ChaosCase::alone("group/storm-primary", |ctx| {
+        Box::pin(group_replication::storms_with_primary(ctx))
+    })
+    .long(),
+    ChaosCase::alone("group/lagging", |ctx| Box::pin(lagging_node::lagging(ctx))).long(),
+    ChaosCase::alone("group/killed", |ctx| Box::pin(group_replication::killed(ctx))).long(),
+    ChaosCase::alone("group/frozen", |ctx| Box::pin(group_replication::frozen(ctx))).long(),
+    ChaosCase::alone("group/primary-killed", |ctx| {
+        Box::pin(group_replication::primary_killed(ctx))
+    })
+    .long(),
+    ChaosCase::alone("group/primary-frozen", |ctx| {
+        Box::pin(group_replication::primary_frozen(ctx))
+    })
+    .long(),
     ChaosCase::new("pooler/storm", Postgres, |ctx| Box::pin(pooler::storms(ctx))),
     ChaosCase::new("pooler/direct", Postgres, |ctx| Box::pin(pooler::direct(ctx))),
     ChaosCase::new("pooler/timeout", Postgres, |ctx| Box::pin(pooler::timeout(ctx))).long(),

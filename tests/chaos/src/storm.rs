@@ -88,13 +88,15 @@ pub(crate) async fn storm(
 /// Returns the database as a role with a limited number of connections.
 async fn limited_role(db: &Database, limit: usize) -> Result<Database, TestError> {
     let user = format!("{}_few", db.name);
+    // MySQL accepts a password without TLS only after a first login with it.
+    let password = if db.kind == DatabaseKind::Mysql { "" } else { "few" };
     let sql = match db.kind {
         DatabaseKind::Postgres => format!(
-            "CREATE ROLE {user} LOGIN PASSWORD 'few' CONNECTION LIMIT {limit}; ALTER DATABASE {} OWNER TO {user}",
+            "CREATE ROLE {user} LOGIN PASSWORD '{password}' CONNECTION LIMIT {limit}; ALTER DATABASE {} OWNER TO {user}",
             db.name
         ),
         DatabaseKind::Mysql => format!(
-            "CREATE USER {user}@'127.0.0.1' IDENTIFIED BY 'few' WITH MAX_USER_CONNECTIONS {limit}; \
+            "CREATE USER {user}@'127.0.0.1' WITH MAX_USER_CONNECTIONS {limit}; \
              GRANT ALL ON {}.* TO {user}@'127.0.0.1'",
             db.name
         ),
@@ -102,6 +104,6 @@ async fn limited_role(db: &Database, limit: usize) -> Result<Database, TestError
     };
     db.admin(&sql).await?;
     let mut limited = db.clone();
-    limited.url = db.url_as(&user, "few");
+    limited.url = db.url_as(&user, password);
     Ok(limited)
 }

@@ -9,7 +9,9 @@ use crate::private_server::Engine;
 use crate::{Unavailable, process};
 
 /// SQL that MySQL runs at each start: it creates a root user for loopback.
-const MYSQL_ROOT: &str = "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
+/// The nodes of a group must not replicate it to each other.
+const MYSQL_ROOT: &str = "SET sql_log_bin = 0;\n\
+                          CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
                           GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n";
 
 /// MySQL would write a redo log of 100 MB for each server.
@@ -17,6 +19,9 @@ const MYSQL_REDO_LOG: &str = "--loose-innodb-redo-log-capacity=8M";
 
 /// The variable that names the folder of the server's programs. It goes before installed programs.
 const PROGRAMS: &str = "JETBASE_TEST_MYSQL_PROGRAMS";
+
+/// Where `tests/servers/fetch` puts MySQL, seen from this crate.
+const FETCHED_MYSQL: &str = "../../target/servers/mysql-9/bin";
 
 /// An installed MariaDB or MySQL.
 #[derive(Debug)]
@@ -29,6 +34,26 @@ pub struct Mariadb {
 }
 
 impl Mariadb {
+    /// Finds a MySQL: in the folder that the variable names, or else where `tests/servers/fetch` puts
+    /// it, or else an installed one. `what` is the name in `JETBASE_TEST_REQUIRE` of those who need it.
+    pub fn find_mysql(what: &'static str) -> Result<Mariadb, Unavailable> {
+        let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join(FETCHED_MYSQL);
+        let servers = [
+            process::folder_of_programs(PROGRAMS).and_then(|it| process::find_in(&it, &["mysqld"])),
+            process::find_in(&fetched, &["mysqld"]),
+            process::find(&["mysqld"]),
+        ];
+        for server in servers.into_iter().flatten() {
+            if !is_mariadb(&server)? {
+                return Ok(Mariadb { server, install: None, options: &[] });
+            }
+        }
+        let reason = format!(
+            "MySQL is not installed; `tests/servers/fetch mysql-9` brings it, or {PROGRAMS} names its folder"
+        );
+        Err(Unavailable::Missing { what, reason })
+    }
+
     /// Finds the programs in the folder that the variable names, or else the installed ones: those of
     /// MariaDB, or else those of MySQL.
     pub fn find() -> Result<Mariadb, Unavailable> {
@@ -51,11 +76,7 @@ impl Mariadb {
                 "neither MariaDB nor MySQL is installed (no `mariadbd` or `mysqld`)",
             ));
         };
-        let version = process::command(&server).arg("--version").output();
-        let version = version.map_err(|error| {
-            Unavailable::Broken(format!("cannot run `{} --version`: {error:#}", server.display()))
-        })?;
-        if !String::from_utf8_lossy(&version.stdout).contains("MariaDB") {
+        if !is_mariadb(&server)? {
             return Ok(Mariadb { server, install: None, options: &[] });
         }
         match find(&["mariadb-install-db", "mysql_install_db"]) {
@@ -123,6 +144,15 @@ impl Engine for Mariadb {
     fn url(&self, port: u16) -> String {
         format!("mysql://root@127.0.0.1:{port}/mysql")
     }
+}
+
+/// Whether the program of a server is that of MariaDB.
+fn is_mariadb(server: &Path) -> Result<bool, Unavailable> {
+    let version = process::command(server).arg("--version").output();
+    let version = version.map_err(|error| {
+        Unavailable::Broken(format!("cannot run `{} --version`: {error:#}", server.display()))
+    })?;
+    Ok(String::from_utf8_lossy(&version.stdout).contains("MariaDB"))
 }
 
 /// An option with a path as its value.
