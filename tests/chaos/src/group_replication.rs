@@ -11,6 +11,7 @@ use crate::cluster_cases::{
     verify,
 };
 use crate::group_cluster::{GroupMode, primary, start};
+use crate::group_secondary::names_primary;
 use crate::journal::percentiles;
 use crate::worker::{FAILED, HELD};
 use crate::worker_group::{StartMode, WorkerGroup, signal};
@@ -67,11 +68,6 @@ pub(crate) async fn storms_with_primary(ctx: CaseContext) -> CaseResult {
         "{processes} processes over 3 nodes, {rounds} rounds: one winner each, on the primary, each version once; a round \
          {median:.2?}, at most {last:.2?}; {refused} processes on secondaries failed with \"{error}\""
     ))
-}
-
-/// What an error on a secondary says about the primary.
-fn names_primary(address: &str) -> String {
-    format!("connect to its primary, {address}")
 }
 
 pub(crate) async fn killed(_: CaseContext) -> CaseResult {
