@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jetbase::{DatabaseUrl, Folder, Migrations, Options};
 use jetbase_test_harness::{Database, DatabaseKind, PythonProject, TestError, scratch};
+use sqlx::{Connection as _, MySqlConnection, Row as _};
 
 use crate::case::{CaseContext, CaseResult};
 use crate::cluster::Cluster;
@@ -32,12 +33,14 @@ pub(crate) async fn secondary(_: CaseContext) -> CaseResult {
     let cluster = start(GroupMode::SinglePrimary).await?;
     let nodes = cluster.fresh("secondary").await?;
     let address = primary(&cluster, 0).await?.ok_or("the group has no primary")?;
-    let all = files::effects(DatabaseKind::Mysql, 3, 1);
+    let mut all = files::effects(DatabaseKind::Mysql, 3, 1);
+    all[1].1.push_str("-- rollback\nDELETE FROM effects WHERE version = 2;\n");
     let (some, all) = (set(&all[..2])?, set(&all)?);
     let there = DatabaseUrl(&nodes[1].url);
     let mut errors = Vec::new();
     errors.push(refused(jetbase::run(&some, there).await.map(drop), &names_primary(&address))?);
     jetbase::run(&some, DatabaseUrl(&nodes[0].url)).await?;
+    own_connection(&nodes[0], &some).await?;
     wait_for_files(&nodes[1], 2).await?;
     errors.push(refused(jetbase::run(&all, there).await.map(drop), &names_primary(&address))?);
     if !jetbase::run(&some, there).await?.is_up_to_date() {
@@ -56,6 +59,23 @@ pub(crate) async fn secondary(_: CaseContext) -> CaseResult {
         "the server has left its group and accepts no writes: connect to another node of the group";
     errors.push(refused(jetbase::run(&all, there).await.map(drop), left)?);
     Ok(errors.join("; "))
+}
+
+/// A connection that the caller lends keeps its own setting for what it reads of other nodes.
+async fn own_connection(node: &Database, set: &Migrations) -> Result<(), TestError> {
+    let mut connection = MySqlConnection::connect(&node.url).await?;
+    let setting = "SET SESSION group_replication_consistency = 'EVENTUAL'";
+    sqlx::raw_sql(setting).execute(&mut connection).await?;
+    jetbase::rollback(set, &mut connection).await?;
+    jetbase::run(set, &mut connection).await?;
+    let query = "SELECT @@SESSION.group_replication_consistency";
+    let row = sqlx::raw_sql(query).fetch_one(&mut connection).await?;
+    let value: String = row.try_get_unchecked(0)?;
+    connection.close().await?;
+    if value != "EVENTUAL" {
+        return Err(format!("the connection of the caller has the setting {value}").into());
+    }
+    Ok(())
 }
 
 /// A user without the right to read the nodes of the group gets the error without the address.

@@ -81,6 +81,7 @@ const CASES: &[ChaosCase] = &[
         .with_python()
         .long(),
     ChaosCase::alone("group/lagging", |ctx| Box::pin(lagging_node::lagging(ctx))).long(),
+    ChaosCase::alone("group/conflict", |ctx| Box::pin(lagging_node::conflict(ctx))).long(),
     ChaosCase::alone("group/killed", |ctx| Box::pin(group_replication::killed(ctx))).long(),
     ChaosCase::alone("group/frozen", |ctx| Box::pin(group_replication::frozen(ctx))).long(),
     ChaosCase::alone("group/primary-killed", |ctx| {
