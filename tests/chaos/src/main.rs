@@ -84,6 +84,8 @@ const CASES: &[ChaosCase] = &[
     ChaosCase::alone("group/conflict", |ctx| Box::pin(lagging_node::conflict(ctx))).long(),
     ChaosCase::alone("group/killed", |ctx| Box::pin(group_replication::killed(ctx))).long(),
     ChaosCase::alone("group/frozen", |ctx| Box::pin(group_replication::frozen(ctx))).long(),
+    ChaosCase::alone("group/holder-killed", |ctx| Box::pin(group_replication::holder_killed(ctx)))
+        .long(),
     ChaosCase::alone("group/primary-killed", |ctx| {
         Box::pin(group_replication::primary_killed(ctx))
     })
