@@ -166,9 +166,10 @@ impl Cause {
         }
         #[cfg(feature = "mysql")]
         if let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
-            // 1053 shutdown, 1927 and 3169 killed: the session ended with them.
+            // 1053 shutdown, 1927 and 3169 killed, 4031 idle for too long: the session ended with
+            // them.
             let kind = match error.number() {
-                1053 | 1927 | 3169 => CauseKind::Lost,
+                1053 | 1927 | 3169 | 4031 => CauseKind::Lost,
                 _ => CauseKind::Database,
             };
             return Cause { kind, code: error.number().to_string(), ..cause };

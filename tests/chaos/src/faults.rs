@@ -216,28 +216,35 @@ pub(crate) async fn replica(ctx: CaseContext) -> CaseResult {
         (SecondServer::replicated(1).await?, SecondServer::replicated(2).await?);
     let (primary_root, replica_root) = (primary.database("mysql")?, replica.database("mysql")?);
     let port = port_of(&primary_root.url)?;
-    let source = format!(
-        "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={port}, MASTER_USER='copy', MASTER_PASSWORD='copy',
-         MASTER_USE_GTID=slave_pos"
-    );
-    primary_root.execute("CREATE USER copy@'127.0.0.1' IDENTIFIED BY 'copy'").await?;
+    let source = if primary_root.is_mariadb().await? {
+        format!(
+            "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {port}, MASTER_USER = 'copy', \
+             MASTER_USE_GTID = slave_pos"
+        )
+    } else {
+        format!(
+            "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = {port}, SOURCE_USER = 'copy', \
+             SOURCE_AUTO_POSITION = 1"
+        )
+    };
+    primary_root.execute("CREATE USER copy@'127.0.0.1'").await?;
     primary_root.execute("GRANT REPLICATION SLAVE ON *.* TO copy@'127.0.0.1'").await?;
     primary_root.execute("CREATE DATABASE app").await?;
     replica_root.execute(&source).await?;
-    replica_root.execute("START SLAVE").await?;
+    replica_root.execute("START REPLICA").await?;
     let (db, new) = (primary.database("app")?, replica.database("app")?);
     let (mut group, holder) = start_scenario(ctx.size, &db, &db, 0).await?;
     let deadline = Instant::now() + Duration::from_secs(20);
     let state = "SELECT COUNT(*) FROM jetbase_migrations, jetbase_lock WHERE is_locked";
     while !new.value(state).await.is_ok_and(|count| count.as_deref() == Some("2")) {
         if Instant::now() > deadline {
-            let status = replica_root.rows("SHOW SLAVE STATUS").await?;
+            let status = replica_root.rows("SHOW REPLICA STATUS").await?;
             return Err(format!("the replica did not catch up: {status:?}").into());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     primary.crash()?;
-    new.execute("STOP SLAVE").await?;
+    new.execute("STOP REPLICA").await?;
     finish_on_new_server(start_on(&mut group, &new)?, &mut group, holder, &new).await
 }
 

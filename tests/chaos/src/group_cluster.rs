@@ -88,6 +88,9 @@ const JOIN: &str =
     "CHANGE REPLICATION SOURCE TO SOURCE_USER = 'root' FOR CHANNEL 'group_replication_recovery';
 START GROUP_REPLICATION";
 
+/// Lets a node leave the group. Afterwards it accepts no writes.
+pub(crate) const LEAVE: &str = "STOP GROUP_REPLICATION";
+
 /// The node that accepts writes, according to a node: its address, as the group knows it.
 const PRIMARY: &str =
     "SELECT CONCAT(member_host, ':', member_port) FROM performance_schema.replication_group_members

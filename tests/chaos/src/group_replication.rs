@@ -11,6 +11,7 @@ use crate::cluster_cases::{
     verify,
 };
 use crate::group_cluster::{GroupMode, primary, start};
+use crate::group_secondary::names_primary;
 use crate::journal::percentiles;
 use crate::worker::{FAILED, HELD};
 use crate::worker_group::{StartMode, WorkerGroup, signal};
@@ -69,17 +70,40 @@ pub(crate) async fn storms_with_primary(ctx: CaseContext) -> CaseResult {
     ))
 }
 
-/// What an error on a secondary says about the primary.
-fn names_primary(address: &str) -> String {
-    format!("connect to its primary, {address}")
-}
-
 pub(crate) async fn killed(_: CaseContext) -> CaseResult {
     lose_node(&start(GroupMode::MultiPrimary).await?, NodeFault::Killed).await
 }
 
 pub(crate) async fn frozen(_: CaseContext) -> CaseResult {
     lose_node(&start(GroupMode::MultiPrimary).await?, NodeFault::Frozen).await
+}
+
+/// The holder dies, and its node does not. The next run on that node takes the lock over.
+pub(crate) async fn holder_killed(_: CaseContext) -> CaseResult {
+    let cluster = start(GroupMode::MultiPrimary).await?;
+    let nodes = cluster.fresh("holder_killed").await?;
+    let mut group =
+        WorkerGroup::new(&nodes[2], &files::effects(DatabaseKind::Mysql, VERSIONS, 500))?;
+    let holder = start_holder(&mut group, &nodes[2]).await?;
+    let url = |number: usize| format!("url={}", nodes[number].url);
+    let elsewhere = group.start(&[&url(0)], StartMode::AtOnce)?;
+    group.kill(holder).await?;
+    let next = group.start(&[&url(2)], StartMode::AtOnce)?;
+    for pid in [next, elsewhere] {
+        let code = group.code(pid, Duration::from_secs(90)).await?;
+        if code != 0 {
+            let error = group.last_entry(pid, "error");
+            return Err(format!("the process {pid} ended with {code}: {error}").into());
+        }
+    }
+    let recovered: Vec<_> = group.journal.all("recovered").map(|it| it.pid).collect();
+    if recovered != [next] {
+        return Err(format!("the lock was recovered by {recovered:?}, not by {next}").into());
+    }
+    group.journal.no_overlap()?;
+    verify(&nodes, VERSIONS).await?;
+    let time = group.journal.recoveries().into_iter().next().unwrap_or_default();
+    Ok(format!("{time:.1?} to the next holder, on the same node; each version once"))
 }
 
 pub(crate) async fn primary_killed(_: CaseContext) -> CaseResult {

@@ -1,6 +1,6 @@
 //! A node of a MySQL group that applies nothing for a while: it shows an old row of the lock.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jetbase_test_harness::{DatabaseKind, TestError};
 use sqlx::{Connection as _, MySqlConnection};
@@ -26,6 +26,47 @@ pub(crate) async fn lagging(_: CaseContext) -> CaseResult {
     Ok(format!(
         "each file once; the holder in a file of rows: \"{of_rows}\"; in a file with a table: \"{of_table}\""
     ))
+}
+
+/// Another node changes a row that a file changes too, and the node of the run does not know it yet. The
+/// group refuses the COMMIT of the file, and the run executes the file again.
+pub(crate) async fn conflict(_: CaseContext) -> CaseResult {
+    let cluster = start(GroupMode::MultiPrimary).await?;
+    let nodes = cluster.fresh("conflict").await?;
+    let prepare = "CREATE TABLE obstacle (id INTEGER PRIMARY KEY);
+CREATE TABLE counter (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO counter VALUES (1, 0)";
+    nodes[0].execute(prepare).await?;
+    let text = "UPDATE counter SET n = n + 1 WHERE id = 1;\nDO SLEEP(2);\n";
+    let files = [files::first(DatabaseKind::Mysql), ("V2__counts.sql".into(), text.into())];
+    let mut group = WorkerGroup::new(&nodes[0], &files)?;
+    let run = group.start(&[], StartMode::AtOnce)?;
+    let begins =
+        |it: &crate::journal::JournalEntry| it.event == "started" && it.detail == files[1].0;
+    group.until(Duration::from_secs(30), begins).await?;
+    let mut blocker = MySqlConnection::connect(&nodes[0].url).await?;
+    sqlx::raw_sql("LOCK TABLES obstacle READ").execute(&mut blocker).await?;
+    nodes[1].execute("INSERT INTO obstacle VALUES (1)").await?;
+    nodes[1].execute("UPDATE counter SET n = n + 100 WHERE id = 1").await?;
+    let conflicts = "SELECT SUM(count_conflicts_detected) FROM performance_schema.replication_group_member_stats";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while nodes[0].value(conflicts).await?.as_deref() == Some("0") {
+        if Instant::now() > deadline {
+            return Err("the group found no conflict".into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    blocker.close().await?;
+    let retries = |it: &crate::journal::JournalEntry| it.pid == run && it.event == "event";
+    let retried = group.until(Duration::from_secs(30), retries).await?.detail;
+    let code = group.code(run, Duration::from_secs(60)).await?;
+    if code != 0 {
+        return Err(format!("it ended with {code}: {}", group.last_entry(run, "error")).into());
+    }
+    for node in &nodes {
+        files::check_count(node, "SELECT n FROM counter", 101, "was counted").await?;
+        files::check_lock_is_free(node).await?;
+    }
+    Ok(format!("the run reported \"{retried}\", and the file was executed once"))
 }
 
 /// Returns the error of the holder.

@@ -13,6 +13,7 @@ mod galera;
 mod galera_cluster;
 mod group_cluster;
 mod group_replication;
+mod group_secondary;
 mod journal;
 mod lagging_node;
 mod pooler;
@@ -75,9 +76,16 @@ const CASES: &[ChaosCase] = &[
         Box::pin(group_replication::storms_with_primary(ctx))
     })
     .long(),
+    ChaosCase::alone("group/secondary", |ctx| Box::pin(group_secondary::secondary(ctx))).long(),
+    ChaosCase::alone("group/python", |ctx| Box::pin(group_secondary::python(ctx)))
+        .with_python()
+        .long(),
     ChaosCase::alone("group/lagging", |ctx| Box::pin(lagging_node::lagging(ctx))).long(),
+    ChaosCase::alone("group/conflict", |ctx| Box::pin(lagging_node::conflict(ctx))).long(),
     ChaosCase::alone("group/killed", |ctx| Box::pin(group_replication::killed(ctx))).long(),
     ChaosCase::alone("group/frozen", |ctx| Box::pin(group_replication::frozen(ctx))).long(),
+    ChaosCase::alone("group/holder-killed", |ctx| Box::pin(group_replication::holder_killed(ctx)))
+        .long(),
     ChaosCase::alone("group/primary-killed", |ctx| {
         Box::pin(group_replication::primary_killed(ctx))
     })

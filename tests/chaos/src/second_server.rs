@@ -1,4 +1,4 @@
-//! Second servers: a standby of PostgreSQL, and a MariaDB with a copy of another server's data.
+//! Second servers: a standby of PostgreSQL, and a MariaDB or MySQL with a copy of another server's data.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,15 +29,18 @@ impl SecondServer {
         })
     }
 
-    /// Starts a MariaDB with a copy of another server's data, on a host with another name.
+    /// Starts a MariaDB or MySQL with a copy of another server's data, on a host with another name.
     pub(crate) async fn copy(from: &Path) -> Result<SecondServer, TestError> {
         SecondServer::mariadb(Some(from.to_owned()), &["--server-id=77", "--user=root"]).await
     }
 
-    /// Starts a fresh MariaDB that can be replicated.
+    /// Starts a fresh MariaDB or MySQL that can be replicated.
     pub(crate) async fn replicated(id: u32) -> Result<SecondServer, TestError> {
         let id = format!("--server-id={id}");
-        SecondServer::mariadb(None, &[&id, "--log-bin=binlog", "--binlog-format=ROW"]).await
+        // MariaDB always has these identifiers of transactions.
+        let of_mysql = ["--loose-gtid-mode=ON", "--loose-enforce-gtid-consistency=ON"];
+        let options = [&id, "--log-bin=binlog", "--binlog-format=ROW", of_mysql[0], of_mysql[1]];
+        SecondServer::mariadb(None, &options).await
     }
 
     async fn mariadb(from: Option<PathBuf>, options: &[&str]) -> Result<SecondServer, TestError> {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use jetbase::{ErrorKind, Event, Migrations};
+use jetbase::{ErrorKind, Event, Kept, Migrations};
 use jetbase_test_harness::{
     Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
 };
@@ -25,11 +25,23 @@ pub(crate) fn register(suite: &mut Suite) {
         Needs::NOTHING,
         lock_is_taken,
     );
+    suite.each(
+        "an_unlock_keeps_a_file_from_a_statement_that_commits_by_itself",
+        mysql,
+        Needs::NOTHING,
+        lock_is_taken_before_ddl,
+    );
 }
 
 /// A file that reads a row, stops until another session releases the named lock, and changes the row.
 fn stops_in_the_middle() -> Migrations {
     let text = "SELECT id FROM busy;\nDO GET_LOCK(DATABASE(), 60);\nUPDATE busy SET id = id + 1;\n";
+    set(&[("V1__changes.sql", text)])
+}
+
+/// Such a file, with a statement at its end that commits by itself.
+fn stops_before_ddl() -> Migrations {
+    let text = "SELECT id FROM busy;\nDO GET_LOCK(DATABASE(), 60);\nUPDATE busy SET id = id + 1;\nCREATE TABLE last (id INTEGER);\n";
     set(&[("V1__changes.sql", text)])
 }
 
@@ -79,8 +91,20 @@ async fn row_changes(ctx: TestContext) -> TestResult {
 }
 
 async fn lock_is_taken(ctx: TestContext) -> TestResult {
-    let other = prepare(&ctx).await?;
-    let files = stops_in_the_middle();
+    loses_lock_in(&ctx, stops_in_the_middle()).await
+}
+
+/// The snapshot of the open transaction still shows the lock.
+async fn lock_is_taken_before_ddl(ctx: TestContext) -> TestResult {
+    loses_lock_in(&ctx, stops_before_ddl()).await?;
+    let tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'last'";
+    assert!(column(&ctx.db, tables).await?.is_empty(), "a statement ran without the lock");
+    Ok(())
+}
+
+/// Somebody unlocks while the file stops in the middle. Nothing of the file is kept.
+async fn loses_lock_in(ctx: &TestContext, files: Migrations) -> TestResult {
+    let other = prepare(ctx).await?;
     let run = jetbase::run_url(&files, &ctx.db.url);
     let free = "UPDATE jetbase_lock SET is_locked = FALSE, locked_at = NULL, process_id = NULL";
     let (report, freed) =
@@ -88,7 +112,7 @@ async fn lock_is_taken(ctx: TestContext) -> TestResult {
     freed?;
     let error = report.expect_err("the lock is lost");
     assert!(
-        matches!(error.kind(), ErrorKind::LockLost { file: Some(file), .. } if file == "V1__changes.sql"),
+        matches!(error.kind(), ErrorKind::LockLost { file: Some(file), kept: Kept::Nothing } if file == "V1__changes.sql"),
         "{error:#}"
     );
     assert_eq!(column(&ctx.db, "SELECT id FROM busy").await?, ["1"]);
