@@ -23,9 +23,22 @@ pub(super) struct FileMessage {
     /// The message from which to retry after a transient failure: the one that starts the
     /// transaction. `None` if something may have taken effect.
     pub(super) retry_from: Option<usize>,
+    /// How many statements of the file are permanent after this message.
+    pub(super) done: Option<usize>,
+    /// How many are permanent as soon as the message's statement has succeeded, because the statement
+    /// commits by itself.
+    pub(super) done_at_once: Option<usize>,
 }
 
 impl FileMessage {
+    pub(super) fn of(parts: Vec<Part>) -> Self {
+        FileMessage { parts, retry_from: None, done: None, done_at_once: None }
+    }
+
+    pub(super) fn retried_from(self, retry_from: Option<usize>) -> Self {
+        FileMessage { retry_from, ..self }
+    }
+
     /// Returns the number of the file's statements in the message.
     fn statements(&self) -> usize {
         self.parts.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count()
@@ -43,6 +56,14 @@ pub(super) enum Purpose {
     Fence,
     /// A statement of the file, numbered from 0.
     Statement(usize),
+    /// A statement of the file that an earlier run has executed, and that sets the session.
+    Replay(usize),
+    /// Checks that the index of the statement is valid.
+    Valid(usize),
+    /// Writes a row of the journal.
+    Journal,
+    /// Commits a statement together with its row of the journal.
+    CommitStatement(usize),
     /// Checks that the file has not ended the transaction.
     StillOpen,
     /// Checks that no row has lost its parent.
@@ -68,6 +89,10 @@ pub(super) struct MessageFailure {
     pub(super) was_open: bool,
     /// The message from which to retry, if that is safe.
     pub(super) retry_from: Option<usize>,
+    /// How many statements of the file are permanent.
+    pub(super) done: usize,
+    /// Whether the failed statement consists of several, and some of them were executed.
+    pub(super) in_part: bool,
 }
 
 impl Job<'_> {
@@ -117,16 +142,20 @@ impl Job<'_> {
     }
 }
 
-/// Sends the messages in order, starting at the index `from`.
+/// Sends the messages in order, starting at the index `from`. An earlier run has executed the
+/// statements before the one with the index `first`.
 pub(super) async fn deliver(
     session: &mut Session<'_>,
     messages: &[FileMessage],
     from: usize,
+    first: usize,
 ) -> Result<(), MessageFailure> {
-    let mut executed = messages.iter().take(from).map(FileMessage::statements).sum();
+    let sent_before = messages.iter().take(from);
+    let mut done = sent_before.clone().filter_map(|it| it.done).max().unwrap_or(first);
+    let mut executed = first + sent_before.map(FileMessage::statements).sum::<usize>();
     let mut was_open = false;
     for message in messages.iter().skip(from) {
-        let FileMessage { parts, retry_from } = message;
+        let FileMessage { parts, retry_from, done: done_after, done_at_once } = message;
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
         if let Err(failure) = session.execute(&texts.join(";\n")).await {
             let (part, offset) = locate(parts, &failure);
@@ -141,6 +170,10 @@ pub(super) async fn deliver(
             executed +=
                 before.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count();
             was_open |= before.iter().any(|it| it.purpose == Purpose::StillOpen);
+            let results_before: usize = before.iter().map(|it| it.results).sum();
+            let in_part = failure.completed.len() > results_before;
+            let ran = before.iter().any(|it| matches!(it.purpose, Purpose::Statement(_)));
+            done = done_at_once.filter(|_| ran).unwrap_or(done);
             let cause = failure.cause;
             return Err(MessageFailure {
                 purpose,
@@ -149,8 +182,11 @@ pub(super) async fn deliver(
                 executed,
                 was_open,
                 retry_from: *retry_from,
+                done,
+                in_part,
             });
         }
+        done = done_after.unwrap_or(done);
         executed += message.statements();
         was_open |= parts.iter().any(|it| it.purpose == Purpose::StillOpen);
     }
