@@ -23,7 +23,7 @@ pub(crate) enum EntryState {
 
 /// A row of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct JournalEntry {
+pub(crate) struct JournalRow {
     pub(crate) file: String,
     pub(crate) direction: Direction,
     /// The number of the statement in its section, from 1.
@@ -41,10 +41,10 @@ pub(crate) struct JournalEntry {
     pub(crate) is_stale: bool,
 }
 
-impl JournalEntry {
+impl JournalRow {
     pub(crate) fn of(row: &ResultRow) -> Option<Self> {
         let leftover = row.opt("leftover_schema").zip(row.opt("leftover_name"));
-        Some(JournalEntry {
+        Some(JournalRow {
             file: row.text("filename").to_owned(),
             direction: match row.text("direction") {
                 "rollback" => Direction::Rollback,
@@ -101,7 +101,7 @@ pub(crate) enum JournalMismatch {
 /// of the file in the order of the statements.
 pub(crate) fn resume_point(
     digests: &[Checksum],
-    entries: &[JournalEntry],
+    entries: &[JournalRow],
 ) -> Result<ResumePoint, JournalMismatch> {
     let mut next = 0;
     for (index, entry) in entries.iter().enumerate() {

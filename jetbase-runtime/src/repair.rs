@@ -14,7 +14,7 @@ pub use self::report::{HistoryChange, RepairReport};
 use crate::cancel::Shutdown;
 use crate::error::{Error, ErrorKind, JournalError, Kept, TableError};
 use crate::event::Listener;
-use crate::journal::{JournalEntry, Unfinished};
+use crate::journal::{JournalRow, Unfinished};
 use crate::lock::{Commits, LockRequest, with_lock};
 use crate::options::{DryRun, LockOptions, lock_methods};
 use crate::session::Session;
@@ -155,7 +155,7 @@ impl RepairRequest {
 
 /// Repairs the history. If there is nothing to repair, it takes no lock.
 /// Refuses to repair the history while a file is unfinished.
-fn refuse_unfinished(entries: &[JournalEntry]) -> Result<(), Error> {
+fn refuse_unfinished(entries: &[JournalRow]) -> Result<(), Error> {
     match Unfinished::of(entries).into_iter().next() {
         Some(unfinished) => Err(JournalError::Unfinished(unfinished).into()),
         None => Ok(()),

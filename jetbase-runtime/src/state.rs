@@ -10,7 +10,7 @@ pub(crate) use self::read::{read_state, read_state_once};
 use crate::connection::{Connection, ResultRow, ResultSet, RowHandling, UntrustedTable};
 use crate::dialect::{Bindings, Sql};
 use crate::error::{Error, NamespaceError, TableError};
-use crate::journal::JournalEntry;
+use crate::journal::JournalRow;
 use crate::wait::Limit;
 
 /// The schema in which a command works, and its user. It is fixed once, when the database state is
@@ -45,7 +45,7 @@ pub(crate) struct DatabaseState {
     /// The process id in the lock row, whether its owner is alive or dead.
     pub(crate) lock_owner: Option<String>,
     /// The rows of the journal.
-    pub(crate) journal: Vec<JournalEntry>,
+    pub(crate) journal: Vec<JournalRow>,
 }
 
 /// Reads the state of the database with one message, without a lock and without a change.

@@ -178,6 +178,13 @@ impl Words<'_, '_> {
     }
 
     fn recovery(&mut self) -> Recovery {
+        let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE"];
+        if self.dialect == Dialect::Sqlite
+            && self.take(&["SELECT", "VALUES", "WITH"])
+            && !self.tokens.iter().any(|token| token.is_any_word(&writes))
+        {
+            return Recovery::Repeat;
+        }
         if self.take(&["CREATE"]) {
             return self.create();
         }

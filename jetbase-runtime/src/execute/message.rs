@@ -154,7 +154,7 @@ pub(super) async fn deliver(
     let mut done = sent_before.clone().filter_map(|it| it.done).max().unwrap_or(first);
     let mut executed = first + sent_before.map(FileMessage::statements).sum::<usize>();
     let mut was_open = false;
-    for message in messages.iter().skip(from) {
+    for (number, message) in messages.iter().enumerate().skip(from) {
         let FileMessage { parts, retry_from, done: done_after, done_at_once } = message;
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
         if let Err(failure) = session.execute(&texts.join(";\n")).await {
@@ -181,7 +181,14 @@ pub(super) async fn deliver(
                 offset,
                 executed,
                 was_open,
-                retry_from: *retry_from,
+                // Before its statement, a message changes nothing but the journal.
+                retry_from: retry_from.or(
+                    if done_at_once.is_some() && !ran && !is_statement(purpose) {
+                        Some(number)
+                    } else {
+                        None
+                    },
+                ),
                 done,
                 in_part,
             });
@@ -191,6 +198,10 @@ pub(super) async fn deliver(
         was_open |= parts.iter().any(|it| it.purpose == Purpose::StillOpen);
     }
     Ok(())
+}
+
+fn is_statement(purpose: Purpose) -> bool {
+    matches!(purpose, Purpose::Statement(_))
 }
 
 /// Returns the part of a message that failed, and the character in it that the database reports.

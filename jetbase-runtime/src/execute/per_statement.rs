@@ -50,7 +50,11 @@ impl Job<'_> {
         if dialect == Dialect::MySql && self.is_undoable(statement) {
             return Commit::WithGroup;
         }
-        let is_transactional = statement.effect == Effect::Transactional;
+        // On SQLite, a query changes nothing.
+        let is_query = dialect == Dialect::Sqlite
+            && self.starts_with(statement, &["SELECT", "VALUES", "WITH"]);
+        let is_query = is_query && statement.recovery == Recovery::Repeat;
+        let is_transactional = statement.effect == Effect::Transactional && !is_query;
         if is_transactional && !statement.is_setting && self.joins_transaction(statement) {
             Commit::WithRow
         } else {
@@ -69,9 +73,13 @@ impl Job<'_> {
             "ALTER", "ANALYZE", "COMMENT", "CREATE", "DELETE", "DROP", "GRANT", "INSERT", "MERGE",
             "REFRESH", "REPLACE", "REVOKE", "SELECT", "TRUNCATE", "UPDATE", "VALUES", "WITH",
         ];
+        self.starts_with(statement, WORDS)
+    }
+
+    fn starts_with(&self, statement: &JobStatement, words: &[&str]) -> bool {
         let text = self.text(&statement.range);
         let first: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
-        WORDS.iter().any(|word| word.eq_ignore_ascii_case(&first))
+        words.iter().any(|word| word.eq_ignore_ascii_case(&first))
     }
 
     /// Returns the bindings for the row of a statement.
@@ -170,7 +178,7 @@ impl Writer<'_, '_, '_> {
                     let retry_from = Some(messages.len());
                     messages.push(self.with_row(index, statement).retried_from(retry_from));
                 }
-                Commit::Alone => messages.extend(self.alone(index, statement)),
+                Commit::Alone => messages.extend(self.alone(index, statement, messages.len())),
                 Commit::UnderTableLocks => {
                     let mut parts = Vec::new();
                     match locks {
@@ -265,6 +273,7 @@ impl Writer<'_, '_, '_> {
                 parts.extend(self.fences(sql.fence_locking));
                 parts.push(self.statement(index, statement));
             }
+            // With a locking fence before the statement, an unlock would wait for it.
             Dialect::Postgres => {
                 let (begin, settings) = sql.begin.split_at(1);
                 parts.extend(self.parts(Purpose::Setup, begin));
@@ -272,10 +281,11 @@ impl Writer<'_, '_, '_> {
                 parts.extend(self.parts(Purpose::Setup, settings));
                 parts.extend(self.guard());
                 parts.extend(self.journal_guard());
-                parts.extend(self.fences(sql.fence_locking));
+                parts.extend(self.fences(sql.fence));
                 parts.extend(self.parts(Purpose::Setup, &[RESTORE_SAVED_SETTINGS]));
                 parts.push(self.statement(index, statement));
                 parts.extend(self.parts(Purpose::Setup, settings));
+                parts.extend(self.fences(sql.fence_locking));
             }
         }
         parts.extend(self.earlier_done(index));
@@ -285,7 +295,9 @@ impl Writer<'_, '_, '_> {
     }
 
     /// Returns a statement that commits by itself, with the change of its row before and after it.
-    fn alone(&self, index: usize, statement: &JobStatement) -> Vec<FileMessage> {
+    /// `start` is the index of its first message.
+    fn alone(&self, index: usize, statement: &JobStatement, start: usize) -> Vec<FileMessage> {
+        let is_setting = statement.is_setting;
         let statement = self.statement(index, statement);
         let (done, done_at_once) = (Some(index + 1), Some(index + 1));
         let intent = self.intent(index);
@@ -295,18 +307,23 @@ impl Writer<'_, '_, '_> {
                 let mut parts = self.fences_outside_transaction();
                 parts.extend(intent);
                 parts.push(statement);
-                parts.extend(self.done(index));
+                // A setting could keep the row from being written. The next statement marks it.
+                if !is_setting {
+                    parts.extend(self.done(index));
+                }
                 vec![message(parts)]
             }
             // A message with this statement must contain no other.
             Dialect::Postgres | Dialect::Sqlite => {
                 let before =
                     if intent.is_empty() { self.fences_outside_transaction() } else { intent };
-                let mut messages = vec![FileMessage::of(before), message(vec![statement])];
+                let before = FileMessage::of(before).retried_from(Some(start));
+                let mut messages = vec![before, message(vec![statement])];
                 messages.extend(self.validity(index).map(|part| FileMessage::of(vec![part])));
                 if self.session.dialect == Dialect::Sqlite && index + 1 < self.job.statements.len()
                 {
-                    messages.push(FileMessage::of(self.done(index)));
+                    let retry_from = Some(start + messages.len());
+                    messages.push(FileMessage::of(self.done(index)).retried_from(retry_from));
                 }
                 messages
             }
@@ -382,7 +399,10 @@ impl Writer<'_, '_, '_> {
             return Vec::new();
         }
         let bindings = self.job.journal_bindings(self.bindings.clone(), index, "", "NULL");
-        vec![Part { sql: bindings.render(JOURNAL_DONE), purpose: Purpose::Journal, results: 1 }]
+        let part =
+            |sql: &str| Part { sql: bindings.render(sql), purpose: Purpose::Journal, results: 1 };
+        let begin = self.session.sql.begin.iter().take(1);
+        begin.chain(&[JOURNAL_DONE, "COMMIT"]).map(|sql| part(sql)).collect()
     }
 
     /// Returns the rows of statements that are done.

@@ -8,7 +8,7 @@ use super::{Grouping, Job};
 use crate::dialect::{JOURNAL_DONE, JOURNAL_FAILED, JOURNAL_FORGET, JOURNAL_LEFTOVER};
 use crate::error::{Error, JournalError, Kept};
 use crate::journal::{
-    Direction, INVALID, JournalEntry, JournalMismatch, Resume, ResumePoint, has_taken_effect,
+    Direction, INVALID, JournalMismatch, JournalRow, Resume, ResumePoint, has_taken_effect,
     resume_point,
 };
 use crate::session::Session;
@@ -24,7 +24,7 @@ impl Job<'_> {
     pub(crate) async fn resume(
         &mut self,
         session: &mut Session<'_>,
-        entries: &[JournalEntry],
+        entries: &[JournalRow],
         wish: Option<Resume>,
     ) -> Result<(), Error> {
         self.has_entries = true;
@@ -40,7 +40,7 @@ impl Job<'_> {
     async fn find_done(
         &self,
         session: &mut Session<'_>,
-        entries: &[JournalEntry],
+        entries: &[JournalRow],
     ) -> Result<usize, Error> {
         let digests: Vec<Checksum> = self.statements.iter().map(|it| self.digest(it)).collect();
         let (file, direction) = (self.migration.path().to_owned(), Direction::of(self.action));
@@ -77,7 +77,7 @@ impl Job<'_> {
         &self,
         session: &mut Session<'_>,
         index: usize,
-        entry: Option<&JournalEntry>,
+        entry: Option<&JournalRow>,
     ) -> Result<Option<bool>, Error> {
         let Some(statement) = self.statements.get(index) else { return Ok(None) };
         if statement.recovery == Recovery::Repeat || statement.is_setting {
@@ -146,7 +146,7 @@ impl Job<'_> {
     async fn drop_leftover(
         &self,
         session: &mut Session<'_>,
-        entries: &[JournalEntry],
+        entries: &[JournalRow],
     ) -> Result<(), Error> {
         let Some(entry) = entries.get(self.done) else { return Ok(()) };
         let leftover = match &entry.leftover {

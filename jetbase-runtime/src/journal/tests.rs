@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn entry(statement: usize, text: &str, state: EntryState) -> JournalEntry {
-    JournalEntry {
+fn entry(statement: usize, text: &str, state: EntryState) -> JournalRow {
+    JournalRow {
         file: "V1__a.sql".to_owned(),
         direction: Direction::Upgrade,
         statement,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{EntryState, JournalEntry};
+use super::{EntryState, JournalRow};
 
 /// The section of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ pub struct Unfinished {
 
 impl Unfinished {
     /// Groups the rows of the journal by files. Rows that another tool has outdated do not count.
-    pub(crate) fn of(entries: &[JournalEntry]) -> Vec<Unfinished> {
+    pub(crate) fn of(entries: &[JournalRow]) -> Vec<Unfinished> {
         let mut all: Vec<Unfinished> = Vec::new();
         for entry in entries.iter().filter(|entry| !entry.is_stale) {
             let known =

@@ -10,7 +10,7 @@ use super::identity::ProcessId;
 use super::protocol::Observation;
 use crate::connection::Cause;
 use crate::error::Error;
-use crate::journal::JournalEntry;
+use crate::journal::JournalRow;
 use crate::session::{Liveness, Session, nonce};
 use crate::state::{NamespaceOptions, read_state};
 use crate::target::Connect;
@@ -60,7 +60,7 @@ pub(super) struct NewSessionRelease {
     /// The history after the lost session has ended.
     pub(super) history: Vec<Record>,
     /// The journal, if the lost session has ended.
-    pub(super) journal: Option<Vec<JournalEntry>>,
+    pub(super) journal: Option<Vec<JournalRow>>,
     pub(super) released: bool,
 }
 

@@ -9,7 +9,7 @@ use super::acquire::{Commits, HeldLock, acquire};
 use super::release::{LostLock, NewSessionRelease, Release, release, release_over_new_session};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
-use crate::journal::JournalEntry;
+use crate::journal::JournalRow;
 use crate::options::LockOptions;
 use crate::session::{Session, nonce};
 use crate::state::{DatabaseState, NamespaceOptions};
@@ -33,7 +33,7 @@ pub(crate) struct WorkError {
     /// The history as a new session has read it, if the run has lost its connection.
     pub(crate) history: Option<Vec<Record>>,
     /// The journal, as the new session has read it after the lost session had ended.
-    pub(crate) journal: Option<Vec<JournalEntry>>,
+    pub(crate) journal: Option<Vec<JournalRow>>,
 }
 
 impl From<Error> for WorkError {

@@ -6,13 +6,13 @@ use super::RunRequest;
 use crate::error::{Error, JournalError};
 use crate::event::Listener;
 use crate::execute::Job;
-use crate::journal::{Direction, JournalEntry, Unfinished};
+use crate::journal::{Direction, JournalRow, Unfinished};
 use crate::session::Session;
 
 /// Refuses what would leave an unfinished file behind.
 pub(super) fn refuse_unfinished(
     request: &RunRequest,
-    entries: &[JournalEntry],
+    entries: &[JournalRow],
     jobs: &[Job<'_>],
     listener: &mut Listener,
 ) -> Result<(), Error> {

@@ -4,11 +4,11 @@ use super::Session;
 use crate::connection::{Cause, ResultSet, SendFailure};
 use crate::dialect::Bindings;
 use crate::error::Error;
-use crate::journal::JournalEntry;
+use crate::journal::JournalRow;
 
 impl Session<'_> {
     /// Reads the journal, if there is one.
-    pub(crate) async fn read_journal(&mut self) -> Result<Vec<JournalEntry>, Error> {
+    pub(crate) async fn read_journal(&mut self) -> Result<Vec<JournalRow>, Error> {
         if !self.has_journal {
             return Ok(Vec::new());
         }
@@ -16,7 +16,7 @@ impl Session<'_> {
         let sent = self.send_template(self.sql.read_settings, guard, self.sql.journal).await;
         let sets = sent.map_err(Error::during("reading jetbase_journal"))?;
         let rows = sets.iter().flat_map(|set| &set.rows);
-        Ok(rows.filter_map(JournalEntry::of).collect())
+        Ok(rows.filter_map(JournalRow::of).collect())
     }
 
     /// Creates the journal, if there is none.

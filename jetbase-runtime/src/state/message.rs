@@ -11,7 +11,7 @@ use crate::connection::{
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::{Error, NamespaceError, TableError};
-use crate::journal::JournalEntry;
+use crate::journal::JournalRow;
 use crate::wait::Limit;
 
 /// The first message to a database.
@@ -105,7 +105,7 @@ impl StateMessage {
         self.restore_settings(connection, &facts, before).await;
         let namespace = namespace_of(self.dialect, &facts, history.is_some(), options)?;
         let journal = match sets.get(self.lock + 1) {
-            Some(set) => set.rows.iter().filter_map(JournalEntry::of).collect(),
+            Some(set) => set.rows.iter().filter_map(JournalRow::of).collect(),
             None if facts.text("journal_size").parse().is_ok_and(|size: u64| size > 0) => {
                 self.read_journal(connection, options, &namespace.schema, limit).await?
             }
@@ -122,7 +122,7 @@ impl StateMessage {
         options: &NamespaceOptions,
         schema: &str,
         limit: Limit,
-    ) -> Result<Vec<JournalEntry>, Error> {
+    ) -> Result<Vec<JournalRow>, Error> {
         let bindings = Bindings::new(self.dialect, Some(schema)).literals("trusted", &self.trusted);
         let bindings = guarded(self.sql, bindings);
         let role = options
@@ -135,7 +135,7 @@ impl StateMessage {
         match send_query(connection, &parts.join(";\n"), limit).await {
             Ok(sets) => {
                 let rows = sets.iter().flat_map(|set| &set.rows);
-                Ok(rows.filter_map(JournalEntry::of).collect())
+                Ok(rows.filter_map(JournalRow::of).collect())
             }
             Err(failure) if self.sql.guard_codes.contains(&failure.cause.code.as_str()) => {
                 let untrusted = self.untrusted(connection, schema, limit).await;

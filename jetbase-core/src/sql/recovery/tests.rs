@@ -62,6 +62,8 @@ fn a_statement_says_how_its_effect_can_be_found() {
     for (sql, expected) in postgres {
         assert_eq!(shown(Dialect::Postgres, sql), expected, "{sql}");
     }
+    assert_eq!(shown(Dialect::Sqlite, "WITH n AS (SELECT 1) INSERT INTO a SELECT * FROM n"), "Ask");
+    assert_eq!(shown(Dialect::Sqlite, "WITH n AS (SELECT 1) SELECT * FROM n"), "Repeat");
     assert_eq!(shown(Dialect::Sqlite, "VACUUM"), "Repeat");
     assert_eq!(shown(Dialect::Sqlite, "PRAGMA journal_mode = WAL"), "Repeat");
 }
