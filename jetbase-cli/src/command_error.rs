@@ -144,6 +144,7 @@ fn kind_name(kind: &ErrorKind) -> &'static str {
         ErrorKind::Setting(_) => "setting",
         ErrorKind::LockFile(_) => "lock_file",
         ErrorKind::File { .. } => "file",
+        ErrorKind::Journal(_) => "unfinished",
         ErrorKind::SessionLockNotMoved => "session_lock",
         ErrorKind::PlanChanged => "plan_changed",
         _ => "other",
@@ -198,7 +199,7 @@ fn permanent(kept: Kept) -> Option<usize> {
     match kept {
         Kept::Nothing => Some(0),
         Kept::Statements(count) => Some(count),
-        Kept::Perhaps(_) => None,
+        Kept::InDoubt { .. } | Kept::Perhaps(_) => None,
     }
 }
 
@@ -207,6 +208,7 @@ fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::Committed => "committed",
         Outcome::RolledBack => "rolled_back",
         Outcome::InDoubt => "in_doubt",
+        Outcome::Unfinished { .. } => "unfinished",
         Outcome::Unknown => "unknown",
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use jetbase_core::{Finding, Problem};
-use jetbase_runtime::{ErrorKind, Readiness};
+use jetbase_runtime::{ErrorKind, JournalError, Readiness};
 
 /// How a command ended. `--help` documents the codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,9 @@ impl From<&ErrorKind> for Exit {
     fn from(kind: &ErrorKind) -> Self {
         match kind {
             ErrorKind::Refused(refusal) if refusal.problems.iter().any(Problem::is_drift) => {
+                Exit::Drift
+            }
+            ErrorKind::Journal(JournalError::Changed { .. } | JournalError::FileGone(_)) => {
                 Exit::Drift
             }
             ErrorKind::Held { .. }

@@ -2,6 +2,7 @@
 
 mod database;
 mod file;
+mod journal;
 mod kind;
 mod lock_file;
 mod namespace;
@@ -19,6 +20,7 @@ use jetbase_core::PlanError;
 
 pub use self::database::DatabaseErrorKind;
 pub use self::file::FileErrorKind;
+pub use self::journal::JournalError;
 pub use self::kind::{ErrorKind, Outcome};
 pub use self::lock_file::{LockFileError, LockFileErrorKind};
 pub use self::namespace::NamespaceError;
@@ -220,6 +222,7 @@ from_kind!(
     NamespaceError => Namespace,
     TableError => Table,
     SettingError => Setting,
+    JournalError => Journal,
     LockFileError => LockFile
 );
 

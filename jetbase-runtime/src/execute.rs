@@ -3,6 +3,8 @@
 
 mod explain;
 mod message;
+mod per_statement;
+mod resume;
 mod writer;
 
 use std::collections::HashMap;
@@ -10,9 +12,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jetbase_core::{
-    Action, Dialect, Effect, Migration, MigrationKind, Migrations, OwnSession, Plan, Reading,
-    Script, Section, SessionUse, Statement, Syntax, TableLocks, Transaction, check, effect,
-    empties_session, mentions_trigger, needs_own_session, session_use, table_locks,
+    Action, Checksum, Dialect, Effect, Migration, MigrationKind, Migrations, OwnSession, Plan,
+    Position, Reading, Recovery, Script, Section, SessionEffect, SessionUse, Statement, Syntax,
+    TableLocks, Transaction, check, effect, empties_session, is_setting, may_fail_in_part,
+    mentions_trigger, needs_own_session, recovery, session_use, table_locks,
 };
 
 use self::message::{Purpose, deliver};
@@ -42,6 +45,11 @@ pub(crate) struct Job<'m> {
     pub(crate) mentions_trigger: bool,
     lock_timeout: Option<Duration>,
     statement_timeout: Option<Duration>,
+    /// How many statements from the first one are permanent, because an earlier run has executed
+    /// them.
+    done: usize,
+    /// Whether the journal has rows about the file.
+    has_entries: bool,
 }
 
 /// What a job knows of one statement of its file.
@@ -54,17 +62,32 @@ struct JobStatement {
     results: usize,
     /// What it does to the table locks of its session (MySQL).
     table_locks: Option<TableLocks>,
+    /// What it leaves in its session.
+    session_effect: SessionEffect,
+    /// Whether a new session must execute it again: it only changes settings.
+    is_setting: bool,
+    /// How to find out whether it has taken effect, if its end was not seen.
+    recovery: Recovery,
+    /// Whether it may have taken effect in part when it fails.
+    may_fail_in_part: bool,
 }
 
 impl JobStatement {
     /// `base` is the position of the section in the script's text.
     fn of(statement: &Statement<'_>, base: usize) -> Self {
         let start = base + statement.start;
+        let (effect, session_effect) = (effect(statement), session_use(statement).effect);
+        let is_setting = session_effect <= SessionEffect::Setting && is_setting(statement);
+        let table_locks = table_locks(statement);
         JobStatement {
             range: start..start + statement.sql.len(),
-            effect: effect(statement),
+            effect,
             results: statement.count(),
-            table_locks: table_locks(statement),
+            table_locks,
+            session_effect,
+            is_setting: is_setting || table_locks.is_some(),
+            recovery: recovery(statement),
+            may_fail_in_part: may_fail_in_part(statement),
         }
     }
 }
@@ -119,6 +142,8 @@ pub(crate) fn prepare<'m>(
             mentions_trigger: statements.iter().any(mentions_trigger),
             lock_timeout: directives.lock_timeout,
             statement_timeout: directives.statement_timeout,
+            done: 0,
+            has_entries: false,
             script,
         });
     }
@@ -139,7 +164,7 @@ enum Grouping {
 const OVERHEAD: usize = 16 * 1024;
 
 /// The maximum length of what a message holds in front of a statement.
-const FENCES: usize = 1024;
+const FENCES: usize = 4 * 1024;
 
 /// How often a file is tried that cannot get a lock on a table.
 const TRIES: u32 = 10;
@@ -156,6 +181,16 @@ impl<'m> Job<'m> {
             // In the Python tool's files, `\:` escapes a colon that starts no parameter.
             Reading::Python => self.text(range).replace("\\:", ":"),
         }
+    }
+
+    /// Returns the SHA-256 of the text of a statement, as it is sent.
+    fn digest(&self, statement: &JobStatement) -> Checksum {
+        Checksum::of_text(&self.sent(&statement.range))
+    }
+
+    /// Returns where a statement stands in the file.
+    fn place(&self, statement: &JobStatement) -> Position {
+        Position::of(self.script.text(), statement.range.start)
     }
 
     fn text(&self, range: &Range<usize>) -> &str {
@@ -234,7 +269,7 @@ impl<'m> Job<'m> {
             // A fresh session has another session lock.
             let bindings = self.bindings(session, label, grouping);
             let messages = Writer { job: self, session, bindings: &bindings }.messages(grouping);
-            let failure = match deliver(session, &messages, from).await {
+            let failure = match deliver(session, &messages, from, self.done).await {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
@@ -244,13 +279,14 @@ impl<'m> Job<'m> {
                 return Ok(());
             }
             if failure.cause.kind == CauseKind::Lost {
-                return Err(self.interrupted(failure, grouping));
+                return Err(self.interrupted(session, failure, grouping));
             }
             // Undo what failed before the failure is reported.
             let found = self.clean_up(session, &failure, grouping).await;
             let retry_from =
                 failure.retry_from.filter(|_| failure.cause.is_contended() && attempt < TRIES);
             let Some(retry_from) = retry_from else {
+                let found = self.settle(session, &failure, found, label).await;
                 return Err(self.explain(session, failure, found));
             };
             if retry_from == 0 {

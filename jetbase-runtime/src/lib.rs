@@ -16,6 +16,7 @@ mod environment;
 mod error;
 mod event;
 mod execute;
+mod journal;
 mod lock;
 mod options;
 mod query;
@@ -30,10 +31,12 @@ mod task;
 mod wait;
 
 pub use error::{
-    DatabaseErrorKind, Error, ErrorKind, FileErrorKind, Kept, LockFileError, LockFileErrorKind,
-    NamespaceError, Outcome, ServerError, SettingError, StatementError, TableError, UrlError,
+    DatabaseErrorKind, Error, ErrorKind, FileErrorKind, JournalError, Kept, LockFileError,
+    LockFileErrorKind, NamespaceError, Outcome, ServerError, SettingError, StatementError,
+    TableError, UrlError,
 };
 pub use event::Event;
+pub use journal::{Direction, Resume, Unfinished};
 pub use query::{
     History, LockStatus, Pending, Query, Readiness, Status, Unlock, Unlocked, Validated, check,
     current, history, lock_status, status, unlock, validate,

@@ -12,8 +12,9 @@ use jetbase_core::{
 
 pub use self::report::{HistoryChange, RepairReport};
 use crate::cancel::Shutdown;
-use crate::error::{Error, ErrorKind, Kept, TableError};
+use crate::error::{Error, ErrorKind, JournalError, Kept, TableError};
 use crate::event::Listener;
+use crate::journal::{JournalRow, Unfinished};
 use crate::lock::{Commits, LockRequest, with_lock};
 use crate::options::{DryRun, LockOptions, lock_methods};
 use crate::session::Session;
@@ -153,6 +154,14 @@ impl RepairRequest {
 }
 
 /// Repairs the history. If there is nothing to repair, it takes no lock.
+/// Refuses to repair the history while a file is unfinished.
+fn refuse_unfinished(entries: &[JournalRow]) -> Result<(), Error> {
+    match Unfinished::of(entries).into_iter().next() {
+        Some(unfinished) => Err(JournalError::Unfinished(unfinished).into()),
+        None => Ok(()),
+    }
+}
+
 async fn attempt(
     request: &RepairRequest,
     listener: &mut Listener,
@@ -161,6 +170,7 @@ async fn attempt(
 ) -> Result<(), Error> {
     let wait = request.options.wait.clone()?;
     let first = read_state(source, &request.options.namespace).await?;
+    refuse_unfinished(&first.journal)?;
     let changes = request.changes(first.history.as_deref().unwrap_or_default())?;
     if request.options.dry_run == DryRun::Yes {
         report.planned = changes;
@@ -201,6 +211,7 @@ async fn write(
     session: &mut Session<'_>,
 ) -> Result<Vec<HistoryChange>, Error> {
     let history = session.history().await?;
+    refuse_unfinished(&session.read_journal().await?)?;
     let changes = request.changes(&history)?;
     let bindings = session.bindings.clone();
     let bindings = bindings.literal("statement_timeout", "0").literal("lock_timeout", "5000");

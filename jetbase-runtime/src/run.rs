@@ -3,6 +3,7 @@
 mod outcome;
 mod perform;
 mod plan;
+mod unfinished;
 mod work;
 
 use std::future::IntoFuture;
@@ -14,6 +15,7 @@ use self::perform::perform;
 use crate::cancel::Shutdown;
 use crate::error::Error;
 use crate::event::Listener;
+use crate::journal::Resume;
 use crate::options::{LockOptions, lock_methods, policy_methods};
 use crate::report::Report;
 use crate::target::{Source, Target, source_of_url};
@@ -27,6 +29,8 @@ pub(crate) struct RunRequest {
     policy: Policy,
     published: Published,
     options: LockOptions,
+    /// Where the unfinished file goes on, if the caller has found it out.
+    resume: Option<Resume>,
 }
 
 /// What to do when a PostgreSQL publication contains jetbase's tables.
@@ -171,9 +175,20 @@ macro_rules! builder {
                     policy: Policy::default(),
                     published: Published::default(),
                     options: LockOptions::of(set),
+                    resume: None,
                 };
                 let (listener, shutdown) = (Listener::default(), Shutdown::default());
                 $Builder { source, request, listener, shutdown }
+            }
+
+            /// Says where an unfinished file goes on, after a person has found out whether its
+            /// statement in doubt has taken effect.
+            ///
+            /// The statements before it count as executed. The run refuses
+            /// ([`ErrorKind::Journal`](crate::ErrorKind::Journal)) if no file is unfinished.
+            pub fn resume(mut self, resume: Resume) -> Self {
+                self.request.resume = Some(resume);
+                self
             }
 
             /// Sets what to do when a PostgreSQL publication contains jetbase's tables.

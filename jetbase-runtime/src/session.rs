@@ -2,6 +2,7 @@
 
 mod group;
 mod isolation;
+mod journal;
 mod liveness;
 mod probe;
 mod snapshot;
@@ -51,6 +52,9 @@ pub(crate) struct Session<'c> {
     pub(crate) file: Option<String>,
     /// Whether the connection's owner lets SQLite check foreign keys.
     pub(crate) foreign_keys: bool,
+    /// Whether there is a journal, and whether this user may empty it at once.
+    pub(crate) has_journal: bool,
+    pub(crate) empties_journal: bool,
     /// Whether there is a table for replaced texts.
     pub(crate) has_superseded: bool,
     /// The publications that contain jetbase's tables.
@@ -162,6 +166,8 @@ impl<'c> Session<'c> {
             has_tables: false,
             file: None,
             foreign_keys: false,
+            has_journal: false,
+            empties_journal: false,
             has_superseded: false,
             published: Vec::new(),
             process_id: None,

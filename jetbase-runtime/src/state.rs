@@ -11,6 +11,7 @@ pub(crate) use self::read::{read_state, read_state_once};
 use crate::connection::{Connection, ResultRow, ResultSet, RowHandling, UntrustedTable};
 use crate::dialect::{Bindings, Sql};
 use crate::error::{Error, NamespaceError, TableError};
+use crate::journal::JournalRow;
 use crate::wait::Limit;
 
 /// The schema in which a command works, and its user. It is fixed once, when the database state is
@@ -44,6 +45,8 @@ pub(crate) struct DatabaseState {
     pub(crate) history: Option<Vec<Record>>,
     /// The process id in the lock row, whether its owner is alive or dead.
     pub(crate) lock_owner: Option<String>,
+    /// The rows of the journal.
+    pub(crate) journal: Vec<JournalRow>,
 }
 
 /// Reads the state of the database with one message, without a lock and without a change.
@@ -101,13 +104,14 @@ pub(crate) fn guarded(sql: &Sql, bindings: Bindings) -> Bindings {
         ("lock_name", "{lock}"),
         ("migrations_name", "{migrations}"),
         ("superseded_name", "{superseded}"),
+        ("journal_name", "{journal}"),
     ];
     let bindings = tables.into_iter().fold(bindings, |bindings, (name, table)| {
         let table = bindings.render(table);
         bindings.literal(name, &table)
     });
     let oids = bindings.render(
-        "to_regclass({lock_name}), to_regclass({migrations_name}), to_regclass({superseded_name})",
+        "to_regclass({lock_name}), to_regclass({migrations_name}), to_regclass({superseded_name}), to_regclass({journal_name})",
     );
     bindings.expression("guarded", &oids).nested("untrusted", sql.untrusted)
 }

@@ -24,6 +24,8 @@ mod exit_codes;
 mod hostile;
 /// What a run, a file, a session or a caller must not notice of another one.
 mod isolation;
+/// Files that fail in their middle, and where the next run goes on.
+mod journal;
 /// Who holds the lock, and what the other processes do.
 mod lock;
 /// What a run does when the server ends its connection.
@@ -62,6 +64,7 @@ use jetbase_test_harness::Suite;
 fn main() -> ExitCode {
     let mut suite = Suite::new();
     apply::register(&mut suite);
+    journal::register(&mut suite);
     targets::register(&mut suite);
     lock::register(&mut suite);
     lost_connection::register(&mut suite);

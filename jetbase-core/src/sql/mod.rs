@@ -4,6 +4,7 @@ mod bytes;
 mod dialect;
 mod effect;
 mod modes;
+mod recovery;
 mod server;
 mod session;
 mod statements;
@@ -11,6 +12,9 @@ mod token;
 
 pub use self::dialect::{Dialect, Syntax};
 pub use self::effect::{Effect, effect};
+pub use self::recovery::{
+    CatalogObject, ObjectKind, Recovery, is_setting, may_fail_in_part, recovery,
+};
 pub use self::server::Server;
 pub use self::session::{
     OwnSession, SessionEffect, SessionUse, TableLocks, empties_session, mentions_trigger,

@@ -4,7 +4,7 @@ mod mysql;
 mod postgres;
 mod sqlite;
 
-use jetbase_core::Dialect;
+use jetbase_core::{Dialect, ObjectKind};
 
 /// The SQL texts of one dialect.
 ///
@@ -162,6 +162,19 @@ pub(crate) struct Sql {
     pub(crate) fence_codes: &'static [&'static str],
     /// The error codes of a guard that fails. One of them: what it locks is no table.
     pub(crate) guard_codes: &'static [&'static str],
+    /// Creates the journal.
+    pub(crate) create_journal: &'static str,
+    /// The journal: `filename`, `direction`, `statement`, `digest`, `state`, `place`, `found`,
+    /// `leftover_schema`, `leftover_name`, `process_id`, `stale` (the history row of the file has
+    /// changed since).
+    pub(crate) journal: &'static str,
+    /// The same as `guard_reading` and `guard_writing`, for the journal.
+    pub(crate) guard_journal_reading: &'static [&'static str],
+    pub(crate) guard_journal_writing: &'static [&'static str],
+    /// Writes the row of a statement. `{state}` is a literal, `{found}` an expression.
+    pub(crate) journal_write: &'static [&'static str],
+    /// Expressions: 1 if an object of the catalog exists, 2 if it is an invalid index, else 0.
+    pub(crate) catalog: &'static [(ObjectKind, &'static str)],
 }
 
 /// Reads the history on PostgreSQL and SQLite.
@@ -175,6 +188,41 @@ const CREATE_SUPERSEDED: &str = "CREATE TABLE IF NOT EXISTS {superseded} (
     checksum VARCHAR(64) NOT NULL,
     PRIMARY KEY (filename, checksum)
 )";
+
+/// Creates the journal on PostgreSQL and SQLite.
+const CREATE_JOURNAL: &str = "CREATE TABLE IF NOT EXISTS {journal} (
+    filename VARCHAR(512) NOT NULL,
+    direction VARCHAR(8) NOT NULL,
+    statement INT NOT NULL,
+    digest VARCHAR(64) NOT NULL,
+    state VARCHAR(8) NOT NULL,
+    place VARCHAR(32) NOT NULL,
+    found INT,
+    leftover_schema VARCHAR(255),
+    leftover_name VARCHAR(255),
+    applied_at TIMESTAMP,
+    recorded_at TIMESTAMP NOT NULL,
+    process_id VARCHAR(36) NOT NULL,
+    PRIMARY KEY (filename, direction, statement)
+)";
+
+/// Marks the statements as done that this run has executed.
+pub(crate) const JOURNAL_DONE: &str =
+    "UPDATE {journal} SET state = 'done' WHERE filename = {file} AND direction = {direction}
+  AND statement <= {number} AND state = 'intent' AND process_id = {me}";
+
+/// Removes the intents of statements that have failed.
+pub(crate) const JOURNAL_FAILED: &str =
+    "DELETE FROM {journal} WHERE filename = {file} AND direction = {direction}
+  AND statement > {number} AND state = 'intent' AND process_id = {me}";
+
+/// Notes the index that a failed statement has left.
+pub(crate) const JOURNAL_LEFTOVER: &str = "UPDATE {journal} SET state = 'failed', leftover_schema = {leftover_schema}, leftover_name = {leftover_name}
+  WHERE filename = {file} AND direction = {direction} AND statement = {number} AND process_id = {me}";
+
+/// Removes all rows of a file.
+pub(crate) const JOURNAL_FORGET: &str =
+    "DELETE FROM {journal} WHERE filename = {file} AND direction = {direction}";
 
 /// Returns the texts of a dialect.
 pub(crate) const fn sql(dialect: Dialect) -> &'static Sql {
@@ -205,6 +253,7 @@ impl Bindings {
             ("migrations", table("jetbase_migrations")),
             ("lock", table("jetbase_lock")),
             ("superseded", table("jetbase_superseded")),
+            ("journal", table("jetbase_journal")),
         ];
         let bindings = Bindings { dialect, values };
         match schema {

@@ -1,5 +1,7 @@
 //! MySQL and MariaDB.
 
+use jetbase_core::ObjectKind;
+
 use super::Sql;
 
 pub(super) static SQL: Sql = Sql {
@@ -35,6 +37,7 @@ SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(max_execution_time = 0) */ is_
 /*M!100100 SET STATEMENT sql_big_selects = 1, max_statement_time = 0 FOR */
 SELECT /*+ SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ CURRENT_USER() AS user_name,
   @@max_allowed_packet AS largest_message, {tables_exist} AS has_tables,
+  EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = {schema_name} AND table_name = 'jetbase_journal') AS has_journal,
   (SELECT GROUP_CONCAT(t.table_name SEPARATOR ', ') FROM information_schema.tables AS t
     LEFT JOIN information_schema.engines AS e ON e.engine = t.engine
     WHERE t.table_schema = {schema_name} AND t.table_name IN ('jetbase_lock', 'jetbase_migrations')
@@ -186,4 +189,39 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
   WHERE own.member_id = @@server_uuid LIMIT 1",
     fence_codes: &["1242"],
     guard_codes: &[],
+    create_journal: "CREATE TABLE IF NOT EXISTS {journal} (
+    filename VARCHAR(512) NOT NULL,
+    direction VARCHAR(8) NOT NULL,
+    statement INT NOT NULL,
+    digest VARCHAR(64) NOT NULL,
+    state VARCHAR(8) NOT NULL,
+    place VARCHAR(32) NOT NULL,
+    found INT NULL,
+    leftover_schema VARCHAR(255) NULL,
+    leftover_name VARCHAR(255) NULL,
+    applied_at TIMESTAMP(6) NULL,
+    recorded_at TIMESTAMP(6) NULL,
+    process_id VARCHAR(36) NOT NULL,
+    PRIMARY KEY (filename, direction, statement)
+) ENGINE = InnoDB CHARACTER SET utf8mb4",
+    journal: "SELECT j.filename, j.direction, j.statement, j.digest, j.state, j.place, j.found, j.leftover_schema, j.leftover_name, j.process_id,
+  CASE WHEN NOT (j.applied_at <=> (SELECT max(m.applied_at) FROM {migrations} AS m WHERE m.filename = j.filename)) THEN 1 ELSE 0 END AS stale
+  FROM {journal} AS j ORDER BY j.filename, j.direction, j.statement LIMIT 18446744073709551615",
+    guard_journal_reading: &[],
+    guard_journal_writing: &[],
+    journal_write: &[
+        "DELETE FROM {journal} WHERE filename = {file} AND direction = {direction} AND statement = {number}",
+        "INSERT INTO {journal} (filename, direction, statement, digest, state, place, found, applied_at, recorded_at, process_id)
+VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
+  (SELECT max(applied_at) FROM {migrations} WHERE filename = {file}), CURRENT_TIMESTAMP(6), {me})",
+    ],
+    catalog: &[
+        (ObjectKind::Table, "(SELECT COUNT(*) > 0 FROM information_schema.tables WHERE table_schema = {object_schema} AND table_name = {object_name} LIMIT 1)"),
+        (ObjectKind::Index, "(SELECT COUNT(*) > 0 FROM information_schema.statistics WHERE table_schema = {object_schema} AND table_name = {object_table} AND index_name = {object_name} LIMIT 1)"),
+        (ObjectKind::Column, "(SELECT COUNT(*) > 0 FROM information_schema.columns WHERE table_schema = {object_schema} AND table_name = {object_table} AND column_name = {object_name} LIMIT 1)"),
+        (ObjectKind::Constraint, "(SELECT COUNT(*) > 0 FROM information_schema.table_constraints WHERE constraint_schema = {object_schema} AND table_name = {object_table} AND constraint_name = {object_name} LIMIT 1)"),
+        (ObjectKind::Trigger, "(SELECT COUNT(*) > 0 FROM information_schema.triggers WHERE trigger_schema = {object_schema} AND trigger_name = {object_name} LIMIT 1)"),
+        (ObjectKind::Routine, "(SELECT COUNT(*) > 0 FROM information_schema.routines WHERE routine_schema = {object_schema} AND routine_name = {object_name} LIMIT 1)"),
+        (ObjectKind::Schema, "(SELECT COUNT(*) > 0 FROM information_schema.schemata WHERE schema_name = {object_name} LIMIT 1)"),
+    ],
 };

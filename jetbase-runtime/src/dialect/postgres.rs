@@ -1,6 +1,8 @@
 //! PostgreSQL.
 
-use super::{CREATE_SUPERSEDED, HISTORY, Sql};
+use jetbase_core::ObjectKind;
+
+use super::{CREATE_JOURNAL, CREATE_SUPERSEDED, HISTORY, Sql};
 
 pub(super) static SQL: Sql = Sql {
     // Until the schema of the tables is known, the search path is the caller's, so these statements
@@ -16,7 +18,7 @@ pub(super) static SQL: Sql = Sql {
         "SELECT {state_schema} AS used_schema, current_user AS user_name,
   pg_catalog.current_setting('search_path') AS search_path,
   pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp() AS in_transaction,
-  {state_found} AS history_schema, pg_catalog.current_setting('standard_conforming_strings') AS syntax_settings,
+  {state_found} AS history_schema, COALESCE(pg_catalog.pg_relation_size(pg_catalog.to_regclass({state_journal})), 0) AS journal_size, pg_catalog.current_setting('standard_conforming_strings') AS syntax_settings,
   pg_catalog.version() AS server_version, pg_catalog.current_setting('server_version_num') AS version_number,
   pg_catalog.current_database() AS database_name,
   pg_catalog.current_setting('transaction_timeout', true) AS transaction_timeout",
@@ -49,7 +51,8 @@ pub(super) static SQL: Sql = Sql {
     probe: "SELECT current_user AS user_name,
   current_setting('jetbase.session', true) IS NOT DISTINCT FROM {nonce} AS has_nonce,
   pg_catalog.to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key,
-  {tables_exist} AS has_tables,
+  {tables_exist} AS has_tables, pg_catalog.to_regclass({journal_name}) IS NOT NULL AS has_journal,
+  COALESCE(pg_catalog.has_table_privilege(pg_catalog.to_regclass({journal_name})::oid, 'TRUNCATE'), false) AS empties_journal,
   COALESCE((SELECT substr(c, strpos(c, '=') + 1)
     FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c
     WHERE lower(split_part(c, '=', 1)) = 'timezone'
@@ -228,6 +231,26 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     group_state: "",
     fence_codes: &["22012"],
     guard_codes: &["22012", "42809"],
+    create_journal: CREATE_JOURNAL,
+    journal: "SELECT j.filename, j.direction, j.statement, j.digest, j.state, j.place, j.found, j.leftover_schema, j.leftover_name, j.process_id,
+  CASE WHEN j.applied_at IS DISTINCT FROM (SELECT max(m.applied_at) FROM {migrations} AS m WHERE m.filename = j.filename) THEN 1 ELSE 0 END AS stale
+  FROM {journal} AS j ORDER BY j.filename, j.direction, j.statement",
+    guard_journal_reading: &["LOCK TABLE {journal} IN ACCESS SHARE MODE", CHECK],
+    guard_journal_writing: &["LOCK TABLE {journal} IN ROW EXCLUSIVE MODE", CHECK],
+    journal_write: &[
+        "DELETE FROM {journal} WHERE filename = {file} AND direction = {direction} AND statement = {number}",
+        "INSERT INTO {journal} (filename, direction, statement, digest, state, place, found, applied_at, recorded_at, process_id)
+VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
+  (SELECT max(applied_at) FROM {migrations} WHERE filename = {file}), clock_timestamp() AT TIME ZONE {zone}, {me})",
+    ],
+    catalog: &[
+        (ObjectKind::Index, "COALESCE((SELECT CASE WHEN i.indisvalid THEN 1 ELSE 2 END FROM pg_catalog.pg_index AS i
+  JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+  WHERE i.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({object_table})::pg_catalog.oid AND c.relname OPERATOR(pg_catalog.=) {object_name}::pg_catalog.name LIMIT 1), 0)"),
+        (ObjectKind::Table, "CASE WHEN pg_catalog.to_regclass({object_path}) IS NULL THEN 0 ELSE 1 END"),
+        (ObjectKind::Partition, "(SELECT pg_catalog.count(*)::pg_catalog.int4 FROM pg_catalog.pg_inherits AS i
+  WHERE i.inhparent OPERATOR(pg_catalog.=) pg_catalog.to_regclass({object_table})::pg_catalog.oid AND i.inhrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({object_path})::pg_catalog.oid)"),
+    ],
 };
 
 /// The schema in which operators, functions and types are found. Only a superuser can add to it.

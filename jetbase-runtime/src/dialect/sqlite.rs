@@ -1,13 +1,14 @@
 //! SQLite.
 
-use super::{CREATE_SUPERSEDED, HISTORY, Sql};
+use super::{CREATE_JOURNAL, CREATE_SUPERSEDED, HISTORY, Sql};
 
 pub(super) static SQL: Sql = Sql {
     read_state: &[
         // Inside a transaction this fails; elsewhere it changes nothing.
         "PRAGMA main.synchronous = {synchronous}",
         "SELECT 'main' AS used_schema, '' AS user_name,
-  (SELECT 'main' FROM main.sqlite_master WHERE name = 'jetbase_migrations') AS history_schema",
+  (SELECT 'main' FROM main.sqlite_master WHERE name = 'jetbase_migrations') AS history_schema,
+  (SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = 'jetbase_journal') AS journal_size",
         HISTORY,
     ],
     state_facts: 1,
@@ -18,7 +19,8 @@ pub(super) static SQL: Sql = Sql {
     no_table: &["1"],
     tables_exist: "(SELECT count(*) = 2 FROM main.sqlite_master
     WHERE type = 'table' AND name IN ('jetbase_lock', 'jetbase_migrations'))",
-    probe: "SELECT (SELECT file FROM pragma_database_list WHERE name = 'main') AS file, {tables_exist} AS has_tables;
+    probe: "SELECT (SELECT file FROM pragma_database_list WHERE name = 'main') AS file, {tables_exist} AS has_tables,
+  EXISTS (SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = 'jetbase_journal') AS has_journal;
 PRAGMA foreign_keys;
 PRAGMA busy_timeout",
     probe_facts: 0,
@@ -127,4 +129,17 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     group_state: "",
     fence_codes: &["1"],
     guard_codes: &[],
+    create_journal: CREATE_JOURNAL,
+    journal: "SELECT j.filename, j.direction, j.statement, j.digest, j.state, j.place, j.found, j.leftover_schema, j.leftover_name, j.process_id,
+  CASE WHEN j.applied_at IS NOT (SELECT max(m.applied_at) FROM {migrations} AS m WHERE m.filename = j.filename) THEN 1 ELSE 0 END AS stale
+  FROM {journal} AS j ORDER BY j.filename, j.direction, j.statement",
+    guard_journal_reading: &[],
+    guard_journal_writing: &[],
+    journal_write: &[
+        "DELETE FROM {journal} WHERE filename = {file} AND direction = {direction} AND statement = {number}",
+        "INSERT INTO {journal} (filename, direction, statement, digest, state, place, found, applied_at, recorded_at, process_id)
+VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
+  (SELECT max(applied_at) FROM {migrations} WHERE filename = {file}), STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), {me})",
+    ],
+    catalog: &[],
 };

@@ -1,13 +1,15 @@
 //! The kinds of errors, and their texts.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display as _};
 use std::time::Duration;
 
 use jetbase_core::{Finding, PlanError};
 
+use super::journal::permanent;
 use super::{
-    DatabaseErrorKind, FileErrorKind, Kept, LockFileError, NamespaceError, ServerError,
-    SettingError, StatementError, TableError,
+    DatabaseErrorKind, FileErrorKind, JournalError, Kept, LockFileError, NamespaceError,
+    ServerError, SettingError, StatementError, TableError,
 };
 
 /// What went wrong.
@@ -38,6 +40,8 @@ pub enum ErrorKind {
     Setting(SettingError),
     /// The lock file beside an SQLite database cannot be used.
     LockFile(LockFileError),
+    /// An unfinished file cannot go on, or keeps the command from its work.
+    Journal(JournalError),
     /// A file cannot be executed in this program, or over this connection.
     File {
         /// The path of the file in its folder.
@@ -120,6 +124,13 @@ pub enum Outcome {
     RolledBack,
     /// The row is not in the history, but some statements of the file commit by themselves.
     InDoubt,
+    /// The row is not in the history, and only a part of the file is permanent.
+    Unfinished {
+        /// The number of statements that are permanent, from the first one of the section.
+        done: usize,
+        /// The number of the statement of which it is not known whether it has taken effect.
+        in_doubt: Option<usize>,
+    },
     /// The history does not show it, or could not be read.
     Unknown,
 }
@@ -152,6 +163,7 @@ impl ErrorKind {
             ErrorKind::Table(error) => error.fmt(f),
             ErrorKind::Setting(error) => error.fmt(f),
             ErrorKind::LockFile(error) => error.fmt(f),
+            ErrorKind::Journal(error) => error.fmt(f),
             ErrorKind::File { file, kind } => write!(f, "{file} {kind}"),
             ErrorKind::Held { holder, since, alive, waited } => {
                 write!(f, "the migration lock is held by {holder}")?;
@@ -234,8 +246,9 @@ impl ErrorKind {
 
 impl Outcome {
     /// Returns what is known about the file, and what to do.
-    fn help(self) -> &'static str {
-        match self {
+    fn help(self) -> Cow<'static, str> {
+        let text = match self {
+            Outcome::Unfinished { done, in_doubt } => return unfinished(done, in_doubt).into(),
             Outcome::Committed => {
                 "the history shows that the file was committed: run again for the rest"
             }
@@ -250,7 +263,22 @@ impl Outcome {
                 "it is not known whether the file was committed: run `jetbase history` to see it, then run \
                  again"
             }
-        }
+        };
+        text.into()
+    }
+}
+
+/// Returns what is known about a file of which only a part is permanent, and what to do.
+fn unfinished(done: usize, in_doubt: Option<usize>) -> String {
+    let done_text = match done {
+        0 => "the file is not recorded, and no statement of it is known to be permanent".to_owned(),
+        done => format!("the file is not recorded, and {} permanent", permanent(done)),
+    };
+    match in_doubt {
+        Some(number) => format!(
+            "{done_text}; statement {number} may have taken effect: run again, and the run finds it out or asks for it"
+        ),
+        None => format!("{done_text}: run again, and the run goes on at statement {}", done + 1),
     }
 }
 

@@ -4,14 +4,22 @@ use std::fmt;
 
 use jetbase_core::Position;
 
+use super::journal::permanent;
+
 /// What remains of a file that was not recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kept {
     /// Nothing: the transaction was rolled back, or never started.
     #[default]
     Nothing,
-    /// This number of statements from the start of the file: they committed by themselves.
+    /// This number of statements from the start of the section: they committed by themselves. The
+    /// journal has them, so the next run goes on after them.
     Statements(usize),
+    /// The same, and it is not known whether the statement after them has taken effect in part.
+    InDoubt {
+        /// The number of statements that are permanent.
+        done: usize,
+    },
     /// Possibly up to this number of statements from the start of the file: something in the file
     /// ended its transaction, or wrote to a table without transactions.
     Perhaps(usize),
@@ -38,6 +46,8 @@ pub struct StatementError {
     /// The number of the statement, from 1, and the number of statements. `None` if the commit
     /// failed.
     pub statement: Option<(usize, usize)>,
+    /// The invalid index that the statement has left, with its schema (PostgreSQL).
+    pub leftover: Option<String>,
     /// What remains of the file.
     pub kept: Kept,
 }
@@ -71,7 +81,16 @@ impl StatementError {
         if let Some(hint) = &self.hint {
             write!(f, "\n   = hint: {hint}")?;
         }
+        if let Some(leftover) = &self.leftover {
+            write!(
+                f,
+                "\nthe invalid index {leftover} remains; the next run drops it and builds it again"
+            )?;
+        }
         match self.kept {
+            Kept::Nothing if self.leftover.is_some() => {
+                f.write_str("\nnothing else of this file was kept; correct it and run again")
+            }
             Kept::Nothing => {
                 f.write_str("\nnothing of this file was kept; correct it and run again")
             }
@@ -91,13 +110,23 @@ impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Kept::Nothing => f.write_str("nothing of it was kept"),
-            Kept::Statements(1) => f.write_str(
-                "its first statement is permanent: undo it, or remove it from the file, and run again",
-            ),
             Kept::Statements(n) => write!(
                 f,
-                "its first {n} statements are permanent: undo them, or remove them from the file, and run again"
+                "{} permanent: correct the statements after it and run again, and the run goes on at statement {}",
+                permanent(*n),
+                n + 1
             ),
+            Kept::InDoubt { done } => {
+                if *done > 0 {
+                    write!(f, "{} permanent, and ", permanent(*done))?;
+                }
+                let number = done + 1;
+                write!(
+                    f,
+                    "statement {number} may have taken effect in part: look at the database, complete or undo it by \
+                     hand, then run again with `--resume-after {number}` or `--resume-at {number}`"
+                )
+            }
             Kept::Perhaps(n) => {
                 let statements = match n {
                     1 => "its first statement".to_owned(),

@@ -66,6 +66,7 @@ fn statement(kept: Kept) -> StatementError {
         detail: Some("the detail".to_owned()),
         hint: Some("the hint".to_owned()),
         statement: Some((2, 3)),
+        leftover: None,
         kept,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use jetbase_core::{Dialect, Effect, Position, Transaction, snippet};
+use jetbase_core::{Dialect, Position, snippet};
 
 use super::message::{MessageFailure, Purpose};
 use super::{Grouping, Job};
@@ -20,7 +20,11 @@ const RELEASE_OWN_LOCKS: &str = "release only the file's own locks, not all of t
 #[derive(Debug, Default)]
 pub(super) struct FailureContext {
     /// What remains of the file.
-    kept: Kept,
+    pub(super) kept: Kept,
+    /// The schema and the name of an invalid index of the failed statement.
+    pub(super) leftover: Option<(String, String)>,
+    /// Whether the index did not exist before the statement.
+    pub(super) leftover_is_own: bool,
     /// What the file did wrong although none of its statements failed, as a sentence.
     fault: Option<String>,
     /// Which table could run code of others, as the cause.
@@ -39,14 +43,18 @@ impl Job<'_> {
         let ended = self.transaction_ended(session, failure, grouping).await;
         let unsafe_tables = roll_back(session).await == RolledBack::NotEverything;
         session.reset().await;
-        let permanent =
-            if grouping == Grouping::PerStatement { self.permanent(failure.executed) } else { 0 };
-        let permanent = permanent.max(failure.committed);
-        let kept = match failure.executed {
-            0 => Kept::Nothing,
-            executed if ended || unsafe_tables => Kept::Perhaps(executed),
-            _ if permanent > 0 => Kept::Statements(permanent),
-            _ => Kept::Nothing,
+        let kept = if unsafe_tables {
+            // A statement that fails may have written some of its rows.
+            let failed = usize::from(matches!(failure.purpose, Purpose::Statement(_)));
+            Kept::Perhaps(failure.executed + failed)
+        } else if ended {
+            Kept::Perhaps(failure.executed)
+        } else if self.is_in_doubt(failure) {
+            Kept::InDoubt { done: failure.done }
+        } else if failure.done > 0 {
+            Kept::Statements(failure.done)
+        } else {
+            Kept::Nothing
         };
         if fault.is_none() {
             fault = self.released_session_lock(session, failure).await;
@@ -57,7 +65,18 @@ impl Job<'_> {
             }
             _ => None,
         };
-        FailureContext { kept, fault, untrusted }
+        FailureContext { kept, fault, untrusted, ..FailureContext::default() }
+    }
+
+    /// Whether a failed statement may have taken effect in part.
+    fn is_in_doubt(&self, failure: &MessageFailure) -> bool {
+        let Purpose::Statement(index) = failure.purpose else { return false };
+        let can_be = self.statements.get(index).is_some_and(|it| match it.results {
+            1 => it.may_fail_in_part,
+            _ => failure.in_part,
+        });
+        // Only a text that the server has not begun to execute has a position (PostgreSQL).
+        can_be && failure.retry_from.is_none() && failure.cause.position.is_none()
     }
 
     /// Whether the file's transaction had ended before the failure, according to the server.
@@ -68,7 +87,7 @@ impl Job<'_> {
         grouping: Grouping,
     ) -> bool {
         let has_one = grouping != Grouping::PerStatement || failure.retry_from.is_some();
-        if !has_one || failure.executed == 0 || failure.was_open {
+        if !has_one || failure.executed <= failure.done || failure.was_open {
             return false;
         }
         if failure.purpose == Purpose::StillOpen {
@@ -133,9 +152,20 @@ impl Job<'_> {
     }
 
     /// The error after a lost connection. The history may later show the outcome.
-    pub(super) fn interrupted(&self, failure: MessageFailure, grouping: Grouping) -> Error {
-        let outcome =
-            if grouping == Grouping::PerStatement { Outcome::InDoubt } else { Outcome::Unknown };
+    pub(super) fn interrupted(
+        &self,
+        session: &Session<'_>,
+        failure: MessageFailure,
+        grouping: Grouping,
+    ) -> Error {
+        let is_recorded = grouping == Grouping::PerStatement && self.needs_journal(session.dialect);
+        let outcome = match grouping {
+            _ if is_recorded => {
+                Outcome::Unfinished { done: failure.done, in_doubt: Some(failure.done + 1) }
+            }
+            Grouping::PerStatement => Outcome::InDoubt,
+            Grouping::OneMessage | Grouping::OneTransaction => Outcome::Unknown,
+        };
         let file = self.migration.path().to_owned();
         let message = failure.cause.message.clone();
         Error::new(ErrorKind::Interrupted { file, outcome, message }).caused_by(&failure.cause)
@@ -148,7 +178,8 @@ impl Job<'_> {
         found: FailureContext,
     ) -> Error {
         let file = self.migration.path();
-        let FailureContext { kept, fault, untrusted } = found;
+        let FailureContext { kept, fault, untrusted, leftover, leftover_is_own } = found;
+        let leftover = leftover.map(|(schema, name)| format!("{schema}.{name}"));
         let fails_check = session.sql.fence_codes.contains(&failure.cause.code.as_str());
         match failure.purpose {
             Purpose::Guard => {
@@ -159,8 +190,12 @@ impl Job<'_> {
                 Some(fault) => self.file_fault(fault, RELEASE_OWN_LOCKS, kept),
                 None => Error::new(ErrorKind::LockLost { file: Some(file.to_owned()), kept }),
             },
-            Purpose::Statement(index) => self.statement_error(&failure, Some(index), kept),
-            Purpose::Commit => self.statement_error(&failure, None, kept),
+            Purpose::Statement(index) | Purpose::Replay(index) | Purpose::CommitStatement(index) => {
+                let leftover = leftover.filter(|_| leftover_is_own);
+                self.statement_error(&failure, Some(index), kept, leftover)
+            }
+            Purpose::Valid(index) => self.invalid_index(index, &failure, leftover.unwrap_or_default(), kept),
+            Purpose::Commit => self.statement_error(&failure, None, kept, None),
             Purpose::StillOpen => self.file_fault(
                 "it ends its transaction itself, with a COMMIT or ROLLBACK inside a statement".to_owned(),
                 "remove it: jetbase begins and ends the transaction of each file",
@@ -182,6 +217,10 @@ impl Job<'_> {
             }
             Purpose::Record | Purpose::Recorded => {
                 Error::database(format!("recording {file}"), &failure.cause).keeping(kept)
+            }
+            Purpose::Journal => {
+                Error::database(format!("recording the statements of {file} in jetbase_journal"), &failure.cause)
+                    .keeping(kept)
             }
             Purpose::Setup | Purpose::Fence | Purpose::Reset => {
                 Error::database(format!("preparing {file}"), &failure.cause).keeping(kept)
@@ -222,20 +261,42 @@ impl Job<'_> {
             detail: None,
             hint,
             statement: None,
+            leftover: None,
             kept,
         }
     }
 
-    /// Returns how many statements cannot be undone after `executed` of them ran.
-    fn permanent(&self, executed: usize) -> usize {
-        if self.transaction == Transaction::Off {
-            return executed;
-        }
-        let ran = self.statements.get(..executed).unwrap_or_default();
-        ran.iter().rposition(|it| it.effect != Effect::Transactional).map_or(0, |at| at + 1)
+    /// The error of a statement that has succeeded although its index is invalid.
+    fn invalid_index(
+        &self,
+        index: usize,
+        failure: &MessageFailure,
+        name: String,
+        kept: Kept,
+    ) -> Error {
+        let message = format!(
+            "the index {name} is INVALID: an earlier attempt outside of jetbase has left it, and IF NOT EXISTS keeps it"
+        );
+        let hint = format!("run DROP INDEX CONCURRENTLY {name}, then run again");
+        let cause = Cause {
+            message,
+            hint: Some(hint),
+            code: String::new(),
+            source: None,
+            ..failure.cause.clone()
+        };
+        let failure =
+            MessageFailure { purpose: Purpose::Statement(index), cause, offset: None, ..*failure };
+        self.statement_error(&failure, Some(index), kept, None)
     }
 
-    fn statement_error(&self, failure: &MessageFailure, index: Option<usize>, kept: Kept) -> Error {
+    fn statement_error(
+        &self,
+        failure: &MessageFailure,
+        index: Option<usize>,
+        kept: Kept,
+        leftover: Option<String>,
+    ) -> Error {
         let text = self.script.text();
         let range = index.and_then(|index| self.statements.get(index)).map(|it| it.range.clone());
         let at = range.clone().map(|range| {
@@ -260,6 +321,7 @@ impl Job<'_> {
             code,
             detail,
             statement: index.map(|index| (index + 1, self.statements.len())),
+            leftover,
             ..self.fault(message, hint, kept)
         })))
         .caused_by(&failure.cause)

@@ -23,16 +23,25 @@ pub(super) struct FileMessage {
     /// The message from which to retry after a transient failure: the one that starts the
     /// transaction. `None` if something may have taken effect.
     pub(super) retry_from: Option<usize>,
+    /// How many statements of the file are permanent after this message.
+    pub(super) done: Option<usize>,
+    /// How many are permanent as soon as the message's statement has succeeded, because the statement
+    /// commits by itself.
+    pub(super) done_at_once: Option<usize>,
 }
 
 impl FileMessage {
+    pub(super) fn of(parts: Vec<Part>) -> Self {
+        FileMessage { parts, retry_from: None, done: None, done_at_once: None }
+    }
+
+    pub(super) fn retried_from(self, retry_from: Option<usize>) -> Self {
+        FileMessage { retry_from, ..self }
+    }
+
     /// Returns the number of the file's statements in the message.
     fn statements(&self) -> usize {
         self.parts.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count()
-    }
-
-    fn commits(&self) -> bool {
-        self.parts.iter().any(|it| it.purpose == Purpose::Commit)
     }
 }
 
@@ -47,6 +56,14 @@ pub(super) enum Purpose {
     Fence,
     /// A statement of the file, numbered from 0.
     Statement(usize),
+    /// A statement of the file that an earlier run has executed, and that sets the session.
+    Replay(usize),
+    /// Checks that the index of the statement is valid.
+    Valid(usize),
+    /// Writes a row of the journal.
+    Journal,
+    /// Commits a statement together with its row of the journal.
+    CommitStatement(usize),
     /// Checks that the file has not ended the transaction.
     StillOpen,
     /// Checks that no row has lost its parent.
@@ -68,13 +85,14 @@ pub(super) struct MessageFailure {
     pub(super) offset: Option<usize>,
     /// The number of statements of the file that were executed before.
     pub(super) executed: usize,
-    /// The number of statements of the file that a COMMIT in front of another statement has made
-    /// permanent.
-    pub(super) committed: usize,
     /// Whether the file's transaction was still open after its last statement.
     pub(super) was_open: bool,
     /// The message from which to retry, if that is safe.
     pub(super) retry_from: Option<usize>,
+    /// How many statements of the file are permanent.
+    pub(super) done: usize,
+    /// Whether the failed statement consists of several, and some of them were executed.
+    pub(super) in_part: bool,
 }
 
 impl Job<'_> {
@@ -124,20 +142,22 @@ impl Job<'_> {
     }
 }
 
-/// Sends the messages in order, starting at the index `from`.
+/// Sends the messages in order, starting at the index `from`. An earlier run has executed the
+/// statements before the one with the index `first`.
 pub(super) async fn deliver(
     session: &mut Session<'_>,
     messages: &[FileMessage],
     from: usize,
+    first: usize,
 ) -> Result<(), MessageFailure> {
-    let (mut executed, mut committed, mut was_open) = (0, 0, false);
-    for (index, message) in messages.iter().enumerate() {
-        let delivered = index < from;
-        let FileMessage { parts, retry_from } = message;
+    let sent_before = messages.iter().take(from);
+    let mut done = sent_before.clone().filter_map(|it| it.done).max().unwrap_or(first);
+    let mut executed = first + sent_before.map(FileMessage::statements).sum::<usize>();
+    let mut was_open = false;
+    for (number, message) in messages.iter().enumerate().skip(from) {
+        let FileMessage { parts, retry_from, done: done_after, done_at_once } = message;
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
-        let sent =
-            if delivered { Ok(Vec::new()) } else { session.execute(&texts.join(";\n")).await };
-        if let Err(failure) = sent {
+        if let Err(failure) = session.execute(&texts.join(";\n")).await {
             let (part, offset) = locate(parts, &failure);
             let purpose = parts.get(part).map_or(Purpose::Setup, |part| part.purpose);
             // PostgreSQL parses a whole message first. A syntax error in a later part has a position
@@ -150,22 +170,38 @@ pub(super) async fn deliver(
             executed +=
                 before.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count();
             was_open |= before.iter().any(|it| it.purpose == Purpose::StillOpen);
+            let results_before: usize = before.iter().map(|it| it.results).sum();
+            let in_part = failure.completed.len() > results_before;
+            let ran = before.iter().any(|it| matches!(it.purpose, Purpose::Statement(_)));
+            done = done_at_once.filter(|_| ran).unwrap_or(done);
             let cause = failure.cause;
             return Err(MessageFailure {
                 purpose,
                 cause,
                 offset,
                 executed,
-                committed,
                 was_open,
-                retry_from: *retry_from,
+                // Before its statement, a message changes nothing but the journal.
+                retry_from: retry_from.or(
+                    if done_at_once.is_some() && !ran && !is_statement(purpose) {
+                        Some(number)
+                    } else {
+                        None
+                    },
+                ),
+                done,
+                in_part,
             });
         }
+        done = done_after.unwrap_or(done);
         executed += message.statements();
-        committed = if message.commits() { executed } else { committed };
-        was_open |= !delivered && parts.iter().any(|it| it.purpose == Purpose::StillOpen);
+        was_open |= parts.iter().any(|it| it.purpose == Purpose::StillOpen);
     }
     Ok(())
+}
+
+fn is_statement(purpose: Purpose) -> bool {
+    matches!(purpose, Purpose::Statement(_))
 }
 
 /// Returns the part of a message that failed, and the character in it that the database reports.

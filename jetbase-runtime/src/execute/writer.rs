@@ -1,6 +1,6 @@
 //! Writes the messages of a job, in the order in which they are sent.
 
-use jetbase_core::{Action, Dialect, Effect, SessionEffect, TableLocks, Transaction};
+use jetbase_core::{Action, Dialect, SessionEffect, Transaction};
 
 use super::message::{FileMessage, Part, Purpose};
 use super::{Grouping, Job, JobStatement};
@@ -19,26 +19,26 @@ impl Writer<'_, '_, '_> {
     pub(super) fn messages(&self, grouping: Grouping) -> Vec<FileMessage> {
         match grouping {
             Grouping::OneMessage => {
-                vec![FileMessage { parts: self.transaction(), retry_from: Some(0) }]
+                vec![FileMessage::of(self.transaction()).retried_from(Some(0))]
             }
             Grouping::OneTransaction => self
                 .transaction()
                 .into_iter()
-                .map(|part| FileMessage { parts: vec![part], retry_from: Some(0) })
+                .map(|part| FileMessage::of(vec![part]).retried_from(Some(0)))
                 .collect(),
             Grouping::PerStatement => self.per_statement(),
         }
     }
 
-    fn part(&self, purpose: Purpose, template: &str) -> Part {
+    pub(super) fn part(&self, purpose: Purpose, template: &str) -> Part {
         Part { sql: self.bindings.render(template), purpose, results: 1 }
     }
 
-    fn parts(&self, purpose: Purpose, templates: &[&str]) -> Vec<Part> {
+    pub(super) fn parts(&self, purpose: Purpose, templates: &[&str]) -> Vec<Part> {
         templates.iter().map(|template| self.part(purpose, template)).collect()
     }
 
-    fn statement(&self, index: usize, statement: &JobStatement) -> Part {
+    pub(super) fn statement(&self, index: usize, statement: &JobStatement) -> Part {
         Part {
             sql: self.job.sent(&statement.range),
             purpose: Purpose::Statement(index),
@@ -46,25 +46,42 @@ impl Writer<'_, '_, '_> {
         }
     }
 
-    fn fences(&self, fence: &str) -> Vec<Part> {
+    /// Returns the statements of the permanent part that set the session.
+    pub(super) fn replayed(&self) -> impl Iterator<Item = Part> {
+        let statements = self.job.statements.iter().take(self.job.done).enumerate();
+        let settings = statements.filter(|(_, statement)| statement.is_setting);
+        settings.map(|(index, statement)| Part {
+            purpose: Purpose::Replay(index),
+            ..self.statement(index, statement)
+        })
+    }
+
+    pub(super) fn fences(&self, fence: &str) -> Vec<Part> {
         let mut parts = vec![self.part(Purpose::Fence, fence)];
         parts.extend(self.session_fence());
         parts
     }
 
+    /// Returns the fences before the commit of a transaction.
+    pub(super) fn committing_fences(&self) -> Vec<Part> {
+        let mut parts = self.parts(Purpose::Fence, &self.session.committing_fences());
+        parts.extend(self.session_fence());
+        parts
+    }
+
     /// Returns the fence on the session lock, if the session holds one that the server knows.
-    fn session_fence(&self) -> Option<Part> {
+    pub(super) fn session_fence(&self) -> Option<Part> {
         self.session
             .has_server_lock()
             .then(|| self.part(Purpose::Fence, self.session.sql.fence_session_lock))
     }
 
-    fn guard(&self) -> Vec<Part> {
+    pub(super) fn guard(&self) -> Vec<Part> {
         self.parts(Purpose::Guard, self.session.guard(self.session.sql.guard_writing))
     }
 
     /// Returns the start of the transaction, with all checks that come before the file.
-    fn opening(&self) -> Vec<Part> {
+    pub(super) fn opening(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let mut open = self.parts(Purpose::Setup, sql.begin);
         open.extend(self.guard());
@@ -90,7 +107,8 @@ impl Writer<'_, '_, '_> {
         let mut parts = self.parts(Purpose::Setup, sql.session_settings);
         parts.extend(self.opening());
         parts.extend(self.parts(Purpose::Setup, sql.file_settings));
-        let statements = self.job.statements.iter().enumerate();
+        parts.extend(self.replayed());
+        let statements = self.job.statements.iter().enumerate().skip(self.job.done);
         parts.extend(statements.map(|(index, it)| self.statement(index, it)));
         parts.extend(self.restored_settings());
         parts.extend(self.parts(Purpose::StillOpen, sql.still_open));
@@ -99,7 +117,7 @@ impl Writer<'_, '_, '_> {
     }
 
     /// Returns the settings that jetbase's own statements need again after those of the file.
-    fn restored_settings(&self) -> Vec<Part> {
+    pub(super) fn restored_settings(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let untouched = match self.session.dialect {
             Dialect::Postgres => self.job.session_use.effect == SessionEffect::Nothing,
@@ -113,19 +131,23 @@ impl Writer<'_, '_, '_> {
     }
 
     /// Returns the last checks, the history row, the commit, and what follows it.
-    fn closing(&self) -> Vec<Part> {
+    pub(super) fn closing(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let mut parts = Vec::new();
         if self.session.foreign_keys && !sql.foreign_keys.is_empty() {
             parts.push(self.part(Purpose::ForeignKeys, sql.foreign_keys));
         }
-        parts.extend(self.parts(Purpose::Fence, &self.session.committing_fences()));
-        parts.extend(self.session_fence());
+        parts.extend(self.committing_fences());
         if self.session.has_superseded && self.job.replaces() {
             parts.extend(
                 self.parts(Purpose::Guard, self.session.guard(sql.guard_superseded_writing)),
             );
             parts.extend(self.parts(Purpose::Record, sql.supersede));
+        }
+        if self.session.has_journal
+            && (self.job.has_entries || self.job.needs_journal(self.session.dialect))
+        {
+            parts.extend(self.forgotten());
         }
         let (record, recorded) = match self.job.action {
             Action::Apply => (sql.insert, sql.inserted),
@@ -153,103 +175,5 @@ impl Writer<'_, '_, '_> {
         self.session.owner == ConnectionOwner::Caller
             || effect > SessionEffect::Rows
             || (effect == SessionEffect::Rows && self.session.has_triggers)
-    }
-
-    /// Returns each statement in a message of its own, after a fence, and then the record in a
-    /// transaction.
-    fn per_statement(&self) -> Vec<FileMessage> {
-        let sql = self.session.sql;
-        let once = |parts| FileMessage { parts, retry_from: None };
-        let mut setup = self.parts(Purpose::Setup, sql.session_settings);
-        // Through a pooler, a session's setting would affect other clients.
-        if self.session.liveness.has_session_lock() || self.session.owner != ConnectionOwner::Run {
-            setup.extend(self.parts(Purpose::Setup, sql.autocommit_settings));
-        }
-        let mut messages: Vec<_> = setup.into_iter().map(|part| once(vec![part])).collect();
-        // The index of the message that starts the open transaction.
-        let mut open = None;
-        let mut locks = TableLocks::Released;
-        for (index, statement) in self.job.statements.iter().enumerate() {
-            let mut parts = Vec::new();
-            let undoable = statement.effect == Effect::Transactional
-                && self.job.transaction == Transaction::Whole
-                && locks == TableLocks::Released;
-            if let Some(start) = open.filter(|_| !undoable) {
-                messages.push(FileMessage { parts: self.early_commit(), retry_from: Some(start) });
-            }
-            parts.extend(match locks {
-                TableLocks::Released => self.fences_outside_transaction(sql.fence),
-                // LOCK TABLES hides every other table, so only the session lock can be checked.
-                TableLocks::Acquired => self.session_fence().into_iter().collect(),
-            });
-            if undoable && open.is_none() {
-                parts.extend(self.parts(Purpose::Setup, sql.begin));
-            }
-            open = undoable.then(|| open.unwrap_or(messages.len()));
-            locks = statement.table_locks.unwrap_or(locks);
-            match self.session.dialect {
-                // A message with this statement must contain no other, so the fence is sent in a
-                // message before it.
-                Dialect::Postgres | Dialect::Sqlite => {
-                    messages.extend([once(parts), once(vec![self.statement(index, statement)])])
-                }
-                Dialect::MySql => {
-                    parts.push(self.statement(index, statement));
-                    messages.push(FileMessage { parts, retry_from: open });
-                }
-            }
-        }
-        let mut last = Vec::new();
-        if locks == TableLocks::Acquired {
-            messages.push(once(self.parts(Purpose::Setup, &["UNLOCK TABLES"])));
-        }
-        // The server must read the text of the last message in the character set in which it was
-        // written.
-        messages.extend(
-            self.parts(Purpose::Setup, sql.encoding).into_iter().map(|part| once(vec![part])),
-        );
-        match open {
-            Some(_) => {
-                last.extend(self.restored_settings());
-                last.extend(self.parts(Purpose::StillOpen, sql.still_open));
-            }
-            None => {
-                last.extend(self.restored_settings_outside_transaction());
-                last.extend(self.opening());
-            }
-        }
-        last.extend(self.closing());
-        messages.push(FileMessage { retry_from: open.or(Some(messages.len())), parts: last });
-        messages
-    }
-
-    /// Returns the commit of an open transaction before a statement that would commit it (MySQL).
-    ///
-    /// A plain fence inside the transaction could read an old row: the one of the transaction's
-    /// snapshot.
-    fn early_commit(&self) -> Vec<Part> {
-        let mut parts = self.parts(Purpose::Fence, &self.session.committing_fences());
-        parts.extend(self.session_fence());
-        // The file may have set `completion_type`.
-        parts.push(self.part(Purpose::Commit, "COMMIT AND NO CHAIN NO RELEASE"));
-        parts
-    }
-
-    /// Returns a fence for use outside a transaction, with the settings that it needs.
-    fn fences_outside_transaction(&self, fence: &str) -> Vec<Part> {
-        let mut parts = self.parts(Purpose::Setup, self.session.sql.fence_settings);
-        parts
-            .extend(self.parts(Purpose::Guard, self.session.guard(self.session.sql.guard_reading)));
-        parts.extend(self.fences(fence));
-        parts
-    }
-
-    /// Returns the settings that jetbase's own statements need again when no transaction is open.
-    fn restored_settings_outside_transaction(&self) -> Vec<Part> {
-        match self.session.dialect {
-            // The transaction that follows sets everything else.
-            Dialect::Postgres => self.parts(Purpose::Setup, &["RESET SESSION AUTHORIZATION"]),
-            Dialect::MySql | Dialect::Sqlite => self.restored_settings(),
-        }
     }
 }

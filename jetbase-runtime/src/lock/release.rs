@@ -10,6 +10,7 @@ use super::identity::ProcessId;
 use super::protocol::Observation;
 use crate::connection::Cause;
 use crate::error::Error;
+use crate::journal::JournalRow;
 use crate::session::{Liveness, Session, nonce};
 use crate::state::{NamespaceOptions, read_state};
 use crate::target::Connect;
@@ -58,6 +59,8 @@ pub(super) struct LostLock {
 pub(super) struct NewSessionRelease {
     /// The history after the lost session has ended.
     pub(super) history: Vec<Record>,
+    /// The journal, if the lost session has ended.
+    pub(super) journal: Option<Vec<JournalRow>>,
     pub(super) released: bool,
 }
 
@@ -81,13 +84,20 @@ pub(super) async fn release_over_new_session(
     session.wait_within(limit).await;
     let released = release_lost(&mut session, lost).await;
     let history = match released {
-        Ok(released) => {
-            session.history().await.map(|history| NewSessionRelease { history, released })
-        }
+        Ok(released) => read_afterwards(&mut session, released).await,
         Err(error) => Err(error),
     };
     session.close().await;
     history
+}
+
+async fn read_afterwards(
+    session: &mut Session<'_>,
+    released: bool,
+) -> Result<NewSessionRelease, Error> {
+    let history = session.history().await?;
+    let journal = if released { Some(session.read_journal().await?) } else { None };
+    Ok(NewSessionRelease { history, journal, released })
 }
 
 /// Releases the row of a lost session, where that is safe. Returns whether it is released.

@@ -9,6 +9,7 @@ use super::acquire::{Commits, HeldLock, acquire};
 use super::release::{LostLock, NewSessionRelease, Release, release, release_over_new_session};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
+use crate::journal::JournalRow;
 use crate::options::LockOptions;
 use crate::session::{Session, nonce};
 use crate::state::{DatabaseState, NamespaceOptions};
@@ -31,11 +32,13 @@ pub(crate) struct WorkError {
     pub(crate) error: Error,
     /// The history as a new session has read it, if the run has lost its connection.
     pub(crate) history: Option<Vec<Record>>,
+    /// The journal, as the new session has read it after the lost session had ended.
+    pub(crate) journal: Option<Vec<JournalRow>>,
 }
 
 impl From<Error> for WorkError {
     fn from(error: Error) -> Self {
-        WorkError { error, history: None }
+        WorkError { error, history: None, journal: None }
     }
 }
 
@@ -90,7 +93,12 @@ pub(crate) async fn with_lock<T>(
     if let Some(error) = unreleased.filter(|_| !afterwards.as_ref().is_some_and(|it| it.released)) {
         listener.warn(format!("{error:#}; run `jetbase unlock` when no other process migrates"));
     }
-    result.map_err(|error| WorkError { error, history: afterwards.map(|it| it.history) })
+    result.map_err(|error| match afterwards {
+        Some(NewSessionRelease { history, journal, .. }) => {
+            WorkError { error, history: Some(history), journal }
+        }
+        None => error.into(),
+    })
 }
 
 /// Does the work in an open session. If the lock cannot be released there, `unreleased` says why.

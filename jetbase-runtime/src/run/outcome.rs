@@ -6,12 +6,13 @@ use super::RunRequest;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::event::Listener;
 use crate::execute::Job;
+use crate::journal::{Direction, Unfinished};
 use crate::lock::WorkError;
 use crate::report::{Planned, Report};
 
 /// Adds to the error of a lost connection what the history says about the file.
 pub(super) fn with_outcome(request: &RunRequest, failed: WorkError) -> Error {
-    let WorkError { error, history } = failed;
+    let WorkError { error, history, journal } = failed;
     let (ErrorKind::Interrupted { file, outcome, message }, Some(history)) =
         (error.kind().clone(), history)
     else {
@@ -21,10 +22,16 @@ pub(super) fn with_outcome(request: &RunRequest, failed: WorkError) -> Error {
     let rolling_back = matches!(request.goal, Goal::Rollback(_));
     let name = file.rsplit('/').next().unwrap_or(&file);
     let recorded = history.iter().any(|it| it.file == name);
-    let outcome = match outcome {
+    let direction = if rolling_back { Direction::Rollback } else { Direction::Upgrade };
+    let has_journal = journal.is_some();
+    let mut unfinished = Unfinished::of(&journal.unwrap_or_default()).into_iter();
+    let unfinished = unfinished.find(|it| it.file == name && it.direction == direction);
+    let outcome = match (outcome, unfinished) {
+        (_, Some(Unfinished { done, in_doubt, .. })) => Outcome::Unfinished { done, in_doubt },
         _ if !versioned => Outcome::Unknown,
         _ if recorded != rolling_back => Outcome::Committed,
-        Outcome::InDoubt => Outcome::InDoubt,
+        (Outcome::InDoubt, None) => Outcome::InDoubt,
+        (Outcome::Unfinished { .. }, None) if !has_journal => outcome,
         _ => Outcome::RolledBack,
     };
     error.with_kind(ErrorKind::Interrupted { file, outcome, message })

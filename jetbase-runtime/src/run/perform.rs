@@ -6,6 +6,7 @@ use jetbase_core::{Goal, Until};
 
 use super::outcome::{planned_job, report_skipped, with_outcome};
 use super::plan::{commits_of, plan_run, read_superseded};
+use super::unfinished::refuse_unfinished;
 use super::work::work;
 use super::{Published, RunRequest};
 use crate::environment;
@@ -101,6 +102,7 @@ async fn try_once(
     let planned = plan_run(request, history, superseded).await?;
     report_skipped(listener, report, &planned);
     let jobs = prepare(&request.set, &planned, state.namespace.syntax, Vec::new())?;
+    refuse_unfinished(request, &state.journal, &jobs, listener)?;
     if request.options.dry_run == DryRun::Yes {
         report.planned = jobs.iter().map(planned_job).collect();
         return Ok(());

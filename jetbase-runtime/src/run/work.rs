@@ -7,6 +7,7 @@ use tracing::Instrument;
 
 use super::RunRequest;
 use super::plan::{commits_of, plan_run};
+use super::unfinished::resume_files;
 use crate::error::{Error, ErrorKind, FileErrorKind};
 use crate::event::{Event, Listener};
 use crate::execute::{Job, prepare};
@@ -28,7 +29,7 @@ pub(super) async fn work<'m>(
     let planned = plan_run(request, &history, async || session.superseded().await).await?;
     report.skipped.clone_from(&planned.skipped);
     let set = &request.set;
-    let jobs = prepare(set, &planned, session.namespace.syntax, prepared)?;
+    let mut jobs = prepare(set, &planned, session.namespace.syntax, prepared)?;
     session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
     session.count_orphans().await;
@@ -41,6 +42,7 @@ pub(super) async fn work<'m>(
     if jobs.iter().any(Job::replaces) {
         session.create_superseded().await?;
     }
+    resume_files(request, session, &mut jobs, listener).await?;
     for (index, job) in jobs.iter().enumerate() {
         if request.options.cancel.is_requested() {
             break;

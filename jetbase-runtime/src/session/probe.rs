@@ -42,6 +42,8 @@ impl Session<'_> {
         let sets = sets.get(self.sql.probe_facts..).unwrap_or_default();
         let facts = sets.first().map(ResultSet::first_row).unwrap_or_default();
         self.has_tables = facts.is_true("has_tables");
+        self.has_journal = facts.is_true("has_journal");
+        self.empties_journal = facts.is_true("empties_journal");
         let first_of = |set: usize| sets.get(set).and_then(ResultSet::value).map(str::to_owned);
         let identity = first_of(if self.dialect == Dialect::Postgres { 2 } else { 1 });
         match self.dialect {

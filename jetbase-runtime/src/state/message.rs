@@ -12,6 +12,7 @@ use crate::connection::{
 };
 use crate::dialect::{Bindings, Sql, sql};
 use crate::error::{Error, NamespaceError, ServerError, TableError};
+use crate::journal::JournalRow;
 use crate::wait::Limit;
 
 /// The first message to a database.
@@ -24,6 +25,8 @@ pub(super) struct StateMessage {
     /// The index of the statement that returns the facts, and of the one that returns the history.
     facts: usize,
     history: usize,
+    /// The index of the statement that returns the lock row. On MySQL, the journal follows it.
+    lock: usize,
 }
 
 impl StateMessage {
@@ -52,6 +55,10 @@ impl StateMessage {
         let history = parts.len().saturating_sub(1);
         let lock = guarding(&["jetbase_lock"]);
         parts.extend(sql.current_holder.iter().map(|part| lock.render(part)));
+        let lock = parts.len().saturating_sub(1);
+        // A message may end with a table that does not exist: MySQL writes no log entry about it.
+        let journal = (dialect == Dialect::MySql).then(|| bindings.render(sql.journal));
+        parts.extend(journal);
         let trusted = options.trusted.clone();
         StateMessage {
             dialect,
@@ -61,6 +68,7 @@ impl StateMessage {
             parts,
             facts: before + sql.state_facts,
             history,
+            lock,
         }
     }
 
@@ -95,16 +103,52 @@ impl StateMessage {
             (_, Some(set)) => Some(records(&set.rows)?),
             (None, None) => Some(Vec::new()),
         };
-        let lock = row(self.parts.len().saturating_sub(1)).filter(|_| cause.is_none());
+        let lock = row(self.lock);
         let lock_owner = lock.filter(|row| row.is_true("is_locked"));
         let lock_owner = lock_owner.and_then(|row| row.opt("process_id").map(str::to_owned));
         let before = sets.get(self.facts.saturating_sub(5)..self.facts).unwrap_or_default();
         self.restore_settings(connection, &facts, before).await;
-        Ok(DatabaseState {
-            namespace: namespace_of(self.dialect, &facts, history.is_some(), options)?,
-            history,
-            lock_owner,
-        })
+        let namespace = namespace_of(self.dialect, &facts, history.is_some(), options)?;
+        let journal = match sets.get(self.lock + 1) {
+            Some(set) => set.rows.iter().filter_map(JournalRow::of).collect(),
+            None if facts.text("journal_size").parse().is_ok_and(|size: u64| size > 0) => {
+                self.read_journal(connection, options, &namespace.schema, limit).await?
+            }
+            None => Vec::new(),
+        };
+        Ok(DatabaseState { namespace, history, lock_owner, journal })
+    }
+
+    /// Reads the journal with a message of its own. Without the right to read it, it counts as
+    /// empty.
+    async fn read_journal(
+        &self,
+        connection: &mut dyn Connection,
+        options: &NamespaceOptions,
+        schema: &str,
+        limit: Limit,
+    ) -> Result<Vec<JournalRow>, Error> {
+        let bindings = Bindings::new(self.dialect, Some(schema)).literals("trusted", &self.trusted);
+        let bindings = guarded(self.sql, bindings);
+        let role = options
+            .role
+            .iter()
+            .map(|role| bindings.clone().identifier("name", role).render("SET LOCAL ROLE {name}"));
+        let guard = self.sql.guard_journal_reading;
+        let parts = self.sql.read_settings.iter().chain(guard).chain([&self.sql.journal]);
+        let parts: Vec<_> = role.chain(parts.map(|part| bindings.render(part))).collect();
+        match send_query(connection, &parts.join(";\n"), limit).await {
+            Ok(sets) => {
+                let rows = sets.iter().flat_map(|set| &set.rows);
+                Ok(rows.filter_map(JournalRow::of).collect())
+            }
+            Err(failure) if self.sql.guard_codes.contains(&failure.cause.code.as_str()) => {
+                let untrusted = self.untrusted(connection, schema, limit).await;
+                let cause = Cause { untrusted, ..failure.cause };
+                Err(Error::database("checking the owners of jetbase's tables", &cause))
+            }
+            Err(_) => Ok(Vec::new()),
+        }
     }
 
     /// Whether the cause is a missing history table.
@@ -257,6 +301,8 @@ async fn send_query(
 /// Adds the bindings that only the `read_state` template has.
 fn state_bindings(bindings: Bindings, dialect: Dialect, schema: Option<&str>) -> Bindings {
     let table = bindings.render("{migrations}");
+    let journal = bindings.render("{journal}");
+    let bindings = bindings.literal("state_journal", &journal);
     let bindings = bindings.literal("state_table", &table).nested("state_found", FOUND);
     match (schema, dialect) {
         // NULL if there is no such schema.

@@ -88,7 +88,7 @@ async fn is_empty(db: &Database) -> Result<bool, TestError> {
     Ok(db.rows(tables).await?.is_empty())
 }
 
-async fn lock_is_free(db: &Database) -> TestResult {
+pub(crate) async fn lock_is_free(db: &Database) -> TestResult {
     let lock = db.rows("SELECT is_locked, process_id, locked_at FROM jetbase_lock").await?;
     assert_eq!(lock, [[Some("0".to_owned()), None, None]]);
     Ok(())

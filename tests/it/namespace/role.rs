@@ -60,7 +60,7 @@ async fn role_of_the_pool(ctx: TestContext) -> TestResult {
              WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
         )
         .await?;
-    let expected = ["a", "b", "c", "jetbase_lock", "jetbase_migrations"];
+    let expected = ["a", "b", "c", "jetbase_journal", "jetbase_lock", "jetbase_migrations"];
     let own = |name: &str| [name, "app", &owner].map(|text| Some(text.to_owned())).to_vec();
     assert_eq!(tables, expected.map(own).to_vec());
     pool.close().await;

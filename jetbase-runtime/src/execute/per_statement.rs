@@ -1,0 +1,494 @@
+//! Writes the messages of a file whose statements commit by themselves, with the rows of the journal.
+
+use jetbase_core::{CatalogObject, Dialect, Effect, ObjectKind, Recovery, TableLocks, Transaction};
+
+use super::message::{FileMessage, Part, Purpose};
+use super::writer::Writer;
+use super::{Job, JobStatement};
+use crate::dialect::{Bindings, JOURNAL_DONE, JOURNAL_FORGET, Sql};
+use crate::journal::Direction;
+
+/// How a statement commits, and how the journal records it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Commit {
+    /// With the statements around it that can be rolled back (MySQL).
+    WithGroup,
+    /// In one transaction with its row.
+    WithRow,
+    /// By itself. Its row is written before, and changed after it.
+    Alone,
+    /// By itself, while the file locks tables (MySQL). The server refuses to use other tables then.
+    UnderTableLocks,
+}
+
+impl Job<'_> {
+    /// Whether the statements of the file are recorded one by one.
+    ///
+    /// A file of one statement needs no journal if a second execution is refused or changes nothing:
+    /// its history row is the record.
+    pub(crate) fn needs_journal(&self, dialect: Dialect) -> bool {
+        if self.grouping(dialect) != super::Grouping::PerStatement {
+            return false;
+        }
+        match (self.statements.as_slice(), dialect) {
+            ([], _) => false,
+            ([only], Dialect::MySql) => {
+                only.recovery == Recovery::Ask && only.effect != Effect::Transactional
+            }
+            ([only], Dialect::Sqlite) => only.recovery != Recovery::Repeat,
+            ([only], Dialect::Postgres) => {
+                only.recovery != Recovery::Repeat || only.effect != Effect::NeedsNoTransaction
+            }
+            _ => true,
+        }
+    }
+
+    fn commit(&self, statement: &JobStatement, locks: TableLocks, dialect: Dialect) -> Commit {
+        if locks == TableLocks::Acquired || statement.table_locks.is_some() {
+            return Commit::UnderTableLocks;
+        }
+        if dialect == Dialect::MySql && self.is_undoable(statement) {
+            return Commit::WithGroup;
+        }
+        // On SQLite, a query changes nothing.
+        let is_query = dialect == Dialect::Sqlite
+            && self.starts_with(statement, &["SELECT", "VALUES", "WITH"]);
+        let is_query = is_query && statement.recovery == Recovery::Repeat;
+        let is_transactional = statement.effect == Effect::Transactional && !is_query;
+        if is_transactional && !statement.is_setting && self.joins_transaction(statement) {
+            Commit::WithRow
+        } else {
+            Commit::Alone
+        }
+    }
+
+    fn is_undoable(&self, statement: &JobStatement) -> bool {
+        statement.effect == Effect::Transactional && self.transaction == Transaction::Whole
+    }
+
+    /// Whether a statement can run in a transaction that jetbase opens, by its first word. Others may
+    /// call code that commits.
+    fn joins_transaction(&self, statement: &JobStatement) -> bool {
+        const WORDS: &[&str] = &[
+            "ALTER", "ANALYZE", "COMMENT", "CREATE", "DELETE", "DROP", "GRANT", "INSERT", "MERGE",
+            "REFRESH", "REPLACE", "REVOKE", "SELECT", "TRUNCATE", "UPDATE", "VALUES", "WITH",
+        ];
+        self.starts_with(statement, WORDS)
+    }
+
+    fn starts_with(&self, statement: &JobStatement, words: &[&str]) -> bool {
+        let text = self.text(&statement.range);
+        let first: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
+        words.iter().any(|word| word.eq_ignore_ascii_case(&first))
+    }
+
+    /// Returns the bindings for the row of a statement.
+    pub(super) fn journal_bindings(
+        &self,
+        bindings: Bindings,
+        index: usize,
+        state: &str,
+        found: &str,
+    ) -> Bindings {
+        let statement = self.statements.get(index);
+        let digest = statement.map(|it| self.digest(it).to_string()).unwrap_or_default();
+        let place = statement.map(|it| self.place(it).to_string()).unwrap_or_default();
+        bindings
+            .literal("direction", Direction::of(self.action).as_str())
+            .number("number", i64::try_from(index + 1).unwrap_or(i64::MAX))
+            .literal("digest", &digest)
+            .literal("place", &place)
+            .literal("state", state)
+            .expression("found", found)
+    }
+
+    /// Returns the expression for what the catalog says about the object of a statement.
+    pub(super) fn catalog_expression(
+        &self,
+        sql: &Sql,
+        dialect: Dialect,
+        index: usize,
+    ) -> Option<String> {
+        let Recovery::Catalog(object) = &self.statements.get(index)?.recovery else { return None };
+        let CatalogObject { kind, schema, table, name, .. } = object;
+        let path = |name: &str| {
+            let names = schema.iter().map(String::as_str).chain([name]);
+            let quoted = names.map(|name| format!("\"{}\"", name.replace('"', "\"\"")));
+            quoted.collect::<Vec<_>>().join(".")
+        };
+        let bindings = Bindings::new(dialect, None).literal("object_name", name);
+        let bindings = match (dialect, schema) {
+            (Dialect::MySql, Some(schema)) => bindings.literal("object_schema", schema),
+            (Dialect::MySql, None) => bindings.expression("object_schema", "DATABASE()"),
+            _ => bindings.literal("object_path", &path(name)),
+        };
+        let bindings = match (dialect, table) {
+            (Dialect::MySql, Some(table)) => bindings.literal("object_table", table),
+            (_, Some(table)) => bindings.literal("object_table", &path(table)),
+            (_, None) => bindings,
+        };
+        // An index without its table is found by its own name.
+        let kind = match (kind, table) {
+            (ObjectKind::Index, None) => ObjectKind::Table,
+            (kind, _) => *kind,
+        };
+        let template = sql.catalog.iter().find(|(known, _)| *known == kind)?.1;
+        Some(bindings.render(template))
+    }
+
+    /// Whether a statement builds an index without a transaction, so that the index may be invalid
+    /// afterwards (PostgreSQL).
+    pub(super) fn builds_concurrently(&self, index: usize) -> bool {
+        self.statements.get(index).is_some_and(|it| {
+            matches!(&it.recovery, Recovery::Catalog(object) if object.concurrently && object.kind == ObjectKind::Index)
+        })
+    }
+}
+
+impl Writer<'_, '_, '_> {
+    /// Returns the statements of the file one by one, and then the record in a transaction.
+    pub(super) fn per_statement(&self) -> Vec<FileMessage> {
+        let (sql, dialect) = (self.session.sql, self.session.dialect);
+        let once = FileMessage::of;
+        let mut messages: Vec<_> = self.setup().into_iter().map(|part| once(vec![part])).collect();
+        messages.extend(self.replayed().map(|part| once(vec![part])));
+        // The index of the message that starts the open transaction, and the first statement in it.
+        let mut open: Option<(usize, usize)> = None;
+        // The first statement under table locks.
+        let mut locked_from = None;
+        let mut locks = TableLocks::Released;
+        for (index, statement) in self.job.statements.iter().enumerate().skip(self.job.done) {
+            let commit = self.job.commit(statement, locks, dialect);
+            if commit != Commit::WithGroup
+                && let Some((start, first)) = open.take()
+            {
+                messages.push(self.end_of_group(first..index).retried_from(Some(start)));
+            }
+            match commit {
+                Commit::WithGroup => {
+                    let mut parts = self.fences(sql.fence);
+                    if open.is_none() {
+                        parts.extend(self.parts(Purpose::Setup, sql.begin));
+                    }
+                    parts.push(self.statement(index, statement));
+                    let (start, _) = *open.get_or_insert((messages.len(), index));
+                    messages.push(once(parts).retried_from(Some(start)));
+                }
+                Commit::WithRow => {
+                    let retry_from = Some(messages.len());
+                    messages.push(self.with_row(index, statement).retried_from(retry_from));
+                }
+                Commit::Alone => messages.extend(self.alone(index, statement, messages.len())),
+                Commit::UnderTableLocks => {
+                    let mut parts = Vec::new();
+                    match locks {
+                        TableLocks::Released => {
+                            parts.extend(self.fences_outside_transaction());
+                            parts.extend(self.intent(index));
+                        }
+                        // LOCK TABLES hides every other table, so only the session lock can be checked.
+                        TableLocks::Acquired => parts.extend(self.session_fence()),
+                    }
+                    let first = *locked_from.get_or_insert(index);
+                    locks = statement.table_locks.unwrap_or(locks);
+                    parts.push(self.statement(index, statement));
+                    let mut done = None;
+                    if locks == TableLocks::Released {
+                        locked_from = None;
+                        parts.extend(self.rows_of(first..index + 1));
+                        done = Some(index + 1);
+                    }
+                    let done_at_once = Some(index + 1);
+                    messages.push(FileMessage {
+                        done: done.or(done_at_once),
+                        done_at_once,
+                        ..once(parts)
+                    });
+                }
+            }
+        }
+        if locks == TableLocks::Acquired {
+            messages.push(once(self.parts(Purpose::Setup, &["UNLOCK TABLES"])));
+        }
+        // The server must read the text of the last message in the character set in which it was
+        // written.
+        messages.extend(
+            self.parts(Purpose::Setup, sql.encoding).into_iter().map(|part| once(vec![part])),
+        );
+        let mut last = Vec::new();
+        match open {
+            Some(_) => {
+                last.extend(self.restored_settings());
+                last.extend(self.parts(Purpose::StillOpen, sql.still_open));
+            }
+            None => {
+                last.extend(self.restored_settings_outside_transaction());
+                last.extend(self.opening());
+            }
+        }
+        last.extend(self.closing());
+        let retry_from = open.map_or(messages.len(), |(start, _)| start);
+        messages.push(once(last).retried_from(Some(retry_from)));
+        if dialect == Dialect::MySql { self.merged(messages) } else { messages }
+    }
+
+    /// Returns the settings of the session.
+    fn setup(&self) -> Vec<Part> {
+        let sql = self.session.sql;
+        let mut setup = self.parts(Purpose::Setup, sql.session_settings);
+        // Through a pooler, a session's setting would affect other clients.
+        let is_private = self.session.liveness.has_session_lock()
+            || self.session.owner != crate::target::ConnectionOwner::Run;
+        if is_private {
+            setup.extend(self.parts(Purpose::Setup, sql.autocommit_settings));
+        }
+        setup
+    }
+
+    /// Returns the end of a group of statements: their rows, and the COMMIT.
+    fn end_of_group(&self, statements: std::ops::Range<usize>) -> FileMessage {
+        let sql = self.session.sql;
+        let done = Some(statements.end);
+        let mut parts = self.parts(Purpose::StillOpen, sql.still_open);
+        parts.extend(self.committing_fences());
+        parts.extend(self.rows_of(statements));
+        // The file may have set `completion_type`.
+        parts.push(self.part(Purpose::Journal, "COMMIT AND NO CHAIN NO RELEASE"));
+        FileMessage { done, ..FileMessage::of(parts) }
+    }
+
+    /// Returns a statement in one transaction with its row.
+    fn with_row(&self, index: usize, statement: &JobStatement) -> FileMessage {
+        let sql = self.session.sql;
+        let mut parts = Vec::new();
+        match self.session.dialect {
+            // With a locking fence before the statement, the Python tool would hang instead of fail.
+            Dialect::MySql => {
+                parts.extend(self.fences(sql.fence));
+                parts.extend(self.parts(Purpose::Setup, sql.begin));
+                parts.push(self.statement(index, statement));
+                parts.extend(self.committing_fences());
+            }
+            Dialect::Sqlite => {
+                parts.extend(self.parts(Purpose::Setup, sql.begin));
+                parts.extend(self.fences(sql.fence_locking));
+                parts.push(self.statement(index, statement));
+            }
+            // With a locking fence before the statement, an unlock would wait for it.
+            Dialect::Postgres => {
+                let (begin, settings) = sql.begin.split_at(1);
+                parts.extend(self.parts(Purpose::Setup, begin));
+                parts.extend(self.parts(Purpose::Setup, &[SAVE_SETTINGS]));
+                parts.extend(self.parts(Purpose::Setup, settings));
+                parts.extend(self.guard());
+                parts.extend(self.journal_guard());
+                parts.extend(self.fences(sql.fence));
+                parts.extend(self.parts(Purpose::Setup, &[RESTORE_SAVED_SETTINGS]));
+                parts.push(self.statement(index, statement));
+                parts.extend(self.parts(Purpose::Setup, settings));
+                parts.extend(self.fences(sql.fence_locking));
+            }
+        }
+        parts.extend(self.earlier_done(index));
+        parts.extend(self.rows_of(index..index + 1));
+        parts.push(self.part(Purpose::CommitStatement(index), "COMMIT"));
+        FileMessage { done: Some(index + 1), ..FileMessage::of(parts) }
+    }
+
+    /// Returns a statement that commits by itself, with the change of its row before and after it.
+    /// `start` is the index of its first message.
+    fn alone(&self, index: usize, statement: &JobStatement, start: usize) -> Vec<FileMessage> {
+        let is_setting = statement.is_setting;
+        let statement = self.statement(index, statement);
+        let (done, done_at_once) = (Some(index + 1), Some(index + 1));
+        let intent = self.intent(index);
+        let message = |parts| FileMessage { done, done_at_once, ..FileMessage::of(parts) };
+        match self.session.dialect {
+            Dialect::MySql => {
+                let mut parts = self.fences_outside_transaction();
+                parts.extend(intent);
+                parts.push(statement);
+                // A setting could keep the row from being written. The next statement marks it.
+                if !is_setting {
+                    parts.extend(self.done(index));
+                }
+                vec![message(parts)]
+            }
+            // A message with this statement must contain no other.
+            Dialect::Postgres | Dialect::Sqlite => {
+                let before =
+                    if intent.is_empty() { self.fences_outside_transaction() } else { intent };
+                let before = FileMessage::of(before).retried_from(Some(start));
+                let mut messages = vec![before, message(vec![statement])];
+                messages.extend(self.validity(index).map(|part| FileMessage::of(vec![part])));
+                if self.session.dialect == Dialect::Sqlite && index + 1 < self.job.statements.len()
+                {
+                    let retry_from = Some(start + messages.len());
+                    messages.push(FileMessage::of(self.done(index)).retried_from(retry_from));
+                }
+                messages
+            }
+        }
+    }
+
+    /// Returns the check that a statement has left no invalid index.
+    fn validity(&self, index: usize) -> Option<Part> {
+        if !self.job.builds_concurrently(index) {
+            return None;
+        }
+        let sql = self.session.sql;
+        let found = self.job.catalog_expression(sql, self.session.dialect, index)?;
+        let check = format!("SELECT 1 OPERATOR(pg_catalog./) (2 OPERATOR(pg_catalog.-) {found})");
+        Some(Part { sql: check, purpose: Purpose::Valid(index), results: 1 })
+    }
+
+    /// Returns a transaction that announces a statement. It is empty for a file without a journal.
+    fn intent(&self, index: usize) -> Vec<Part> {
+        if !self.is_recorded() {
+            return Vec::new();
+        }
+        let (sql, dialect) = (self.session.sql, self.session.dialect);
+        let found = self.job.catalog_expression(sql, dialect, index);
+        let (begin, settings) = sql.begin.split_at(1);
+        let mut parts = self.parts(Purpose::Setup, begin);
+        let found = match (dialect, found) {
+            // The file's own search path decides which object is meant.
+            (Dialect::Postgres, Some(found)) => {
+                let sql = format!(
+                    "SELECT pg_catalog.set_config('jetbase.found', ({found})::pg_catalog.text, true)"
+                );
+                parts.push(Part { sql, purpose: Purpose::Setup, results: 1 });
+                "current_setting('jetbase.found')::int".to_owned()
+            }
+            (_, Some(found)) => found,
+            (_, None) => "NULL".to_owned(),
+        };
+        parts.extend(self.parts(Purpose::Setup, settings));
+        parts.extend(self.guard());
+        parts.extend(self.journal_guard());
+        parts.extend(self.committing_fences());
+        parts.extend(self.earlier_done(index));
+        parts.extend(self.row(index, "intent", &found));
+        parts.push(self.part(Purpose::Journal, "COMMIT"));
+        parts
+    }
+
+    /// Whether the journal records the statements of this file.
+    fn is_recorded(&self) -> bool {
+        self.job.has_entries || self.job.needs_journal(self.session.dialect)
+    }
+
+    fn journal_guard(&self) -> Vec<Part> {
+        self.parts(Purpose::Guard, self.session.guard(self.session.sql.guard_journal_writing))
+    }
+
+    /// Marks the statements before this one as done, and removes rows of an earlier text of the file.
+    fn earlier_done(&self, index: usize) -> Vec<Part> {
+        if !self.is_recorded() {
+            return Vec::new();
+        }
+        let template = if index == 0 { JOURNAL_FORGET } else { JOURNAL_DONE };
+        let bindings =
+            self.job.journal_bindings(self.bindings.clone(), index.saturating_sub(1), "", "NULL");
+        let sql = bindings.render(template);
+        vec![Part { sql, purpose: Purpose::Journal, results: 1 }]
+    }
+
+    /// Marks a statement as done.
+    fn done(&self, index: usize) -> Vec<Part> {
+        if !self.is_recorded() {
+            return Vec::new();
+        }
+        let bindings = self.job.journal_bindings(self.bindings.clone(), index, "", "NULL");
+        let part =
+            |sql: &str| Part { sql: bindings.render(sql), purpose: Purpose::Journal, results: 1 };
+        let begin = self.session.sql.begin.iter().take(1);
+        begin.chain(&[JOURNAL_DONE, "COMMIT"]).map(|sql| part(sql)).collect()
+    }
+
+    /// Returns the rows of statements that are done.
+    fn rows_of(&self, statements: std::ops::Range<usize>) -> Vec<Part> {
+        if !self.is_recorded() {
+            return Vec::new();
+        }
+        let first = statements.start;
+        let mut parts = if first == 0 { self.earlier_done(0) } else { Vec::new() };
+        parts.extend(statements.flat_map(|index| self.row(index, "done", "NULL")));
+        parts
+    }
+
+    fn row(&self, index: usize, state: &str, found: &str) -> Vec<Part> {
+        let bindings = self.job.journal_bindings(self.bindings.clone(), index, state, found);
+        let templates = self.session.sql.journal_write.iter();
+        let part = |template: &&str| Part {
+            sql: bindings.render(template),
+            purpose: Purpose::Journal,
+            results: 1,
+        };
+        templates.map(part).collect()
+    }
+
+    /// Removes the rows of the file, because the history records it.
+    pub(super) fn forgotten(&self) -> Vec<Part> {
+        let mut parts = self.journal_guard();
+        let bindings = self.job.journal_bindings(self.bindings.clone(), 0, "", "NULL");
+        let sql = bindings.render(JOURNAL_FORGET);
+        parts.push(Part { sql, purpose: Purpose::Journal, results: 1 });
+        parts
+    }
+
+    /// Returns a fence for use outside a transaction, with the settings that it needs.
+    fn fences_outside_transaction(&self) -> Vec<Part> {
+        let sql = self.session.sql;
+        let mut parts = self.parts(Purpose::Setup, sql.fence_settings);
+        parts.extend(self.parts(Purpose::Guard, self.session.guard(sql.guard_reading)));
+        parts.extend(self.fences(sql.fence));
+        parts
+    }
+
+    /// Returns the settings that jetbase's own statements need again when no transaction is open.
+    fn restored_settings_outside_transaction(&self) -> Vec<Part> {
+        match self.session.dialect {
+            // The transaction that follows sets everything else.
+            Dialect::Postgres => self.parts(Purpose::Setup, &["RESET SESSION AUTHORIZATION"]),
+            Dialect::MySql | Dialect::Sqlite => self.restored_settings(),
+        }
+    }
+
+    /// Joins messages to save round trips: the settings with the first statement, and a file of one
+    /// statement with its record.
+    fn merged(&self, messages: Vec<FileMessage>) -> Vec<FileMessage> {
+        if self.is_recorded()
+            || self.job.statements.len() != 1
+            || self.session.owner == crate::target::ConnectionOwner::Caller
+        {
+            return messages;
+        }
+        let only = &self.job.statements;
+        let length: usize = only.iter().map(|it| it.range.len()).sum();
+        if length + super::OVERHEAD > self.session.largest_message {
+            return messages;
+        }
+        if only.iter().any(|it| {
+            it.effect == Effect::Transactional
+                || it.session_effect > jetbase_core::SessionEffect::Nothing
+        }) {
+            return messages;
+        }
+        let parts = messages.into_iter().flat_map(|message| message.parts).collect();
+        vec![FileMessage { done_at_once: Some(1), ..FileMessage::of(parts) }]
+    }
+}
+
+/// Saves the settings of the file (PostgreSQL).
+const SAVE_SETTINGS: &str = "SELECT pg_catalog.set_config('jetbase.file_path', pg_catalog.current_setting('search_path'), true),
+  pg_catalog.set_config('jetbase.file_role', pg_catalog.current_setting('role'), true),
+  pg_catalog.set_config('jetbase.file_timeout', pg_catalog.current_setting('statement_timeout'), true),
+  pg_catalog.set_config('jetbase.file_lock_timeout', pg_catalog.current_setting('lock_timeout'), true)";
+
+/// Restores them until the end of the transaction.
+const RESTORE_SAVED_SETTINGS: &str =
+    "SELECT set_config('statement_timeout', current_setting('jetbase.file_timeout'), true),
+  set_config('lock_timeout', current_setting('jetbase.file_lock_timeout'), true),
+  set_config('role', current_setting('jetbase.file_role'), true),
+  set_config('search_path', current_setting('jetbase.file_path'), true)";
