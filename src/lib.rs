@@ -22,12 +22,13 @@ pub use jetbase_core::{
 pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
-    AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Error, ErrorKind, Event, FileErrorKind,
-    History, HistoryChange, Kept, LockFileError, LockFileErrorKind, LockStatus, NamespaceError,
-    Outcome, Pending, Planned, Published, Query, Readiness, Repair, RepairReport, RepairScope,
-    Report, Rollback, Run, SettingError, StatementError, Status, TableError, Target, Unlock,
-    Unlocked, UrlError, Validated, Wait, check, current, history, lock_status, repair, rollback,
-    run, run_url, status, unlock, validate,
+    AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Diagnosis, Diagnostic, DiagnosticLevel,
+    Doctor, Error, ErrorKind, Event, FileErrorKind, History, HistoryChange, Kept, LockFileError,
+    LockFileErrorKind, LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query,
+    Readiness, Repair, RepairReport, RepairScope, Report, Rollback, Run, SettingError,
+    StatementError, Status, TableError, Target, Unlock, Unlocked, UrlError, Validated, Wait, check,
+    current, doctor, history, lock_status, repair, rollback, run, run_url, status, unlock,
+    validate,
 };
 
 /// Pages about the lock, the file format, the Python tool, Kubernetes, security and the design.
@@ -123,6 +124,10 @@ pub mod docs {
 /// let version = migrations::current(&pool).await?;
 /// migrations::validate(&pool).await?;
 /// let is_ready = migrations::check(&pool).await?.is_ready();
+///
+/// // Examine what a run would see.
+/// let diagnosis = migrations::doctor(&pool).await?;
+/// println!("{diagnosis}");
 ///
 /// // Look at the lock, and release it.
 /// let lock = migrations::lock_status(&pool).await?;

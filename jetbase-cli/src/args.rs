@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use super::options::{
-    InspectArgs, NewArgs, RenumberArgs, RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs,
+    DoctorArgs, InspectArgs, NewArgs, RenumberArgs, RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs,
     ValidateArgs, WaitArgs,
 };
 
@@ -103,8 +103,8 @@ pub(crate) enum SetCommand {
     )]
     Rollback(RollbackArgs),
 
-    /// Show the applied and the pending migrations
-    #[command(after_long_help = "JSON: applied, pending, skipped, problems")]
+    /// Show all migrations with their state, and who is migrating now
+    #[command(after_long_help = "JSON: applied, pending, skipped, problems, lock")]
     Status,
 
     /// Show which migrations were applied, and when
@@ -120,6 +120,13 @@ pub(crate) enum SetCommand {
     /// Check whether a program can start: no migration is pending
     #[command(after_long_help = "JSON: state (ready, ahead, behind), pending")]
     Check,
+
+    /// Show what a run would see: server, user, rights, schema, tables, history, lock
+    ///
+    /// Each line is good, a warning, or a blocker: something that would stop a run. A warning and a
+    /// blocker say what to do. Nothing is written. The exit code is 1 if there is a blocker.
+    #[command(after_long_help = "JSON: diagnostics (subject, level, message, help)")]
+    Doctor(DoctorArgs),
 
     /// Show who holds the migration lock, and whether that holder is alive
     #[command(after_long_help = "JSON: locked, locked_at, process_id, holder, alive")]

@@ -8,8 +8,8 @@ use jetbase_runtime::{LockStatus, RepairReport, Report};
 use serde::Serialize;
 
 pub(crate) use self::values::{
-    AppliedJson, ChangeJson, ContentsJson, FindingJson, InspectJson, PendingJson, PlannedJson,
-    ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
+    AppliedJson, ChangeJson, ContentsJson, DiagnosticJson, FindingJson, InspectJson, PendingJson,
+    PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
 };
 
 /// The object that a command prints.
@@ -43,6 +43,10 @@ pub(crate) enum CommandFields {
         pending: Vec<PendingJson>,
         skipped: Vec<SkippedJson>,
         problems: Vec<ProblemJson>,
+        lock: Box<CommandFields>,
+    },
+    Doctor {
+        diagnostics: Vec<DiagnosticJson>,
     },
     History {
         records: Vec<RecordJson>,

@@ -13,6 +13,7 @@ mod command_output;
 mod config;
 mod context;
 mod database_address;
+mod doctor;
 mod exit;
 mod files;
 mod inspect;
@@ -29,7 +30,9 @@ mod run;
 mod secret;
 mod sentence;
 mod spinner;
+mod status;
 mod sum;
+mod table;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -72,8 +75,8 @@ pub fn cli(set: &Migrations) -> Cli {
     Cli { set: set.clone() }
 }
 
-/// The commands `upgrade`, `rollback`, `status`, `history`, `current`, `check`, `lock-status`,
-/// `unlock`, `validate-checksums`, `validate-files`, `fix`, `fix-checksums` and `fix-files`, for an
+/// The commands `upgrade`, `rollback`, `status`, `history`, `current`, `check`, `doctor`,
+/// `lock-status`, `unlock`, `validate-checksums`, `validate-files`, `fix`, `fix-checksums` and `fix-files`, for an
 /// embedded set.
 ///
 /// Every command has `--help` and `--json`. `--help` documents the exit codes. An error is printed to
@@ -195,7 +198,8 @@ async fn execute_on_set(
     match command {
         SetCommand::Upgrade(args) => run::upgrade(context, args).await,
         SetCommand::Rollback(args) => run::rollback(context, args).await,
-        SetCommand::Status => query::status(context).await,
+        SetCommand::Status => status::status(context).await,
+        SetCommand::Doctor(args) => doctor::doctor(context, args).await,
         SetCommand::History => query::history(context).await,
         SetCommand::Current => query::current(context).await,
         SetCommand::Check => query::check(context).await,
@@ -244,6 +248,7 @@ impl ToolCommand {
                 SetCommand::Upgrade(_) => "upgrade",
                 SetCommand::Rollback(_) => "rollback",
                 SetCommand::Status => "status",
+                SetCommand::Doctor(_) => "doctor",
                 SetCommand::History => "history",
                 SetCommand::Current => "current",
                 SetCommand::Check => "check",

@@ -50,7 +50,7 @@ pub(crate) struct RollbackArgs {
 }
 
 /// How long a command waits for the lock.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct WaitArgs {
     /// How long to wait while another process holds the lock, such as `90s` or `5min` [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -72,6 +72,17 @@ pub(crate) struct LockArgs {
     pub(crate) direct_url: Option<String>,
 
     /// Run even if a PostgreSQL publication contains jetbase's tables
+    #[arg(long)]
+    pub(crate) allow_published: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A URL that reaches the same database without a pooler [default: JETBASE_DIRECT_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) direct_url: Option<String>,
+
+    /// Do not count a PostgreSQL publication that contains jetbase's tables as a blocker
     #[arg(long)]
     pub(crate) allow_published: bool,
 }

@@ -12,6 +12,7 @@
 mod cancel;
 mod connection;
 mod dialect;
+mod doctor;
 mod environment;
 mod error;
 mod event;
@@ -29,6 +30,7 @@ mod target;
 mod task;
 mod wait;
 
+pub use doctor::{Diagnosis, Diagnostic, DiagnosticLevel, Doctor, doctor};
 pub use error::{
     DatabaseErrorKind, Error, ErrorKind, FileErrorKind, Kept, LockFileError, LockFileErrorKind,
     NamespaceError, Outcome, SettingError, StatementError, TableError, UrlError,

@@ -14,6 +14,8 @@ mod apply;
 mod bad_input;
 /// The command line inside another program.
 mod cli;
+/// What a run would see, according to `doctor`.
+mod doctor;
 /// What a program can read from an error.
 mod errors;
 /// The examples run and print the right text.
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
     lost_connection::register(&mut suite);
     server::register(&mut suite);
     round_trips::register(&mut suite);
+    doctor::register(&mut suite);
     errors::register(&mut suite);
     examples::register(&mut suite);
     side_file::register(&mut suite);
