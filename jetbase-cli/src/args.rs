@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use super::options::{
-    DoctorArgs, InspectArgs, NewArgs, RenumberArgs, RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs,
-    ValidateArgs, WaitArgs,
+    CompletionsArgs, DoctorArgs, InspectArgs, ManArgs, NewArgs, RenumberArgs, RollbackArgs,
+    SumArgs, UnlockArgs, UpgradeArgs, ValidateArgs, WaitArgs,
 };
 
 /// The command line of the standalone tool.
@@ -187,6 +187,14 @@ pub(crate) enum FilesCommand {
     /// Rename new files whose version is too low or taken: their versions become the highest
     #[command(after_long_help = "JSON: renamed (from, to)")]
     Renumber(RenumberArgs),
+
+    /// Print the completions of a shell
+    #[command(after_long_help = "JSON: text")]
+    Completions(CompletionsArgs),
+
+    /// Print a manual page, or write all of them into a folder
+    #[command(after_long_help = "JSON: text; with --out: created")]
+    Man(ManArgs),
 }
 
 #[cfg(test)]

@@ -91,6 +91,9 @@ pub(crate) enum CommandFields {
         list: String,
         unrecorded: Vec<String>,
     },
+    Text {
+        text: String,
+    },
     Renumber {
         renamed: Vec<RenameJson>,
     },

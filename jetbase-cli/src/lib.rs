@@ -14,12 +14,14 @@ mod config;
 mod context;
 mod database_address;
 mod doctor;
+mod examples;
 mod exit;
 mod files;
 mod inspect;
 mod interrupt;
 mod json;
 mod lock;
+mod manual;
 mod options;
 mod printer;
 mod python;
@@ -37,7 +39,7 @@ mod table;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Args, ColorChoice, FromArgMatches, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Subcommand};
 use jetbase_core::Migrations;
 use jetbase_runtime::{AnyTarget, RepairScope, Target};
 
@@ -106,7 +108,8 @@ impl Cli {
     #[must_use]
     pub fn command(&self) -> clap::Command {
         let command = CommonArgs::augment_args(clap::Command::new("migrate"));
-        SetCommand::augment_subcommands(command)
+        let command = SetCommand::augment_subcommands(command);
+        examples::add(command, "migrate")
             .about("Migrate the database of this program")
             .after_help(AFTER_HELP)
             .subcommand_required(true)
@@ -157,7 +160,8 @@ impl Cli {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let tool = match Tool::try_parse_from(&arguments) {
+    let matches = examples::add(Tool::command(), "jetbase").try_get_matches_from(&arguments);
+    let tool = match matches.and_then(|matches| Tool::from_arg_matches(&matches)) {
         Ok(tool) => tool,
         Err(error) => return print_clap_error(&error, &arguments),
     };
@@ -238,6 +242,8 @@ fn execute_on_files(
         FilesCommand::Inspect(args) => Ok(inspect::inspect(printer, &args)),
         FilesCommand::Sum(args) => sum::sum(printer, named, &args),
         FilesCommand::Renumber(args) => renumber::renumber(named, &args),
+        FilesCommand::Completions(args) => Ok(manual::completions(&args)),
+        FilesCommand::Man(args) => manual::man(&args),
     }
 }
 
@@ -266,6 +272,8 @@ impl ToolCommand {
                 FilesCommand::Inspect(_) => "inspect",
                 FilesCommand::Sum(_) => "sum",
                 FilesCommand::Renumber(_) => "renumber",
+                FilesCommand::Completions(_) => "completions",
+                FilesCommand::Man(_) => "man",
             },
         }
     }

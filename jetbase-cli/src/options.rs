@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap_complete::Shell;
 use jetbase_core::{Dialect, Version, VersionError, duration};
 
 /// The options of a run.
@@ -149,6 +150,22 @@ pub(crate) struct RenumberArgs {
     /// Show the new names, and rename nothing
     #[arg(short, long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command that the page is about [default: the whole program]
+    pub(crate) command: Option<String>,
+
+    /// Write the pages of all commands into this folder, and print nothing
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Parses a positive number.
