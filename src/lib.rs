@@ -1,5 +1,5 @@
 // The first definition of a link counts, so these replace the relative links at the end of the README.
-#![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes"]
+#![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes\n[json]: docs::json"]
 #![doc = "[security]: docs::security\n[design]: docs::design"]
 #![doc = "[mit]: https://spdx.org/licenses/MIT.html\n[apache]: https://spdx.org/licenses/Apache-2.0.html\n"]
 #![doc = include_str!("../README.md")]
@@ -31,7 +31,8 @@ pub use jetbase_runtime::{
     validate,
 };
 
-/// Pages about the lock, the file format, the Python tool, Kubernetes, security and the design.
+/// Pages about the lock, the file format, the Python tool, Kubernetes, the JSON output, security and the
+/// design.
 pub mod docs {
     #[doc = include_str!("docs/lock.md")]
     pub mod lock {}
@@ -44,6 +45,15 @@ pub mod docs {
 
     #[doc = include_str!("docs/kubernetes.md")]
     pub mod kubernetes {}
+
+    #[doc = include_str!("docs/json.md")]
+    ///
+    /// # The schema
+    ///
+    /// ```json
+    #[doc = include_str!("docs/output.schema.json")]
+    /// ```
+    pub mod json {}
 
     #[doc = include_str!("../SECURITY.md")]
     pub mod security {}

@@ -1,5 +1,7 @@
 //! The JSON objects that commands print with `--json`. The order of their keys is documented.
 
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::time::Duration;

@@ -26,6 +26,8 @@ mod exit_codes;
 mod hostile;
 /// What a run, a file, a session or a caller must not notice of another one.
 mod isolation;
+/// The output with `--json`, compared with its documented schema.
+mod json_schema;
 /// Who holds the lock, and what the other processes do.
 mod lock;
 /// What a run does when the server ends its connection.
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
     tool::register(&mut suite);
     tool_hostile::register(&mut suite);
     exit_codes::register(&mut suite);
+    json_schema::register(&mut suite);
     repair::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);
