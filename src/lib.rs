@@ -1,5 +1,5 @@
 // The first definition of a link counts, so these replace the relative links at the end of the README.
-#![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes"]
+#![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes\n[json]: docs::json"]
 #![doc = "[security]: docs::security\n[design]: docs::design"]
 #![doc = "[mit]: https://spdx.org/licenses/MIT.html\n[apache]: https://spdx.org/licenses/Apache-2.0.html\n"]
 #![doc = include_str!("../README.md")]
@@ -22,16 +22,17 @@ pub use jetbase_core::{
 pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
-    AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Direction, Error, ErrorKind, Event,
-    FileErrorKind, History, HistoryChange, JournalError, Kept, LockFileError, LockFileErrorKind,
-    LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Repair,
-    RepairReport, RepairScope, Report, Resume, Rollback, Run, ServerError, SettingError,
-    StatementError, Status, TableError, Target, Unfinished, Unlock, Unlocked, UrlError, Validated,
-    Wait, check, current, history, lock_status, repair, rollback, run, run_url, status, unlock,
-    validate,
+    AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Diagnosis, Diagnostic, DiagnosticLevel,
+    Direction, Doctor, Error, ErrorKind, Event, FileErrorKind, History, HistoryChange,
+    JournalError, Kept, LockFileError, LockFileErrorKind, LockStatus, NamespaceError, Outcome,
+    Pending, Planned, Published, Query, Readiness, Repair, RepairReport, RepairScope, Report,
+    Resume, Rollback, Run, ServerError, SettingError, StatementError, Status, TableError, Target,
+    Unfinished, Unlock, Unlocked, UrlError, Validated, Wait, check, current, doctor, history,
+    lock_status, repair, rollback, run, run_url, status, unlock, validate,
 };
 
-/// Pages about the lock, the file format, the Python tool, Kubernetes, security and the design.
+/// Pages about the lock, the file format, the Python tool, Kubernetes, the JSON output, security and the
+/// design.
 pub mod docs {
     #[doc = include_str!("docs/lock.md")]
     pub mod lock {}
@@ -44,6 +45,15 @@ pub mod docs {
 
     #[doc = include_str!("docs/kubernetes.md")]
     pub mod kubernetes {}
+
+    #[doc = include_str!("docs/json.md")]
+    ///
+    /// # The schema
+    ///
+    /// ```json
+    #[doc = include_str!("docs/output.schema.json")]
+    /// ```
+    pub mod json {}
 
     #[doc = include_str!("../SECURITY.md")]
     pub mod security {}
@@ -124,6 +134,10 @@ pub mod docs {
 /// let version = migrations::current(&pool).await?;
 /// migrations::validate(&pool).await?;
 /// let is_ready = migrations::check(&pool).await?.is_ready();
+///
+/// // Examine what a run would see.
+/// let diagnosis = migrations::doctor(&pool).await?;
+/// println!("{diagnosis}");
 ///
 /// // Look at the lock, and release it.
 /// let lock = migrations::lock_status(&pool).await?;

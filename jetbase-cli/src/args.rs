@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use super::options::{
-    InspectArgs, NewArgs, RenumberArgs, RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs,
-    ValidateArgs, WaitArgs,
+    CompletionsArgs, DoctorArgs, InspectArgs, ManArgs, NewArgs, RenumberArgs, RollbackArgs,
+    SumArgs, UnlockArgs, UpgradeArgs, ValidateArgs, WaitArgs,
 };
 
 /// The command line of the standalone tool.
@@ -103,8 +103,8 @@ pub(crate) enum SetCommand {
     )]
     Rollback(RollbackArgs),
 
-    /// Show the applied and the pending migrations
-    #[command(after_long_help = "JSON: applied, pending, skipped, problems")]
+    /// Show all migrations with their state, and who is migrating now
+    #[command(after_long_help = "JSON: applied, pending, skipped, problems, lock")]
     Status,
 
     /// Show which migrations were applied, and when
@@ -120,6 +120,13 @@ pub(crate) enum SetCommand {
     /// Check whether a program can start: no migration is pending
     #[command(after_long_help = "JSON: state (ready, ahead, behind), pending")]
     Check,
+
+    /// Show what a run would see: server, user, rights, schema, tables, history, lock
+    ///
+    /// Each line is good, a warning, or a blocker: something that would stop a run. A warning and a
+    /// blocker say what to do. Nothing is written. The exit code is 1 if there is a blocker.
+    #[command(after_long_help = "JSON: diagnostics (subject, level, message, help)")]
+    Doctor(DoctorArgs),
 
     /// Show who holds the migration lock, and whether that holder is alive
     #[command(after_long_help = "JSON: locked, locked_at, process_id, holder, alive")]
@@ -180,6 +187,14 @@ pub(crate) enum FilesCommand {
     /// Rename new files whose version is too low or taken: their versions become the highest
     #[command(after_long_help = "JSON: renamed (from, to)")]
     Renumber(RenumberArgs),
+
+    /// Print the completions of a shell
+    #[command(after_long_help = "JSON: text")]
+    Completions(CompletionsArgs),
+
+    /// Print a manual page, or write all of them into a folder
+    #[command(after_long_help = "JSON: text; with --out: created")]
+    Man(ManArgs),
 }
 
 #[cfg(test)]

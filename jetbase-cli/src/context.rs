@@ -10,7 +10,7 @@ use jetbase_runtime::{AnyTarget, DatabaseUrl, Error, Wait};
 use super::args::CommonArgs;
 use super::command_error::CommandError;
 use super::config::{Config, parse_url, up_to};
-use super::options::{LockArgs, WaitArgs};
+use super::options::WaitArgs;
 use super::printer::Printer;
 
 /// Applies the options about schema and roles to a builder of the runtime.
@@ -144,6 +144,15 @@ impl<'t> CommandContext<'t> {
         Ok(AnyTarget::new(DatabaseUrl(&url)))
     }
 
+    /// Returns the file of an SQLite database that the first run will create.
+    pub(crate) fn missing_file(&self) -> Option<String> {
+        let option = self.common.database_url.as_deref();
+        if option.is_none() && self.target.is_some() {
+            return None;
+        }
+        self.config.address(option).ok()?.missing_file()
+    }
+
     /// Returns the schema to work in. `postgres_schema` applies to PostgreSQL only.
     pub(crate) fn schema(&self) -> Result<Option<String>, CommandError> {
         if let Some(schema) = &self.common.schema {
@@ -169,8 +178,8 @@ impl<'t> CommandContext<'t> {
     }
 
     /// Returns the URL that bypasses a pooler.
-    pub(crate) fn direct_url(&self, args: &LockArgs) -> Result<Option<String>, CommandError> {
-        let address = match &args.direct_url {
+    pub(crate) fn direct_url(&self, option: Option<&str>) -> Result<Option<String>, CommandError> {
+        let address = match option {
             Some(text) => Some(parse_url("--direct-url", text, Path::new(""))?),
             None => self.config.direct_url()?,
         };

@@ -99,10 +99,16 @@ impl DatabaseAddress {
     /// Returns the URL for a query. A missing SQLite file counts as an empty database, and is not
     /// created.
     pub(crate) fn to_read(&self) -> String {
-        match self.file() {
-            Some(file) if !file.exists() && has_parent(file) => MEMORY.to_owned(),
-            _ => self.url_and(&[]),
+        match self.missing_file() {
+            Some(_) => MEMORY.to_owned(),
+            None => self.url_and(&[]),
         }
+    }
+
+    /// Returns the SQLite file that a command that writes would create.
+    pub(crate) fn missing_file(&self) -> Option<String> {
+        let file = self.file().filter(|file| !file.exists() && has_parent(file))?;
+        Some(file.display().to_string())
     }
 
     fn file(&self) -> Option<&Path> {

@@ -1,5 +1,7 @@
 //! The JSON objects that commands print with `--json`. The order of their keys is documented.
 
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::time::Duration;
@@ -8,8 +10,8 @@ use jetbase_runtime::{LockStatus, RepairReport, Report};
 use serde::Serialize;
 
 pub(crate) use self::values::{
-    AppliedJson, ChangeJson, ContentsJson, FindingJson, InspectJson, PendingJson, PlannedJson,
-    ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
+    AppliedJson, ChangeJson, ContentsJson, DiagnosticJson, FindingJson, InspectJson, PendingJson,
+    PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
 };
 
 /// The object that a command prints.
@@ -43,6 +45,10 @@ pub(crate) enum CommandFields {
         pending: Vec<PendingJson>,
         skipped: Vec<SkippedJson>,
         problems: Vec<ProblemJson>,
+        lock: Box<CommandFields>,
+    },
+    Doctor {
+        diagnostics: Vec<DiagnosticJson>,
     },
     History {
         records: Vec<RecordJson>,
@@ -86,6 +92,9 @@ pub(crate) enum CommandFields {
     SumCheck {
         list: String,
         unrecorded: Vec<String>,
+    },
+    Text {
+        text: String,
     },
     Renumber {
         renamed: Vec<RenameJson>,

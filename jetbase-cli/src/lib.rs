@@ -13,12 +13,15 @@ mod command_output;
 mod config;
 mod context;
 mod database_address;
+mod doctor;
+mod examples;
 mod exit;
 mod files;
 mod inspect;
 mod interrupt;
 mod json;
 mod lock;
+mod manual;
 mod options;
 mod printer;
 mod python;
@@ -29,12 +32,14 @@ mod run;
 mod secret;
 mod sentence;
 mod spinner;
+mod status;
 mod sum;
+mod table;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Args, ColorChoice, FromArgMatches, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Subcommand};
 use jetbase_core::Migrations;
 use jetbase_runtime::{AnyTarget, RepairScope, Target};
 
@@ -72,8 +77,8 @@ pub fn cli(set: &Migrations) -> Cli {
     Cli { set: set.clone() }
 }
 
-/// The commands `upgrade`, `rollback`, `status`, `history`, `current`, `check`, `lock-status`,
-/// `unlock`, `validate-checksums`, `validate-files`, `fix`, `fix-checksums` and `fix-files`, for an
+/// The commands `upgrade`, `rollback`, `status`, `history`, `current`, `check`, `doctor`,
+/// `lock-status`, `unlock`, `validate-checksums`, `validate-files`, `fix`, `fix-checksums` and `fix-files`, for an
 /// embedded set.
 ///
 /// Every command has `--help` and `--json`. `--help` documents the exit codes. An error is printed to
@@ -103,7 +108,8 @@ impl Cli {
     #[must_use]
     pub fn command(&self) -> clap::Command {
         let command = CommonArgs::augment_args(clap::Command::new("migrate"));
-        SetCommand::augment_subcommands(command)
+        let command = SetCommand::augment_subcommands(command);
+        examples::add(command, "migrate")
             .about("Migrate the database of this program")
             .after_help(AFTER_HELP)
             .subcommand_required(true)
@@ -154,7 +160,8 @@ impl Cli {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let tool = match Tool::try_parse_from(&arguments) {
+    let matches = examples::add(Tool::command(), "jetbase").try_get_matches_from(&arguments);
+    let tool = match matches.and_then(|matches| Tool::from_arg_matches(&matches)) {
         Ok(tool) => tool,
         Err(error) => return print_clap_error(&error, &arguments),
     };
@@ -195,7 +202,8 @@ async fn execute_on_set(
     match command {
         SetCommand::Upgrade(args) => run::upgrade(context, args).await,
         SetCommand::Rollback(args) => run::rollback(context, args).await,
-        SetCommand::Status => query::status(context).await,
+        SetCommand::Status => status::status(context).await,
+        SetCommand::Doctor(args) => doctor::doctor(context, args).await,
         SetCommand::History => query::history(context).await,
         SetCommand::Current => query::current(context).await,
         SetCommand::Check => query::check(context).await,
@@ -234,6 +242,8 @@ fn execute_on_files(
         FilesCommand::Inspect(args) => Ok(inspect::inspect(printer, &args)),
         FilesCommand::Sum(args) => sum::sum(printer, named, &args),
         FilesCommand::Renumber(args) => renumber::renumber(named, &args),
+        FilesCommand::Completions(args) => Ok(manual::completions(&args)),
+        FilesCommand::Man(args) => manual::man(&args),
     }
 }
 
@@ -244,6 +254,7 @@ impl ToolCommand {
                 SetCommand::Upgrade(_) => "upgrade",
                 SetCommand::Rollback(_) => "rollback",
                 SetCommand::Status => "status",
+                SetCommand::Doctor(_) => "doctor",
                 SetCommand::History => "history",
                 SetCommand::Current => "current",
                 SetCommand::Check => "check",
@@ -261,6 +272,8 @@ impl ToolCommand {
                 FilesCommand::Inspect(_) => "inspect",
                 FilesCommand::Sum(_) => "sum",
                 FilesCommand::Renumber(_) => "renumber",
+                FilesCommand::Completions(_) => "completions",
+                FilesCommand::Man(_) => "man",
             },
         }
     }

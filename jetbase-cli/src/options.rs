@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap_complete::Shell;
 use jetbase_core::{Dialect, Version, VersionError, duration};
 
 /// The options of a run.
@@ -50,7 +51,7 @@ pub(crate) struct RollbackArgs {
 }
 
 /// How long a command waits for the lock.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct WaitArgs {
     /// How long to wait while another process holds the lock, such as `90s` or `5min` [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -72,6 +73,17 @@ pub(crate) struct LockArgs {
     pub(crate) direct_url: Option<String>,
 
     /// Run even if a PostgreSQL publication contains jetbase's tables
+    #[arg(long)]
+    pub(crate) allow_published: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A URL that reaches the same database without a pooler [default: JETBASE_DIRECT_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) direct_url: Option<String>,
+
+    /// Do not count a PostgreSQL publication that contains jetbase's tables as a blocker
     #[arg(long)]
     pub(crate) allow_published: bool,
 }
@@ -138,6 +150,22 @@ pub(crate) struct RenumberArgs {
     /// Show the new names, and rename nothing
     #[arg(short, long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command that the page is about [default: the whole program]
+    pub(crate) command: Option<String>,
+
+    /// Write the pages of all commands into this folder, and print nothing
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Parses a positive number.

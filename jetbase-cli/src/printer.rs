@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::ColorChoice;
-use comfy_table::{ContentArrangement, Table, presets};
 use jetbase_core::{Finding, Severity};
 
 use super::command_error::{CommandError, io_reason};
@@ -92,7 +91,7 @@ impl Printer {
             Severity::Error => "31",
             Severity::Warning => "33",
         };
-        let word = if self.has_color() {
+        let word = if self.has_color(&io::stderr()) {
             format!("\x1b[1;{color}m{severity}\x1b[0m")
         } else {
             severity.to_string()
@@ -100,12 +99,13 @@ impl Printer {
         err(&redact(&format!("{word}: {text}")));
     }
 
-    fn has_color(self) -> bool {
+    /// Whether a stream is printed in colours.
+    pub(crate) fn has_color(self, stream: &impl IsTerminal) -> bool {
         let unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         match self.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            ColorChoice::Auto => io::stderr().is_terminal() && !unwanted(),
+            ColorChoice::Auto => stream.is_terminal() && !unwanted(),
         }
     }
 }
@@ -169,27 +169,6 @@ fn object(
 ) -> serde_json::Result<String> {
     let (ok, exit_code) = (exit == Exit::Done, exit.code());
     serde_json::to_string(&OutputJson { command, ok, exit_code, fields, error })
-}
-
-/// Formats a table: with lines on a terminal, in plain columns elsewhere.
-pub(crate) fn table<const N: usize>(
-    title: &str,
-    header: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
-) -> String {
-    let mut table = Table::new();
-    if io::stdout().is_terminal() {
-        table.load_style(presets::UTF8_FULL_CONDENSED);
-        // A terminal that reports a very small width probably reports it wrongly.
-        if table.width().is_some_and(|width| width >= 40) {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        }
-    } else {
-        table.load_style(presets::NOTHING);
-    }
-    table.set_header(header);
-    table.add_rows(rows);
-    format!("{title}\n{}", table.trim_fmt())
 }
 
 fn out(text: &str) -> io::Result<()> {

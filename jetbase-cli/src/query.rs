@@ -1,8 +1,8 @@
-//! The commands that only read: `status`, `history`, `current`, `check` and the two validations.
+//! The commands that only read: `history`, `current`, `check` and the two validations.
 
 use std::fmt::Display;
 
-use jetbase_core::{Ahead, MigrationKind, Problem, Record, Repeat, Validation};
+use jetbase_core::{Ahead, MigrationKind, Problem, Record, Validation};
 use jetbase_runtime::{Error, ErrorKind, Readiness, Validated};
 
 use super::command_error::CommandError;
@@ -10,46 +10,8 @@ use super::command_output::CommandOutput;
 use super::context::{CommandContext, FolderChecks, Intent, MigrationsLocation, in_namespace};
 use super::exit::Exit;
 use super::json::{CommandFields, list};
-use super::printer::table;
 use super::python::sentences;
 use super::sentence::{sentence, sentence_of};
-
-pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOutput, CommandError> {
-    let set = context.set(FolderChecks::Names)?;
-    let database = context.database(Intent::Read)?;
-    let mut query = in_namespace!(context, jetbase_runtime::status(&set, database));
-    query = query.repeat(Repeat::Always);
-    for validation in context.skipped()? {
-        query = query.skip(validation);
-    }
-    let found = query.await?;
-    let mut applied = found.applied;
-    applied.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
-    let header = ["Version", "Description"];
-    let rows = applied
-        .iter()
-        .map(|it| [version_or_kind(it.version.as_ref(), it.kind), it.description.clone()]);
-    let above = table("Migrations Applied", header, rows);
-    let rows = found
-        .pending
-        .iter()
-        .map(|it| [version_or_kind(it.version.as_ref(), it.kind), it.description.clone()]);
-    let below = table("Migrations Pending", header, rows);
-    let fields = CommandFields::Status {
-        applied: list(&applied),
-        pending: list(&found.pending),
-        skipped: list(&found.skipped),
-        problems: list(&found.problems),
-    };
-    let mut output = CommandOutput::new(format!("{above}\n\n{below}"), fields);
-    for it in &found.skipped {
-        output = output.note(format!("{}: {}", it.file, sentence(&it.reason.to_string())));
-    }
-    for it in &found.problems {
-        output = output.note(format!("problem: {}", sentence_of(it)));
-    }
-    Ok(output)
-}
 
 pub(crate) async fn history(
     mut context: CommandContext<'_>,
@@ -63,11 +25,10 @@ pub(crate) async fn history(
     }
     let header = ["Version", "Order Executed", "Description", "Applied At"];
     let rows = found.records.iter().map(|it: &Record| {
-        let applied_at: String = it.applied_at.chars().take(22).collect();
         let version = version_or_kind(it.version.as_ref(), it.kind);
-        [version, it.order.to_string(), it.description.clone(), applied_at]
+        [version, it.order.to_string(), it.description.clone(), applied_at(it)]
     });
-    Ok(CommandOutput::new(table("Migration History", header, rows), fields))
+    Ok(CommandOutput::new(context.printer.table("Migration History", header, rows), fields))
 }
 
 const NONE_YET: &str = "No migrations have been applied yet.";
@@ -208,6 +169,11 @@ fn missing(problem: &Problem) -> Option<String> {
         Problem::MissingRepeatable { file } => Some(file.clone()),
         _ => None,
     }
+}
+
+/// Returns the text for the column `Applied At` of a table, as the Python tool shortens it.
+pub(crate) fn applied_at(record: &Record) -> String {
+    record.applied_at.chars().take(22).collect()
 }
 
 /// Returns the text for the column `Version` of a table.

@@ -26,7 +26,7 @@ macro_rules! execute {
         if let Some(version) = &args.to_version {
             run = run.to_version(version.clone());
         }
-        if let Some(url) = $context.direct_url(&args.lock)? {
+        if let Some(url) = $context.direct_url(args.lock.direct_url.as_deref())? {
             run = run.direct_url(url);
         }
         if args.lock.allow_published {

@@ -18,7 +18,7 @@ pub(crate) struct GeneratedFunction {
 }
 
 /// The functions of a module that take a target.
-pub(crate) const FUNCTIONS: [GeneratedFunction; 10] = [
+pub(crate) const FUNCTIONS: [GeneratedFunction; 11] = [
     GeneratedFunction {
         name: "run",
         summary: "Applies the pending migrations, under the migration lock.",
@@ -78,6 +78,13 @@ pub(crate) const FUNCTIONS: [GeneratedFunction; 10] = [
         errors: "the history contradicts the migrations",
         example: "let is_ready = migrations::check(&pool).await?.is_ready();",
         result: |f| quote!(#f::Query<'t, #f::Readiness>),
+    },
+    GeneratedFunction {
+        name: "doctor",
+        summary: "Examines what a run would see: the server, the user and its rights, the tables and the lock.",
+        errors: "a URL is wrong",
+        example: "let diagnosis = migrations::doctor(&pool).await?;\nprintln!(\"{diagnosis}\");",
+        result: |f| quote!(#f::Doctor<'t>),
     },
     GeneratedFunction {
         name: "lock_status",

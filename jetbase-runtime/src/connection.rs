@@ -44,6 +44,15 @@ pub(crate) struct ResultRow {
 }
 
 impl ResultRow {
+    /// Creates a row for a test.
+    #[cfg(test)]
+    pub(crate) fn of(values: &[(&str, &str)]) -> Self {
+        ResultRow {
+            columns: values.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            values: values.iter().map(|(_, value)| Some((*value).to_owned())).collect(),
+        }
+    }
+
     /// Returns a column's text. It is empty for NULL, and for a column that does not exist.
     pub(crate) fn text(&self, column: &str) -> &str {
         self.opt(column).unwrap_or_default()

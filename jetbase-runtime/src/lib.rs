@@ -12,6 +12,7 @@
 mod cancel;
 mod connection;
 mod dialect;
+mod doctor;
 mod environment;
 mod error;
 mod event;
@@ -30,6 +31,7 @@ mod target;
 mod task;
 mod wait;
 
+pub use doctor::{Diagnosis, Diagnostic, DiagnosticLevel, Doctor, doctor};
 pub use error::{
     DatabaseErrorKind, Error, ErrorKind, FileErrorKind, JournalError, Kept, LockFileError,
     LockFileErrorKind, NamespaceError, Outcome, ServerError, SettingError, StatementError,

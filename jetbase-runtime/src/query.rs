@@ -11,6 +11,7 @@ use jetbase_core::{
     SkipReason, Skipped, Until, Validation, Version, plan, validate as compare_all,
 };
 
+pub(crate) use self::lock::read_lock;
 pub use self::lock::{LockStatus, Unlock, Unlocked, lock_status, unlock};
 use crate::error::Error;
 use crate::options::{namespace_methods, policy_methods};
@@ -114,6 +115,8 @@ pub struct Status {
     pub skipped: Vec<Skipped>,
     /// The reasons why a run would refuse.
     pub problems: Vec<Problem>,
+    /// Who is migrating now.
+    pub lock: LockStatus,
 }
 
 /// A migration that a run would execute.
@@ -142,7 +145,10 @@ impl fmt::Display for Status {
         for problem in &self.problems {
             write!(f, "\n  problem: {problem}; {}", problem.help())?;
         }
-        Ok(())
+        match &self.lock.holder {
+            Some(holder) => write!(f, "\n  migrating now: {holder}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -168,23 +174,28 @@ impl fmt::Display for Status {
 /// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Status> {
-    Query::of_history(set, target, |request, applied| {
-        let (planned, problems) = match request.plan(&applied, &request.policy) {
-            Ok(planned) => (planned, Vec::new()),
-            // Plan again without validations, to list what would be pending.
-            Err(PlanError { problems }) => {
-                let policy = Policy { skip: vec![Validation::All], ..request.policy.clone() };
-                (request.plan(&applied, &policy).unwrap_or_default(), problems)
-            }
-        };
-        let pending = request.migrations(&planned).map(|it| Pending {
-            file: it.file().to_owned(),
-            version: it.version(),
-            description: it.description().into_owned(),
-            kind: it.kind(),
-        });
-        Ok(Status { pending: pending.collect(), skipped: planned.skipped, applied, problems })
-    })
+    Query::new(set, target.source(), |request, source| Box::pin(read_status(request, source)))
+}
+
+async fn read_status(request: QueryRequest, source: &mut dyn Connect) -> Result<Status, Error> {
+    let state = read_state(source, &request.namespace).await?;
+    let lock = self::lock::status_of(source, &state).await?;
+    let applied = state.history.unwrap_or_default();
+    let (planned, problems) = match request.plan(&applied, &request.policy) {
+        Ok(planned) => (planned, Vec::new()),
+        // Plan again without validations, to list what would be pending.
+        Err(PlanError { problems }) => {
+            let policy = Policy { skip: vec![Validation::All], ..request.policy.clone() };
+            (request.plan(&applied, &policy).unwrap_or_default(), problems)
+        }
+    };
+    let pending = request.migrations(&planned).map(|it| Pending {
+        file: it.file().to_owned(),
+        version: it.version(),
+        description: it.description().into_owned(),
+        kind: it.kind(),
+    });
+    Ok(Status { pending: pending.collect(), skipped: planned.skipped, applied, problems, lock })
 }
 
 /// The history: one row for each applied migration.

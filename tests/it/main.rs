@@ -14,6 +14,8 @@ mod apply;
 mod bad_input;
 /// The command line inside another program.
 mod cli;
+/// What a run would see, according to `doctor`.
+mod doctor;
 /// What a program can read from an error.
 mod errors;
 /// The examples run and print the right text.
@@ -26,6 +28,8 @@ mod hostile;
 mod isolation;
 /// Files that fail in their middle, and where the next run goes on.
 mod journal;
+/// The output with `--json`, compared with its documented schema.
+mod json_schema;
 /// Who holds the lock, and what the other processes do.
 mod lock;
 /// What a run does when the server ends its connection.
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
     server::register(&mut suite);
     routines::register(&mut suite);
     round_trips::register(&mut suite);
+    doctor::register(&mut suite);
     errors::register(&mut suite);
     examples::register(&mut suite);
     postgres_server::register(&mut suite);
@@ -79,6 +84,7 @@ fn main() -> ExitCode {
     tool::register(&mut suite);
     tool_hostile::register(&mut suite);
     exit_codes::register(&mut suite);
+    json_schema::register(&mut suite);
     repair::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);

@@ -1,7 +1,7 @@
 //! The objects in the lists of a result.
 
 use jetbase_core::{Action, Finding, Problem, Record, Rename, SkipReason, Skipped};
-use jetbase_runtime::{Applied, HistoryChange, Pending, Planned};
+use jetbase_runtime::{Applied, Diagnostic, HistoryChange, Pending, Planned};
 use serde::Serialize;
 
 use super::millis;
@@ -59,6 +59,15 @@ pub(crate) struct ProblemJson {
     kind: &'static str,
     version: Option<String>,
     file: Option<String>,
+    message: String,
+    help: String,
+}
+
+/// A line of a diagnosis.
+#[derive(Debug, Serialize)]
+pub(crate) struct DiagnosticJson {
+    subject: &'static str,
+    level: &'static str,
     message: String,
     help: String,
 }
@@ -231,6 +240,17 @@ impl From<&Problem> for ProblemJson {
             file: file.cloned(),
             message: problem.to_string(),
             help: problem.help().to_string(),
+        }
+    }
+}
+
+impl From<&Diagnostic> for DiagnosticJson {
+    fn from(line: &Diagnostic) -> Self {
+        DiagnosticJson {
+            subject: line.subject,
+            level: line.level.name(),
+            message: line.message.clone(),
+            help: line.help.clone(),
         }
     }
 }

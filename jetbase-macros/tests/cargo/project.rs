@@ -216,6 +216,7 @@ pub struct Query<'t, T>(PhantomData<(&'t (), T)>);
 pub struct Run<'t>(PhantomData<&'t ()>);
 pub struct Rollback<'t>(PhantomData<&'t ()>);
 pub struct Unlock<'t>(PhantomData<&'t ()>);
+pub struct Doctor<'t>(PhantomData<&'t ()>);
 pub struct Repair<'t>(PhantomData<&'t ()>);
 pub struct Status;
 pub struct History;
@@ -231,6 +232,7 @@ macro_rules! functions {
 functions!(
     run Run<'t>, rollback Rollback<'t>, unlock Unlock<'t>, repair Repair<'t>, status Query<'t, Status>, history Query<'t, History>,
     current Query<'t, Option<Version>>, validate Query<'t, Validated>, check Query<'t, Readiness>,
+    doctor Doctor<'t>,
     lock_status Query<'t, LockStatus>
 );
 pub fn run_url(_: &'static Migrations, _: &str) -> Run<'static> { todo!() }

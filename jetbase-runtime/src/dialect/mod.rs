@@ -158,6 +158,16 @@ pub(crate) struct Sql {
     /// One row about a node of a MySQL group: `state`, and the `host` and `port` of a node that accepts
     /// writes.
     pub(crate) group_state: &'static str,
+    /// What `doctor` asks. One row of facts: `server`, `is_read_only`, `login`, `user_name`,
+    /// `is_superuser`, `zone`, `timeouts`, `connections`, `most_connections`, `filtered` (the tables
+    /// that row-level security filters), `tables` (which exist), `has_index`. Then one row for each
+    /// right that the user lacks: `missing`, `grant_statement`, `is_required` (else only some
+    /// commands need it). Then one row for each role of the user that may have more rights.
+    pub(crate) doctor: &'static [&'static str],
+    /// The index of the statement in `doctor` that returns the facts.
+    pub(crate) doctor_facts: usize,
+    /// Creates the index of a history table that another tool has created.
+    pub(crate) add_index: &'static str,
     /// The error codes of a fence that fails.
     pub(crate) fence_codes: &'static [&'static str],
     /// The error codes of a guard that fails. One of them: what it locks is no table.

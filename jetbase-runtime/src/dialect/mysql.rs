@@ -187,6 +187,9 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
   LEFT JOIN performance_schema.replication_group_members AS writer
     ON writer.member_role = 'PRIMARY' AND writer.member_state = 'ONLINE'
   WHERE own.member_id = @@server_uuid LIMIT 1",
+    doctor: DOCTOR,
+    doctor_facts: 0,
+    add_index: "ALTER TABLE {migrations} ADD UNIQUE KEY jetbase_migrations_version (version)",
     fence_codes: &["1242"],
     guard_codes: &[],
     create_journal: "CREATE TABLE IF NOT EXISTS {journal} (
@@ -225,3 +228,38 @@ VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
         (ObjectKind::Schema, "(SELECT COUNT(*) > 0 FROM information_schema.schemata WHERE schema_name = {object_name} LIMIT 1)"),
     ],
 };
+
+/// What `doctor` asks. `grantee` is the user's account in the notation of the tables of privileges.
+const DOCTOR: &[&str] = &[
+    "SELECT CONCAT(VERSION(), ' ', @@version_comment) AS server,
+  (@@GLOBAL.read_only AND NOT EXISTS (SELECT 1 FROM information_schema.user_privileges AS p
+    WHERE p.grantee = a.grantee AND p.privilege_type IN ('SUPER', 'READ_ONLY ADMIN', 'READ ONLY ADMIN', 'CONNECTION_ADMIN')))
+    /*!50720 OR @@GLOBAL.super_read_only */ AS is_read_only,
+  USER() AS login, CURRENT_USER() AS user_name, 0 AS is_superuser,
+  IF(@@GLOBAL.time_zone = 'SYSTEM', @@system_time_zone, @@GLOBAL.time_zone) AS zone,
+  CONCAT_WS(', ', NULL
+    /*M!100100 , IF(@@GLOBAL.max_statement_time = 0, NULL, CONCAT('max_statement_time = ', @@GLOBAL.max_statement_time, 's')) */
+    /*!50720 , IF(@@GLOBAL.max_execution_time = 0, NULL, CONCAT('max_execution_time = ', @@GLOBAL.max_execution_time, 'ms')) */
+  ) AS timeouts,
+  /*M!100100 (SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'THREADS_CONNECTED') */
+  /*!50720 (SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Threads_connected') */
+    AS connections,
+  IF(@@max_user_connections > 0, LEAST(@@max_connections, @@max_user_connections), @@max_connections) AS most_connections,
+  NULL AS filtered,
+  (SELECT GROUP_CONCAT(table_name ORDER BY table_name SEPARATOR ', ') FROM information_schema.tables
+    WHERE table_schema = {schema_name} AND table_name IN ('jetbase_lock', 'jetbase_migrations', 'jetbase_superseded')) AS tables,
+  EXISTS (SELECT 1 FROM information_schema.statistics WHERE table_schema = {schema_name}
+    AND table_name = 'jetbase_migrations' AND column_name = 'version' AND non_unique = 0) AS has_index
+  FROM (SELECT CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''') AS grantee) AS a
+  LIMIT 1",
+    "SELECT CONCAT(r.name, ' on the database ', {schema_name}) AS missing,
+  CONCAT('GRANT ', r.name, ' ON `', REPLACE({schema_name}, '`', '``'), '`.* TO ', a.grantee) AS grant_statement,
+  CASE r.name WHEN 'DELETE' THEN 0 WHEN 'CREATE' THEN NOT {tables_exist} ELSE 1 END AS is_required
+  FROM (SELECT CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''') AS grantee) AS a,
+    (SELECT 'SELECT' AS name UNION ALL SELECT 'INSERT' UNION ALL SELECT 'UPDATE' UNION ALL SELECT 'DELETE' UNION ALL SELECT 'CREATE') AS r
+  WHERE NOT EXISTS (SELECT 1 FROM information_schema.user_privileges AS p
+      WHERE p.grantee = a.grantee AND p.privilege_type = r.name)
+    AND NOT EXISTS (SELECT 1 FROM information_schema.schema_privileges AS p
+      WHERE p.grantee = a.grantee AND p.privilege_type = r.name AND {schema_name} LIKE p.table_schema) LIMIT 100",
+    "SELECT role_name FROM information_schema.enabled_roles WHERE role_name IS NOT NULL LIMIT 100",
+];

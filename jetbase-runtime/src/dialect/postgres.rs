@@ -97,8 +97,7 @@ SELECT system_identifier FROM pg_catalog.pg_control_system()",
         "INSERT INTO {lock} (id, is_locked) VALUES (1, FALSE) ON CONFLICT (id) DO NOTHING",
         "COMMIT",
     ],
-    index: "CREATE UNIQUE INDEX IF NOT EXISTS jetbase_migrations_version ON {migrations} (version)
-  WHERE migration_type = 'VERSIONED'",
+    index: INDEX,
     create_races: &["23505", "42P07", "42710", "XX000"],
     create_row: "INSERT INTO {lock} (id, is_locked) VALUES (1, FALSE) ON CONFLICT (id) DO NOTHING",
     acquire: "WITH u AS (UPDATE {lock} SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone},
@@ -229,6 +228,9 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
     read_across_nodes: "",
     group_state: "",
+    doctor: DOCTOR,
+    doctor_facts: 4,
+    add_index: INDEX,
     fence_codes: &["22012"],
     guard_codes: &["22012", "42809"],
     create_journal: CREATE_JOURNAL,
@@ -252,6 +254,10 @@ VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
   WHERE i.inhparent OPERATOR(pg_catalog.=) pg_catalog.to_regclass({object_table})::pg_catalog.oid AND i.inhrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({object_path})::pg_catalog.oid)"),
     ],
 };
+
+const INDEX: &str =
+    "CREATE UNIQUE INDEX IF NOT EXISTS jetbase_migrations_version ON {migrations} (version)
+  WHERE migration_type = 'VERSIONED'";
 
 /// The schema in which operators, functions and types are found. Only a superuser can add to it.
 const CATALOG: &str = "SET LOCAL search_path = pg_catalog, pg_temp";
@@ -309,3 +315,42 @@ const OWNERS_TRUSTED: &str = "NOT EXISTS (SELECT 1 FROM (
   WHERE NOT EXISTS (SELECT 1 FROM pg_roles AS o WHERE o.oid = owners.owner
     AND (o.rolsuper OR o.rolname IN ({user}, 'pg_database_owner') OR o.rolname IN ({trusted})
       OR o.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()))))";
+
+/// What `doctor` asks. A schema or a table that does not exist has no row and no value.
+const DOCTOR: &[&str] = &[
+    "SET LOCAL statement_timeout = 0",
+    CATALOG,
+    "SET LOCAL lock_timeout = '1s'",
+    NO_TRANSACTION_TIMEOUT,
+    "SELECT 'PostgreSQL ' || current_setting('server_version') AS server, pg_is_in_recovery() AS is_read_only,
+  session_user AS login, current_user AS user_name,
+  (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS is_superuser,
+  current_setting('TimeZone') AS zone,
+  (SELECT string_agg(name || ' = ' || value, ', ' ORDER BY name) FROM (
+    SELECT name, setting || unit AS value FROM pg_settings
+      WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')
+        AND setting <> '0' AND source NOT IN ('client', 'session')
+    UNION SELECT split_part(c, '=', 1), split_part(c, '=', 2) FROM pg_db_role_setting s, unnest(s.setconfig) c
+      WHERE c LIKE 'statement_timeout=%'
+        AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+        AND s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user))) AS t) AS timeouts,
+  (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
+  (SELECT least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
+    nullif(rolconnlimit, -1)) FROM pg_roles WHERE rolname = session_user) AS most_connections,
+  (SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class
+    WHERE oid IN (to_regclass({lock_name}), to_regclass({migrations_name})) AND row_security_active(oid)) AS filtered,
+  (SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class WHERE oid IN ({guarded})) AS tables,
+  EXISTS (SELECT 1 FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = to_regclass({migrations_name}) AND i.indisunique AND i.indisvalid AND i.indnatts = 1
+      AND a.attname = 'version') AS has_index",
+    "SELECT p || ' on the schema ' || {schema_name} AS missing,
+  format('GRANT %s ON SCHEMA %I TO %I', p, {schema_name}, current_user) AS grant_statement,
+  p = 'USAGE' OR to_regclass({migrations_name}) IS NULL OR to_regclass({lock_name}) IS NULL AS is_required
+  FROM unnest(ARRAY['USAGE', 'CREATE']) AS p
+  WHERE NOT has_schema_privilege(to_regnamespace(quote_ident({schema_name}))::oid, p)
+UNION ALL SELECT p || ' on the table ' || t.name,
+  format('GRANT %s ON TABLE %I.%I TO %I', p, {schema_name}, t.name, current_user), p <> 'DELETE'
+  FROM (VALUES ('jetbase_lock', {lock_name}), ('jetbase_migrations', {migrations_name})) AS t(name, qualified),
+    unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p
+  WHERE NOT has_table_privilege(to_regclass(t.qualified)::oid, p) AND (p <> 'DELETE' OR t.name = 'jetbase_migrations')",
+];

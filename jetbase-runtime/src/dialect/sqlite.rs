@@ -45,8 +45,7 @@ PRAGMA busy_timeout",
         "INSERT OR IGNORE INTO {lock} (id, is_locked) VALUES (1, 0)",
         "COMMIT",
     ],
-    index: "CREATE UNIQUE INDEX IF NOT EXISTS main.jetbase_migrations_version ON jetbase_migrations (version)
-  WHERE migration_type = 'VERSIONED'",
+    index: INDEX,
     create_races: &["5"],
     create_row: "INSERT OR IGNORE INTO {lock} (id, is_locked) VALUES (1, 0)",
     acquire: "UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
@@ -127,6 +126,15 @@ SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migratio
     holder: "SELECT NULL AS session_id",
     read_across_nodes: "",
     group_state: "",
+    doctor: &["SELECT 'SQLite ' || sqlite_version() AS server, (SELECT query_only FROM pragma_query_only) AS is_read_only,
+  '' AS login, '' AS user_name, 0 AS is_superuser, 'UTC' AS zone, '' AS timeouts,
+  NULL AS connections, NULL AS most_connections, NULL AS filtered,
+  (SELECT group_concat(name, ', ') FROM (SELECT name FROM main.sqlite_master WHERE type = 'table'
+    AND name IN ('jetbase_lock', 'jetbase_migrations', 'jetbase_superseded') ORDER BY name)) AS tables,
+  EXISTS (SELECT 1 FROM pragma_index_list('jetbase_migrations') AS l, pragma_index_info(l.name) AS i
+    WHERE l.\"unique\" AND i.name = 'version') AS has_index"],
+    doctor_facts: 0,
+    add_index: INDEX,
     fence_codes: &["1"],
     guard_codes: &[],
     create_journal: CREATE_JOURNAL,
@@ -143,3 +151,6 @@ VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
     ],
     catalog: &[],
 };
+
+const INDEX: &str = "CREATE UNIQUE INDEX IF NOT EXISTS main.jetbase_migrations_version ON jetbase_migrations (version)
+  WHERE migration_type = 'VERSIONED'";

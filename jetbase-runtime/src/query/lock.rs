@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, TableError};
 use crate::lock;
 use crate::options::namespace_methods;
 use crate::session::Session;
-use crate::state::{NamespaceOptions, read_state};
+use crate::state::{DatabaseState, NamespaceOptions, read_state};
 use crate::target::{Connect, Source, Target};
 use crate::wait::Limit;
 
@@ -79,11 +79,28 @@ async fn read_status(request: QueryRequest, source: &mut dyn Connect) -> Result<
     status
 }
 
-async fn read_lock(session: &mut Session<'_>) -> Result<LockStatus, Error> {
-    let free =
-        LockStatus { locked: false, locked_at: None, process_id: None, holder: None, alive: None };
+/// Nobody holds the lock.
+const FREE: LockStatus =
+    LockStatus { locked: false, locked_at: None, process_id: None, holder: None, alive: None };
+
+/// Returns who holds the lock, after the state was read. It sends nothing if the lock is free.
+pub(super) async fn status_of(
+    source: &mut dyn Connect,
+    state: &DatabaseState,
+) -> Result<LockStatus, Error> {
+    if state.lock_owner.is_none() {
+        return Ok(FREE);
+    }
+    let mut session = Session::open_for_reading(source, state, Limit::for_query()).await?;
+    let status = read_lock(&mut session).await;
+    session.close().await;
+    status
+}
+
+/// Reads who holds the lock, over a session that is already open.
+pub(crate) async fn read_lock(session: &mut Session<'_>) -> Result<LockStatus, Error> {
     let Some(row) = lock::read_lock_row(session).await?.filter(|row| row.locked) else {
-        return Ok(free);
+        return Ok(FREE);
     };
     let holder = lock::describe_holder(session, &row).await;
     Ok(LockStatus {

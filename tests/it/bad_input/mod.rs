@@ -1,7 +1,7 @@
 //! Invalid URLs, missing rights, broken files.
 
 mod failed_file;
-mod rights;
+pub(crate) mod rights;
 mod server;
 mod sqlite_file;
 mod url;

@@ -25,7 +25,7 @@ pub(super) fn register(suite: &mut Suite) {
 }
 
 /// Creates a user with these rights. Each `GRANT` is completed with the user.
-async fn user(db: &Database, grants: &[&str]) -> Result<(String, String), TestError> {
+pub(crate) async fn user(db: &Database, grants: &[&str]) -> Result<(String, String), TestError> {
     let name = format!("{}_u", db.name);
     let (create, user) = match db.kind {
         DatabaseKind::Mysql => {
@@ -40,7 +40,7 @@ async fn user(db: &Database, grants: &[&str]) -> Result<(String, String), TestEr
     Ok((db.url_as(&name, SECRET), user))
 }
 
-async fn drop_user(db: &Database, user: &str) -> TestResult {
+pub(crate) async fn drop_user(db: &Database, user: &str) -> TestResult {
     if db.kind == DatabaseKind::Postgres {
         db.execute(&format!("DROP OWNED BY {user}")).await?;
     }
