@@ -22,12 +22,13 @@ pub use jetbase_core::{
 pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
-    AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Direction, Error, ErrorKind, Event,
-    FileErrorKind, History, HistoryChange, JournalError, Kept, LockFileError, LockFileErrorKind,
-    LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Repair,
-    RepairReport, RepairScope, Report, Resume, Rollback, Run, SettingError, StatementError, Status,
-    TableError, Target, Unfinished, Unlock, Unlocked, UrlError, Validated, Wait, check, current,
-    history, lock_status, repair, rollback, run, run_url, status, unlock, validate,
+    AnyTarget, Applied, ClearJournal, DatabaseErrorKind, DatabaseUrl, Direction, Error, ErrorKind,
+    Event, FileErrorKind, History, HistoryChange, JournalError, Kept, LockFileError,
+    LockFileErrorKind, LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query,
+    Readiness, Repair, RepairReport, RepairScope, Report, Resume, Rollback, Run, SettingError,
+    StatementError, Status, TableError, Target, Unfinished, UnfinishedFiles, Unlock, Unlocked,
+    UrlError, Validated, Wait, check, clear_journal, current, history, journal, lock_status,
+    repair, rollback, run, run_url, status, unlock, validate,
 };
 
 /// Pages about the lock, the file format, the Python tool, Kubernetes, security and the design.

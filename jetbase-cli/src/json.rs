@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub(crate) use self::values::{
     AppliedJson, ChangeJson, ContentsJson, FindingJson, InspectJson, PendingJson, PlannedJson,
-    ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
+    ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson, UnfinishedJson,
 };
 
 /// The object that a command prints.
@@ -43,6 +43,7 @@ pub(crate) enum CommandFields {
         pending: Vec<PendingJson>,
         skipped: Vec<SkippedJson>,
         problems: Vec<ProblemJson>,
+        unfinished: Vec<UnfinishedJson>,
     },
     History {
         records: Vec<RecordJson>,
@@ -53,6 +54,7 @@ pub(crate) enum CommandFields {
     Check {
         state: &'static str,
         pending: Vec<String>,
+        unfinished: Vec<UnfinishedJson>,
     },
     LockStatus {
         locked: bool,
@@ -60,6 +62,10 @@ pub(crate) enum CommandFields {
         process_id: Option<String>,
         holder: Option<String>,
         alive: Option<bool>,
+        unfinished: Vec<UnfinishedJson>,
+    },
+    Journal {
+        unfinished: Vec<UnfinishedJson>,
     },
     Unlock {
         holder: Option<String>,
@@ -190,6 +196,7 @@ impl From<&LockStatus> for CommandFields {
             process_id: status.process_id.clone(),
             holder: status.holder.clone(),
             alive: status.alive,
+            unfinished: list(&status.unfinished),
         }
     }
 }

@@ -17,6 +17,7 @@ mod exit;
 mod files;
 mod inspect;
 mod interrupt;
+mod journal;
 mod json;
 mod lock;
 mod options;
@@ -200,6 +201,7 @@ async fn execute_on_set(
         SetCommand::Current => query::current(context).await,
         SetCommand::Check => query::check(context).await,
         SetCommand::LockStatus => lock::lock_status(context).await,
+        SetCommand::Journal(args) => journal::journal(context, args).await,
         SetCommand::Unlock(args) => lock::unlock(context, args).await,
         SetCommand::ValidateChecksums(args) if args.fix => {
             repair::repair(context, Some(RepairScope::Checksums), &args.wait).await
@@ -248,6 +250,7 @@ impl ToolCommand {
                 SetCommand::Current => "current",
                 SetCommand::Check => "check",
                 SetCommand::LockStatus => "lock-status",
+                SetCommand::Journal(_) => "journal",
                 SetCommand::Unlock(_) => "unlock",
                 SetCommand::ValidateChecksums(_) => "validate-checksums",
                 SetCommand::ValidateFiles(_) => "validate-files",

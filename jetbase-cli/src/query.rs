@@ -40,6 +40,7 @@ pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOut
         pending: list(&found.pending),
         skipped: list(&found.skipped),
         problems: list(&found.problems),
+        unfinished: list(&found.unfinished),
     };
     let mut output = CommandOutput::new(format!("{above}\n\n{below}"), fields);
     for it in &found.skipped {
@@ -47,6 +48,9 @@ pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOut
     }
     for it in &found.problems {
         output = output.note(format!("problem: {}", sentence_of(it)));
+    }
+    for it in &found.unfinished {
+        output = output.note(format!("unfinished: {}", sentence(&it.to_string())));
     }
     Ok(output)
 }
@@ -94,12 +98,12 @@ pub(crate) async fn check(mut context: CommandContext<'_>) -> Result<CommandOutp
         query = query.skip(validation);
     }
     let readiness = query.await?;
-    let (state, pending) = match &readiness {
-        Readiness::Ready => ("ready", Vec::new()),
-        Readiness::Ahead => ("ahead", Vec::new()),
-        Readiness::Behind { pending } => ("behind", pending.clone()),
+    let (state, pending, unfinished) = match &readiness {
+        Readiness::Ready => ("ready", Vec::new(), Vec::new()),
+        Readiness::Ahead => ("ahead", Vec::new(), Vec::new()),
+        Readiness::Behind { pending, unfinished } => ("behind", pending.clone(), list(unfinished)),
     };
-    let fields = CommandFields::Check { state, pending };
+    let fields = CommandFields::Check { state, pending, unfinished };
     Ok(CommandOutput::new(sentence(&readiness.to_string()), fields).exit(Exit::from(&readiness)))
 }
 
