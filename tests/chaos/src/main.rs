@@ -10,11 +10,13 @@ mod faults;
 mod files;
 mod galera;
 mod journal;
+mod kills;
 mod pooler;
 mod python;
 mod relay;
 mod second_server;
 mod storm;
+mod trigger;
 mod worker;
 mod worker_group;
 
@@ -61,6 +63,9 @@ const CASES: &[ChaosCase] = &[
     ChaosCase::new("concurrently/postgres", Postgres, |ctx| {
         Box::pin(concurrent_index::concurrently(ctx))
     }),
+    ChaosCase::new("kills/sqlite", Sqlite, |ctx| Box::pin(kills::sqlite(ctx))),
+    ChaosCase::alone("kills/postgres", |ctx| Box::pin(kills::server(Postgres, ctx))),
+    ChaosCase::alone("kills/mysql", |ctx| Box::pin(kills::server(Mysql, ctx))),
     ChaosCase::alone("galera/storm", |ctx| Box::pin(galera::storms(ctx))).long(),
     ChaosCase::alone("galera/killed", |ctx| Box::pin(galera::killed(ctx))).long(),
     ChaosCase::alone("galera/frozen", |ctx| Box::pin(galera::frozen(ctx))).long(),
