@@ -22,13 +22,14 @@ pub use jetbase_core::{
 pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
-    AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Diagnosis, Diagnostic, DiagnosticLevel,
-    Direction, Doctor, Error, ErrorKind, Event, FileErrorKind, History, HistoryChange,
-    JournalError, Kept, LockFileError, LockFileErrorKind, LockStatus, NamespaceError, Outcome,
-    Pending, Planned, Published, Query, Readiness, Repair, RepairReport, RepairScope, Report,
-    Resume, Rollback, Run, ServerError, SettingError, StatementError, Status, TableError, Target,
-    Unfinished, Unlock, Unlocked, UrlError, Validated, Wait, check, current, doctor, history,
-    lock_status, repair, rollback, run, run_url, status, unlock, validate,
+    AnyTarget, Applied, ClearJournal, DatabaseErrorKind, DatabaseUrl, Diagnosis, Diagnostic,
+    DiagnosticLevel, Direction, Doctor, Error, ErrorKind, Event, FileErrorKind, History,
+    HistoryChange, JournalError, Kept, LockFileError, LockFileErrorKind, LockStatus,
+    NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Repair, RepairReport,
+    RepairScope, Report, Resume, Rollback, Run, ServerError, SettingError, StatementError, Status,
+    TableError, Target, Unfinished, UnfinishedFiles, Unlock, Unlocked, UrlError, Validated, Wait,
+    check, clear_journal, current, doctor, history, journal, lock_status, repair, rollback, run,
+    run_url, status, unlock, validate,
 };
 
 /// Pages about the lock, the file format, the Python tool, Kubernetes, the JSON output, security and the

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use super::options::{
-    CompletionsArgs, DoctorArgs, InspectArgs, ManArgs, NewArgs, RenumberArgs, RollbackArgs,
-    SumArgs, UnlockArgs, UpgradeArgs, ValidateArgs, WaitArgs,
+    CompletionsArgs, DoctorArgs, InspectArgs, JournalArgs, ManArgs, NewArgs, RenumberArgs,
+    RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs, ValidateArgs, WaitArgs,
 };
 
 /// The command line of the standalone tool.
@@ -104,7 +104,7 @@ pub(crate) enum SetCommand {
     Rollback(RollbackArgs),
 
     /// Show all migrations with their state, and who is migrating now
-    #[command(after_long_help = "JSON: applied, pending, skipped, problems, lock")]
+    #[command(after_long_help = "JSON: applied, pending, skipped, problems, unfinished, lock")]
     Status,
 
     /// Show which migrations were applied, and when
@@ -118,7 +118,7 @@ pub(crate) enum SetCommand {
     Current,
 
     /// Check whether a program can start: no migration is pending
-    #[command(after_long_help = "JSON: state (ready, ahead, behind), pending")]
+    #[command(after_long_help = "JSON: state (ready, ahead, behind), pending, unfinished")]
     Check,
 
     /// Show what a run would see: server, user, rights, schema, tables, history, lock
@@ -129,8 +129,17 @@ pub(crate) enum SetCommand {
     Doctor(DoctorArgs),
 
     /// Show who holds the migration lock, and whether that holder is alive
-    #[command(after_long_help = "JSON: locked, locked_at, process_id, holder, alive")]
+    #[command(after_long_help = "JSON: locked, locked_at, process_id, holder, alive, unfinished")]
     LockStatus,
+
+    /// Show the files of which only a part is permanent, or forget one of them
+    ///
+    /// Statements that commit by themselves are recorded in jetbase_journal. After a failure, the next
+    /// run goes on at the statement that failed.
+    #[command(
+        after_long_help = "JSON: unfinished (file, direction, done, in_doubt, leftover, message)"
+    )]
+    Journal(JournalArgs),
 
     /// Release the migration lock by hand
     ///

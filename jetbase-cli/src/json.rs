@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub(crate) use self::values::{
     AppliedJson, ChangeJson, ContentsJson, DiagnosticJson, FindingJson, InspectJson, PendingJson,
-    PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
+    PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson, UnfinishedJson,
 };
 
 /// The object that a command prints.
@@ -45,6 +45,7 @@ pub(crate) enum CommandFields {
         pending: Vec<PendingJson>,
         skipped: Vec<SkippedJson>,
         problems: Vec<ProblemJson>,
+        unfinished: Vec<UnfinishedJson>,
         lock: Box<CommandFields>,
     },
     Doctor {
@@ -59,6 +60,7 @@ pub(crate) enum CommandFields {
     Check {
         state: &'static str,
         pending: Vec<String>,
+        unfinished: Vec<UnfinishedJson>,
     },
     LockStatus {
         locked: bool,
@@ -66,6 +68,10 @@ pub(crate) enum CommandFields {
         process_id: Option<String>,
         holder: Option<String>,
         alive: Option<bool>,
+        unfinished: Vec<UnfinishedJson>,
+    },
+    Journal {
+        unfinished: Vec<UnfinishedJson>,
     },
     Unlock {
         holder: Option<String>,
@@ -199,6 +205,7 @@ impl From<&LockStatus> for CommandFields {
             process_id: status.process_id.clone(),
             holder: status.holder.clone(),
             alive: status.alive,
+            unfinished: list(&status.unfinished),
         }
     }
 }

@@ -19,6 +19,7 @@ mod exit;
 mod files;
 mod inspect;
 mod interrupt;
+mod journal;
 mod json;
 mod lock;
 mod manual;
@@ -208,6 +209,7 @@ async fn execute_on_set(
         SetCommand::Current => query::current(context).await,
         SetCommand::Check => query::check(context).await,
         SetCommand::LockStatus => lock::lock_status(context).await,
+        SetCommand::Journal(args) => journal::journal(context, args).await,
         SetCommand::Unlock(args) => lock::unlock(context, args).await,
         SetCommand::ValidateChecksums(args) if args.fix => {
             repair::repair(context, Some(RepairScope::Checksums), &args.wait).await
@@ -259,6 +261,7 @@ impl ToolCommand {
                 SetCommand::Current => "current",
                 SetCommand::Check => "check",
                 SetCommand::LockStatus => "lock-status",
+                SetCommand::Journal(_) => "journal",
                 SetCommand::Unlock(_) => "unlock",
                 SetCommand::ValidateChecksums(_) => "validate-checksums",
                 SetCommand::ValidateFiles(_) => "validate-files",

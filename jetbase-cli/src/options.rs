@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use clap_complete::Shell;
 use jetbase_core::{Dialect, Version, VersionError, duration};
 
@@ -21,6 +21,14 @@ pub(crate) struct RunArgs {
     /// Show the SQL, and execute nothing
     #[arg(short, long)]
     pub(crate) dry_run: bool,
+
+    /// Go on with an unfinished file after its statement N, which has taken effect
+    #[arg(long, value_name = "N")]
+    pub(crate) resume_after: Option<usize>,
+
+    /// Go on with an unfinished file at its statement N, which has not taken effect
+    #[arg(long, value_name = "N", conflicts_with = "resume_after", value_parser = count)]
+    pub(crate) resume_at: Option<usize>,
 
     #[command(flatten)]
     pub(crate) lock: LockArgs,
@@ -103,6 +111,25 @@ pub(crate) struct UnlockArgs {
     /// Unlock even if the holder is alive
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JournalArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<JournalCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Forget an unfinished file, after its statements were undone by hand
+    Clear {
+        /// The name of the file
+        #[arg(value_name = "FILE")]
+        file: String,
+
+        #[command(flatten)]
+        wait: WaitArgs,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -55,12 +55,12 @@ pub(crate) async fn check(mut context: CommandContext<'_>) -> Result<CommandOutp
         query = query.skip(validation);
     }
     let readiness = query.await?;
-    let (state, pending) = match &readiness {
-        Readiness::Ready => ("ready", Vec::new()),
-        Readiness::Ahead => ("ahead", Vec::new()),
-        Readiness::Behind { pending } => ("behind", pending.clone()),
+    let (state, pending, unfinished) = match &readiness {
+        Readiness::Ready => ("ready", Vec::new(), Vec::new()),
+        Readiness::Ahead => ("ahead", Vec::new(), Vec::new()),
+        Readiness::Behind { pending, unfinished } => ("behind", pending.clone(), list(unfinished)),
     };
-    let fields = CommandFields::Check { state, pending };
+    let fields = CommandFields::Check { state, pending, unfinished };
     Ok(CommandOutput::new(sentence(&readiness.to_string()), fields).exit(Exit::from(&readiness)))
 }
 

@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 
 use jetbase_core::{Ahead, Repeat, Validation};
-use jetbase_runtime::{Error, Event, Published, Report};
+use jetbase_runtime::{Error, Event, Published, Report, Resume};
 use tokio::sync::oneshot;
 
 use super::command_error::CommandError;
@@ -28,6 +28,10 @@ macro_rules! execute {
         }
         if let Some(url) = $context.direct_url(args.lock.direct_url.as_deref())? {
             run = run.direct_url(url);
+        }
+        let after = args.resume_after.map(Resume::After);
+        if let Some(resume) = after.or(args.resume_at.map(Resume::At)) {
+            run = run.resume(resume);
         }
         if args.lock.allow_published {
             run = run.published(Published::Allow);

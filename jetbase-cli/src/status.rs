@@ -27,6 +27,7 @@ pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOut
         pending: list(&found.pending),
         skipped: list(&found.skipped),
         problems: list(&found.problems),
+        unfinished: list(&found.unfinished),
         lock: Box::new((&found.lock).into()),
     };
     let mut output = CommandOutput::new(screen(context.printer, &found), fields);
@@ -35,6 +36,9 @@ pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOut
     }
     for it in &found.problems {
         output = output.note(format!("problem: {}", sentence_of(it)));
+    }
+    for it in &found.unfinished {
+        output = output.note(format!("unfinished: {}", sentence(&it.to_string())));
     }
     Ok(output)
 }
@@ -70,8 +74,12 @@ fn pending_row(pending: &Pending, found: &Status) -> StatusRow {
         .problems
         .iter()
         .any(|it| matches!(it, Problem::OutOfOrder { file, .. } if *file == pending.file));
-    let state =
-        if late { CellStyle::Bad.cell("out of order") } else { CellStyle::Warning.cell("pending") };
+    let unfinished = found.unfinished.iter().any(|it| it.file == pending.file);
+    let state = match (late, unfinished) {
+        (true, _) => CellStyle::Bad.cell("out of order"),
+        (false, true) => CellStyle::Bad.cell("unfinished"),
+        (false, false) => CellStyle::Warning.cell("pending"),
+    };
     [
         state,
         version_or_kind(pending.version.as_ref(), pending.kind).into(),

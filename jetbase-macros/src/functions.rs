@@ -18,7 +18,7 @@ pub(crate) struct GeneratedFunction {
 }
 
 /// The functions of a module that take a target.
-pub(crate) const FUNCTIONS: [GeneratedFunction; 11] = [
+pub(crate) const FUNCTIONS: [GeneratedFunction; 12] = [
     GeneratedFunction {
         name: "run",
         summary: "Applies the pending migrations, under the migration lock.",
@@ -92,6 +92,13 @@ pub(crate) const FUNCTIONS: [GeneratedFunction; 11] = [
         errors: "the tables of jetbase cannot be read",
         example: "let lock = migrations::lock_status(&pool).await?;\nprintln!(\"{lock}\");",
         result: |f| quote!(#f::Query<'t, #f::LockStatus>),
+    },
+    GeneratedFunction {
+        name: "journal",
+        summary: "Returns the files of which only a part is permanent.",
+        errors: "the tables of jetbase cannot be read",
+        example: "let journal = migrations::journal(&pool).await?;\nprintln!(\"{journal}\");",
+        result: |f| quote!(#f::Query<'t, #f::UnfinishedFiles>),
     },
     GeneratedFunction {
         name: "unlock",

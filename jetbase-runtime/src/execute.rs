@@ -5,6 +5,7 @@ mod explain;
 mod message;
 mod per_statement;
 mod resume;
+mod statement_rows;
 mod writer;
 
 use std::collections::HashMap;

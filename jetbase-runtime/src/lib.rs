@@ -40,8 +40,9 @@ pub use error::{
 pub use event::Event;
 pub use journal::{Direction, Resume, Unfinished};
 pub use query::{
-    History, LockStatus, Pending, Query, Readiness, Status, Unlock, Unlocked, Validated, check,
-    current, history, lock_status, status, unlock, validate,
+    ClearJournal, History, LockStatus, Pending, Query, Readiness, Status, UnfinishedFiles, Unlock,
+    Unlocked, Validated, check, clear_journal, current, history, journal, lock_status, status,
+    unlock, validate,
 };
 pub use repair::{HistoryChange, Repair, RepairReport, RepairScope, repair};
 pub use report::{Applied, Planned, Report};

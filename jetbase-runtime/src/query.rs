@@ -1,5 +1,6 @@
 //! Queries: they only read, take no lock, and create no table.
 
+mod journal;
 mod lock;
 
 use std::fmt;
@@ -11,11 +12,13 @@ use jetbase_core::{
     SkipReason, Skipped, Until, Validation, Version, plan, validate as compare_all,
 };
 
+pub use self::journal::{ClearJournal, UnfinishedFiles, clear_journal, journal};
 pub(crate) use self::lock::read_lock;
 pub use self::lock::{LockStatus, Unlock, Unlocked, lock_status, unlock};
 use crate::error::Error;
+use crate::journal::Unfinished;
 use crate::options::{namespace_methods, policy_methods};
-use crate::state::{NamespaceOptions, read_state};
+use crate::state::{DatabaseState, NamespaceOptions, read_state};
 use crate::target::{Connect, Source, Target};
 
 /// A query on a database: `.await` it.
@@ -76,6 +79,20 @@ impl<'t, T: 'static> Query<'t, T> {
         Query { source, request, read: Box::new(read) }
     }
 
+    /// Creates a query whose result depends on the state of the database only.
+    fn of_state(
+        set: &Migrations,
+        target: impl Target<'t> + 't,
+        result: fn(&QueryRequest, DatabaseState) -> Result<T, Error>,
+    ) -> Self {
+        Query::new(set, target.source(), move |request, source| {
+            Box::pin(async move {
+                let state = read_state(source, &request.namespace).await?;
+                result(&request, state)
+            })
+        })
+    }
+
     /// Creates a query whose result depends on the history only.
     fn of_history(
         set: &Migrations,
@@ -115,6 +132,8 @@ pub struct Status {
     pub skipped: Vec<Skipped>,
     /// The reasons why a run would refuse.
     pub problems: Vec<Problem>,
+    /// The files of which only a part is permanent.
+    pub unfinished: Vec<Unfinished>,
     /// Who is migrating now.
     pub lock: LockStatus,
 }
@@ -144,6 +163,9 @@ impl fmt::Display for Status {
         }
         for problem in &self.problems {
             write!(f, "\n  problem: {problem}; {}", problem.help())?;
+        }
+        for unfinished in &self.unfinished {
+            write!(f, "\n  unfinished: {unfinished}")?;
         }
         match &self.lock.holder {
             Some(holder) => write!(f, "\n  migrating now: {holder}"),
@@ -179,6 +201,7 @@ pub fn status<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, S
 
 async fn read_status(request: QueryRequest, source: &mut dyn Connect) -> Result<Status, Error> {
     let state = read_state(source, &request.namespace).await?;
+    let unfinished = Unfinished::of(&state.journal);
     let lock = self::lock::status_of(source, &state).await?;
     let applied = state.history.unwrap_or_default();
     let (planned, problems) = match request.plan(&applied, &request.policy) {
@@ -195,7 +218,8 @@ async fn read_status(request: QueryRequest, source: &mut dyn Connect) -> Result<
         description: it.description().into_owned(),
         kind: it.kind(),
     });
-    Ok(Status { pending: pending.collect(), skipped: planned.skipped, applied, problems, lock })
+    let (pending, skipped) = (pending.collect(), planned.skipped);
+    Ok(Status { applied, pending, skipped, problems, unfinished, lock })
 }
 
 /// The history: one row for each applied migration.
@@ -322,6 +346,8 @@ pub enum Readiness {
     Behind {
         /// The names of the files, in the order in which they would run.
         pending: Vec<String>,
+        /// The files of which only a part is permanent.
+        unfinished: Vec<Unfinished>,
     },
 }
 
@@ -338,8 +364,9 @@ impl fmt::Display for Readiness {
         match self {
             Readiness::Ready => f.write_str("ready: everything is applied"),
             Readiness::Ahead => f.write_str("ready: the database is ahead of this program"),
-            Readiness::Behind { pending } => {
-                write!(f, "not ready: {} pending ({})", pending.len(), pending.join(", "))
+            Readiness::Behind { pending, unfinished } => {
+                write!(f, "not ready: {} pending ({})", pending.len(), pending.join(", "))?;
+                unfinished.iter().try_for_each(|it| write!(f, "; {it}"))
             }
         }
     }
@@ -366,12 +393,17 @@ impl fmt::Display for Readiness {
 /// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub fn check<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, Readiness> {
-    Query::of_history(set, target, |request, history| {
+    Query::of_state(set, target, |request, state| {
+        let unfinished = Unfinished::of(&state.journal);
+        let history = state.history.unwrap_or_default();
         let planned = request.plan(&history, &request.policy)?;
         if planned.skipped.iter().any(|it| it.reason == SkipReason::Ahead) {
             return Ok(Readiness::Ahead);
         }
         let pending: Vec<_> = request.migrations(&planned).map(|it| it.file().to_owned()).collect();
-        Ok(if pending.is_empty() { Readiness::Ready } else { Readiness::Behind { pending } })
+        if pending.is_empty() && unfinished.is_empty() {
+            return Ok(Readiness::Ready);
+        }
+        Ok(Readiness::Behind { pending, unfinished })
     })
 }

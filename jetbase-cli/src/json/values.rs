@@ -1,7 +1,7 @@
 //! The objects in the lists of a result.
 
 use jetbase_core::{Action, Finding, Problem, Record, Rename, SkipReason, Skipped};
-use jetbase_runtime::{Applied, Diagnostic, HistoryChange, Pending, Planned};
+use jetbase_runtime::{Applied, Diagnostic, HistoryChange, Pending, Planned, Unfinished};
 use serde::Serialize;
 
 use super::millis;
@@ -70,6 +70,30 @@ pub(crate) struct DiagnosticJson {
     level: &'static str,
     message: String,
     help: String,
+}
+
+/// A file of which only a part is permanent.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnfinishedJson {
+    file: String,
+    direction: &'static str,
+    done: usize,
+    in_doubt: Option<usize>,
+    leftover: Option<String>,
+    message: String,
+}
+
+impl From<&Unfinished> for UnfinishedJson {
+    fn from(unfinished: &Unfinished) -> Self {
+        UnfinishedJson {
+            file: unfinished.file.clone(),
+            direction: unfinished.direction.as_str(),
+            done: unfinished.done,
+            in_doubt: unfinished.in_doubt,
+            leftover: unfinished.leftover.clone(),
+            message: unfinished.to_string(),
+        }
+    }
 }
 
 /// A finding in a file.

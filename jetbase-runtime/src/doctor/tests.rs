@@ -64,7 +64,14 @@ fn facts(dialect: Dialect) -> Facts {
 }
 
 fn free() -> LockStatus {
-    LockStatus { locked: false, locked_at: None, process_id: None, holder: None, alive: None }
+    LockStatus {
+        locked: false,
+        locked_at: None,
+        process_id: None,
+        holder: None,
+        alive: None,
+        unfinished: Vec::new(),
+    }
 }
 
 fn held(alive: Option<bool>) -> LockStatus {
@@ -74,6 +81,7 @@ fn held(alive: Option<bool>) -> LockStatus {
         process_id: Some("7f9c24e8".to_owned()),
         holder: Some("process 7f9c24e8".to_owned()),
         alive,
+        unfinished: Vec::new(),
     }
 }
 

@@ -60,6 +60,11 @@ pub enum JournalError {
     FileGone(Unfinished),
     /// The command must wait until the file is finished.
     Unfinished(Unfinished),
+    /// The file is not unfinished.
+    NotUnfinished {
+        /// The name of the file.
+        file: String,
+    },
     /// No file is unfinished, so there is nothing to resume.
     NothingToResume,
     /// The file has no statement with the number that the caller names.
@@ -139,6 +144,10 @@ impl fmt::Display for JournalError {
                 unfinished.state(),
                 unfinished.direction,
                 unfinished.file
+            ),
+            JournalError::NotUnfinished { file } => write!(
+                f,
+                "the journal has no rows about {file}; run `jetbase journal` to see which files are unfinished"
             ),
             JournalError::NothingToResume => f.write_str(
                 "no file is unfinished, so there is nothing to resume; run again without it",

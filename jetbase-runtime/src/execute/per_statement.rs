@@ -1,12 +1,10 @@
 //! Writes the messages of a file whose statements commit by themselves, with the rows of the journal.
 
-use jetbase_core::{CatalogObject, Dialect, Effect, ObjectKind, Recovery, TableLocks, Transaction};
+use jetbase_core::{Dialect, Effect, ObjectKind, Recovery, TableLocks, Transaction};
 
 use super::message::{FileMessage, Part, Purpose};
 use super::writer::Writer;
 use super::{Job, JobStatement};
-use crate::dialect::{Bindings, JOURNAL_DONE, JOURNAL_FORGET, Sql};
-use crate::journal::Direction;
 
 /// How a statement commits, and how the journal records it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,60 +78,6 @@ impl Job<'_> {
         let text = self.text(&statement.range);
         let first: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
         words.iter().any(|word| word.eq_ignore_ascii_case(&first))
-    }
-
-    /// Returns the bindings for the row of a statement.
-    pub(super) fn journal_bindings(
-        &self,
-        bindings: Bindings,
-        index: usize,
-        state: &str,
-        found: &str,
-    ) -> Bindings {
-        let statement = self.statements.get(index);
-        let digest = statement.map(|it| self.digest(it).to_string()).unwrap_or_default();
-        let place = statement.map(|it| self.place(it).to_string()).unwrap_or_default();
-        bindings
-            .literal("direction", Direction::of(self.action).as_str())
-            .number("number", i64::try_from(index + 1).unwrap_or(i64::MAX))
-            .literal("digest", &digest)
-            .literal("place", &place)
-            .literal("state", state)
-            .expression("found", found)
-    }
-
-    /// Returns the expression for what the catalog says about the object of a statement.
-    pub(super) fn catalog_expression(
-        &self,
-        sql: &Sql,
-        dialect: Dialect,
-        index: usize,
-    ) -> Option<String> {
-        let Recovery::Catalog(object) = &self.statements.get(index)?.recovery else { return None };
-        let CatalogObject { kind, schema, table, name, .. } = object;
-        let path = |name: &str| {
-            let names = schema.iter().map(String::as_str).chain([name]);
-            let quoted = names.map(|name| format!("\"{}\"", name.replace('"', "\"\"")));
-            quoted.collect::<Vec<_>>().join(".")
-        };
-        let bindings = Bindings::new(dialect, None).literal("object_name", name);
-        let bindings = match (dialect, schema) {
-            (Dialect::MySql, Some(schema)) => bindings.literal("object_schema", schema),
-            (Dialect::MySql, None) => bindings.expression("object_schema", "DATABASE()"),
-            _ => bindings.literal("object_path", &path(name)),
-        };
-        let bindings = match (dialect, table) {
-            (Dialect::MySql, Some(table)) => bindings.literal("object_table", table),
-            (_, Some(table)) => bindings.literal("object_table", &path(table)),
-            (_, None) => bindings,
-        };
-        // An index without its table is found by its own name.
-        let kind = match (kind, table) {
-            (ObjectKind::Index, None) => ObjectKind::Table,
-            (kind, _) => *kind,
-        };
-        let template = sql.catalog.iter().find(|(known, _)| *known == kind)?.1;
-        Some(bindings.render(template))
     }
 
     /// Whether a statement builds an index without a transaction, so that the index may be invalid
@@ -340,101 +284,6 @@ impl Writer<'_, '_, '_> {
         let found = self.job.catalog_expression(sql, self.session.dialect, index)?;
         let check = format!("SELECT 1 OPERATOR(pg_catalog./) (2 OPERATOR(pg_catalog.-) {found})");
         Some(Part { sql: check, purpose: Purpose::Valid(index), results: 1 })
-    }
-
-    /// Returns a transaction that announces a statement. It is empty for a file without a journal.
-    fn intent(&self, index: usize) -> Vec<Part> {
-        if !self.is_recorded() {
-            return Vec::new();
-        }
-        let (sql, dialect) = (self.session.sql, self.session.dialect);
-        let found = self.job.catalog_expression(sql, dialect, index);
-        let (begin, settings) = sql.begin.split_at(1);
-        let mut parts = self.parts(Purpose::Setup, begin);
-        let found = match (dialect, found) {
-            // The file's own search path decides which object is meant.
-            (Dialect::Postgres, Some(found)) => {
-                let sql = format!(
-                    "SELECT pg_catalog.set_config('jetbase.found', ({found})::pg_catalog.text, true)"
-                );
-                parts.push(Part { sql, purpose: Purpose::Setup, results: 1 });
-                "current_setting('jetbase.found')::int".to_owned()
-            }
-            (_, Some(found)) => found,
-            (_, None) => "NULL".to_owned(),
-        };
-        parts.extend(self.parts(Purpose::Setup, settings));
-        parts.extend(self.guard());
-        parts.extend(self.journal_guard());
-        parts.extend(self.committing_fences());
-        parts.extend(self.earlier_done(index));
-        parts.extend(self.row(index, "intent", &found));
-        parts.push(self.part(Purpose::Journal, "COMMIT"));
-        parts
-    }
-
-    /// Whether the journal records the statements of this file.
-    fn is_recorded(&self) -> bool {
-        self.job.has_entries || self.job.needs_journal(self.session.dialect)
-    }
-
-    fn journal_guard(&self) -> Vec<Part> {
-        self.parts(Purpose::Guard, self.session.guard(self.session.sql.guard_journal_writing))
-    }
-
-    /// Marks the statements before this one as done, and removes rows of an earlier text of the file.
-    fn earlier_done(&self, index: usize) -> Vec<Part> {
-        if !self.is_recorded() {
-            return Vec::new();
-        }
-        let template = if index == 0 { JOURNAL_FORGET } else { JOURNAL_DONE };
-        let bindings =
-            self.job.journal_bindings(self.bindings.clone(), index.saturating_sub(1), "", "NULL");
-        let sql = bindings.render(template);
-        vec![Part { sql, purpose: Purpose::Journal, results: 1 }]
-    }
-
-    /// Marks a statement as done.
-    fn done(&self, index: usize) -> Vec<Part> {
-        if !self.is_recorded() {
-            return Vec::new();
-        }
-        let bindings = self.job.journal_bindings(self.bindings.clone(), index, "", "NULL");
-        let part =
-            |sql: &str| Part { sql: bindings.render(sql), purpose: Purpose::Journal, results: 1 };
-        let begin = self.session.sql.begin.iter().take(1);
-        begin.chain(&[JOURNAL_DONE, "COMMIT"]).map(|sql| part(sql)).collect()
-    }
-
-    /// Returns the rows of statements that are done.
-    fn rows_of(&self, statements: std::ops::Range<usize>) -> Vec<Part> {
-        if !self.is_recorded() {
-            return Vec::new();
-        }
-        let first = statements.start;
-        let mut parts = if first == 0 { self.earlier_done(0) } else { Vec::new() };
-        parts.extend(statements.flat_map(|index| self.row(index, "done", "NULL")));
-        parts
-    }
-
-    fn row(&self, index: usize, state: &str, found: &str) -> Vec<Part> {
-        let bindings = self.job.journal_bindings(self.bindings.clone(), index, state, found);
-        let templates = self.session.sql.journal_write.iter();
-        let part = |template: &&str| Part {
-            sql: bindings.render(template),
-            purpose: Purpose::Journal,
-            results: 1,
-        };
-        templates.map(part).collect()
-    }
-
-    /// Removes the rows of the file, because the history records it.
-    pub(super) fn forgotten(&self) -> Vec<Part> {
-        let mut parts = self.journal_guard();
-        let bindings = self.job.journal_bindings(self.bindings.clone(), 0, "", "NULL");
-        let sql = bindings.render(JOURNAL_FORGET);
-        parts.push(Part { sql, purpose: Purpose::Journal, results: 1 });
-        parts
     }
 
     /// Returns a fence for use outside a transaction, with the settings that it needs.

@@ -9,6 +9,7 @@ use jetbase_core::Migrations;
 
 use super::{Query, QueryRequest};
 use crate::error::{Error, ErrorKind, TableError};
+use crate::journal::Unfinished;
 use crate::lock;
 use crate::options::namespace_methods;
 use crate::session::Session;
@@ -30,12 +31,16 @@ pub struct LockStatus {
     pub holder: Option<String>,
     /// Whether the holder is alive; `None` if its liveness cannot be checked.
     pub alive: Option<bool>,
+    /// The files of which only a part is permanent. One of them may be the file that the holder is
+    /// executing.
+    pub unfinished: Vec<Unfinished>,
 }
 
 impl fmt::Display for LockStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.locked {
-            return f.write_str("Status: UNLOCKED");
+            f.write_str("Status: UNLOCKED")?;
+            return self.unfinished.iter().try_for_each(|it| write!(f, "\nUnfinished: {it}"));
         }
         write!(f, "Status: LOCKED\nLocked At: {}", self.locked_at.as_deref().unwrap_or("None"))?;
         if let Some(holder) = &self.holder {
@@ -45,7 +50,8 @@ impl fmt::Display for LockStatus {
             Some(true) => "\nAlive: yes",
             Some(false) => "\nAlive: no: the next run takes the lock over",
             None => "\nAlive: unknown, because its liveness cannot be checked from here; if you are sure that it is dead, run `jetbase unlock`",
-        })
+        })?;
+        self.unfinished.iter().try_for_each(|it| write!(f, "\nUnfinished: {it}"))
     }
 }
 
@@ -76,25 +82,32 @@ async fn read_status(request: QueryRequest, source: &mut dyn Connect) -> Result<
     let mut session = Session::open_for_reading(source, &state, Limit::for_query()).await?;
     let status = read_lock(&mut session).await;
     session.close().await;
-    status
+    Ok(LockStatus { unfinished: Unfinished::of(&state.journal), ..status? })
 }
 
 /// Nobody holds the lock.
-const FREE: LockStatus =
-    LockStatus { locked: false, locked_at: None, process_id: None, holder: None, alive: None };
+const FREE: LockStatus = LockStatus {
+    locked: false,
+    locked_at: None,
+    process_id: None,
+    holder: None,
+    alive: None,
+    unfinished: Vec::new(),
+};
 
 /// Returns who holds the lock, after the state was read. It sends nothing if the lock is free.
 pub(super) async fn status_of(
     source: &mut dyn Connect,
     state: &DatabaseState,
 ) -> Result<LockStatus, Error> {
+    let unfinished = Unfinished::of(&state.journal);
     if state.lock_owner.is_none() {
-        return Ok(FREE);
+        return Ok(LockStatus { unfinished, ..FREE });
     }
     let mut session = Session::open_for_reading(source, state, Limit::for_query()).await?;
     let status = read_lock(&mut session).await;
     session.close().await;
-    status
+    Ok(LockStatus { unfinished, ..status? })
 }
 
 /// Reads who holds the lock, over a session that is already open.
@@ -109,6 +122,7 @@ pub(crate) async fn read_lock(session: &mut Session<'_>) -> Result<LockStatus, E
         process_id: row.owner,
         holder: Some(holder),
         alive: row.alive,
+        unfinished: Vec::new(),
     })
 }
 

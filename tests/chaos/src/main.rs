@@ -15,12 +15,14 @@ mod group_cluster;
 mod group_replication;
 mod group_secondary;
 mod journal;
+mod kills;
 mod lagging_node;
 mod pooler;
 mod python;
 mod relay;
 mod second_server;
 mod storm;
+mod trigger;
 mod worker;
 mod worker_group;
 
@@ -67,6 +69,9 @@ const CASES: &[ChaosCase] = &[
     ChaosCase::new("concurrently/postgres", Postgres, |ctx| {
         Box::pin(concurrent_index::concurrently(ctx))
     }),
+    ChaosCase::new("kills/sqlite", Sqlite, |ctx| Box::pin(kills::sqlite(ctx))),
+    ChaosCase::alone("kills/postgres", |ctx| Box::pin(kills::server(Postgres, ctx))),
+    ChaosCase::alone("kills/mysql", |ctx| Box::pin(kills::server(Mysql, ctx))),
     ChaosCase::alone("galera/storm", |ctx| Box::pin(galera::storms(ctx))).long(),
     ChaosCase::alone("galera/killed", |ctx| Box::pin(galera::killed(ctx))).long(),
     ChaosCase::alone("galera/frozen", |ctx| Box::pin(galera::frozen(ctx))).long(),
