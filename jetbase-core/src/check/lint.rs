@@ -12,7 +12,7 @@ use crate::file::{MigrationKind, Transaction};
 use crate::sql::{Dialect, Statement, Token};
 
 /// The rules of the lints, as `-- jetbase: allow=<rule>` names them.
-pub const LINTS: [&str; 11] = [
+pub const LINTS: [&str; 13] = [
     "drop-table",
     "drop-column",
     "rename",
@@ -24,7 +24,15 @@ pub const LINTS: [&str; 11] = [
     "truncate",
     "no-where",
     "session-set",
+    EMPTY,
+    NEAR_MARKER,
 ];
+
+/// The rule about a versioned migration without statements.
+pub const EMPTY: &str = "empty";
+
+/// The rule about a comment that is nearly the line `-- rollback`.
+pub const NEAR_MARKER: &str = "rollback-marker";
 
 /// A warning about a statement: its rule, the possible harm, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
