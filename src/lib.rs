@@ -22,12 +22,12 @@ pub use jetbase_core::{
 pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
-    AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Error, ErrorKind, Event, FileErrorKind,
-    History, HistoryChange, Kept, LockFileError, LockFileErrorKind, LockStatus, NamespaceError,
-    Outcome, Pending, Planned, Published, Query, Readiness, Repair, RepairReport, RepairScope,
-    Report, Rollback, Run, SettingError, StatementError, Status, TableError, Target, Unlock,
-    Unlocked, UrlError, Validated, Wait, check, current, history, lock_status, repair, rollback,
-    run, run_url, status, unlock, validate,
+    AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Empty, Error, ErrorKind, Event,
+    FileErrorKind, History, HistoryChange, Kept, LockFileError, LockFileErrorKind, LockStatus,
+    NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Repair, RepairReport,
+    RepairScope, Report, Rollback, Run, SettingError, StatementError, Status, TableError, Target,
+    Unlock, Unlocked, UrlError, Validated, Wait, check, current, history, lock_status, repair,
+    rollback, run, run_url, status, unlock, validate,
 };
 
 /// Pages about the lock, the file format, the Python tool, Kubernetes, security and the design.

@@ -99,7 +99,10 @@ impl<'t> CommandContext<'t> {
         if findings.is_empty() && checks == FolderChecks::SumFile {
             match SumFile::read(&root) {
                 Ok(None) => {}
-                Ok(Some(list)) => findings = list.verify(&read),
+                Ok(Some(list)) => {
+                    findings = list.verify(&read);
+                    list.mark(&mut read.files);
+                }
                 Err(finding) => findings.push(*finding),
             }
         }

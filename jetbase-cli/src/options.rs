@@ -41,6 +41,10 @@ pub(crate) struct UpgradeArgs {
     /// Do not look for missing files, or for files with a version that is too low
     #[arg(long)]
     pub(crate) skip_file_validation: bool,
+
+    /// Apply migrations that have no statements; they cannot be filled later
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
 }
 
 #[derive(Debug, Args)]

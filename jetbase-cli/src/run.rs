@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 
 use jetbase_core::{Ahead, Repeat, Validation};
-use jetbase_runtime::{Error, Event, Published, Report};
+use jetbase_runtime::{Empty, Error, Event, Published, Report};
 use tokio::sync::oneshot;
 
 use super::command_error::CommandError;
@@ -54,6 +54,7 @@ pub(crate) async fn upgrade(
     if matches!(context.source, MigrationsLocation::Folder(_)) {
         run = run.ahead(Ahead::Refuse);
     }
+    run = run.empty(if args.allow_empty { Empty::Allow } else { Empty::Refuse });
     for validation in args.skipped().into_iter().chain(context.skipped()?) {
         run = run.skip(validation);
     }

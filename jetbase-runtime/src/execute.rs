@@ -10,9 +10,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jetbase_core::{
-    Action, Dialect, Effect, Migration, MigrationKind, Migrations, OwnSession, Plan, Reading,
-    Script, Section, SessionUse, Statement, Syntax, TableLocks, Transaction, check, effect,
-    empties_session, mentions_trigger, needs_own_session, session_use, table_locks,
+    Action, CheckedFile, Dialect, Effect, Finding, Migration, MigrationKind, Migrations,
+    NEAR_MARKER, OwnSession, Plan, Reading, Script, Section, SessionUse, Statement, Syntax,
+    TableLocks, Transaction, check, effect, empties_session, mentions_trigger, needs_own_session,
+    session_use, table_locks,
 };
 
 use self::message::{Purpose, deliver};
@@ -42,6 +43,26 @@ pub(crate) struct Job<'m> {
     pub(crate) mentions_trigger: bool,
     lock_timeout: Option<Duration>,
     statement_timeout: Option<Duration>,
+    /// What somebody should check in the file, although the run executes it.
+    pub(crate) warnings: Vec<Finding>,
+}
+
+/// What to do with a pending versioned migration that has no statements.
+///
+/// If it is applied, its file must not change, so it cannot be filled later. A file that is recorded in
+/// the list beside the folder, or that has a line `-- jetbase: allow=empty`, is always applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// Refuse to run. This is the default of a release build.
+    Refuse,
+    /// Apply it, with a warning. This is the default of a debug build.
+    Allow,
+}
+
+impl Default for Empty {
+    fn default() -> Self {
+        if cfg!(debug_assertions) { Empty::Allow } else { Empty::Refuse }
+    }
 }
 
 /// What a job knows of one statement of its file.
@@ -77,6 +98,7 @@ pub(crate) fn prepare<'m>(
     set: &'m Migrations,
     plan: &Plan,
     syntax: Syntax,
+    empty: Empty,
     prepared: Vec<Job<'m>>,
 ) -> Result<Vec<Job<'m>>, Error> {
     let mut prepared: HashMap<_, _> =
@@ -102,7 +124,8 @@ pub(crate) fn prepare<'m>(
         let directives = script.directives().unwrap_or_default();
         let statements = checked.statements(section);
         let own_session = statements.iter().map(needs_own_session).max();
-        findings.extend(checked.findings.iter().cloned());
+        let (warnings, errors) = judge(&checked, &migration, step.action, empty);
+        findings.extend(errors);
         jobs.push(Job {
             index: step.index,
             migration,
@@ -119,10 +142,39 @@ pub(crate) fn prepare<'m>(
             mentions_trigger: statements.iter().any(mentions_trigger),
             lock_timeout: directives.lock_timeout,
             statement_timeout: directives.statement_timeout,
+            warnings,
             script,
         });
     }
     if findings.is_empty() { Ok(jobs) } else { Err(Error::new(ErrorKind::Findings(findings))) }
+}
+
+/// Returns the findings of a file that only warn, and those that forbid the run.
+///
+/// A file that a database has applied already, or that is recorded, still runs although a comment in it
+/// looks like the rollback marker: no program stops starting because of an old file.
+fn judge(
+    checked: &CheckedFile<'_>,
+    migration: &Migration<'_>,
+    action: Action,
+    empty: Empty,
+) -> (Vec<Finding>, Vec<Finding>) {
+    let is_new = action == Action::Apply && !migration.is_recorded();
+    let tolerated = |finding: &Finding| finding.rule == NEAR_MARKER && !is_new;
+    let findings = checked.findings.iter().cloned();
+    let (mut warnings, mut errors): (Vec<_>, Vec<_>) = findings.partition(tolerated);
+    // The macro has warned about a recorded file.
+    warnings.retain(|_| !migration.is_recorded());
+    if let Some(finding) = &checked.empty
+        && is_new
+        && migration.kind() == MigrationKind::Versioned
+    {
+        match empty {
+            Empty::Refuse => errors.push(finding.clone()),
+            Empty::Allow => warnings.push(finding.clone()),
+        }
+    }
+    (warnings, errors)
 }
 
 /// How the statements of a job are grouped into messages and transactions.

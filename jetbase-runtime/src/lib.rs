@@ -34,6 +34,7 @@ pub use error::{
     NamespaceError, Outcome, SettingError, StatementError, TableError, UrlError,
 };
 pub use event::Event;
+pub use execute::Empty;
 pub use query::{
     History, LockStatus, Pending, Query, Readiness, Status, Unlock, Unlocked, Validated, check,
     current, history, lock_status, status, unlock, validate,

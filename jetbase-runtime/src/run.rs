@@ -14,6 +14,7 @@ use self::perform::perform;
 use crate::cancel::Shutdown;
 use crate::error::Error;
 use crate::event::Listener;
+use crate::execute::Empty;
 use crate::options::{LockOptions, lock_methods, policy_methods};
 use crate::report::Report;
 use crate::target::{Source, Target, source_of_url};
@@ -26,6 +27,7 @@ pub(crate) struct RunRequest {
     goal: Goal,
     policy: Policy,
     published: Published,
+    empty: Empty,
     options: LockOptions,
 }
 
@@ -170,6 +172,7 @@ macro_rules! builder {
                     goal,
                     policy: Policy::default(),
                     published: Published::default(),
+                    empty: Empty::default(),
                     options: LockOptions::of(set),
                 };
                 let (listener, shutdown) = (Listener::default(), Shutdown::default());
@@ -219,6 +222,12 @@ impl Run<'_> {
     /// Applies at most this many versions. Repeatables run as usual.
     pub fn count(mut self, count: usize) -> Self {
         self.request.goal = Goal::Upgrade(Until::Count(count));
+        self
+    }
+
+    /// Sets what to do with a pending versioned migration that has no statements.
+    pub fn empty(mut self, empty: Empty) -> Self {
+        self.request.empty = empty;
         self
     }
 }

@@ -48,6 +48,13 @@ pub fn check<'s>(file: &str, script: &'s Script<'_>, syntaxes: &[Syntax]) -> Che
     CheckedFile { findings, empty, upgrade, rollback }
 }
 
+/// Finds the comments that somebody may have meant as the line `-- rollback`. Their rule is
+/// [`NEAR_MARKER`].
+#[must_use]
+pub fn check_markers(file: &str, script: &Script<'_>, syntax: Syntax) -> Vec<Finding> {
+    FileCheck::new(file, script, &[syntax]).near_markers()
+}
+
 /// One file under check.
 pub(crate) struct FileCheck<'c, 's> {
     file: &'c str,
@@ -85,9 +92,7 @@ impl<'c, 's> FileCheck<'c, 's> {
             LINTS.into_iter().filter(|lint| rules().any(|it| it == *lint)).collect();
         let unknown = rules().filter(|rule| !LINTS.contains(rule));
         findings.extend(unknown.take(MAX_PER_KIND).map(|rule| unknown_lint(file, script, rule)));
-        if !allowed.contains(&NEAR_MARKER) {
-            findings.append(&mut self.agreed(|reading| near_markers(file, script, reading)));
-        }
+        findings.append(&mut self.near_markers());
         if lint == Some(MigrationKind::Versioned) {
             findings.extend(self.without_statements());
         }
@@ -109,6 +114,19 @@ impl<'c, 's> FileCheck<'c, 's> {
         findings
     }
 
+    /// The comments that are nearly the rollback marker, unless the file allows them.
+    fn near_markers(&self) -> Vec<Finding> {
+        let findings = self.agreed(|reading| near_markers(self.file, self.script, reading));
+        if findings.is_empty() || self.allows(NEAR_MARKER) { Vec::new() } else { findings }
+    }
+
+    /// Whether the file silences a lint.
+    fn allows(&self, lint: &str) -> bool {
+        let directives = self.script.directives().unwrap_or_default();
+        let mut rules = directives.allow.iter().flat_map(|rules| rules.split(','));
+        rules.any(|rule| rule.trim() == lint)
+    }
+
     /// The warning about a versioned migration that does nothing.
     fn without_statements(&self) -> Option<Finding> {
         let empty = |reading: &SyntaxReading<'s>| {
@@ -118,9 +136,7 @@ impl<'c, 's> FileCheck<'c, 's> {
         if !self.readings.iter().all(empty) {
             return None;
         }
-        let directives = self.script.directives().unwrap_or_default();
-        let mut rules = directives.allow.iter().flat_map(|rules| rules.split(','));
-        (!rules.any(|rule| rule.trim() == EMPTY)).then(|| {
+        (!self.allows(EMPTY)).then(|| {
             Finding::error(EMPTY, self.file, "the migration has no statements").warning().help(
                 format!(
                     "write its statements before a database applies it, because an applied file must not change; \

@@ -11,6 +11,6 @@ mod rules;
 mod section;
 
 pub(crate) use self::check_file::FileCheck;
-pub use self::check_file::{CheckedFile, check};
+pub use self::check_file::{CheckedFile, check, check_markers};
 pub use self::finding::{Finding, Severity};
 pub use self::lint::{EMPTY, LINTS, NEAR_MARKER};

@@ -94,6 +94,13 @@ impl Migrations {
         self.options
     }
 
+    /// Returns whether the macro has made the set, and so has checked its files.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn is_embedded(&self) -> bool {
+        matches!(self.source, MigrationSource::Embedded(_))
+    }
+
     /// Returns the number of migrations.
     #[must_use]
     pub fn len(&self) -> usize {

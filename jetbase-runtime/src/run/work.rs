@@ -28,7 +28,7 @@ pub(super) async fn work<'m>(
     let planned = plan_run(request, &history, async || session.superseded().await).await?;
     report.skipped.clone_from(&planned.skipped);
     let set = &request.set;
-    let jobs = prepare(set, &planned, session.namespace.syntax, prepared)?;
+    let jobs = prepare(set, &planned, session.namespace.syntax, request.empty, prepared)?;
     session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
     session.count_orphans().await;
@@ -45,6 +45,7 @@ pub(super) async fn work<'m>(
         if request.options.cancel.is_requested() {
             break;
         }
+        job.warnings.iter().for_each(|finding| listener.warn(finding.to_string()));
         let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
         if job.session_use.reads {
             session.refresh_for_reader().await?;
