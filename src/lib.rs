@@ -78,11 +78,15 @@ pub mod docs {
 ///
 /// | option | without it | effect | example |
 /// |---|---|---|---|
-/// | `dialect` | all three dialects | The files are read as this database reads them. Without `dialect`, only mistakes in every dialect are compile errors; the rest appear in `run`. The values are `postgres`, `mysql` and `sqlite`. | `dialect = postgres` |
+/// | `dialect` | the dialect of the only driver that is on, else all three | The files are read as this database reads them. If several drivers are on and there is no `dialect`, only mistakes in every dialect are compile errors; the rest appear in `run`. The values are `postgres`, `mysql` and `sqlite`. | `dialect = postgres` |
 /// | `schema` | the schema of the connection | The migrations are applied in this schema (MySQL: in this database). | `schema = "billing"` |
 /// | `require_rollback` | a rollback section is optional | Every version must have a line `-- rollback`. | `require_rollback` |
 /// | `manifest` | the list is optional | `required`: a list of recorded migrations must exist beside the folder. `strict`: the list must contain every version. | `manifest = required` |
 /// | `python_compatible` | only our own reading counts | The Python tool must run every file in the same way. | `python_compatible` |
+///
+/// Write `dialect` if the program has several drivers but all its files are for one database. In a
+/// workspace, another member can switch on a second driver: then write it too, so that the result of a
+/// build does not depend on its members. Files that must work on several databases have no `dialect`.
 ///
 /// # Examples
 ///

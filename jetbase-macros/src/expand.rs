@@ -29,7 +29,7 @@ pub(crate) fn expand(input: &EmbedInput, environment: &BuildEnvironment) -> Toke
     };
     let options = &input.options;
     let rules = Rules {
-        dialect: options.dialect,
+        dialect: options.dialect.or(environment.default_dialect()),
         require_rollback: options.require_rollback,
         python_compatible: options.python_compatible,
         manifest: options.manifest,
