@@ -24,10 +24,10 @@ pub use jetbase_runtime::sqlx;
 pub use jetbase_runtime::{
     AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Empty, Error, ErrorKind, Event,
     FileErrorKind, History, HistoryChange, Kept, LockFileError, LockFileErrorKind, LockStatus,
-    NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Repair, RepairReport,
-    RepairScope, Report, Rollback, Run, SettingError, StatementError, Status, TableError, Target,
-    Unlock, Unlocked, UrlError, Validated, Wait, check, current, history, lock_status, repair,
-    rollback, run, run_url, status, unlock, validate,
+    NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Reapply, Redo, Repair,
+    RepairReport, RepairScope, Report, Rollback, Run, SettingError, StatementError, Status,
+    TableError, Target, Unlock, Unlocked, UrlError, Validated, Wait, check, current, history,
+    lock_status, reapply, redo, repair, rollback, run, run_url, status, unlock, validate,
 };
 
 /// Pages about the lock, the file format, the Python tool, Kubernetes, security and the design.
@@ -115,6 +115,10 @@ pub mod docs {
 /// println!("{report}");
 /// let report = migrations::run_url("postgres://localhost/app").await?;
 /// let report = migrations::rollback(&pool).await?;
+///
+/// // Apply again: what was changed before it was recorded, and a repeatable file.
+/// let report = migrations::redo(&pool).await?;
+/// let report = migrations::reapply(&pool, "ROC__user_names.sql").await?;
 ///
 /// let report = migrations::repair(&pool).await?;
 /// println!("{report}");

@@ -11,6 +11,7 @@ mod args;
 mod command_error;
 mod command_output;
 mod config;
+mod confirm;
 mod context;
 mod database_address;
 mod exit;
@@ -72,7 +73,7 @@ pub fn cli(set: &Migrations) -> Cli {
     Cli { set: set.clone() }
 }
 
-/// The commands `upgrade`, `rollback`, `status`, `history`, `current`, `check`, `lock-status`,
+/// The commands `upgrade`, `rollback`, `redo`, `reapply`, `status`, `history`, `current`, `check`, `lock-status`,
 /// `unlock`, `validate-checksums`, `validate-files`, `fix`, `fix-checksums` and `fix-files`, for an
 /// embedded set.
 ///
@@ -195,6 +196,8 @@ async fn execute_on_set(
     match command {
         SetCommand::Upgrade(args) => run::upgrade(context, args).await,
         SetCommand::Rollback(args) => run::rollback(context, args).await,
+        SetCommand::Redo(args) => run::redo(context, args).await,
+        SetCommand::Reapply(args) => run::reapply(context, args).await,
         SetCommand::Status => query::status(context).await,
         SetCommand::History => query::history(context).await,
         SetCommand::Current => query::current(context).await,
@@ -202,19 +205,19 @@ async fn execute_on_set(
         SetCommand::LockStatus => lock::lock_status(context).await,
         SetCommand::Unlock(args) => lock::unlock(context, args).await,
         SetCommand::ValidateChecksums(args) if args.fix => {
-            repair::repair(context, Some(RepairScope::Checksums), &args.wait).await
+            repair::repair(context, Some(RepairScope::Checksums), &args.repair).await
         }
         SetCommand::ValidateFiles(args) if args.fix => {
-            repair::repair(context, Some(RepairScope::Files), &args.wait).await
+            repair::repair(context, Some(RepairScope::Files), &args.repair).await
         }
         SetCommand::ValidateChecksums(_) => query::validate_checksums(context).await,
         SetCommand::ValidateFiles(_) => query::validate_files(context).await,
-        SetCommand::Fix(wait) => repair::repair(context, None, &wait).await,
-        SetCommand::FixChecksums(wait) => {
-            repair::repair(context, Some(RepairScope::Checksums), &wait).await
+        SetCommand::Fix(args) => repair::repair(context, None, &args).await,
+        SetCommand::FixChecksums(args) => {
+            repair::repair(context, Some(RepairScope::Checksums), &args).await
         }
-        SetCommand::FixFiles(wait) => {
-            repair::repair(context, Some(RepairScope::Files), &wait).await
+        SetCommand::FixFiles(args) => {
+            repair::repair(context, Some(RepairScope::Files), &args).await
         }
     }
 }
@@ -243,6 +246,8 @@ impl ToolCommand {
             ToolCommand::Set(command) => match command {
                 SetCommand::Upgrade(_) => "upgrade",
                 SetCommand::Rollback(_) => "rollback",
+                SetCommand::Redo(_) => "redo",
+                SetCommand::Reapply(_) => "reapply",
                 SetCommand::Status => "status",
                 SetCommand::History => "history",
                 SetCommand::Current => "current",

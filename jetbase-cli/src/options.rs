@@ -51,6 +51,43 @@ pub(crate) struct UpgradeArgs {
 pub(crate) struct RollbackArgs {
     #[command(flatten)]
     pub(crate) run: RunArgs,
+
+    /// Every version, as `--to-version 0` does
+    #[arg(long, conflicts_with_all = ["count", "to_version"])]
+    pub(crate) all: bool,
+
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RedoArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReapplyArgs {
+    /// The name of the file, such as `ROC__views.sql`
+    pub(crate) file: String,
+
+    /// Show the SQL, and execute nothing
+    #[arg(short, long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+}
+
+/// Whether a command asks before it changes something that cannot be restored.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ConfirmArgs {
+    /// Do not ask; a command asks only on a terminal
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 /// How long a command waits for the lock.
@@ -87,7 +124,7 @@ pub(crate) struct ValidateArgs {
     pub(crate) fix: bool,
 
     #[command(flatten)]
-    pub(crate) wait: WaitArgs,
+    pub(crate) repair: FixArgs,
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +132,18 @@ pub(crate) struct UnlockArgs {
     /// Unlock even if the holder is alive
     #[arg(long)]
     pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FixArgs {
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
 }
 
 #[derive(Debug, Args)]

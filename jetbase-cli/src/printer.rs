@@ -34,6 +34,11 @@ impl Printer {
         Printer { format, color }
     }
 
+    /// Whether a person reads the output, and not a program.
+    pub(crate) fn is_for_people(self) -> bool {
+        self.format == Format::Plain
+    }
+
     /// Prints a line of progress.
     pub(crate) fn progress(self, line: &str) {
         if self.format == Format::Plain {

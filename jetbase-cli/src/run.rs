@@ -2,7 +2,7 @@
 
 use std::future::IntoFuture;
 
-use jetbase_core::{Ahead, Repeat, Validation};
+use jetbase_core::{Action, Ahead, Repeat, Validation};
 use jetbase_runtime::{Empty, Error, Event, Published, Report};
 use tokio::sync::oneshot;
 
@@ -11,28 +11,36 @@ use super::command_output::CommandOutput;
 use super::context::{CommandContext, FolderChecks, Intent, MigrationsLocation, in_namespace};
 use super::interrupt::{self, RunEnd};
 use super::json::CommandFields;
-use super::options::{RollbackArgs, RunArgs, UpgradeArgs};
+use super::options::{LockArgs, ReapplyArgs, RedoArgs, RollbackArgs, RunArgs, UpgradeArgs};
 use super::printer::Printer;
 use super::sentence::sentence;
 
-/// Executes a run or a rollback: two types with the same options.
-macro_rules! execute {
-    ($context:ident, $builder:expr, $args:expr, $texts:expr) => {{
-        let args: &RunArgs = &$args;
-        let mut run = in_namespace!($context, $builder).wait($context.wait(&args.lock.wait)?);
+/// Sets how far a run goes: two or three types with the same options.
+macro_rules! limited {
+    ($builder:expr, $args:expr) => {{
+        let (mut run, args): (_, &RunArgs) = ($builder, &$args);
         if let Some(count) = args.count {
             run = run.count(count);
         }
         if let Some(version) = &args.to_version {
             run = run.to_version(version.clone());
         }
-        if let Some(url) = $context.direct_url(&args.lock)? {
+        run
+    }};
+}
+
+/// Executes a run: several types with the same options.
+macro_rules! execute {
+    ($context:ident, $builder:expr, $lock:expr, $dry_run:expr, $texts:expr) => {{
+        let lock: &LockArgs = &$lock;
+        let mut run = in_namespace!($context, $builder).wait($context.wait(&lock.wait)?);
+        if let Some(url) = $context.direct_url(lock)? {
             run = run.direct_url(url);
         }
-        if args.lock.allow_published {
+        if lock.allow_published {
             run = run.published(Published::Allow);
         }
-        if args.dry_run {
+        if $dry_run {
             return preview(&$context, run.dry_run().await, $texts);
         }
         let printer = $context.printer;
@@ -43,6 +51,7 @@ macro_rules! execute {
         finished(&$context, interrupt::watch(run.into_future(), stop, printer).await, $texts)
     }};
 }
+
 pub(crate) async fn upgrade(
     mut context: CommandContext<'_>,
     args: UpgradeArgs,
@@ -58,7 +67,7 @@ pub(crate) async fn upgrade(
     for validation in args.skipped().into_iter().chain(context.skipped()?) {
         run = run.skip(validation);
     }
-    execute!(context, run, args.run, &UPGRADE)
+    execute!(context, limited!(run, args.run), args.run.lock, args.run.dry_run, &UPGRADE)
 }
 
 pub(crate) async fn rollback(
@@ -67,9 +76,49 @@ pub(crate) async fn rollback(
 ) -> Result<CommandOutput, CommandError> {
     args.run.check("rollback", "rollback the last migration")?;
     let set = context.set(FolderChecks::SumFile)?;
+    if !args.run.dry_run {
+        args.confirm.ask(context.printer, &rollback_question(&args))?;
+    }
     let database = context.database(args.run.intent())?;
-    let rollback = jetbase_runtime::rollback(&set, database);
-    execute!(context, rollback, args.run, &ROLLBACK)
+    let rollback = limited!(jetbase_runtime::rollback(&set, database), args.run);
+    let rollback = if args.all { rollback.all() } else { rollback };
+    execute!(context, rollback, args.run.lock, args.run.dry_run, &ROLLBACK)
+}
+
+fn rollback_question(args: &RollbackArgs) -> String {
+    let what = match (&args.run.to_version, args.run.count) {
+        (Some(version), _) => format!("every version above {version}"),
+        (None, Some(count)) if count > 1 => format!("the {count} highest applied versions"),
+        _ if args.all => "every version".to_owned(),
+        _ => "the highest applied version".to_owned(),
+    };
+    format!("Roll back {what}? What the versions have stored may be lost.")
+}
+
+pub(crate) async fn redo(
+    mut context: CommandContext<'_>,
+    args: RedoArgs,
+) -> Result<CommandOutput, CommandError> {
+    args.run.check("redo", "redo every version that is not recorded")?;
+    let set = context.set(FolderChecks::SumFile)?;
+    if !args.run.dry_run {
+        let question =
+            "Roll back versions, and apply them again? What they have stored may be lost.";
+        args.confirm.ask(context.printer, question)?;
+    }
+    let database = context.database(args.run.intent())?;
+    let redo = limited!(jetbase_runtime::redo(&set, database), args.run);
+    execute!(context, redo, args.run.lock, args.run.dry_run, &REDO)
+}
+
+pub(crate) async fn reapply(
+    mut context: CommandContext<'_>,
+    args: ReapplyArgs,
+) -> Result<CommandOutput, CommandError> {
+    let set = context.set(FolderChecks::SumFile)?;
+    let database = context.database(if args.dry_run { Intent::Read } else { Intent::Write })?;
+    let reapply = jetbase_runtime::reapply(&set, database, args.file);
+    execute!(context, reapply, args.lock, args.dry_run, &UPGRADE)
 }
 
 /// The Python tool's texts for one command.
@@ -96,6 +145,14 @@ const ROLLBACK: PythonTexts = PythonTexts {
     end: "Rollbacks completed successfully.",
     nothing: "Nothing to rollback.",
     preview: "Nothing to rollback.",
+};
+
+const REDO: PythonTexts = PythonTexts {
+    start: "Starting to redo migrations...",
+    one: "Migration applied successfully:",
+    end: "Migrations completed successfully.",
+    nothing: "Nothing to redo.",
+    preview: "Nothing to redo.",
 };
 
 impl RunArgs {
@@ -146,6 +203,9 @@ fn event_printer(
 fn print_event(printer: Printer, event: &Event, texts: &PythonTexts) {
     match event {
         Event::Acquired { .. } => printer.progress(texts.start),
+        Event::Finished { file, action: Action::RollBack, .. } => {
+            printer.progress(&format!("{} {file}", ROLLBACK.one));
+        }
         Event::Finished { file, .. } => printer.progress(&format!("{} {file}", texts.one)),
         Event::Waiting { .. }
         | Event::Unavailable { .. }

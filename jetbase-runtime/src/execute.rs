@@ -43,6 +43,8 @@ pub(crate) struct Job<'m> {
     pub(crate) mentions_trigger: bool,
     lock_timeout: Option<Duration>,
     statement_timeout: Option<Duration>,
+    /// The `ROC__` files whose rows become stale when this version is committed.
+    stale: Vec<String>,
     /// What somebody should check in the file, although the run executes it.
     pub(crate) warnings: Vec<Finding>,
 }
@@ -107,7 +109,7 @@ pub(crate) fn prepare<'m>(
     let mut findings = Vec::new();
     for step in &plan.steps {
         if let Some(job) = prepared.remove(&(step.index, step.action)) {
-            jobs.push(job);
+            jobs.push(Job { stale: stale_after(&job.migration, plan), ..job });
             continue;
         }
         let Some(migration) = set.get(step.index) else { continue };
@@ -143,10 +145,17 @@ pub(crate) fn prepare<'m>(
             lock_timeout: directives.lock_timeout,
             statement_timeout: directives.statement_timeout,
             warnings,
+            stale: stale_after(&migration, plan),
             script,
         });
     }
     if findings.is_empty() { Ok(jobs) } else { Err(Error::new(ErrorKind::Findings(findings))) }
+}
+
+/// Returns the `ROC__` files whose rows become stale with a migration: those of the plan, if it is a
+/// version.
+fn stale_after(migration: &Migration<'_>, plan: &Plan) -> Vec<String> {
+    migration.version_text().map(|_| plan.stale.clone()).unwrap_or_default()
 }
 
 /// Returns the findings of a file that only warn, and those that forbid the run.

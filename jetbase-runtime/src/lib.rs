@@ -41,7 +41,7 @@ pub use query::{
 };
 pub use repair::{HistoryChange, Repair, RepairReport, RepairScope, repair};
 pub use report::{Applied, Planned, Report};
-pub use run::{Published, Rollback, Run, rollback, run, run_url};
+pub use run::{Published, Reapply, Redo, Rollback, Run, reapply, redo, rollback, run, run_url};
 pub use sqlx;
 #[doc(hidden)]
 pub use stale::compare_with_folder;

@@ -3,6 +3,7 @@
 mod outcome;
 mod perform;
 mod plan;
+mod redo;
 mod work;
 
 use std::future::IntoFuture;
@@ -11,6 +12,7 @@ use futures_core::future::BoxFuture;
 use jetbase_core::{Goal, Migrations, Policy, Until, Version};
 
 use self::perform::perform;
+pub use self::redo::{Reapply, Redo, reapply, redo};
 use crate::cancel::Shutdown;
 use crate::error::Error;
 use crate::event::Listener;
@@ -195,6 +197,8 @@ macro_rules! builder {
                 let goal = match request.goal {
                     Goal::Upgrade(_) => "upgrade",
                     Goal::Rollback(_) => "rollback",
+                    Goal::Redo(_) => "redo",
+                    Goal::Reapply(_) => "reapply",
                 };
                 let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal);
                 let cancel = request.options.cancel.clone();
@@ -205,6 +209,8 @@ macro_rules! builder {
         }
     };
 }
+
+use builder;
 
 builder!(Run);
 builder!(Rollback);
@@ -239,7 +245,7 @@ impl Rollback<'_> {
         self
     }
 
-    /// Rolls back every version above this one, which must be applied.
+    /// Rolls back every version above this one, which must be applied. Version `0` means every version.
     ///
     /// The version is a variant of the generated `versions`, or a [`Version`].
     pub fn to_version(mut self, version: impl Into<Version>) -> Self {

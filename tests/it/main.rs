@@ -34,6 +34,8 @@ mod mysql;
 mod namespace;
 /// The real Python tool on the same database.
 mod python;
+/// `ROC__` files after versions, and what is executed again on purpose.
+mod redo;
 /// Repairs of the history, and the graceful shutdown of a run.
 mod repair;
 /// How many round trips a run needs.
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
     tool::register(&mut suite);
     tool_hostile::register(&mut suite);
     exit_codes::register(&mut suite);
+    redo::register(&mut suite);
     repair::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);

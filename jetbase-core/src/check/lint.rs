@@ -222,6 +222,14 @@ pub(crate) fn lasting_settings<'a, 't>(
     hits.filter(|(_, LintHit(rule, ..))| *rule == "session-set").map(|(statement, _)| statement)
 }
 
+/// Whether the second run of these statements, which are those of a repeatable file, succeeds and
+/// inserts no row again.
+pub(crate) fn can_repeat(statements: &[Statement<'_>]) -> bool {
+    let (kind, transaction) = (MigrationKind::RunsOnChange, Transaction::Whole);
+    let hits = Lints { kind, transaction, dialect: None }.hits(statements);
+    !hits.iter().any(|(_, hit)| *hit == NOT_IDEMPOTENT)
+}
+
 /// The warning about one action of an ALTER TABLE.
 fn action(action: &[&str], postgres: bool) -> Option<LintHit> {
     let has = |word: &str| action.contains(&word);

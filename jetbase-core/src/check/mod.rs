@@ -13,4 +13,5 @@ mod section;
 pub(crate) use self::check_file::FileCheck;
 pub use self::check_file::{CheckedFile, check, check_markers};
 pub use self::finding::{Finding, Severity};
+pub(crate) use self::lint::can_repeat;
 pub use self::lint::{EMPTY, LINTS, NEAR_MARKER};

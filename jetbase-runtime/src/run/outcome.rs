@@ -24,7 +24,8 @@ pub(super) fn with_outcome(request: &RunRequest, failed: WorkError) -> Error {
     let name = file.rsplit('/').next().unwrap_or(&file);
     let recorded = history.iter().any(|it| it.file == name);
     let outcome = match outcome {
-        _ if !versioned => Outcome::Unknown,
+        // A redo executes both sections of a file, and the row does not tell which one was lost.
+        _ if !versioned || matches!(request.goal, Goal::Redo(_)) => Outcome::Unknown,
         _ if recorded != rolling_back => Outcome::Committed,
         Outcome::InDoubt => Outcome::InDoubt,
         _ => Outcome::RolledBack,

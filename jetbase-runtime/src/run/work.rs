@@ -6,7 +6,7 @@ use jetbase_core::{Dialect, SessionEffect};
 use tracing::Instrument;
 
 use super::RunRequest;
-use super::plan::{commits_of, plan_run};
+use super::plan::{commits_of, plan_run, replaces};
 use crate::error::{Error, ErrorKind, FileErrorKind};
 use crate::event::{Event, Listener};
 use crate::execute::{Job, prepare};
@@ -38,7 +38,7 @@ pub(super) async fn work<'m>(
     }
     let effects = jobs.iter().map(|job| job.session_use.effect);
     session.take_snapshot_for(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
-    if jobs.iter().any(Job::replaces) {
+    if replaces(set, &history, &planned) {
         session.create_superseded().await?;
     }
     for (index, job) in jobs.iter().enumerate() {
