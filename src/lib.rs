@@ -23,12 +23,15 @@ pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
     AnyTarget, Applied, DatabaseErrorKind, DatabaseUrl, Empty, Error, ErrorKind, Event,
-    FileErrorKind, History, HistoryChange, Kept, LockFileError, LockFileErrorKind, LockStatus,
-    NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Reapply, Redo, Repair,
-    RepairReport, RepairScope, Report, Rollback, Run, SettingError, StatementError, Status,
-    TableError, Target, Unlock, Unlocked, UrlError, Validated, Wait, check, current, history,
-    lock_status, reapply, redo, repair, rollback, run, run_url, status, unlock, validate,
+    FileErrorKind, History, HistoryChange, IntoVersion, Kept, LockFileError, LockFileErrorKind,
+    LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Reapply,
+    Redo, Repair, RepairReport, RepairScope, Report, Rollback, Run, SettingError, StatementError,
+    Status, TableError, Target, Unlock, Unlocked, UrlError, Validated, Wait, check, current,
+    history, lock_status, reapply, redo, repair, rollback, run, run_url, status, unlock, validate,
 };
+
+#[cfg(not(feature = "cli"))]
+mod cli_is_off;
 
 /// Pages about the lock, the file format, the Python tool, Kubernetes, security and the design.
 pub mod docs {
@@ -159,12 +162,17 @@ macro_rules! __cli {
     };
 }
 
-/// Writes nothing, without the feature `cli`.
+/// Writes a function `cli()` that says how to switch the feature `cli` on.
 #[cfg(not(feature = "cli"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __cli {
-    () => {};
+    () => {
+        #[doc(hidden)]
+        pub fn cli() -> $crate::__private::CliIsOff {
+            $crate::__private::CliIsOff::new()
+        }
+    };
 }
 
 /// The items that the expansion of `embed!` uses. They may change in every release.
@@ -173,4 +181,7 @@ pub mod __private {
     pub use jetbase_core::{Options, Table};
     pub use jetbase_macros::__embed;
     pub use jetbase_runtime::compare_with_folder;
+
+    #[cfg(not(feature = "cli"))]
+    pub use crate::cli_is_off::CliIsOff;
 }

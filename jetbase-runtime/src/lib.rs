@@ -16,6 +16,7 @@ mod environment;
 mod error;
 mod event;
 mod execute;
+mod into_version;
 mod lock;
 mod options;
 mod query;
@@ -35,6 +36,7 @@ pub use error::{
 };
 pub use event::Event;
 pub use execute::Empty;
+pub use into_version::IntoVersion;
 pub use query::{
     History, LockStatus, Pending, Query, Readiness, Status, Unlock, Unlocked, Validated, check,
     current, history, lock_status, status, unlock, validate,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jetbase_core::{Action, MigrationKind, Skipped, Version};
 
+use crate::wait::SHORTEST_REPORTED;
+
 /// What a run has done. After a failure, what it had done before.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -78,7 +80,7 @@ impl fmt::Display for Report {
             }
             write!(f, " in {:.1?}", self.elapsed)?;
         }
-        if self.waited >= Duration::from_millis(100) {
+        if self.waited >= SHORTEST_REPORTED {
             write!(f, ", {:.1?} of them waiting for the lock", self.waited)?;
         }
         for planned in &self.planned {

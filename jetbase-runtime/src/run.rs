@@ -9,7 +9,7 @@ mod work;
 use std::future::IntoFuture;
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{Goal, Migrations, Policy, Until, Version};
+use jetbase_core::{Goal, Migrations, Policy, Until};
 
 use self::perform::perform;
 pub use self::redo::{Reapply, Redo, reapply, redo};
@@ -17,6 +17,7 @@ use crate::cancel::Shutdown;
 use crate::error::Error;
 use crate::event::Listener;
 use crate::execute::Empty;
+use crate::into_version::IntoVersion;
 use crate::options::{LockOptions, lock_methods, policy_methods};
 use crate::report::Report;
 use crate::target::{Source, Target, source_of_url};
@@ -219,9 +220,9 @@ policy_methods!(['t] Run<'t>);
 impl Run<'_> {
     /// Applies versions up to and including this one. Repeatables run as usual.
     ///
-    /// The version is a variant of the generated `versions`, or a [`Version`].
-    pub fn to_version(mut self, version: impl Into<Version>) -> Self {
-        self.request.goal = Goal::Upgrade(Until::Version(version.into()));
+    /// The version is a variant of the generated `versions`, or a [`Version`](jetbase_core::Version).
+    pub fn to_version(mut self, version: impl IntoVersion) -> Self {
+        self.request.goal = Goal::Upgrade(Until::Version(version.into_version()));
         self
     }
 
@@ -247,9 +248,9 @@ impl Rollback<'_> {
 
     /// Rolls back every version above this one, which must be applied. Version `0` means every version.
     ///
-    /// The version is a variant of the generated `versions`, or a [`Version`].
-    pub fn to_version(mut self, version: impl Into<Version>) -> Self {
-        self.request.goal = Goal::Rollback(Until::Version(version.into()));
+    /// The version is a variant of the generated `versions`, or a [`Version`](jetbase_core::Version).
+    pub fn to_version(mut self, version: impl IntoVersion) -> Self {
+        self.request.goal = Goal::Rollback(Until::Version(version.into_version()));
         self
     }
 

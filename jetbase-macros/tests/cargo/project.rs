@@ -212,6 +212,9 @@ macro_rules! __cli {
 }
 
 pub trait Target<'t> {}
+pub trait IntoVersion {
+    fn into_version(self) -> Version;
+}
 pub struct Query<'t, T>(PhantomData<(&'t (), T)>);
 pub struct Run<'t>(PhantomData<&'t ()>);
 pub struct Rollback<'t>(PhantomData<&'t ()>);

@@ -82,6 +82,9 @@ impl Cause {
                 // One error wraps another one of its kind.
                 Cause::client(text.strip_prefix("error with configuration: ").unwrap_or(&text))
             }
+            sqlx::Error::Tls(error) if error.to_string().contains("without TLS support") => {
+                Cause::client(BUILT_WITHOUT_TLS)
+            }
             sqlx::Error::Tls(error) => Cause::client(format!("TLS: {}", plain(&error.to_string()))),
             sqlx::Error::Protocol(message) => Cause::lost(plain(message)),
             other => Cause::lost(plain(&other.to_string())),
@@ -165,6 +168,10 @@ impl Cause {
         cause
     }
 }
+
+/// What the driver says about itself: the program of the reader uses the driver through jetbase.
+const BUILT_WITHOUT_TLS: &str = "the URL asks for TLS, but this program is built without it: run `cargo add jetbase \
+                                 --features tls-rustls` (or `tls-native`), and build it again";
 
 /// What the driver calls "RSA auth backend disabled".
 const PASSWORD_NEEDS_TLS: &str = "the server asks for the password without TLS, and it is sent only with TLS: use \

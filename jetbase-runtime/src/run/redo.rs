@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{Goal, Migrations, Policy, Until, Version};
+use jetbase_core::{Goal, Migrations, Policy, Until};
 
 use super::perform::perform;
 use super::{Published, RunRequest, builder};
@@ -11,6 +11,7 @@ use crate::cancel::Shutdown;
 use crate::error::Error;
 use crate::event::Listener;
 use crate::execute::Empty;
+use crate::into_version::IntoVersion;
 use crate::options::{LockOptions, lock_methods};
 use crate::report::Report;
 use crate::target::{Source, Target};
@@ -128,9 +129,9 @@ impl Redo<'_> {
 
     /// Redoes every version above this one, which must be applied. Version `0` means every version.
     ///
-    /// The version is a variant of the generated `versions`, or a [`Version`].
-    pub fn to_version(mut self, version: impl Into<Version>) -> Self {
-        self.request.goal = Goal::Redo(Until::Version(version.into()));
+    /// The version is a variant of the generated `versions`, or a [`Version`](jetbase_core::Version).
+    pub fn to_version(mut self, version: impl IntoVersion) -> Self {
+        self.request.goal = Goal::Redo(Until::Version(version.into_version()));
         self
     }
 }
