@@ -11,8 +11,7 @@ impl ConfirmArgs {
     /// Asks whether to go on, if the answer can come from a person: on a terminal, without `--yes` and
     /// without `--json`.
     pub(crate) fn ask(self, printer: Printer, question: &str) -> Result<(), CommandError> {
-        let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-        if self.yes || !terminal || !printer.is_for_people() {
+        if self.yes || !io::stdin().is_terminal() || !printer.is_on_terminal() {
             return Ok(());
         }
         let mut answer = String::new();

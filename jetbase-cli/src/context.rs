@@ -88,7 +88,12 @@ impl<'t> CommandContext<'t> {
     }
 
     /// Returns the set, checked as far as the command needs it.
+    ///
+    /// The first mistake to report is a database that is not named.
     pub(crate) fn set(&self, checks: FolderChecks) -> Result<Migrations, CommandError> {
+        if self.target.is_none() {
+            self.config.address(self.common.database_url.as_deref())?;
+        }
         let root = match &self.source {
             MigrationsLocation::Embedded(set) => return Ok(set.clone()),
             MigrationsLocation::Folder(named) => folder(named.as_deref()),

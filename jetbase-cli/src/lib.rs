@@ -22,6 +22,7 @@ mod json;
 mod lock;
 mod options;
 mod printer;
+mod program;
 mod python;
 mod query;
 mod renumber;
@@ -143,8 +144,10 @@ impl Cli {
             .and_then(|common| Ok((common, SetCommand::from_arg_matches(matches)?)));
         match read {
             Ok((common, command)) => {
+                let command = ToolCommand::Set(command);
+                program::remember(command.name());
                 let source = MigrationsLocation::Embedded(self.set.clone());
-                execute(source, common, ToolCommand::Set(command), target).await
+                execute(source, common, command, target).await
             }
             Err(error) => print_clap_error(&error, &[]),
         }

@@ -151,9 +151,17 @@ pub(crate) struct NewArgs {
     /// What the migration does; it becomes part of the file name
     pub(crate) description: String,
 
-    /// The version [default: the date and time in UTC, above all others]
+    /// The version [default: as the other files have it: the next number, or the date and time in UTC]
     #[arg(short, long)]
     pub(crate) version: Option<String>,
+
+    /// Use the next number: 4 after 3, and 1 in an empty folder
+    #[arg(long, conflicts_with_all = ["version", "timestamp"])]
+    pub(crate) sequential: bool,
+
+    /// Use the date and time in UTC
+    #[arg(long, conflicts_with = "version")]
+    pub(crate) timestamp: bool,
 }
 
 #[derive(Debug, Args)]

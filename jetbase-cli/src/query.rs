@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use jetbase_core::{Ahead, MigrationKind, Problem, Record, Repeat, Validation};
+use jetbase_core::{Ahead, MigrationKind, Problem, Record, Validation};
 use jetbase_runtime::{Error, ErrorKind, Readiness, Validated};
 
 use super::command_error::CommandError;
@@ -18,7 +18,6 @@ pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOut
     let set = context.set(FolderChecks::Names)?;
     let database = context.database(Intent::Read)?;
     let mut query = in_namespace!(context, jetbase_runtime::status(&set, database));
-    query = query.repeat(Repeat::Always);
     for validation in context.skipped()? {
         query = query.skip(validation);
     }
@@ -59,7 +58,8 @@ pub(crate) async fn history(
     let found = in_namespace!(context, jetbase_runtime::history(&set, database)).await?;
     let fields = CommandFields::History { records: list(&found.records) };
     if found.records.is_empty() {
-        return Ok(CommandOutput::new(NONE_YET, fields));
+        let text = if found.table_exists { NONE_YET } else { NO_TABLE };
+        return Ok(CommandOutput::new(text, fields));
     }
     let header = ["Version", "Order Executed", "Description", "Applied At"];
     let rows = found.records.iter().map(|it: &Record| {
@@ -70,6 +70,8 @@ pub(crate) async fn history(
     Ok(CommandOutput::new(table("Migration History", header, rows), fields))
 }
 
+/// The sentence of the Python tool for a database that it has not used yet.
+const NO_TABLE: &str = "No migrations have been applied.";
 const NONE_YET: &str = "No migrations have been applied yet.";
 
 pub(crate) async fn current(

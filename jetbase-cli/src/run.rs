@@ -1,6 +1,7 @@
 //! `upgrade` and `rollback`.
 
 use std::future::IntoFuture;
+use std::time::Duration;
 
 use jetbase_core::{Action, Ahead, Repeat, Validation};
 use jetbase_runtime::{Empty, Error, Event, Published, Report};
@@ -44,6 +45,10 @@ macro_rules! execute {
             return preview(&$context, run.dry_run().await, $texts);
         }
         let printer = $context.printer;
+        if printer.is_on_terminal() {
+            // A person who waits wants to know at once for whom.
+            run = run.notice_after(Duration::ZERO);
+        }
         let (stop, stopped) = oneshot::channel();
         let run = run
             .on_event(event_printer(printer, $texts))

@@ -14,6 +14,8 @@ mod apply;
 mod bad_input;
 /// The command line inside another program.
 mod cli;
+/// What a person sees who works with the tool every day.
+mod daily;
 /// What a program can read from an error.
 mod errors;
 /// The examples run and print the right text.
@@ -58,6 +60,9 @@ use std::process::ExitCode;
 use jetbase_test_harness::Suite;
 
 fn main() -> ExitCode {
+    if std::env::var_os(cli::AS_PROGRAM).is_some() {
+        return cli::main();
+    }
     let mut suite = Suite::new();
     apply::register(&mut suite);
     targets::register(&mut suite);
@@ -65,6 +70,7 @@ fn main() -> ExitCode {
     lost_connection::register(&mut suite);
     server::register(&mut suite);
     round_trips::register(&mut suite);
+    daily::register(&mut suite);
     errors::register(&mut suite);
     examples::register(&mut suite);
     side_file::register(&mut suite);
