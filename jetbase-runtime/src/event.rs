@@ -8,7 +8,7 @@ use std::time::Duration;
 use jetbase_core::Action;
 
 use crate::cancel::Cancel;
-use crate::wait::SHORTEST_REPORTED;
+use crate::report::SHORTEST_REPORTED;
 
 /// One event of a run. [`Run::on_event`](crate::Run::on_event) calls a function with it.
 ///

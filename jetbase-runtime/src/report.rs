@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jetbase_core::{Action, MigrationKind, Skipped, Version};
 
-use crate::wait::SHORTEST_REPORTED;
+/// A shorter wait is no wait for a person, so no message names its length.
+pub(crate) const SHORTEST_REPORTED: Duration = Duration::from_millis(100);
 
 /// What a run has done. After a failure, what it had done before.
 #[derive(Clone, Debug, Default)]

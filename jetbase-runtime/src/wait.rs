@@ -8,9 +8,6 @@ use crate::error::SettingError;
 pub(crate) const FIRST_NOTICE: Duration = Duration::from_secs(5);
 pub(crate) const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A shorter wait is no wait for a person, so no message names its length.
-pub(crate) const SHORTEST_REPORTED: Duration = Duration::from_millis(100);
-
 /// The shortest limit for an answer. It is longer than the lock timeout of each statement, which is
 /// a second.
 const MIN_ANSWER_TIME: Duration = Duration::from_secs(3);

@@ -181,3 +181,26 @@ const PASSWORD_NEEDS_TLS: &str = "the server asks for the password without TLS, 
 fn plain(text: &str) -> String {
     text.split(" (os error").next().unwrap_or(text).trim_end_matches('.').to_owned()
 }
+
+#[cfg(all(test, feature = "postgres", not(any(feature = "tls-rustls", feature = "tls-native"))))]
+mod tests {
+    use sqlx::{ConnectOptions, postgres::PgConnectOptions};
+
+    use super::*;
+
+    #[test]
+    fn a_program_without_tls_names_the_feature() {
+        // The driver refuses as soon as the connection is open, whatever listens there.
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = format!("postgres://app@127.0.0.1:{port}/app?sslmode=require");
+        let options: PgConnectOptions = url.parse().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let error = runtime.block_on(options.connect()).unwrap_err();
+        assert_eq!(
+            Cause::of(error).message,
+            "the URL asks for TLS, but this program is built without it: run `cargo add jetbase --features tls-rustls` \
+             (or `tls-native`), and build it again"
+        );
+    }
+}

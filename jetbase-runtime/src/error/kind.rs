@@ -9,7 +9,7 @@ use super::{
     DatabaseErrorKind, FileErrorKind, Kept, LockFileError, NamespaceError, SettingError,
     StatementError, TableError,
 };
-use crate::wait::SHORTEST_REPORTED;
+use crate::report::SHORTEST_REPORTED;
 
 /// What went wrong.
 ///
