@@ -174,11 +174,21 @@ fn next_version(scheme: Scheme, timestamp: &str, highest: Option<&Version>) -> S
     match highest {
         None if scheme == Scheme::Sequential => "1".to_owned(),
         Some(highest) if scheme == Scheme::Sequential => highest.next().to_string(),
+        // A folder whose time stamps have no dot.
+        Some(highest) if timestamp.contains('.') && is_compact(highest) => {
+            next_version(scheme, &timestamp.replace('.', ""), Some(highest))
+        }
         Some(highest) if Version::parse(timestamp).is_ok_and(|timestamp| timestamp <= *highest) => {
             highest.next().to_string()
         }
         _ => timestamp.to_owned(),
     }
+}
+
+/// Whether a version is a time stamp of one number, such as `20260131235959`.
+fn is_compact(version: &Version) -> bool {
+    let text = version.as_str();
+    !text.contains('.') && text.len() >= DATE + "235959".len()
 }
 
 /// Returns `YYYYMMDD.HHMMSS` in UTC, which sorts the same way for everyone.
@@ -227,7 +237,8 @@ mod tests {
             (&["0009"], "0010"),
             (&["20251231.120000"], now),
             (&[now], "20260101.000001"),
-            (&["1", "20251231120000"], now),
+            (&["1", "20251231120000"], "20260101000000"),
+            (&["20260101000000"], "20260101000001"),
         ] {
             let versions: Vec<Version> = taken.iter().map(|text| version(text)).collect();
             let taken: Vec<&Version> = versions.iter().collect();

@@ -110,6 +110,15 @@ async fn skipped(ctx: TestContext) -> TestResult {
     assert_eq!(report.skipped.len(), 1, "{report}");
     assert_eq!(report.skipped[0].reason, SkipReason::NotRepeated);
     assert_eq!(ctx.db.value("SELECT count(*) FROM t").await?.as_deref(), Some("1"));
+    let all = set(&[
+        V1,
+        v2,
+        seed,
+        ("V3__w.sql", "CREATE TABLE w (id INTEGER);\n-- rollback\nDROP TABLE w;\n"),
+    ]);
+    jetbase::run(&all, target).await?;
+    let report = jetbase::rollback(&all, target).await?;
+    assert_eq!(report.skipped.len(), 1, "{report}");
     assert!(jetbase::run(&set(&[V1, v2, seed]), target).await?.skipped.is_empty());
     Ok(())
 }

@@ -67,10 +67,18 @@ impl<'a> View<'a> {
         plan.steps.extend(steps.iter().map(|it| it.step));
     }
 
-    /// Returns the `ROC__` files that must run again after a rollback.
-    pub(super) fn stale_after_rollback(&self) -> Vec<String> {
-        let stale = self.all_repeatables().filter(Repeatable::may_be_stale);
-        stale.filter(|it| self.can_repeat(&it.migration)).map(|it| it.file()).collect()
+    /// Adds the `ROC__` files that must run again after the rollback of a plan, and those that cannot.
+    pub(super) fn add_stale_after_rollback(&self, plan: &mut Plan) {
+        if plan.steps.is_empty() {
+            return;
+        }
+        for it in self.all_repeatables().filter(Repeatable::may_be_stale) {
+            if self.can_repeat(&it.migration) {
+                plan.stale.push(it.file());
+            } else {
+                plan.skipped.push(Skipped { file: it.file(), reason: SkipReason::NotRepeated });
+            }
+        }
     }
 
     /// Whether the statements of a file can run again although nothing has changed.

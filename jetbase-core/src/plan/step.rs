@@ -105,8 +105,8 @@ impl fmt::Display for SkipReason {
                 "a newer program has replaced this text; to put it back on purpose, use `Repeat::Always`"
             }
             SkipReason::NotRepeated => {
-                "its text is unchanged, and its statements cannot be repeated after the new versions; if what it \
-                 made is gone, reapply it"
+                "versions have changed and its text has not, but its statements cannot be repeated; if what it made \
+                 is gone, reapply it"
             }
             SkipReason::Changed => "changed since it was applied",
         })

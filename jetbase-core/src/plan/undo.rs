@@ -12,8 +12,9 @@ impl<'a> View<'a> {
         let chosen = self.chosen(until, &mut problems);
         let (steps, mut others) = self.rollback_steps(&chosen);
         problems.append(&mut others);
-        let stale = if steps.is_empty() { Vec::new() } else { self.stale_after_rollback() };
-        (Plan { steps, skipped: Vec::new(), stale }, problems)
+        let mut plan = Plan { steps, ..Plan::default() };
+        self.add_stale_after_rollback(&mut plan);
+        (plan, problems)
     }
 
     /// The rows of the versions to roll back, the highest one first.
@@ -67,19 +68,24 @@ impl<'a> View<'a> {
                 problems.push(Problem::Recorded { file: file.to_owned() });
             }
         }
-        let (mut steps, mut others) = self.rollback_steps(&chosen);
+        let (steps, mut others) = self.rollback_steps(&chosen);
         problems.append(&mut others);
+        let mut plan = Plan { steps, ..Plan::default() };
+        self.add_stale_after_rollback(&mut plan);
         let remaining = |it: &&Record| !chosen.iter().any(|gone| gone.version == it.version);
         let remains = |it: &&Record| it.version.is_none() || remaining(it);
         let history: Vec<Record> = self.history.iter().filter(remains).cloned().collect();
-        let (plan, mut others) = View::new(self.set, &history).upgrade(&Until::End, policy);
+        let (upgrade, mut others) = View::new(self.set, &history).upgrade(&Until::End, policy);
         problems.append(&mut others);
-        let mut stale = if steps.is_empty() { Vec::new() } else { self.stale_after_rollback() };
-        stale.extend(plan.stale);
-        stale.sort();
-        stale.dedup();
-        steps.extend(plan.steps);
-        (Plan { steps, skipped: plan.skipped, stale }, problems)
+        // The files that cannot be repeated are in both parts.
+        let skipped = std::mem::take(&mut plan.skipped).into_iter();
+        plan.skipped.extend(skipped.filter(|it| !upgrade.skipped.contains(it)));
+        plan.skipped.extend(upgrade.skipped);
+        plan.stale.extend(upgrade.stale);
+        plan.stale.sort();
+        plan.stale.dedup();
+        plan.steps.extend(upgrade.steps);
+        (plan, problems)
     }
 
     /// The applied versions that a redo rolls back if it is not told which.
