@@ -23,14 +23,17 @@ pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
     AnyTarget, Applied, ClearJournal, DatabaseErrorKind, DatabaseUrl, Diagnosis, Diagnostic,
-    DiagnosticLevel, Direction, Doctor, Error, ErrorKind, Event, FileErrorKind, History,
-    HistoryChange, JournalError, Kept, LockFileError, LockFileErrorKind, LockStatus,
-    NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Repair, RepairReport,
-    RepairScope, Report, Resume, Rollback, Run, ServerError, SettingError, StatementError, Status,
-    TableError, Target, Unfinished, UnfinishedFiles, Unlock, Unlocked, UrlError, Validated, Wait,
-    check, clear_journal, current, doctor, history, journal, lock_status, repair, rollback, run,
-    run_url, status, unlock, validate,
+    DiagnosticLevel, Direction, Doctor, Empty, Error, ErrorKind, Event, FileErrorKind, History,
+    HistoryChange, IntoVersion, JournalError, Kept, LockFileError, LockFileErrorKind, LockStatus,
+    NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Reapply, Redo, Repair,
+    RepairReport, RepairScope, Report, Resume, Rollback, Run, ServerError, SettingError,
+    StatementError, Status, TableError, Target, Unfinished, UnfinishedFiles, Unlock, Unlocked,
+    UrlError, Validated, Wait, check, clear_journal, current, doctor, history, journal,
+    lock_status, reapply, redo, repair, rollback, run, run_url, status, unlock, validate,
 };
+
+#[cfg(not(feature = "cli"))]
+mod cli_is_off;
 
 /// Pages about the lock, the file format, the Python tool, Kubernetes, the JSON output, security and the
 /// design.
@@ -90,11 +93,15 @@ pub mod docs {
 ///
 /// | option | without it | effect | example |
 /// |---|---|---|---|
-/// | `dialect` | all three dialects | The files are read as this database reads them. Without `dialect`, only mistakes in every dialect are compile errors; the rest appear in `run`. The values are `postgres`, `mysql` and `sqlite`. | `dialect = postgres` |
+/// | `dialect` | the dialect of the only driver that is on, else all three | The files are read as this database reads them. If several drivers are on and there is no `dialect`, only mistakes in every dialect are compile errors; the rest appear in `run`. The values are `postgres`, `mysql` and `sqlite`. | `dialect = postgres` |
 /// | `schema` | the schema of the connection | The migrations are applied in this schema (MySQL: in this database). | `schema = "billing"` |
 /// | `require_rollback` | a rollback section is optional | Every version must have a line `-- rollback`. | `require_rollback` |
 /// | `manifest` | the list is optional | `required`: a list of recorded migrations must exist beside the folder. `strict`: the list must contain every version. | `manifest = required` |
 /// | `python_compatible` | only our own reading counts | The Python tool must run every file in the same way. | `python_compatible` |
+///
+/// Write `dialect` if the program has several drivers but all its files are for one database. In a
+/// workspace, another member can switch on a second driver: then write it too, so that the result of a
+/// build does not depend on its members. Files that must work on several databases have no `dialect`.
 ///
 /// # Examples
 ///
@@ -123,6 +130,10 @@ pub mod docs {
 /// println!("{report}");
 /// let report = migrations::run_url("postgres://localhost/app").await?;
 /// let report = migrations::rollback(&pool).await?;
+///
+/// // Apply again: what was changed before it was recorded, and a repeatable file.
+/// let report = migrations::redo(&pool).await?;
+/// let report = migrations::reapply(&pool, "ROC__user_names.sql").await?;
 ///
 /// let report = migrations::repair(&pool).await?;
 /// println!("{report}");
@@ -167,12 +178,17 @@ macro_rules! __cli {
     };
 }
 
-/// Writes nothing, without the feature `cli`.
+/// Writes a function `cli()` that says how to switch the feature `cli` on.
 #[cfg(not(feature = "cli"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __cli {
-    () => {};
+    () => {
+        #[doc(hidden)]
+        pub fn cli() -> $crate::__private::CliIsOff {
+            $crate::__private::CliIsOff::new()
+        }
+    };
 }
 
 /// The items that the expansion of `embed!` uses. They may change in every release.
@@ -181,4 +197,7 @@ pub mod __private {
     pub use jetbase_core::{Options, Table};
     pub use jetbase_macros::__embed;
     pub use jetbase_runtime::compare_with_folder;
+
+    #[cfg(not(feature = "cli"))]
+    pub use crate::cli_is_off::CliIsOff;
 }

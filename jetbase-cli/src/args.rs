@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use super::options::{
-    CompletionsArgs, DoctorArgs, InspectArgs, JournalArgs, ManArgs, NewArgs, RenumberArgs,
-    RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs, ValidateArgs, WaitArgs,
+    CompletionsArgs, DoctorArgs, FixArgs, InspectArgs, JournalArgs, ManArgs, NewArgs, ReapplyArgs,
+    RedoArgs, RenumberArgs, RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs, ValidateArgs,
 };
 
 /// The command line of the standalone tool.
@@ -103,6 +103,22 @@ pub(crate) enum SetCommand {
     )]
     Rollback(RollbackArgs),
 
+    /// Roll back the versions that are not recorded in the list, and apply them again
+    ///
+    /// It is for the database of a developer who has changed a file after it was applied. A recorded
+    /// version is refused. Without a list beside the folder, it redoes the versions from the lowest one
+    /// whose file has changed, or else the highest one.
+    #[command(
+        after_long_help = "JSON: applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
+    )]
+    Redo(RedoArgs),
+
+    /// Run a repeatable file again, although it has not changed
+    #[command(
+        after_long_help = "JSON: applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
+    )]
+    Reapply(ReapplyArgs),
+
     /// Show all migrations with their state, and who is migrating now
     #[command(after_long_help = "JSON: applied, pending, skipped, problems, unfinished, lock")]
     Status,
@@ -158,15 +174,15 @@ pub(crate) enum SetCommand {
 
     /// Run fix-files and fix-checksums
     #[command(after_long_help = "JSON: repaired (kind, version, file, from, to)")]
-    Fix(WaitArgs),
+    Fix(FixArgs),
 
     /// Change the checksums in the history to those of the files
     #[command(after_long_help = "JSON: repaired (kind, version, file, from, to)")]
-    FixChecksums(WaitArgs),
+    FixChecksums(FixArgs),
 
     /// Delete the history rows of migrations whose files are missing; the schema does not change
     #[command(after_long_help = "JSON: repaired (kind, version, file)")]
-    FixFiles(WaitArgs),
+    FixFiles(FixArgs),
 }
 
 /// Commands about files.

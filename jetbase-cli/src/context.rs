@@ -88,7 +88,12 @@ impl<'t> CommandContext<'t> {
     }
 
     /// Returns the set, checked as far as the command needs it.
+    ///
+    /// The first mistake to report is a database that is not named.
     pub(crate) fn set(&self, checks: FolderChecks) -> Result<Migrations, CommandError> {
+        if self.target.is_none() {
+            self.config.address(self.common.database_url.as_deref())?;
+        }
         let root = match &self.source {
             MigrationsLocation::Embedded(set) => return Ok(set.clone()),
             MigrationsLocation::Folder(named) => folder(named.as_deref()),
@@ -99,7 +104,10 @@ impl<'t> CommandContext<'t> {
         if findings.is_empty() && checks == FolderChecks::SumFile {
             match SumFile::read(&root) {
                 Ok(None) => {}
-                Ok(Some(list)) => findings = list.verify(&read),
+                Ok(Some(list)) => {
+                    findings = list.verify(&read);
+                    list.mark(&mut read.files);
+                }
                 Err(finding) => findings.push(*finding),
             }
         }

@@ -26,12 +26,17 @@ const SETTINGS: &str = "\
 
 pub(crate) fn init(named: Option<&Path>) -> Result<CommandOutput, CommandError> {
     // A Rust project has its migrations next to Cargo.toml, where `embed!()` looks for them.
-    let (base, migrations) = match named {
-        Some(named) => (PathBuf::from("."), named.to_owned()),
-        None if Path::new("Cargo.toml").is_file() => {
+    let (base, migrations) = match (named, package(&std::env::current_dir()?)) {
+        (Some(named), _) => (PathBuf::from("."), named.to_owned()),
+        (None, Some(package)) if package == Path::new(".") => {
+            (package, PathBuf::from("migrations"))
+        }
+        (None, Some(package)) => (package.clone(), package.join("migrations")),
+        // The root of a workspace without a package.
+        (None, None) if Path::new("Cargo.toml").is_file() => {
             (PathBuf::from("."), PathBuf::from("migrations"))
         }
-        None => (PathBuf::from("jetbase"), PathBuf::from("jetbase/migrations")),
+        (None, None) => (PathBuf::from("jetbase"), PathBuf::from("jetbase/migrations")),
     };
     let mut created = Vec::new();
     if !migrations.is_dir() {
@@ -49,8 +54,21 @@ pub(crate) fn init(named: Option<&Path>) -> Result<CommandOutput, CommandError> 
     let mut text = format!("Initialized Jetbase project in {}", shown(&folder));
     if base == Path::new("jetbase") {
         text.push_str("\nRun 'cd jetbase' to get started!");
+    } else if base != Path::new(".") {
+        text.push_str(&format!("\nRun 'cd {}' to get started!", base.display()));
     }
     Ok(CommandOutput::new(text, CommandFields::Init { created }))
+}
+
+/// Returns the folder of the package that contains a folder: the one whose Cargo.toml has `[package]`. It
+/// is relative to that folder.
+fn package(folder: &Path) -> Option<PathBuf> {
+    let is_package = |folder: &Path| {
+        let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        text.lines().any(|line| line.trim() == "[package]")
+    };
+    let depth = folder.ancestors().position(is_package)?;
+    Some(if depth == 0 { PathBuf::from(".") } else { (0..depth).map(|_| "..").collect() })
 }
 
 pub(crate) fn new(named: Option<&Path>, args: &NewArgs) -> Result<CommandOutput, CommandError> {
@@ -67,12 +85,20 @@ pub(crate) fn new(named: Option<&Path>, args: &NewArgs) -> Result<CommandOutput,
     let taken: Vec<&Version> = files.iter().filter_map(|it| it.name.version.as_ref()).collect();
     let version = match &args.version {
         Some(text) => parse_version(text, &taken)?,
-        None => next_version(&timestamp(Timestamp::now()), taken.iter().copied().max()),
+        None => {
+            let scheme = match (args.sequential, args.timestamp) {
+                (true, _) => Scheme::Sequential,
+                (_, true) => Scheme::Timestamp,
+                _ => Scheme::of(&taken),
+            };
+            let highest = taken.iter().copied().max();
+            next_version(scheme, &timestamp(Timestamp::now()), highest)
+        }
     };
     let file = name(&version, &args.description)?;
     let path = root.join(&file);
     create(&path, TEMPLATE)?;
-    let text = format!("Created migration file: {file}");
+    let text = format!("Created migration file: {}", path.display());
     let output = CommandOutput::new(text, CommandFields::New { file: path.display().to_string() });
     let low =
         Version::parse(&version).is_ok_and(|version| taken.iter().any(|taken| **taken > version));
@@ -117,15 +143,52 @@ fn name(version: &str, description: &str) -> Result<String, CommandError> {
     }
 }
 
-/// Returns the time stamp. If a file has a later version, returns the first version above all
-/// files.
-fn next_version(timestamp: &str, highest: Option<&Version>) -> String {
+/// How the files of a folder choose their versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    /// `1`, `2`, `3`, or `1.1`, `1.2`.
+    Sequential,
+    /// `20260131.235959`.
+    Timestamp,
+}
+
+/// The digits of a date: `20260131`.
+const DATE: usize = 8;
+
+impl Scheme {
+    /// The scheme of the highest version. An empty folder has time stamps, as in the Python tool.
+    fn of(taken: &[&Version]) -> Self {
+        let first = |version: &Version| {
+            let number = version.as_str().split('.').next().unwrap_or_default();
+            number.trim_start_matches('0').len()
+        };
+        match taken.iter().max() {
+            Some(highest) if first(highest) < DATE => Scheme::Sequential,
+            _ => Scheme::Timestamp,
+        }
+    }
+}
+
+/// Returns the next version of a scheme. It is above all files.
+fn next_version(scheme: Scheme, timestamp: &str, highest: Option<&Version>) -> String {
     match highest {
+        None if scheme == Scheme::Sequential => "1".to_owned(),
+        Some(highest) if scheme == Scheme::Sequential => highest.next().to_string(),
+        // A folder whose time stamps have no dot.
+        Some(highest) if timestamp.contains('.') && is_compact(highest) => {
+            next_version(scheme, &timestamp.replace('.', ""), Some(highest))
+        }
         Some(highest) if Version::parse(timestamp).is_ok_and(|timestamp| timestamp <= *highest) => {
             highest.next().to_string()
         }
         _ => timestamp.to_owned(),
     }
+}
+
+/// Whether a version is a time stamp of one number, such as `20260131235959`.
+fn is_compact(version: &Version) -> bool {
+    let text = version.as_str();
+    !text.contains('.') && text.len() >= DATE + "235959".len()
 }
 
 /// Returns `YYYYMMDD.HHMMSS` in UTC, which sorts the same way for everyone.
@@ -166,11 +229,24 @@ mod tests {
     #[test]
     fn a_new_version_is_above_all_others() {
         let version = |text: &str| Version::parse(text).unwrap();
-        assert_eq!(next_version("20260101.000000", Some(&version("3"))), "20260101.000000");
-        assert_eq!(
-            next_version("20260101.000000", Some(&version("20260101.000000"))),
-            "20260101.000001"
-        );
+        let now = "20260101.000000";
+        for (taken, expected) in [
+            (&[][..], now),
+            (&["1", "2"], "3"),
+            (&["1.9", "1.10"], "1.11"),
+            (&["0009"], "0010"),
+            (&["20251231.120000"], now),
+            (&[now], "20260101.000001"),
+            (&["1", "20251231120000"], "20260101000000"),
+            (&["20260101000000"], "20260101000001"),
+        ] {
+            let versions: Vec<Version> = taken.iter().map(|text| version(text)).collect();
+            let taken: Vec<&Version> = versions.iter().collect();
+            let highest = taken.iter().copied().max();
+            assert_eq!(next_version(Scheme::of(&taken), now, highest), expected, "{taken:?}");
+        }
+        assert_eq!(next_version(Scheme::Sequential, now, None), "1");
+        assert_eq!(next_version(Scheme::Timestamp, now, Some(&version("3"))), now);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod args;
 mod command_error;
 mod command_output;
 mod config;
+mod confirm;
 mod context;
 mod database_address;
 mod doctor;
@@ -25,6 +26,7 @@ mod lock;
 mod manual;
 mod options;
 mod printer;
+mod program;
 mod python;
 mod query;
 mod renumber;
@@ -78,7 +80,7 @@ pub fn cli(set: &Migrations) -> Cli {
     Cli { set: set.clone() }
 }
 
-/// The commands `upgrade`, `rollback`, `status`, `history`, `current`, `check`, `doctor`,
+/// The commands `upgrade`, `rollback`, `redo`, `reapply`, `status`, `history`, `current`, `check`, `doctor`,
 /// `lock-status`, `unlock`, `validate-checksums`, `validate-files`, `fix`, `fix-checksums` and `fix-files`, for an
 /// embedded set.
 ///
@@ -149,8 +151,10 @@ impl Cli {
             .and_then(|common| Ok((common, SetCommand::from_arg_matches(matches)?)));
         match read {
             Ok((common, command)) => {
+                let command = ToolCommand::Set(command);
+                program::remember(command.name());
                 let source = MigrationsLocation::Embedded(self.set.clone());
-                execute(source, common, ToolCommand::Set(command), target).await
+                execute(source, common, command, target).await
             }
             Err(error) => print_clap_error(&error, &[]),
         }
@@ -203,6 +207,8 @@ async fn execute_on_set(
     match command {
         SetCommand::Upgrade(args) => run::upgrade(context, args).await,
         SetCommand::Rollback(args) => run::rollback(context, args).await,
+        SetCommand::Redo(args) => run::redo(context, args).await,
+        SetCommand::Reapply(args) => run::reapply(context, args).await,
         SetCommand::Status => status::status(context).await,
         SetCommand::Doctor(args) => doctor::doctor(context, args).await,
         SetCommand::History => query::history(context).await,
@@ -212,19 +218,19 @@ async fn execute_on_set(
         SetCommand::Journal(args) => journal::journal(context, args).await,
         SetCommand::Unlock(args) => lock::unlock(context, args).await,
         SetCommand::ValidateChecksums(args) if args.fix => {
-            repair::repair(context, Some(RepairScope::Checksums), &args.wait).await
+            repair::repair(context, Some(RepairScope::Checksums), &args.repair).await
         }
         SetCommand::ValidateFiles(args) if args.fix => {
-            repair::repair(context, Some(RepairScope::Files), &args.wait).await
+            repair::repair(context, Some(RepairScope::Files), &args.repair).await
         }
         SetCommand::ValidateChecksums(_) => query::validate_checksums(context).await,
         SetCommand::ValidateFiles(_) => query::validate_files(context).await,
-        SetCommand::Fix(wait) => repair::repair(context, None, &wait).await,
-        SetCommand::FixChecksums(wait) => {
-            repair::repair(context, Some(RepairScope::Checksums), &wait).await
+        SetCommand::Fix(args) => repair::repair(context, None, &args).await,
+        SetCommand::FixChecksums(args) => {
+            repair::repair(context, Some(RepairScope::Checksums), &args).await
         }
-        SetCommand::FixFiles(wait) => {
-            repair::repair(context, Some(RepairScope::Files), &wait).await
+        SetCommand::FixFiles(args) => {
+            repair::repair(context, Some(RepairScope::Files), &args).await
         }
     }
 }
@@ -255,6 +261,8 @@ impl ToolCommand {
             ToolCommand::Set(command) => match command {
                 SetCommand::Upgrade(_) => "upgrade",
                 SetCommand::Rollback(_) => "rollback",
+                SetCommand::Redo(_) => "redo",
+                SetCommand::Reapply(_) => "reapply",
                 SetCommand::Status => "status",
                 SetCommand::Doctor(_) => "doctor",
                 SetCommand::History => "history",

@@ -19,6 +19,10 @@ pub(crate) async fn unlock(
     mut context: CommandContext<'_>,
     args: UnlockArgs,
 ) -> Result<CommandOutput, CommandError> {
+    if args.force {
+        let question = "Release the lock although its holder may be alive? Its run then stops before its next commit.";
+        args.confirm.ask(context.printer, question)?;
+    }
     let set = context.set_without_files();
     let database = context.database(Intent::Read)?;
     let unlock = in_namespace!(context, jetbase_runtime::unlock(&set, database));

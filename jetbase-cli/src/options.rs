@@ -22,6 +22,13 @@ pub(crate) struct RunArgs {
     #[arg(short, long)]
     pub(crate) dry_run: bool,
 
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+}
+
+/// Where an unfinished file goes on.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
     /// Go on with an unfinished file after its statement N, which has taken effect
     #[arg(long, value_name = "N")]
     pub(crate) resume_after: Option<usize>,
@@ -29,15 +36,15 @@ pub(crate) struct RunArgs {
     /// Go on with an unfinished file at its statement N, which has not taken effect
     #[arg(long, value_name = "N", conflicts_with = "resume_after", value_parser = count)]
     pub(crate) resume_at: Option<usize>,
-
-    #[command(flatten)]
-    pub(crate) lock: LockArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct UpgradeArgs {
     #[command(flatten)]
     pub(crate) run: RunArgs,
+
+    #[command(flatten)]
+    pub(crate) resume: ResumeArgs,
 
     /// Do not compare checksums or files with the history
     #[arg(long)]
@@ -50,12 +57,56 @@ pub(crate) struct UpgradeArgs {
     /// Do not look for missing files, or for files with a version that is too low
     #[arg(long)]
     pub(crate) skip_file_validation: bool,
+
+    /// Apply migrations that have no statements; they cannot be filled later
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
     #[command(flatten)]
     pub(crate) run: RunArgs,
+
+    #[command(flatten)]
+    pub(crate) resume: ResumeArgs,
+
+    /// Every version, as `--to-version 0` does
+    #[arg(long, conflicts_with_all = ["count", "to_version"])]
+    pub(crate) all: bool,
+
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RedoArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReapplyArgs {
+    /// The name of the file, such as `ROC__views.sql`
+    pub(crate) file: String,
+
+    /// Show the SQL, and execute nothing
+    #[arg(short, long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+}
+
+/// Whether a command asks before it changes something that cannot be restored.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ConfirmArgs {
+    /// Do not ask; a command asks only on a terminal
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 /// How long a command waits for the lock.
@@ -103,7 +154,7 @@ pub(crate) struct ValidateArgs {
     pub(crate) fix: bool,
 
     #[command(flatten)]
-    pub(crate) wait: WaitArgs,
+    pub(crate) repair: FixArgs,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +162,18 @@ pub(crate) struct UnlockArgs {
     /// Unlock even if the holder is alive
     #[arg(long)]
     pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FixArgs {
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
 }
 
 #[derive(Debug, Args)]
@@ -137,9 +200,17 @@ pub(crate) struct NewArgs {
     /// What the migration does; it becomes part of the file name
     pub(crate) description: String,
 
-    /// The version [default: the date and time in UTC, above all others]
+    /// The version [default: as the other files have it: the next number, or the date and time in UTC]
     #[arg(short, long)]
     pub(crate) version: Option<String>,
+
+    /// Use the next number: 4 after 3, and 1 in an empty folder
+    #[arg(long, conflicts_with_all = ["version", "timestamp"])]
+    pub(crate) sequential: bool,
+
+    /// Use the date and time in UTC
+    #[arg(long, conflicts_with = "version")]
+    pub(crate) timestamp: bool,
 }
 
 #[derive(Debug, Args)]

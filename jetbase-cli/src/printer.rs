@@ -9,6 +9,7 @@ use super::command_error::{CommandError, io_reason};
 use super::command_output::{CommandOutput, JsonFormat};
 use super::exit::Exit;
 use super::json::{CommandFields, ErrorJson, OutputJson};
+use super::program;
 use super::secret;
 use super::spinner::{CLEAR, Spinner};
 
@@ -31,6 +32,16 @@ pub(crate) struct Printer {
 impl Printer {
     pub(crate) fn new(format: Format, color: ColorChoice) -> Self {
         Printer { format, color }
+    }
+
+    /// Whether a person sees the progress as it happens.
+    pub(crate) fn is_on_terminal(self) -> bool {
+        self.is_for_people() && io::stderr().is_terminal()
+    }
+
+    /// Whether a person reads the output, and not a program.
+    pub(crate) fn is_for_people(self) -> bool {
+        self.format == Format::Plain
     }
 
     /// Prints a line of progress.
@@ -186,7 +197,7 @@ fn err(text: &str) {
 
 fn write(to: &mut dyn Write, text: &str) -> io::Result<()> {
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    write!(to, "{}{end}", secret::hide(text))?;
+    write!(to, "{}{end}", program::named(&secret::hide(text)))?;
     to.flush()
 }
 

@@ -2,22 +2,25 @@
 
 use jetbase_core::{Finding, Name, Problem};
 
-/// Returns the Python tool's sentences for these problems.
+/// Returns the Python tool's sentences for these problems, in the order of its validations. It stops at
+/// the first one.
 pub(crate) fn sentences(problems: &[Problem]) -> Vec<String> {
     let mut sentences = Vec::new();
-    let changed: Vec<_> = problems.iter().filter_map(changed).collect();
-    if !changed.is_empty() {
-        let versions = changed.join(", ");
-        sentences.push(format!(
-            "Checksum mismatch for versions: {versions}. Files have been changed since migration."
-        ));
-    }
-    sentences.extend(problems.iter().filter_map(sentence_of_problem));
+    let (out_of_order, others): (Vec<_>, Vec<_>) =
+        problems.iter().partition(|it| matches!(it, Problem::OutOfOrder { .. }));
+    sentences.extend(out_of_order.into_iter().chain(others).filter_map(sentence_of_problem));
     let repeatables: Vec<_> = problems.iter().filter_map(missing_repeatable).collect();
     if !repeatables.is_empty() {
         sentences.push(format!(
             "The following migrated repeatable files are missing: {}",
             repeatables.join(", ")
+        ));
+    }
+    let changed: Vec<_> = problems.iter().filter_map(changed).collect();
+    if !changed.is_empty() {
+        let versions = changed.join(", ");
+        sentences.push(format!(
+            "Checksum mismatch for versions: {versions}. Files have been changed since migration."
         ));
     }
     sentences

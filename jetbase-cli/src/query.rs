@@ -21,7 +21,8 @@ pub(crate) async fn history(
     let found = in_namespace!(context, jetbase_runtime::history(&set, database)).await?;
     let fields = CommandFields::History { records: list(&found.records) };
     if found.records.is_empty() {
-        return Ok(CommandOutput::new(NONE_YET, fields));
+        let text = if found.table_exists { NONE_YET } else { NO_TABLE };
+        return Ok(CommandOutput::new(text, fields));
     }
     let header = ["Version", "Order Executed", "Description", "Applied At"];
     let rows = found.records.iter().map(|it: &Record| {
@@ -31,6 +32,8 @@ pub(crate) async fn history(
     Ok(CommandOutput::new(context.printer.table("Migration History", header, rows), fields))
 }
 
+/// The sentence of the Python tool for a database that it has not used yet.
+const NO_TABLE: &str = "No migrations have been applied.";
 const NONE_YET: &str = "No migrations have been applied yet.";
 
 pub(crate) async fn current(

@@ -7,7 +7,7 @@ use super::command_error::CommandError;
 use super::command_output::CommandOutput;
 use super::context::{CommandContext, FolderChecks, Intent, MigrationsLocation, in_namespace};
 use super::exit::Exit;
-use super::options::WaitArgs;
+use super::options::FixArgs;
 use super::query::arrows;
 use super::sentence::sentence;
 
@@ -15,7 +15,7 @@ use super::sentence::sentence;
 pub(crate) async fn repair(
     mut context: CommandContext<'_>,
     only: Option<RepairScope>,
-    wait: &WaitArgs,
+    args: &FixArgs,
 ) -> Result<CommandOutput, CommandError> {
     let (files, checksums) =
         (only != Some(RepairScope::Checksums), only != Some(RepairScope::Files));
@@ -25,10 +25,11 @@ pub(crate) async fn repair(
                     Nothing was changed. Name the right folder with --dir.";
         return Err(CommandError::new("folder", text, Exit::Failed));
     }
+    args.confirm.ask(context.printer, question(only))?;
     let database = context.database(Intent::Read)?;
     let printer = context.printer;
     let mut repair = in_namespace!(context, jetbase_runtime::repair(&set, database))
-        .wait(context.wait(wait)?)
+        .wait(context.wait(&args.wait)?)
         .on_event(move |event| match event {
             Event::Waiting { .. } | Event::Recovered { .. } => {
                 printer.progress(&sentence(&event.to_string()));
@@ -55,6 +56,22 @@ pub(crate) async fn repair(
         lines.push("Fix completed successfully.".to_owned());
     }
     Ok(CommandOutput::new(lines.join("\n"), &report))
+}
+
+/// Returns the question before the history is changed.
+fn question(only: Option<RepairScope>) -> &'static str {
+    match only {
+        Some(RepairScope::Checksums) => {
+            "Change the checksums in the history to those of the files? The old checksums are lost."
+        }
+        Some(RepairScope::Files) => {
+            "Delete the history rows of migrations whose files are missing? The schema does not change."
+        }
+        None => {
+            "Change the history so that it agrees with the files: delete the rows of missing files, and replace \
+             checksums?"
+        }
+    }
 }
 
 fn file_lines(changes: &[HistoryChange]) -> Vec<String> {

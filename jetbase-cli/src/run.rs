@@ -1,9 +1,10 @@
 //! `upgrade` and `rollback`.
 
 use std::future::IntoFuture;
+use std::time::Duration;
 
-use jetbase_core::{Ahead, Repeat, Validation};
-use jetbase_runtime::{Error, Event, Published, Report, Resume};
+use jetbase_core::{Action, Ahead, Repeat, Validation};
+use jetbase_runtime::{Empty, Error, Event, Published, Report, Resume};
 use tokio::sync::oneshot;
 
 use super::command_error::CommandError;
@@ -11,35 +12,57 @@ use super::command_output::CommandOutput;
 use super::context::{CommandContext, FolderChecks, Intent, MigrationsLocation, in_namespace};
 use super::interrupt::{self, RunEnd};
 use super::json::CommandFields;
-use super::options::{RollbackArgs, RunArgs, UpgradeArgs};
+use super::options::{
+    LockArgs, ReapplyArgs, RedoArgs, ResumeArgs, RollbackArgs, RunArgs, UpgradeArgs,
+};
 use super::printer::Printer;
 use super::sentence::sentence;
 
-/// Executes a run or a rollback: two types with the same options.
-macro_rules! execute {
-    ($context:ident, $builder:expr, $args:expr, $texts:expr) => {{
-        let args: &RunArgs = &$args;
-        let mut run = in_namespace!($context, $builder).wait($context.wait(&args.lock.wait)?);
+/// Sets how far a run goes: two or three types with the same options.
+macro_rules! limited {
+    ($builder:expr, $args:expr) => {{
+        let (mut run, args): (_, &RunArgs) = ($builder, &$args);
         if let Some(count) = args.count {
             run = run.count(count);
         }
         if let Some(version) = &args.to_version {
             run = run.to_version(version.clone());
         }
-        if let Some(url) = $context.direct_url(args.lock.direct_url.as_deref())? {
+        run
+    }};
+}
+
+/// Sets where an unfinished file goes on: two types with the same option.
+macro_rules! resumed {
+    ($builder:expr, $args:expr) => {{
+        let (run, args): (_, &ResumeArgs) = ($builder, &$args);
+        let after = args.resume_after.map(Resume::After);
+        match after.or(args.resume_at.map(Resume::At)) {
+            Some(resume) => run.resume(resume),
+            None => run,
+        }
+    }};
+}
+
+/// Executes a run: several types with the same options.
+macro_rules! execute {
+    ($context:ident, $builder:expr, $lock:expr, $dry_run:expr, $texts:expr) => {{
+        let lock: &LockArgs = &$lock;
+        let mut run = in_namespace!($context, $builder).wait($context.wait(&lock.wait)?);
+        if let Some(url) = $context.direct_url(lock.direct_url.as_deref())? {
             run = run.direct_url(url);
         }
-        let after = args.resume_after.map(Resume::After);
-        if let Some(resume) = after.or(args.resume_at.map(Resume::At)) {
-            run = run.resume(resume);
-        }
-        if args.lock.allow_published {
+        if lock.allow_published {
             run = run.published(Published::Allow);
         }
-        if args.dry_run {
+        if $dry_run {
             return preview(&$context, run.dry_run().await, $texts);
         }
         let printer = $context.printer;
+        if printer.is_on_terminal() {
+            // A person who waits wants to know at once for whom.
+            run = run.notice_after(Duration::ZERO);
+        }
         let (stop, stopped) = oneshot::channel();
         let run = run
             .on_event(event_printer(printer, $texts))
@@ -47,6 +70,7 @@ macro_rules! execute {
         finished(&$context, interrupt::watch(run.into_future(), stop, printer).await, $texts)
     }};
 }
+
 pub(crate) async fn upgrade(
     mut context: CommandContext<'_>,
     args: UpgradeArgs,
@@ -58,10 +82,12 @@ pub(crate) async fn upgrade(
     if matches!(context.source, MigrationsLocation::Folder(_)) {
         run = run.ahead(Ahead::Refuse);
     }
+    run = run.empty(if args.allow_empty { Empty::Allow } else { Empty::Refuse });
     for validation in args.skipped().into_iter().chain(context.skipped()?) {
         run = run.skip(validation);
     }
-    execute!(context, run, args.run, &UPGRADE)
+    let run = resumed!(run, args.resume);
+    execute!(context, limited!(run, args.run), args.run.lock, args.run.dry_run, &UPGRADE)
 }
 
 pub(crate) async fn rollback(
@@ -70,9 +96,50 @@ pub(crate) async fn rollback(
 ) -> Result<CommandOutput, CommandError> {
     args.run.check("rollback", "rollback the last migration")?;
     let set = context.set(FolderChecks::SumFile)?;
+    if !args.run.dry_run {
+        args.confirm.ask(context.printer, &rollback_question(&args))?;
+    }
     let database = context.database(args.run.intent())?;
-    let rollback = jetbase_runtime::rollback(&set, database);
-    execute!(context, rollback, args.run, &ROLLBACK)
+    let rollback = limited!(jetbase_runtime::rollback(&set, database), args.run);
+    let rollback = resumed!(rollback, args.resume);
+    let rollback = if args.all { rollback.all() } else { rollback };
+    execute!(context, rollback, args.run.lock, args.run.dry_run, &ROLLBACK)
+}
+
+fn rollback_question(args: &RollbackArgs) -> String {
+    let what = match (&args.run.to_version, args.run.count) {
+        (Some(version), _) => format!("every version above {version}"),
+        (None, Some(count)) if count > 1 => format!("the {count} highest applied versions"),
+        _ if args.all => "every version".to_owned(),
+        _ => "the highest applied version".to_owned(),
+    };
+    format!("Roll back {what}? What the versions have stored may be lost.")
+}
+
+pub(crate) async fn redo(
+    mut context: CommandContext<'_>,
+    args: RedoArgs,
+) -> Result<CommandOutput, CommandError> {
+    args.run.check("redo", "redo every version that is not recorded")?;
+    let set = context.set(FolderChecks::SumFile)?;
+    if !args.run.dry_run {
+        let question =
+            "Roll back versions, and apply them again? What they have stored may be lost.";
+        args.confirm.ask(context.printer, question)?;
+    }
+    let database = context.database(args.run.intent())?;
+    let redo = limited!(jetbase_runtime::redo(&set, database), args.run);
+    execute!(context, redo, args.run.lock, args.run.dry_run, &REDO)
+}
+
+pub(crate) async fn reapply(
+    mut context: CommandContext<'_>,
+    args: ReapplyArgs,
+) -> Result<CommandOutput, CommandError> {
+    let set = context.set(FolderChecks::SumFile)?;
+    let database = context.database(if args.dry_run { Intent::Read } else { Intent::Write })?;
+    let reapply = jetbase_runtime::reapply(&set, database, args.file);
+    execute!(context, reapply, args.lock, args.dry_run, &UPGRADE)
 }
 
 /// The Python tool's texts for one command.
@@ -99,6 +166,14 @@ const ROLLBACK: PythonTexts = PythonTexts {
     end: "Rollbacks completed successfully.",
     nothing: "Nothing to rollback.",
     preview: "Nothing to rollback.",
+};
+
+const REDO: PythonTexts = PythonTexts {
+    start: "Starting to redo migrations...",
+    one: "Migration applied successfully:",
+    end: "Migrations completed successfully.",
+    nothing: "Nothing to redo.",
+    preview: "Nothing to redo.",
 };
 
 impl RunArgs {
@@ -149,6 +224,9 @@ fn event_printer(
 fn print_event(printer: Printer, event: &Event, texts: &PythonTexts) {
     match event {
         Event::Acquired { .. } => printer.progress(texts.start),
+        Event::Finished { file, action: Action::RollBack, .. } => {
+            printer.progress(&format!("{} {file}", ROLLBACK.one));
+        }
         Event::Finished { file, .. } => printer.progress(&format!("{} {file}", texts.one)),
         Event::Waiting { .. }
         | Event::Unavailable { .. }

@@ -130,6 +130,7 @@ fn state_of(file: &str, found: &Status) -> Option<(CellStyle, &'static str)> {
             SkipReason::OutOfOrder => "out of order",
             SkipReason::Changed => "changed",
             SkipReason::Superseded => "superseded",
+            SkipReason::NotRepeated => "not repeated",
         },
     ))
 }

@@ -16,7 +16,7 @@ mod plan;
 mod set;
 mod sql;
 
-pub use check::{CheckedFile, Finding, LINTS, Severity, check};
+pub use check::{CheckedFile, EMPTY, Finding, LINTS, NEAR_MARKER, Severity, check, check_markers};
 pub use file::{
     Checksum, Directive, DirectiveError, Directives, MigrationKind, Name, NameError, Position,
     Script, Section, Transaction, Version, VersionError, duration, similar, snippet,

@@ -5,7 +5,7 @@
 #[path = "statements/properties.rs"]
 mod properties;
 
-use jetbase_core::{Dialect, Open, Syntax, cut, pieces};
+use jetbase_core::{Dialect, Open, Script, Syntax, cut, pieces};
 
 /// Cuts a text without its `¦` marks, and wants the pieces to end at the marks.
 #[track_caller]
@@ -41,6 +41,27 @@ const COMMON: [&str; 14] = [
     "INSERT INTO t VALUES ('line;\n-- not a comment;\n\nline');¦SELECT 1;¦",
     "CREATE TABLE begin_end (case_id INT);¦BEGIN;¦INSERT INTO begin_end VALUES (1);¦COMMIT;¦",
 ];
+
+#[test]
+fn blanks_of_unicode_between_statements_are_blanks() {
+    for dialect in Dialect::ALL {
+        for blank in ['\u{a0}', '\u{85}', '\u{2028}', '\u{3000}', '\x1c', '\x0b'] {
+            let text = format!(
+                "{blank}\n{blank}SELECT 1;{blank}\n{blank} -- two\n{blank}SELECT 2;{blank} \n{blank}"
+            );
+            check_statements(dialect, ";", &text, &["SELECT 1", "SELECT 2"]);
+            let text = format!("SELECT 1 ~{blank}\n{blank}SELECT 2 ~{blank}\n{blank}");
+            check_statements(dialect, "~", &text, &["SELECT 1", "SELECT 2"]);
+            let script = Script::read("SELECT 1;\u{a0}\n");
+            assert_eq!(
+                jetbase_core::check("V1__a.sql", &script, &[Syntax::of(dialect)]).findings,
+                []
+            );
+        }
+        // Inside a statement, the server decides what they mean.
+        check_statements(dialect, ";", "SELECT '\u{a0}';", &["SELECT '\u{a0}'"]);
+    }
+}
 
 #[test]
 fn every_dialect_cuts_plain_sql() {

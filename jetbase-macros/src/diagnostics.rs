@@ -5,6 +5,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
 use crate::environment::WarningPolicy;
+use crate::input::EmbedInput;
 
 /// The number of findings that are shown for each severity.
 const MAX_SHOWN: usize = 20;
@@ -13,6 +14,7 @@ const MAX_SHOWN: usize = 20;
 #[derive(Debug)]
 pub(crate) struct Diagnostics {
     span: Span,
+    error_span: Span,
     policy: WarningPolicy,
     /// The errors of the call itself, each with its own span.
     call_errors: Vec<syn::Error>,
@@ -23,11 +25,12 @@ pub(crate) struct Diagnostics {
 }
 
 impl Diagnostics {
-    pub(crate) fn new(span: Span, policy: WarningPolicy, call_errors: &[syn::Error]) -> Self {
+    pub(crate) fn new(input: &EmbedInput, policy: WarningPolicy) -> Self {
         Diagnostics {
-            span,
+            span: input.span(),
+            error_span: input.error_span(),
             policy,
-            call_errors: call_errors.to_vec(),
+            call_errors: input.errors.clone(),
             errors: Vec::new(),
             warnings: Vec::new(),
         }
@@ -62,7 +65,7 @@ impl Diagnostics {
     }
 
     fn compile_error(&self, text: &str) -> TokenStream {
-        quote_spanned! { self.span=> ::core::compile_error! { #text } }
+        quote_spanned! { self.error_span=> ::core::compile_error! { #text } }
     }
 
     /// Returns the use of a deprecated item: the only warning that stable Rust lets a macro emit.

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::PathBuf;
 
+use jetbase_core::Dialect;
+
 /// The variables and the folders of the compiler that runs the macro.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BuildEnvironment {
@@ -11,6 +13,8 @@ pub(crate) struct BuildEnvironment {
     /// The working directory of the compiler. Under cargo it is the root of the workspace.
     pub(crate) current_dir: PathBuf,
     pub(crate) warnings: WarningPolicy,
+    /// The drivers of the program.
+    pub(crate) drivers: Vec<Dialect>,
 }
 
 /// How warnings are handled.
@@ -29,6 +33,25 @@ impl BuildEnvironment {
             crate_dir: env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
             current_dir: env::current_dir().unwrap_or_default(),
             warnings: if deny { WarningPolicy::Deny } else { WarningPolicy::Show },
+            drivers: drivers(),
         }
     }
+
+    /// Returns the dialect of a call that names none: that of the only driver.
+    pub(crate) fn default_dialect(&self) -> Option<Dialect> {
+        match self.drivers.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the drivers that the features of the crate `jetbase` switch on.
+fn drivers() -> Vec<Dialect> {
+    let features = [
+        (cfg!(feature = "postgres"), Dialect::Postgres),
+        (cfg!(feature = "mysql"), Dialect::MySql),
+        (cfg!(feature = "sqlite"), Dialect::Sqlite),
+    ];
+    features.into_iter().filter(|(on, _)| *on).map(|(_, dialect)| dialect).collect()
 }

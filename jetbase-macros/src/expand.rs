@@ -16,7 +16,7 @@ use crate::{docs, functions, versions};
 
 /// Expands a call into its module, or into its errors and a module without migrations.
 pub(crate) fn expand(input: &EmbedInput, environment: &BuildEnvironment) -> TokenStream {
-    let mut diagnostics = Diagnostics::new(input.span(), environment.warnings, &input.errors);
+    let mut diagnostics = Diagnostics::new(input, environment.warnings);
     if !input.has_folder {
         return without_migrations(input, &[], &diagnostics);
     }
@@ -29,7 +29,7 @@ pub(crate) fn expand(input: &EmbedInput, environment: &BuildEnvironment) -> Toke
     };
     let options = &input.options;
     let rules = Rules {
-        dialect: options.dialect,
+        dialect: options.dialect.or(environment.default_dialect()),
         require_rollback: options.require_rollback,
         python_compatible: options.python_compatible,
         manifest: options.manifest,

@@ -18,7 +18,7 @@ pub(crate) struct GeneratedFunction {
 }
 
 /// The functions of a module that take a target.
-pub(crate) const FUNCTIONS: [GeneratedFunction; 12] = [
+pub(crate) const FUNCTIONS: [GeneratedFunction; 13] = [
     GeneratedFunction {
         name: "run",
         summary: "Applies the pending migrations, under the migration lock.",
@@ -34,6 +34,15 @@ pub(crate) const FUNCTIONS: [GeneratedFunction; 12] = [
                  allows, or a statement fails",
         example: "let report = migrations::rollback(&pool).await?;",
         result: |f| quote!(#f::Rollback<'t>),
+    },
+    GeneratedFunction {
+        name: "redo",
+        summary: "Rolls back the versions that are not recorded in the list beside the folder, and applies them again, \
+                  under the migration lock.",
+        errors: "one of the versions is recorded or has no rollback section, another process holds the lock for longer \
+                 than the wait allows, or a statement fails",
+        example: "let report = migrations::redo(&pool).await?;",
+        result: |f| quote!(#f::Redo<'t>),
     },
     GeneratedFunction {
         name: "repair",
@@ -118,6 +127,15 @@ pub(crate) const RUN_URL: GeneratedFunction = GeneratedFunction {
     result: |f| quote!(#f::Run<'static>),
 };
 
+/// The function that takes the name of a file.
+pub(crate) const REAPPLY: GeneratedFunction = GeneratedFunction {
+    name: "reapply",
+    summary: "Runs one repeatable migration again, although it has not changed, under the migration lock.",
+    errors: "no repeatable migration has the name, or if `run` would return an error",
+    example: "let report = migrations::reapply(&pool, \"ROC__user_names.sql\").await?;",
+    result: |f| quote!(#f::Reapply<'t>),
+};
+
 /// Returns the functions of a module.
 pub(crate) fn functions(facade: &TokenStream, module: &Ident) -> TokenStream {
     let module = module.to_string();
@@ -132,10 +150,16 @@ pub(crate) fn functions(facade: &TokenStream, module: &Ident) -> TokenStream {
             }
         }
     });
+    let (reapply_docs, reapply_result) = (REAPPLY.docs(&module), (REAPPLY.result)(facade));
     let docs = RUN_URL.docs(&module);
     let result = (RUN_URL.result)(facade);
     quote! {
         #(#functions)*
+
+        #[doc = #reapply_docs]
+        pub fn reapply<'t>(target: impl #facade::Target<'t> + 't, file: &str) -> #reapply_result {
+            #facade::reapply(&MIGRATIONS, target, file)
+        }
 
         #[doc = #docs]
         pub fn run_url(url: &str) -> #result {

@@ -10,6 +10,8 @@ use syn::{Attribute, Error, LitStr, Result, Token, Visibility, bracketed};
 pub(crate) struct EmbedInput {
     /// The path to the crate `jetbase`: `$crate`.
     pub(crate) facade: TokenStream,
+    /// The span of the path to the crate: the call of `jetbase::embed!`, as `jetbase` passes it on.
+    pub(crate) call: Span,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) module: Ident,
@@ -46,6 +48,7 @@ impl EmbedInput {
     pub(crate) fn read(tokens: TokenStream) -> Self {
         let mut input = EmbedInput {
             facade: TokenStream::new(),
+            call: Span::call_site(),
             attributes: Vec::new(),
             visibility: Visibility::Inherited,
             module: Ident::new(MODULE, Span::call_site()),
@@ -69,14 +72,20 @@ impl EmbedInput {
         self.folder.as_ref().map_or_else(|| FOLDER.to_owned(), LitStr::value)
     }
 
-    /// Returns where errors are shown: at the folder's literal, else at the call.
+    /// Returns where errors are shown: at the folder's literal, else at the call of `jetbase::embed!`.
+    pub(crate) fn error_span(&self) -> Span {
+        self.folder.as_ref().map_or(self.call, LitStr::span)
+    }
+
+    /// Returns where warnings are shown: at the folder's literal, else at the call. The compiler drops a
+    /// warning whose tokens come from another crate.
     pub(crate) fn span(&self) -> Span {
         self.folder.as_ref().map_or_else(Span::call_site, LitStr::span)
     }
 
     fn parse(&mut self, input: ParseStream<'_>, errors: &mut Vec<Error>) -> Result<()> {
         let path;
-        bracketed!(path in input);
+        self.call = bracketed!(path in input).span.join();
         self.facade = path.parse()?;
         if input.peek(LitStr) {
             self.folder = Some(input.parse()?);

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use jetbase_core::SourceFile;
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use crate::tokens::parse_tokens;
 
@@ -48,6 +48,16 @@ pub(crate) fn module(facade: &TokenStream, files: &[SourceFile]) -> TokenStream 
         None => quote!(::core::option::Option::None),
     };
     let variants = parse_tokens(&variants.join(","));
+    // An error about a version shows this line. With another span, it would also show the macro inside
+    // `jetbase::embed!`.
+    let span = facade.clone().into_iter().next().map_or_else(Span::call_site, |it| it.span());
+    let into_version = quote_spanned! { span=>
+        impl #facade::IntoVersion for Known {
+            fn into_version(self) -> #facade::Version {
+                ::core::convert::From::from(self)
+            }
+        }
+    };
     quote! {
         /// The versions of the migrations. For example, `V1__CREATE_USERS` is the version of
         /// `V1__create_users.sql`.
@@ -78,6 +88,8 @@ pub(crate) fn module(facade: &TokenStream, files: &[SourceFile]) -> TokenStream 
                     #facade::Version::embedded(known.as_str())
                 }
             }
+
+            #into_version
 
             impl ::core::fmt::Display for Known {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {

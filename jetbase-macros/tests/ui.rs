@@ -40,6 +40,13 @@ fn the_compiler_prints_the_recorded_errors() -> Result<Completion, Failed> {
     }
     copy(&root.join("tests/fixtures"), &fixtures)?;
     trybuild::TestCases::new().compile_fail("../tests/ui/*.rs");
+    for entry in fs::read_dir(root.join("tests/ui"))? {
+        let path = entry?.path();
+        let text = fs::read_to_string(&path)?;
+        if text.contains("$crate::__private") {
+            return Err(format!("{} shows an internal macro", path.display()).into());
+        }
+    }
     Ok(Completion::Completed)
 }
 

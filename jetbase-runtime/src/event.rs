@@ -8,6 +8,7 @@ use std::time::Duration;
 use jetbase_core::Action;
 
 use crate::cancel::Cancel;
+use crate::report::SHORTEST_REPORTED;
 
 /// One event of a run. [`Run::on_event`](crate::Run::on_event) calls a function with it.
 ///
@@ -103,6 +104,9 @@ impl fmt::Display for Event {
             }
             Event::Waiting { holder, since: None } => write!(f, "waiting for {holder}"),
             Event::Unavailable { reason } => write!(f, "waiting for the server: {reason}"),
+            Event::Acquired { waited } if *waited < SHORTEST_REPORTED => {
+                f.write_str("lock acquired")
+            }
             Event::Acquired { waited } => write!(f, "lock acquired after {waited:.1?}"),
             Event::Recovered { from } => write!(f, "took over the lock of the dead process {from}"),
             Event::Started { file, number, of, action: Action::RollBack } => {

@@ -13,10 +13,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jetbase_core::{
-    Action, Checksum, Dialect, Effect, Migration, MigrationKind, Migrations, OwnSession, Plan,
-    Position, Reading, Recovery, Script, Section, SessionEffect, SessionUse, Statement, Syntax,
-    TableLocks, Transaction, check, effect, empties_session, is_setting, may_fail_in_part,
-    mentions_trigger, needs_own_session, recovery, session_use, table_locks,
+    Action, CheckedFile, Checksum, Dialect, Effect, Finding, Migration, MigrationKind, Migrations,
+    NEAR_MARKER, OwnSession, Plan, Position, Reading, Recovery, Script, Section, SessionEffect,
+    SessionUse, Statement, Syntax, TableLocks, Transaction, check, effect, empties_session,
+    is_setting, may_fail_in_part, mentions_trigger, needs_own_session, recovery, session_use,
+    table_locks,
 };
 
 use self::message::{Purpose, deliver};
@@ -51,6 +52,28 @@ pub(crate) struct Job<'m> {
     done: usize,
     /// Whether the journal has rows about the file.
     has_entries: bool,
+    /// The `ROC__` files whose rows become stale when this version is committed.
+    stale: Vec<String>,
+    /// What somebody should check in the file, although the run executes it.
+    pub(crate) warnings: Vec<Finding>,
+}
+
+/// What to do with a pending versioned migration that has no statements.
+///
+/// If it is applied, its file must not change, so it cannot be filled later. A file that is recorded in
+/// the list beside the folder, or that has a line `-- jetbase: allow=empty`, is always applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// Refuse to run. This is the default of a release build.
+    Refuse,
+    /// Apply it, with a warning. This is the default of a debug build.
+    Allow,
+}
+
+impl Default for Empty {
+    fn default() -> Self {
+        if cfg!(debug_assertions) { Empty::Allow } else { Empty::Refuse }
+    }
 }
 
 /// What a job knows of one statement of its file.
@@ -101,6 +124,7 @@ pub(crate) fn prepare<'m>(
     set: &'m Migrations,
     plan: &Plan,
     syntax: Syntax,
+    empty: Empty,
     prepared: Vec<Job<'m>>,
 ) -> Result<Vec<Job<'m>>, Error> {
     let mut prepared: HashMap<_, _> =
@@ -109,7 +133,7 @@ pub(crate) fn prepare<'m>(
     let mut findings = Vec::new();
     for step in &plan.steps {
         if let Some(job) = prepared.remove(&(step.index, step.action)) {
-            jobs.push(job);
+            jobs.push(Job { stale: stale_after(&job.migration, plan), ..job });
             continue;
         }
         let Some(migration) = set.get(step.index) else { continue };
@@ -126,7 +150,8 @@ pub(crate) fn prepare<'m>(
         let directives = script.directives().unwrap_or_default();
         let statements = checked.statements(section);
         let own_session = statements.iter().map(needs_own_session).max();
-        findings.extend(checked.findings.iter().cloned());
+        let (warnings, errors) = judge(&checked, &migration, step.action, empty);
+        findings.extend(errors);
         jobs.push(Job {
             index: step.index,
             migration,
@@ -145,10 +170,46 @@ pub(crate) fn prepare<'m>(
             statement_timeout: directives.statement_timeout,
             done: 0,
             has_entries: false,
+            warnings,
+            stale: stale_after(&migration, plan),
             script,
         });
     }
     if findings.is_empty() { Ok(jobs) } else { Err(Error::new(ErrorKind::Findings(findings))) }
+}
+
+/// Returns the `ROC__` files whose rows become stale with a migration: those of the plan, if it is a
+/// version.
+fn stale_after(migration: &Migration<'_>, plan: &Plan) -> Vec<String> {
+    migration.version_text().map(|_| plan.stale.clone()).unwrap_or_default()
+}
+
+/// Returns the findings of a file that only warn, and those that forbid the run.
+///
+/// A file that a database has applied already, or that is recorded, still runs although a comment in it
+/// looks like the rollback marker: no program stops starting because of an old file.
+fn judge(
+    checked: &CheckedFile<'_>,
+    migration: &Migration<'_>,
+    action: Action,
+    empty: Empty,
+) -> (Vec<Finding>, Vec<Finding>) {
+    let is_new = action == Action::Apply && !migration.is_recorded();
+    let tolerated = |finding: &Finding| finding.rule == NEAR_MARKER && !is_new;
+    let findings = checked.findings.iter().cloned();
+    let (mut warnings, mut errors): (Vec<_>, Vec<_>) = findings.partition(tolerated);
+    // The macro has warned about a recorded file.
+    warnings.retain(|_| !migration.is_recorded());
+    if let Some(finding) = &checked.empty
+        && is_new
+        && migration.kind() == MigrationKind::Versioned
+    {
+        match empty {
+            Empty::Refuse => errors.push(finding.clone()),
+            Empty::Allow => warnings.push(finding.clone()),
+        }
+    }
+    (warnings, errors)
 }
 
 /// How the statements of a job are grouped into messages and transactions.

@@ -17,6 +17,7 @@ mod environment;
 mod error;
 mod event;
 mod execute;
+mod into_version;
 mod journal;
 mod lock;
 mod options;
@@ -38,6 +39,8 @@ pub use error::{
     TableError, UrlError,
 };
 pub use event::Event;
+pub use execute::Empty;
+pub use into_version::IntoVersion;
 pub use journal::{Direction, Resume, Unfinished};
 pub use query::{
     ClearJournal, History, LockStatus, Pending, Query, Readiness, Status, UnfinishedFiles, Unlock,
@@ -46,7 +49,7 @@ pub use query::{
 };
 pub use repair::{HistoryChange, Repair, RepairReport, RepairScope, repair};
 pub use report::{Applied, Planned, Report};
-pub use run::{Published, Rollback, Run, rollback, run, run_url};
+pub use run::{Published, Reapply, Redo, Rollback, Run, reapply, redo, rollback, run, run_url};
 pub use sqlx;
 #[doc(hidden)]
 pub use stale::compare_with_folder;

@@ -1,6 +1,7 @@
 //! The options that several commands share, and the methods that set them.
 
 use std::fmt;
+use std::time::Duration;
 
 use jetbase_core::{Dialect, Migrations};
 
@@ -9,7 +10,7 @@ use crate::environment;
 use crate::error::{SettingError, UrlError};
 use crate::state::NamespaceOptions;
 use crate::target::{Connect, ConnectionSource, source_of_url};
-use crate::wait::Wait;
+use crate::wait::{FIRST_NOTICE, Wait};
 
 /// The options of a command that takes the lock.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct LockOptions {
     /// The URL that bypasses a pooler.
     pub(crate) direct_url: Option<SecretUrl>,
     pub(crate) dry_run: DryRun,
+    /// After which wait the run first reports that it waits.
+    pub(crate) first_notice: Duration,
     pub(crate) cancel: Cancel,
 }
 
@@ -47,6 +50,7 @@ impl LockOptions {
             wait: Wait::from_environment(),
             direct_url: environment::direct_url().map(SecretUrl),
             dry_run: DryRun::No,
+            first_notice: FIRST_NOTICE,
             cancel: Cancel::default(),
         }
     }
@@ -110,6 +114,13 @@ macro_rules! lock_methods {
             /// [`Wait::WhileAlive`](crate::Wait::WhileAlive).
             pub fn wait(mut self, wait: $crate::Wait) -> Self {
                 self.request.options.wait = Ok(wait);
+                self
+            }
+
+            /// Sets after which wait for the lock the first [`Event::Waiting`](crate::Event::Waiting)
+            /// comes. The default is 5 seconds. With zero, it comes at once.
+            pub fn notice_after(mut self, wait: std::time::Duration) -> Self {
+                self.request.options.first_notice = wait;
                 self
             }
 

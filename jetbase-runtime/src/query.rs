@@ -228,6 +228,8 @@ pub struct History {
     /// The rows, in the order in which they were applied. A repeatable has the position of its
     /// latest run.
     pub records: Vec<Record>,
+    /// Whether the database has the table of the history. Without it, there are no records.
+    pub table_exists: bool,
 }
 
 impl fmt::Display for History {
@@ -265,9 +267,14 @@ impl fmt::Display for History {
 /// # Ok::<_, Box<dyn std::error::Error>>(()) })?; Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub fn history<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Query<'t, History> {
-    Query::of_history(set, target, |_, mut records| {
-        records.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
-        Ok(History { records })
+    Query::new(set, target.source(), |request, source| {
+        Box::pin(async move {
+            let history = read_state(source, &request.namespace).await?.history;
+            let table_exists = history.is_some();
+            let mut records = history.unwrap_or_default();
+            records.sort_by(|a, b| a.applied_at.cmp(&b.applied_at).then(a.order.cmp(&b.order)));
+            Ok(History { records, table_exists })
+        })
     })
 }
 

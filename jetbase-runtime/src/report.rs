@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use jetbase_core::{Action, MigrationKind, Skipped, Version};
 
+/// A shorter wait is no wait for a person, so no message names its length.
+pub(crate) const SHORTEST_REPORTED: Duration = Duration::from_millis(100);
+
 /// What a run has done. After a failure, what it had done before.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -68,13 +71,17 @@ impl fmt::Display for Report {
         } else if self.applied.is_empty() {
             write!(f, "up to date: nothing to do")?;
         } else {
-            let count = self.applied.len();
-            let noun = if count == 1 { "migration" } else { "migrations" };
-            let back = self.applied.iter().all(|it| it.action == Action::RollBack);
-            let verb = if back { "rolled back" } else { "applied" };
-            write!(f, "{verb} {count} {noun} in {:.1?}", self.elapsed)?;
+            let back = self.applied.iter().filter(|it| it.action == Action::RollBack).count();
+            let count = self.applied.len() - back;
+            let noun = if self.applied.len() == 1 { "migration" } else { "migrations" };
+            match (back, count) {
+                (0, count) => write!(f, "applied {count} {noun}")?,
+                (back, 0) => write!(f, "rolled back {back} {noun}")?,
+                (back, count) => write!(f, "rolled back {back} and applied {count} {noun}")?,
+            }
+            write!(f, " in {:.1?}", self.elapsed)?;
         }
-        if self.waited >= Duration::from_millis(100) {
+        if self.waited >= SHORTEST_REPORTED {
             write!(f, ", {:.1?} of them waiting for the lock", self.waited)?;
         }
         for planned in &self.planned {

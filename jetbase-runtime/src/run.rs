@@ -3,18 +3,22 @@
 mod outcome;
 mod perform;
 mod plan;
+mod redo;
 mod unfinished;
 mod work;
 
 use std::future::IntoFuture;
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{Goal, Migrations, Policy, Until, Version};
+use jetbase_core::{Goal, Migrations, Policy, Until};
 
 use self::perform::perform;
+pub use self::redo::{Reapply, Redo, reapply, redo};
 use crate::cancel::Shutdown;
 use crate::error::Error;
 use crate::event::Listener;
+use crate::execute::Empty;
+use crate::into_version::IntoVersion;
 use crate::journal::Resume;
 use crate::options::{LockOptions, lock_methods, policy_methods};
 use crate::report::Report;
@@ -28,6 +32,7 @@ pub(crate) struct RunRequest {
     goal: Goal,
     policy: Policy,
     published: Published,
+    empty: Empty,
     options: LockOptions,
     /// Where the unfinished file goes on, if the caller has found it out.
     resume: Option<Resume>,
@@ -174,21 +179,12 @@ macro_rules! builder {
                     goal,
                     policy: Policy::default(),
                     published: Published::default(),
+                    empty: Empty::default(),
                     options: LockOptions::of(set),
                     resume: None,
                 };
                 let (listener, shutdown) = (Listener::default(), Shutdown::default());
                 $Builder { source, request, listener, shutdown }
-            }
-
-            /// Says where an unfinished file goes on, after a person has found out whether its
-            /// statement in doubt has taken effect.
-            ///
-            /// The statements before it count as executed. The run refuses
-            /// ([`ErrorKind::Journal`](crate::ErrorKind::Journal)) if no file is unfinished.
-            pub fn resume(mut self, resume: Resume) -> Self {
-                self.request.resume = Some(resume);
-                self
             }
 
             /// Sets what to do when a PostgreSQL publication contains jetbase's tables.
@@ -207,6 +203,8 @@ macro_rules! builder {
                 let goal = match request.goal {
                     Goal::Upgrade(_) => "upgrade",
                     Goal::Rollback(_) => "rollback",
+                    Goal::Redo(_) => "redo",
+                    Goal::Reapply(_) => "reapply",
                 };
                 let span = tracing::info_span!(target: "jetbase", "jetbase.run", goal);
                 let cancel = request.options.cancel.clone();
@@ -218,22 +216,49 @@ macro_rules! builder {
     };
 }
 
+use builder;
+
 builder!(Run);
 builder!(Rollback);
+
+macro_rules! resumable {
+    ($Builder:ident) => {
+        impl $Builder<'_> {
+            /// Says where an unfinished file goes on, after a person has found out whether its
+            /// statement in doubt has taken effect.
+            ///
+            /// The statements before it count as executed. The run refuses
+            /// ([`ErrorKind::Journal`](crate::ErrorKind::Journal)) if no file is unfinished.
+            pub fn resume(mut self, resume: Resume) -> Self {
+                self.request.resume = Some(resume);
+                self
+            }
+        }
+    };
+}
+
+resumable!(Run);
+resumable!(Rollback);
 policy_methods!(['t] Run<'t>);
 
 impl Run<'_> {
     /// Applies versions up to and including this one. Repeatables run as usual.
     ///
-    /// The version is a variant of the generated `versions`, or a [`Version`].
-    pub fn to_version(mut self, version: impl Into<Version>) -> Self {
-        self.request.goal = Goal::Upgrade(Until::Version(version.into()));
+    /// The version is a variant of the generated `versions`, or a [`Version`](jetbase_core::Version).
+    pub fn to_version(mut self, version: impl IntoVersion) -> Self {
+        self.request.goal = Goal::Upgrade(Until::Version(version.into_version()));
         self
     }
 
     /// Applies at most this many versions. Repeatables run as usual.
     pub fn count(mut self, count: usize) -> Self {
         self.request.goal = Goal::Upgrade(Until::Count(count));
+        self
+    }
+
+    /// Sets what to do with a pending versioned migration that has no statements.
+    pub fn empty(mut self, empty: Empty) -> Self {
+        self.request.empty = empty;
         self
     }
 }
@@ -245,11 +270,11 @@ impl Rollback<'_> {
         self
     }
 
-    /// Rolls back every version above this one, which must be applied.
+    /// Rolls back every version above this one, which must be applied. Version `0` means every version.
     ///
-    /// The version is a variant of the generated `versions`, or a [`Version`].
-    pub fn to_version(mut self, version: impl Into<Version>) -> Self {
-        self.request.goal = Goal::Rollback(Until::Version(version.into()));
+    /// The version is a variant of the generated `versions`, or a [`Version`](jetbase_core::Version).
+    pub fn to_version(mut self, version: impl IntoVersion) -> Self {
+        self.request.goal = Goal::Rollback(Until::Version(version.into_version()));
         self
     }
 

@@ -22,6 +22,7 @@ use crate::error::{SettingError, UrlError};
     message = "`{Self}` is not a database that jetbase can migrate",
     label = "expected `&PgPool`, `&MySqlPool`, `&SqlitePool`, or `&mut` one of their connections",
     note = "pass a reference: `migrations::run(&pool)` or `migrations::run(&mut connection)`",
+    note = "for a URL, use `migrations::run_url(url)`, or `jetbase::DatabaseUrl(url)` as the target",
     note = "is the matching feature of jetbase on? `postgres`, `mysql`, `sqlite`",
     note = "jetbase works with sqlx 0.9; a pool of another version of sqlx is a different type: \
             use `migrations::run_url(…)` there"

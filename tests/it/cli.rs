@@ -10,6 +10,15 @@ pub(crate) fn register(suite: &mut Suite) {
     );
 }
 
+/// With this variable, this program is one that embeds its migrations.
+pub(crate) const AS_PROGRAM: &str = "TEST_AS_EMBEDDING_PROGRAM";
+
+/// The `main` of a program that embeds its migrations.
+pub(crate) fn main() -> std::process::ExitCode {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(sample::cli().run_main())
+}
+
 jetbase::embed! {
     mod sample = "migrations"
 }

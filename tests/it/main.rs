@@ -14,6 +14,8 @@ mod apply;
 mod bad_input;
 /// The command line inside another program.
 mod cli;
+/// What a person sees who works with the tool every day.
+mod daily;
 /// What a run would see, according to `doctor`.
 mod doctor;
 /// What a program can read from an error.
@@ -42,6 +44,8 @@ mod namespace;
 /// The real Python tool on the same database.
 mod postgres_server;
 mod python;
+/// `ROC__` files after versions, and what is executed again on purpose.
+mod redo;
 /// Repairs of the history, and the graceful shutdown of a run.
 mod repair;
 /// How many round trips a run needs.
@@ -66,6 +70,9 @@ use std::process::ExitCode;
 use jetbase_test_harness::Suite;
 
 fn main() -> ExitCode {
+    if std::env::var_os(cli::AS_PROGRAM).is_some() {
+        return cli::main();
+    }
     let mut suite = Suite::new();
     apply::register(&mut suite);
     journal::register(&mut suite);
@@ -76,6 +83,7 @@ fn main() -> ExitCode {
     routines::register(&mut suite);
     round_trips::register(&mut suite);
     doctor::register(&mut suite);
+    daily::register(&mut suite);
     errors::register(&mut suite);
     examples::register(&mut suite);
     postgres_server::register(&mut suite);
@@ -85,6 +93,7 @@ fn main() -> ExitCode {
     tool_hostile::register(&mut suite);
     exit_codes::register(&mut suite);
     json_schema::register(&mut suite);
+    redo::register(&mut suite);
     repair::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);

@@ -200,6 +200,7 @@ impl From<&Skipped> for SkippedJson {
             SkipReason::OutOfOrder => "out_of_order",
             SkipReason::Changed => "changed",
             SkipReason::Superseded => "superseded",
+            SkipReason::NotRepeated => "not_repeated",
         };
         SkippedJson { file: skipped.file.clone(), reason, message: skipped.reason.to_string() }
     }
@@ -256,6 +257,8 @@ impl From<&Problem> for ProblemJson {
             Problem::NotApplied { version } => ("not_applied", Some(version.to_string()), None),
             Problem::NoFile { version, file } => ("no_file", Some(version.to_string()), Some(file)),
             Problem::NoRollback { file } => ("no_rollback", None, Some(file)),
+            Problem::Recorded { file } => ("recorded", None, Some(file)),
+            Problem::NotRepeatable { file } => ("not_repeatable", None, Some(file)),
             _ => ("other", None, None),
         };
         ProblemJson {

@@ -1,7 +1,8 @@
 //! What can be wrong inside one file.
 
 use crate::check::finding::{Finding, MAX_PER_KIND};
-use crate::check::lint::LINTS;
+use crate::check::lint::{EMPTY, LINTS, NEAR_MARKER};
+use crate::check::near_marker::near_markers;
 use crate::check::python::PythonComparison;
 use crate::check::readings::SyntaxReading;
 use crate::check::rules::class;
@@ -14,6 +15,9 @@ use crate::sql::{Dialect, Statement, Syntax};
 pub struct CheckedFile<'s> {
     /// What is wrong in the file.
     pub findings: Vec<Finding>,
+    /// A warning, if the upgrade section has no statements and the file does not allow that. A
+    /// versioned file that was applied empty cannot be filled later.
+    pub empty: Option<Finding>,
     upgrade: Vec<Statement<'s>>,
     rollback: Vec<Statement<'s>>,
 }
@@ -38,9 +42,17 @@ impl<'s> CheckedFile<'s> {
 pub fn check<'s>(file: &str, script: &'s Script<'_>, syntaxes: &[Syntax]) -> CheckedFile<'s> {
     let check = FileCheck::new(file, script, syntaxes);
     let findings = check.mistakes(None);
+    let empty = check.without_statements();
     let first = check.readings.into_iter().next();
     let (upgrade, rollback) = first.map(SyntaxReading::into_statements).unwrap_or_default();
-    CheckedFile { findings, upgrade, rollback }
+    CheckedFile { findings, empty, upgrade, rollback }
+}
+
+/// Finds the comments that somebody may have meant as the line `-- rollback`. Their rule is
+/// [`NEAR_MARKER`].
+#[must_use]
+pub fn check_markers(file: &str, script: &Script<'_>, syntax: Syntax) -> Vec<Finding> {
+    FileCheck::new(file, script, &[syntax]).near_markers()
 }
 
 /// One file under check.
@@ -80,6 +92,10 @@ impl<'c, 's> FileCheck<'c, 's> {
             LINTS.into_iter().filter(|lint| rules().any(|it| it == *lint)).collect();
         let unknown = rules().filter(|rule| !LINTS.contains(rule));
         findings.extend(unknown.take(MAX_PER_KIND).map(|rule| unknown_lint(file, script, rule)));
+        findings.append(&mut self.near_markers());
+        if lint == Some(MigrationKind::Versioned) {
+            findings.extend(self.without_statements());
+        }
         for section in [Section::Upgrade, Section::Rollback] {
             let Some(range) = script.range(section) else { continue };
             let part = SectionCheck {
@@ -96,6 +112,38 @@ impl<'c, 's> FileCheck<'c, 's> {
             findings.append(&mut self.agreed(|reading| part.findings(reading)));
         }
         findings
+    }
+
+    /// The comments that are nearly the rollback marker, unless the file allows them.
+    fn near_markers(&self) -> Vec<Finding> {
+        let findings = self.agreed(|reading| near_markers(self.file, self.script, reading));
+        if findings.is_empty() || self.allows(NEAR_MARKER) { Vec::new() } else { findings }
+    }
+
+    /// Whether the file silences a lint.
+    fn allows(&self, lint: &str) -> bool {
+        let directives = self.script.directives().unwrap_or_default();
+        let mut rules = directives.allow.iter().flat_map(|rules| rules.split(','));
+        rules.any(|rule| rule.trim() == lint)
+    }
+
+    /// The warning about a versioned migration that does nothing.
+    fn without_statements(&self) -> Option<Finding> {
+        let empty = |reading: &SyntaxReading<'s>| {
+            let statements = reading.cut(self.script, Section::Upgrade);
+            statements.as_ref().is_ok_and(Vec::is_empty)
+        };
+        if !self.readings.iter().all(empty) {
+            return None;
+        }
+        (!self.allows(EMPTY)).then(|| {
+            Finding::error(EMPTY, self.file, "the migration has no statements").warning().help(
+                format!(
+                    "write its statements before a database applies it, because an applied file must not change; \
+                     if it does nothing on purpose, write `-- jetbase: allow={EMPTY}` in the file"
+                ),
+            )
+        })
     }
 
     /// What the Python tool would run differently.

@@ -12,7 +12,7 @@ use crate::file::{MigrationKind, Transaction};
 use crate::sql::{Dialect, Statement, Token};
 
 /// The rules of the lints, as `-- jetbase: allow=<rule>` names them.
-pub const LINTS: [&str; 11] = [
+pub const LINTS: [&str; 13] = [
     "drop-table",
     "drop-column",
     "rename",
@@ -24,7 +24,15 @@ pub const LINTS: [&str; 11] = [
     "truncate",
     "no-where",
     "session-set",
+    EMPTY,
+    NEAR_MARKER,
 ];
+
+/// The rule about a versioned migration without statements.
+pub const EMPTY: &str = "empty";
+
+/// The rule about a comment that is nearly the line `-- rollback`.
+pub const NEAR_MARKER: &str = "rollback-marker";
 
 /// A warning about a statement: its rule, the possible harm, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,6 +220,14 @@ pub(crate) fn lasting_settings<'a, 't>(
     let (kind, transaction) = (MigrationKind::Versioned, Transaction::Whole);
     let hits = Lints { kind, transaction, dialect: Some(dialect) }.hits(statements).into_iter();
     hits.filter(|(_, LintHit(rule, ..))| *rule == "session-set").map(|(statement, _)| statement)
+}
+
+/// Whether the second run of these statements, which are those of a repeatable file, succeeds and
+/// inserts no row again.
+pub(crate) fn can_repeat(statements: &[Statement<'_>]) -> bool {
+    let (kind, transaction) = (MigrationKind::RunsOnChange, Transaction::Whole);
+    let hits = Lints { kind, transaction, dialect: None }.hits(statements);
+    !hits.iter().any(|(_, hit)| *hit == NOT_IDEMPOTENT)
 }
 
 /// The warning about one action of an ALTER TABLE.

@@ -2,6 +2,7 @@
 
 mod checksum;
 mod directive;
+mod marker;
 mod name;
 mod position;
 mod script;

@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::file::checksum::Checksum;
 use crate::file::directive;
 use crate::file::directive::{Directive, DirectiveError, Directives};
+use crate::file::marker::{NearMarker, is_rollback_marker, near_marker};
 use crate::file::name::{trim, trim_start};
 
 /// One of the two sections of a migration file.
@@ -97,6 +98,15 @@ impl<'t> Script<'t> {
             }
         }
         if errors.is_empty() { Ok(directives) } else { Err(errors) }
+    }
+
+    /// The comments before the rollback marker that somebody may have meant as that marker, with their
+    /// byte offsets in [`Script::text`]. Some may stand in a string.
+    pub(crate) fn near_markers(&self) -> impl Iterator<Item = (usize, NearMarker<'_>)> {
+        lines(self.section(Section::Upgrade)).filter_map(|line| {
+            let near = near_marker(line.text)?;
+            Some((line.start + near.at, near))
+        })
     }
 
     /// Returns the statements of a section as the Python tool reads them: stripped lines, joined by
@@ -199,12 +209,4 @@ fn header(text: &str) -> impl Iterator<Item = ScriptLine<'_>> {
         let line = trim(line.text);
         line.is_empty() || line.starts_with("--")
     })
-}
-
-fn is_rollback_marker(line: &str) -> bool {
-    let Some(comment) = trim_start(line).strip_prefix("--") else { return false };
-    let word = trim(comment);
-    // The check of the length avoids an allocation for each ordinary comment. The Kelvin sign, whose
-    // lower case is `k`, has three bytes.
-    (8..=10).contains(&word.len()) && word.to_lowercase() == "rollback"
 }

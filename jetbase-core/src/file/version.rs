@@ -84,6 +84,13 @@ impl Version {
     }
 }
 
+impl Version {
+    /// Whether all its numbers are zero: no version is lower.
+    pub(crate) fn is_zero(&self) -> bool {
+        numbers(self.as_str()).all(str::is_empty)
+    }
+}
+
 /// Compares two versions as releases; see [`Version`].
 pub(crate) fn compare(left: &str, right: &str) -> Ordering {
     if is_one_number(left) && is_one_number(right) {

@@ -3,7 +3,9 @@
 mod plan_error;
 mod planner;
 mod policy;
+mod repeatables;
 mod step;
+mod undo;
 
 pub use self::plan_error::{PlanError, Problem};
 pub use self::planner::{plan, validate};

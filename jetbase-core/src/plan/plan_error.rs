@@ -92,6 +92,16 @@ pub enum Problem {
         /// The file.
         file: String,
     },
+    /// A version cannot be redone, because it is recorded: other databases may have applied it.
+    Recorded {
+        /// The file.
+        file: String,
+    },
+    /// No repeatable file has the name.
+    NotRepeatable {
+        /// The requested name.
+        file: String,
+    },
 }
 
 impl Problem {
@@ -103,6 +113,8 @@ impl Problem {
             Problem::UnknownVersion { .. }
                 | Problem::NotApplied { .. }
                 | Problem::NoRollback { .. }
+                | Problem::Recorded { .. }
+                | Problem::NotRepeatable { .. }
         )
     }
 
@@ -127,6 +139,12 @@ impl Problem {
             Problem::OutOfOrder { latest, .. } => format!("rename the file to a version above {latest}"),
             Problem::UnknownVersion { .. } => "name a version of the set".to_owned(),
             Problem::NotApplied { .. } => "name a version that the history shows as applied".to_owned(),
+            Problem::Recorded { .. } => {
+                "write the change as a new migration; to undo versions on purpose, use `rollback`".to_owned()
+            }
+            Problem::NotRepeatable { .. } => {
+                "name a file of the set that begins with `ROC__` or `RA__`".to_owned()
+            }
             Problem::NoRollback { .. } => {
                 "write a line `-- rollback`, and below it the statements that undo the file; \
                  if there is nothing to undo, write the line alone"
@@ -184,6 +202,15 @@ impl fmt::Display for Problem {
             }
             Problem::NoRollback { file } => {
                 write!(f, "{file} cannot be rolled back: it has no rollback section")
+            }
+            Problem::Recorded { file } => {
+                write!(
+                    f,
+                    "{file} cannot be redone: it is recorded, so other databases may have applied it"
+                )
+            }
+            Problem::NotRepeatable { file } => {
+                write!(f, "no repeatable migration has the name {}", file.escape_debug())
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::file::{MigrationKind, Section, Version, compare};
+use crate::file::{MigrationKind, Version, compare};
 use crate::plan::plan_error::{PlanError, Problem};
-use crate::plan::policy::{Ahead, Goal, Policy, Repeat, Until, Validation};
+use crate::plan::policy::{Ahead, Goal, Policy, Until, Validation};
 use crate::plan::step::{Action, Plan, Record, SkipReason, Skipped, Step};
 use crate::set::{Migration, Migrations};
 
@@ -43,6 +43,8 @@ pub fn plan(
     let (plan, problems) = match goal {
         Goal::Upgrade(until) => view.upgrade(until, policy),
         Goal::Rollback(until) => view.rollback(until),
+        Goal::Redo(until) => view.redo(until, policy),
+        Goal::Reapply(file) => view.reapply(file),
     };
     if problems.is_empty() { Ok(plan) } else { Err(PlanError { problems }) }
 }
@@ -62,17 +64,17 @@ pub fn validate(
 }
 
 /// The set and the history, indexed for comparison.
-struct View<'a> {
-    set: &'a Migrations,
-    history: &'a [Record],
+pub(super) struct View<'a> {
+    pub(super) set: &'a Migrations,
+    pub(super) history: &'a [Record],
     /// The newest row of each version, as written.
-    versions: HashMap<&'a str, &'a Record>,
+    pub(super) versions: HashMap<&'a str, &'a Record>,
     /// The newest row of each repeatable.
-    repeatables: HashMap<(&'a str, MigrationKind), &'a Record>,
+    pub(super) repeatables: HashMap<(&'a str, MigrationKind), &'a Record>,
 }
 
 impl<'a> View<'a> {
-    fn new(set: &'a Migrations, history: &'a [Record]) -> Self {
+    pub(super) fn new(set: &'a Migrations, history: &'a [Record]) -> Self {
         let mut versions = HashMap::new();
         let mut repeatables = HashMap::new();
         for record in history {
@@ -92,7 +94,7 @@ impl<'a> View<'a> {
         self.set.latest().is_none_or(|latest| *version > latest)
     }
 
-    fn upgrade(&self, until: &Until, policy: &Policy) -> (Plan, Vec<Problem>) {
+    pub(super) fn upgrade(&self, until: &Until, policy: &Policy) -> (Plan, Vec<Problem>) {
         let (mut plan, mut problems) = self.compare(policy);
         if let Until::Version(version) = until
             && !self.set.iter().any(|it| it.version_text() == Some(version.as_str()))
@@ -116,37 +118,8 @@ impl<'a> View<'a> {
             }
         };
         plan.steps.extend(wanted.iter().map(|&(index, _)| Step { index, action: Action::Apply }));
-        let (steps, mut skipped) = self.repeatable_steps(!wanted.is_empty(), policy);
-        plan.steps.extend(steps);
-        plan.skipped.append(&mut skipped);
+        self.add_repeatables(&mut plan, policy);
         (plan, problems)
-    }
-
-    /// The `RA__` and `ROC__` files to run, in the order of the set, and those to skip.
-    fn repeatable_steps(&self, versions_run: bool, policy: &Policy) -> (Vec<Step>, Vec<Skipped>) {
-        let mut steps = Vec::new();
-        let mut skipped = Vec::new();
-        for (index, migration) in self.set.iter().enumerate() {
-            if !migration.kind().is_repeatable() {
-                continue;
-            }
-            let record = self.repeatables.get(&(migration.file(), migration.kind()));
-            let action = if record.is_some() { Action::Reapply } else { Action::Apply };
-            let new = record.is_none_or(|it| it.checksum != migration.checksum().to_string());
-            if new && policy.repeat == Repeat::WhenNeeded && policy.is_superseded(&migration) {
-                let file = migration.file().to_owned();
-                skipped.push(Skipped { file, reason: SkipReason::Superseded });
-            } else {
-                steps.push((Step { index, action }, migration.kind(), new));
-            }
-        }
-        let something = versions_run || steps.iter().any(|(_, _, new)| *new);
-        let runs = |kind: MigrationKind, new: bool| match kind {
-            MigrationKind::RunsAlways => something || policy.repeat == Repeat::Always,
-            MigrationKind::RunsOnChange | MigrationKind::Versioned => new,
-        };
-        let steps = steps.into_iter().filter(|(_, kind, new)| runs(*kind, *new));
-        (steps.map(|(step, _, _)| step).collect(), skipped)
     }
 
     /// The differences between set and history: problems, or skipped migrations if a validation is off.
@@ -230,41 +203,6 @@ impl<'a> View<'a> {
                 None => !names.contains(&(record.file.as_str(), record.kind)),
             })
             .collect()
-    }
-
-    fn rollback(&self, until: &Until) -> (Plan, Vec<Problem>) {
-        let mut problems = Vec::new();
-        let mut applied: Vec<&Record> = self.versions.values().copied().collect();
-        applied.sort_by(|a, b| b.version.cmp(&a.version));
-        let chosen: Vec<&Record> = match until {
-            Until::End => applied,
-            Until::Count(count) => applied.into_iter().take(*count).collect(),
-            Until::Version(limit) => {
-                if !self.versions.contains_key(limit.as_str()) {
-                    problems.push(Problem::NotApplied { version: limit.clone() });
-                }
-                let above = |it: &&Record| it.version.as_ref() > Some(limit);
-                applied.into_iter().filter(above).collect()
-            }
-        };
-        let mut steps = Vec::new();
-        for record in chosen {
-            let Some(version) = &record.version else { continue };
-            let found = self
-                .set
-                .iter()
-                .enumerate()
-                .find(|(_, it)| it.version_text() == Some(version.as_str()));
-            match found {
-                None => problems
-                    .push(Problem::NoFile { version: version.clone(), file: record.file.clone() }),
-                Some((_, migration)) if migration.script().range(Section::Rollback).is_none() => {
-                    problems.push(Problem::NoRollback { file: migration.file().to_owned() });
-                }
-                Some((index, _)) => steps.push(Step { index, action: Action::RollBack }),
-            }
-        }
-        (Plan { steps, skipped: Vec::new() }, problems)
     }
 }
 

@@ -10,6 +10,14 @@ pub enum Goal {
     Upgrade(Until),
     /// Roll back the highest applied versions.
     Rollback(Until),
+    /// Roll back versions that are not recorded in the list, and apply them again, together with what
+    /// is pending.
+    ///
+    /// [`Until::End`] means all applied versions that are not recorded. Without a list, it means the
+    /// versions from the lowest one whose file has changed, or the highest one.
+    Redo(Until),
+    /// Run one repeatable file, whether it has changed or not.
+    Reapply(String),
 }
 
 /// Where a run stops. Repeatable migrations do not count.

@@ -23,6 +23,18 @@ pub struct Record {
     pub checksum: String,
 }
 
+impl Record {
+    /// Returns whether a version was applied or rolled back since the `ROC__` file of this row ran, so
+    /// that the file must run again.
+    ///
+    /// The row then has the checksum in capital letters. So it differs from every checksum of a file,
+    /// for jetbase and for the Python tool, and still shows which text ran.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.checksum.bytes().any(|byte| byte.is_ascii_uppercase())
+    }
+}
+
 /// What a run would do, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -30,6 +42,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// The migrations that the run would skip although they may be expected to run.
     pub skipped: Vec<Skipped>,
+    /// The names of the `ROC__` files that must run again after a version of this plan is executed. The
+    /// transaction of each version marks their rows; see [`Record::is_stale`].
+    pub stale: Vec<String>,
 }
 
 /// One migration to execute.
@@ -74,6 +89,8 @@ pub enum SkipReason {
     Changed,
     /// A newer program has replaced the text of this `ROC__` file.
     Superseded,
+    /// Versions run, but the statements of this `ROC__` file cannot be repeated.
+    NotRepeated,
 }
 
 impl fmt::Display for SkipReason {
@@ -86,6 +103,10 @@ impl fmt::Display for SkipReason {
             }
             SkipReason::Superseded => {
                 "a newer program has replaced this text; to put it back on purpose, use `Repeat::Always`"
+            }
+            SkipReason::NotRepeated => {
+                "versions have changed and its text has not, but its statements cannot be repeated; if what it made \
+                 is gone, reapply it"
             }
             SkipReason::Changed => "changed since it was applied",
         })

@@ -1,9 +1,8 @@
 //! Checks a folder and its list of recorded migrations as a whole.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::check::{FileCheck, Finding, Severity};
+use crate::check::{FileCheck, Finding, NEAR_MARKER, Severity};
 use crate::file::{MigrationKind, Script, Section};
 use crate::set::folder::{Folder, SourceFile};
 use crate::set::sum::{Manifest, SumFile};
@@ -75,13 +74,13 @@ pub fn check_folder(root: &Path, rules: &Rules) -> FolderCheck {
         }
         None => {}
     }
-    let unrecorded: HashSet<_> = list
-        .iter()
-        .flat_map(|list| list.unrecorded(&folder.files))
-        .map(|file| file.path.as_str())
-        .collect();
+    if let Some(list) = &list {
+        list.mark(&mut folder.files);
+    }
+    let mut unrecorded = 0;
     for file in &folder.files {
-        let new = unrecorded.contains(file.path.as_str());
+        let new = list.is_some() && file.name.version.is_some() && !file.recorded;
+        unrecorded += usize::from(new);
         if new && rules.manifest == Manifest::Strict {
             findings.push(not_recorded(file));
         }
@@ -92,7 +91,6 @@ pub fn check_folder(root: &Path, rules: &Rules) -> FolderCheck {
     if rules.python_compatible {
         findings.extend(folder.foreign.iter().map(|file| foreign_file(file)));
     }
-    let unrecorded = unrecorded.len();
     findings.append(&mut folder.findings);
     findings
         .sort_by(|a, b| (a.severity, &a.file, a.position).cmp(&(b.severity, &b.file, b.position)));
@@ -111,7 +109,11 @@ impl Rules {
         let syntaxes = known.as_ref().map_or(all.as_slice(), std::slice::from_ref);
         let script = Script::read(&file.text);
         let check = FileCheck::new(&file.path, &script, syntaxes);
-        findings.append(&mut check.mistakes(lint));
+        let mistakes = check.mistakes(lint).into_iter();
+        findings.extend(mistakes.map(|finding| match finding.rule {
+            NEAR_MARKER if file.recorded => recorded_near_marker(finding),
+            _ => finding,
+        }));
         if self.python_compatible {
             findings.append(&mut check.python_differences());
         }
@@ -119,6 +121,15 @@ impl Rules {
             findings.extend(without_rollback(file, &script));
         }
     }
+}
+
+/// The warning about a comment like the rollback marker in a file that must not change any more.
+fn recorded_near_marker(finding: Finding) -> Finding {
+    finding.warning().help(format!(
+        "the statements below this line run in the upgrade, and the file is recorded: correct it with a new migration; \
+         to silence this warning, write `-- jetbase: allow={NEAR_MARKER}` in the file, and run `jetbase sum --accept` \
+         with its version"
+    ))
 }
 
 fn without_rollback(file: &SourceFile, script: &Script<'_>) -> Option<Finding> {

@@ -21,6 +21,9 @@ pub struct SourceFile {
     pub text: String,
     /// The checksum of its upgrade statements.
     pub checksum: Checksum,
+    /// Whether the list beside the folder has the file. [`check_folder`](crate::check_folder) and
+    /// [`SumFile::mark`](crate::SumFile::mark) find it out.
+    pub recorded: bool,
 }
 
 impl SourceFile {
@@ -43,7 +46,7 @@ impl SourceFile {
                 .help("save it as UTF-8")
         })?;
         let checksum = Script::read(&text).checksum();
-        Ok(SourceFile { path: relative, name, text, checksum })
+        Ok(SourceFile { path: relative, name, text, checksum, recorded: false })
     }
 }
 

@@ -94,6 +94,13 @@ impl Migrations {
         self.options
     }
 
+    /// Returns whether the macro has made the set, and so has checked its files.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn is_embedded(&self) -> bool {
+        matches!(self.source, MigrationSource::Embedded(_))
+    }
+
     /// Returns the number of migrations.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -118,12 +125,14 @@ impl Migrations {
                 version: (!row.version.is_empty()).then_some(row.version),
                 sql: row.text,
                 checksum: row.checksum,
+                recorded: row.recorded,
             }),
             MigrationSource::Loaded(files) => files.get(index).map(|file| Migration {
                 path: &file.path,
                 version: file.name.version.as_ref().map(Version::as_str),
                 sql: &file.text,
                 checksum: file.checksum,
+                recorded: file.recorded,
             }),
         }
     }
@@ -147,6 +156,7 @@ pub struct Migration<'m> {
     version: Option<&'m str>,
     sql: &'m str,
     checksum: Checksum,
+    recorded: bool,
 }
 
 impl<'m> Migration<'m> {
@@ -204,6 +214,12 @@ impl<'m> Migration<'m> {
         self.checksum
     }
 
+    /// Returns whether the list beside the folder had the file when the set was made.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
     /// Returns the file's text, cut into its sections.
     #[must_use]
     pub fn script(&self) -> Script<'m> {
@@ -225,7 +241,8 @@ mod tests {
         {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
-        let files = Folder::read(dir.path()).files;
+        let mut files = Folder::read(dir.path()).files;
+        files[1].recorded = true;
         let packed = Packed::of(&files);
         let texts: Vec<&'static str> =
             files.iter().map(|file| &*file.text.clone().leak()).collect();
@@ -236,8 +253,8 @@ mod tests {
         assert_eq!(embedded.len(), 3);
         for (a, b) in embedded.iter().zip(loaded.iter()) {
             assert_eq!(
-                (a.path(), a.version(), a.sql(), a.checksum()),
-                (b.path(), b.version(), b.sql(), b.checksum())
+                (a.path(), a.version(), a.sql(), a.checksum(), a.is_recorded()),
+                (b.path(), b.version(), b.sql(), b.checksum(), b.is_recorded())
             );
         }
         assert!(embedded.get(3).is_none());

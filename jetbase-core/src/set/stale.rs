@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 
 use crate::set::folder::{Folder, SourceFile};
 use crate::set::migration::{Migration, Migrations};
@@ -16,6 +17,8 @@ pub struct Differences {
     /// Files whose text has changed.
     pub changed: Vec<String>,
     latest: Option<String>,
+    /// The name of the folder.
+    folder: String,
 }
 
 impl Differences {
@@ -42,7 +45,17 @@ impl fmt::Display for Differences {
                 }
             }
         }
-        f.write_str(": build it again")
+        if self.added.is_empty() {
+            return f.write_str(": build it again");
+        }
+        // Cargo builds again for an edited or deleted file, but it does not notice a new one.
+        write!(
+            f,
+            ": cargo has not noticed the new file; save or `touch` the source file that calls `embed!`, and build it \
+             again; cargo notices new files if build.rs is \
+             `fn main() {{ println!(\"cargo::rerun-if-changed={}\"); }}`",
+            self.folder
+        )
     }
 }
 
@@ -55,6 +68,7 @@ impl Migrations {
             folder.files.iter().map(|it| (it.path.as_str(), it)).collect();
         let mut differences = Differences {
             latest: self.latest().map(|latest| latest.to_string()),
+            folder: folder_name(self.options().folder),
             ..Differences::default()
         };
         for file in &folder.files {
@@ -69,5 +83,43 @@ impl Migrations {
         let gone = self.iter().map(|it| it.path()).filter(|path| !theirs.contains_key(path));
         differences.gone.extend(gone.map(str::to_owned));
         differences
+    }
+}
+
+fn folder_name(path: Option<&str>) -> String {
+    let name = path.map(Path::new).and_then(Path::file_name).and_then(|name| name.to_str());
+    name.unwrap_or("migrations").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::set::migration::Options;
+
+    #[test]
+    fn a_new_file_needs_more_than_another_build() {
+        let dir = tempfile::tempdir().unwrap();
+        let differences = |names: &[&str]| {
+            for name in names {
+                std::fs::write(dir.path().join(name), "SELECT 1;\n").unwrap();
+            }
+            let options = Options { folder: Some("/app/db"), ..Options::NONE };
+            let set = Migrations::load(Folder::read(dir.path()).files, options);
+            (set, Folder::read(dir.path()))
+        };
+        let (set, _) = differences(&["V1__a.sql"]);
+        let (_, folder) = differences(&["V2__b.sql"]);
+        assert_eq!(
+            set.differences(&folder).to_string(),
+            "this program embeds up to V1, the folder has V2__b.sql: cargo has not noticed the new file; save or \
+             `touch` the source file that calls `embed!`, and build it again; cargo notices new files if build.rs is \
+             `fn main() { println!(\"cargo::rerun-if-changed=db\"); }`"
+        );
+        std::fs::write(dir.path().join("V1__a.sql"), "SELECT 2;\n").unwrap();
+        std::fs::remove_file(dir.path().join("V2__b.sql")).unwrap();
+        assert_eq!(
+            set.differences(&Folder::read(dir.path())).to_string(),
+            "this program embeds up to V1, the folder has changed V1__a.sql: build it again"
+        );
     }
 }

@@ -16,8 +16,9 @@ pub struct Table {
     names: &'static str,
 }
 
-/// A record: the checksum, and where path and version end in the names, little-endian.
-const RECORD: usize = 40;
+/// A record: the checksum, where path and version end in the names, little-endian, and whether the
+/// file is recorded.
+const RECORD: usize = 41;
 
 /// One row of a table.
 pub(crate) struct TableRow {
@@ -26,6 +27,7 @@ pub(crate) struct TableRow {
     pub(crate) version: &'static str,
     pub(crate) text: &'static str,
     pub(crate) checksum: Checksum,
+    pub(crate) recorded: bool,
 }
 
 /// What the macro writes beside the texts.
@@ -52,6 +54,7 @@ impl Packed {
             packed.records.extend(file.checksum.as_bytes());
             packed.name(&file.path);
             packed.name(file.name.version.as_ref().map_or("", Version::as_str));
+            packed.records.push(file.recorded.into());
             packed.lengths = (packed.lengths * 31 + file.text.len() as u64) % PRIME;
         }
         packed
@@ -85,10 +88,10 @@ impl Table {
 
     /// The file at an index of the running order.
     pub(crate) fn get(&self, index: usize) -> Option<TableRow> {
-        let [record @ .., p0, p1, p2, p3, v0, v1, v2, v3] = self.records.get(index)?;
+        let [record @ .., p0, p1, p2, p3, v0, v1, v2, v3, recorded] = self.records.get(index)?;
         let before = index.checked_sub(1).and_then(|before| self.records.get(before));
         let start = match before {
-            Some([.., a, b, c, d]) => place([*a, *b, *c, *d]),
+            Some([.., a, b, c, d, _]) => place([*a, *b, *c, *d]),
             None => 0,
         };
         let (path, version) = (place([*p0, *p1, *p2, *p3]), place([*v0, *v1, *v2, *v3]));
@@ -97,6 +100,7 @@ impl Table {
             version: self.names.get(path..version)?,
             text: self.texts.get(index)?,
             checksum: Checksum::from_bytes(*record.first_chunk()?),
+            recorded: *recorded != 0,
         })
     }
 

@@ -1,5 +1,7 @@
 use std::fs;
 
+use jetbase_core::Dialect;
+
 use super::*;
 use crate::environment::WarningPolicy;
 
@@ -9,6 +11,10 @@ fn expanded(call: TokenStream, files: &[(&str, &str)]) -> String {
 }
 
 fn expanded_with(call: TokenStream, files: &[(&str, &str)], warnings: WarningPolicy) -> String {
+    expanded_in(call, files, BuildEnvironment { warnings, ..BuildEnvironment::default() })
+}
+
+fn expanded_in(call: TokenStream, files: &[(&str, &str)], environment: BuildEnvironment) -> String {
     let dir = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let path = dir.path().join(path);
@@ -18,7 +24,7 @@ fn expanded_with(call: TokenStream, files: &[(&str, &str)], warnings: WarningPol
     let environment = BuildEnvironment {
         crate_dir: Some(dir.path().to_path_buf()),
         current_dir: dir.path().to_path_buf(),
-        warnings,
+        ..environment
     };
     let tokens = expand(&EmbedInput::read(quote!([jetbase] #call)), &environment);
     let file = syn::parse2::<syn::File>(tokens.clone());
@@ -122,4 +128,26 @@ fn a_missing_folder_is_an_error() {
 fn descriptions_cannot_break_the_documentation() {
     let expansion = expanded(quote!(), &[("migrations/V1__a|b`c.sql", "select 1;\n")]);
     assert!(expansion.contains(r"| 1 | a\\|b\\`c |"), "{expansion}");
+}
+
+#[test]
+fn the_only_driver_is_the_default_dialect() {
+    use jetbase_core::Dialect::{MySql, Postgres, Sqlite};
+    let files = [
+        ("migrations/V1__a.sql", "CREATE INDEX CONCURRENTLY i ON t (a);\n"),
+        ("migrations/V2__b.sql", "CREATE FUNCTION f() RETURNS INT AS $$ SELECT 1;\n"),
+    ];
+    let errors = |call: TokenStream, drivers: &[Dialect]| {
+        let drivers = drivers.to_vec();
+        let environment = BuildEnvironment { drivers, ..BuildEnvironment::default() };
+        let expansion = expanded_in(call, &files, environment);
+        ["cannot run inside a transaction", "the dollar quote $$ is never closed"]
+            .map(|message| expansion.contains(message))
+    };
+    assert_eq!(errors(quote!(), &[Postgres]), [true, true]);
+    assert_eq!(errors(quote!(dialect = sqlite), &[Postgres]), [false, false]);
+    assert_eq!(errors(quote!(dialect = postgres), &[MySql, Postgres]), [true, true]);
+    for drivers in [&[][..], &[MySql], &[Sqlite], &[Postgres, MySql, Sqlite]] {
+        assert_eq!(errors(quote!(), drivers), [false, false], "{drivers:?}");
+    }
 }

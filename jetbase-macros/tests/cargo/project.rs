@@ -212,9 +212,14 @@ macro_rules! __cli {
 }
 
 pub trait Target<'t> {}
+pub trait IntoVersion {
+    fn into_version(self) -> Version;
+}
 pub struct Query<'t, T>(PhantomData<(&'t (), T)>);
 pub struct Run<'t>(PhantomData<&'t ()>);
 pub struct Rollback<'t>(PhantomData<&'t ()>);
+pub struct Redo<'t>(PhantomData<&'t ()>);
+pub struct Reapply<'t>(PhantomData<&'t ()>);
 pub struct Unlock<'t>(PhantomData<&'t ()>);
 pub struct Doctor<'t>(PhantomData<&'t ()>);
 pub struct Repair<'t>(PhantomData<&'t ()>);
@@ -230,10 +235,11 @@ macro_rules! functions {
     };
 }
 functions!(
-    run Run<'t>, rollback Rollback<'t>, unlock Unlock<'t>, repair Repair<'t>, status Query<'t, Status>, history Query<'t, History>,
+    run Run<'t>, rollback Rollback<'t>, redo Redo<'t>, unlock Unlock<'t>, repair Repair<'t>, status Query<'t, Status>, history Query<'t, History>,
     current Query<'t, Option<Version>>, validate Query<'t, Validated>, check Query<'t, Readiness>,
     doctor Doctor<'t>,
     lock_status Query<'t, LockStatus>
 );
 pub fn run_url(_: &'static Migrations, _: &str) -> Run<'static> { todo!() }
+pub fn reapply<'t>(_: &'static Migrations, _: impl Target<'t> + 't, _: &str) -> Reapply<'t> { todo!() }
 "#;

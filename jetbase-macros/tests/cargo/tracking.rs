@@ -88,7 +88,7 @@ fn the_generated_test_and_a_changed_variable_notice_changes() {
     project.write("V3__c.sql", "SELECT 3;\n");
     let (success, text, _) = project.cargo(&["test"]);
     assert!(
-        !success && text.contains("up to V2, the folder has V3__c.sql: build it again"),
+        !success && text.contains("up to V2, the folder has V3__c.sql: cargo has not noticed"),
         "{text}"
     );
     project.put("src/main.rs", MAIN);

@@ -82,6 +82,9 @@ impl Cause {
                 // One error wraps another one of its kind.
                 Cause::client(text.strip_prefix("error with configuration: ").unwrap_or(&text))
             }
+            sqlx::Error::Tls(error) if error.to_string().contains("without TLS support") => {
+                Cause::client(BUILT_WITHOUT_TLS)
+            }
             sqlx::Error::Tls(error) => Cause::client(format!("TLS: {}", plain(&error.to_string()))),
             sqlx::Error::Protocol(message) => Cause::lost(plain(message)),
             other => Cause::lost(plain(&other.to_string())),
@@ -178,6 +181,10 @@ impl Cause {
     }
 }
 
+/// What the driver says about itself: the program of the reader uses the driver through jetbase.
+const BUILT_WITHOUT_TLS: &str = "the URL asks for TLS, but this program is built without it: run `cargo add jetbase \
+                                 --features tls-rustls` (or `tls-native`), and build it again";
+
 /// What the driver calls "RSA auth backend disabled".
 const PASSWORD_NEEDS_TLS: &str = "the server asks for the password without TLS, and it is sent only with TLS: use \
                                   `?ssl-mode=REQUIRED` in the URL, or the feature `mysql-rsa` of sqlx";
@@ -185,4 +192,27 @@ const PASSWORD_NEEDS_TLS: &str = "the server asks for the password without TLS, 
 /// Returns a driver's message without the error number of the operating system.
 fn plain(text: &str) -> String {
     text.split(" (os error").next().unwrap_or(text).trim_end_matches('.').to_owned()
+}
+
+#[cfg(all(test, feature = "postgres", not(any(feature = "tls-rustls", feature = "tls-native"))))]
+mod tests {
+    use sqlx::{ConnectOptions, postgres::PgConnectOptions};
+
+    use super::*;
+
+    #[test]
+    fn a_program_without_tls_names_the_feature() {
+        // The driver refuses as soon as the connection is open, whatever listens there.
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = format!("postgres://app@127.0.0.1:{port}/app?sslmode=require");
+        let options: PgConnectOptions = url.parse().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let error = runtime.block_on(options.connect()).unwrap_err();
+        assert_eq!(
+            Cause::of(error).message,
+            "the URL asks for TLS, but this program is built without it: run `cargo add jetbase --features tls-rustls` \
+             (or `tls-native`), and build it again"
+        );
+    }
 }

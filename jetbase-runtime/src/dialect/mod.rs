@@ -133,6 +133,8 @@ pub(crate) struct Sql {
     pub(crate) repeatable_deleted: &'static str,
     /// Records that a repeatable ran again.
     pub(crate) update: &'static str,
+    /// Marks the rows of the `ROC__` files `{stale}`, so that they run again.
+    pub(crate) mark_stale: &'static str,
     /// Replaces the checksum of a version, and nothing else.
     pub(crate) repair: &'static str,
     /// The texts of `ROC__` files that newer ones have replaced.
@@ -191,6 +193,10 @@ pub(crate) struct Sql {
 const HISTORY: &str = "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed";
+
+/// Marks rows, on all databases. See `Record::is_stale`.
+const MARK_STALE: &str = "UPDATE {migrations} SET checksum = upper(checksum)
+  WHERE migration_type = 'RUNS_ON_CHANGE' AND filename IN ({stale})";
 
 /// Creates the table of replaced texts on PostgreSQL and SQLite.
 const CREATE_SUPERSEDED: &str = "CREATE TABLE IF NOT EXISTS {superseded} (

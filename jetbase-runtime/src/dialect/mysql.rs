@@ -162,6 +162,7 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_T
   COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
   CURRENT_TIMESTAMP(6)))
 WHERE filename = {file} AND migration_type = {kind}",
+    mark_stale: super::MARK_STALE,
     repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
     superseded: "SELECT filename, checksum FROM {superseded} LIMIT 18446744073709551615",
     create_superseded: "CREATE TABLE IF NOT EXISTS {superseded} (
@@ -172,7 +173,7 @@ WHERE filename = {file} AND migration_type = {kind}",
     supersede: &[
         "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
         "INSERT IGNORE INTO {superseded} (filename, checksum)
-SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum}",
+SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND lower(checksum) <> {checksum}",
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     delete_repeatable: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",

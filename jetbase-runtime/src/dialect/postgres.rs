@@ -192,6 +192,7 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(clock_tim
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(clock_timestamp() AT TIME ZONE {zone},
   (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
 WHERE filename = {file} AND migration_type = {kind}",
+    mark_stale: super::MARK_STALE,
     repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
     // Deferred triggers and constraints run now, under the file's settings. After this, nothing
     // changes the row.
@@ -213,7 +214,7 @@ WHERE version = {version} AND migration_type = {kind} AND checksum = {checksum}"
     supersede: &[
         "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
         "INSERT INTO {superseded} (filename, checksum)
-SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum} ON CONFLICT DO NOTHING",
+SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND lower(checksum) <> {checksum} ON CONFLICT DO NOTHING",
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     delete_repeatable: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",

@@ -110,13 +110,14 @@ VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
   COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), ''))
 WHERE filename = {file} AND migration_type = {kind}",
+    mark_stale: super::MARK_STALE,
     repair: "UPDATE {migrations} SET checksum = {checksum} WHERE version = {version} AND migration_type = {kind}",
     superseded: "SELECT filename, checksum FROM {superseded}",
     create_superseded: CREATE_SUPERSEDED,
     supersede: &[
         "DELETE FROM {superseded} WHERE filename = {file} AND checksum = {checksum}",
         "INSERT OR IGNORE INTO {superseded} (filename, checksum)
-SELECT filename, checksum FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND checksum <> {checksum}",
+SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND migration_type = {kind} AND lower(checksum) <> {checksum}",
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     delete_repeatable: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",

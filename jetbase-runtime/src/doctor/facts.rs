@@ -8,7 +8,7 @@ use crate::connection::{ResultRow, ResultSet, RowHandling, SendFailure, send_wit
 use crate::dialect::{Bindings, Sql, sql};
 use crate::environment;
 use crate::error::{Error, ErrorKind, SettingError};
-use crate::execute::prepare;
+use crate::execute::{Empty, prepare};
 use crate::query::{LockStatus, read_lock};
 use crate::run::Published;
 use crate::session::{Liveness, Session, Topology, nonce};
@@ -179,7 +179,8 @@ fn server_facts(
 fn plan_work(request: &DoctorRequest, state: &DatabaseState) -> Result<WorkFacts, Error> {
     let history = state.history.as_deref().unwrap_or_default();
     let planned: Plan = plan(&request.set, history, &Goal::Upgrade(Until::End), &request.policy)?;
-    let jobs = prepare(&request.set, &planned, state.namespace.syntax, Vec::new())?;
+    let jobs =
+        prepare(&request.set, &planned, state.namespace.syntax, Empty::default(), Vec::new())?;
     Ok(WorkFacts { applied: history.len(), pending: jobs.len() })
 }
 

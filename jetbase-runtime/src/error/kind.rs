@@ -11,6 +11,7 @@ use super::{
     DatabaseErrorKind, FileErrorKind, JournalError, Kept, LockFileError, NamespaceError,
     ServerError, SettingError, StatementError, TableError,
 };
+use crate::report::SHORTEST_REPORTED;
 
 /// What went wrong.
 ///
@@ -170,7 +171,7 @@ impl ErrorKind {
                 if let Some(since) = since {
                     write!(f, " since {since}")?;
                 }
-                if !waited.is_zero() {
+                if *waited >= SHORTEST_REPORTED {
                     write!(f, ", and was not released within {waited:.1?}")?;
                 }
                 f.write_str(match alive {
@@ -181,11 +182,16 @@ impl ErrorKind {
                     _ => "; if you are sure that the holder is dead, run `jetbase unlock`",
                 })
             }
-            ErrorKind::Blocked { obstacle, waited } => write!(
-                f,
-                "the migration lock is free, but could not be acquired within {waited:.1?}; the obstacle is \
-                 {obstacle}; remove it, or wait until it ends, and run again"
-            ),
+            ErrorKind::Blocked { obstacle, waited } => {
+                f.write_str("the migration lock is free, but could not be acquired")?;
+                if *waited >= SHORTEST_REPORTED {
+                    write!(f, " within {waited:.1?}")?;
+                }
+                write!(
+                    f,
+                    "; the obstacle is {obstacle}; remove it, or wait until it ends, and run again"
+                )
+            }
             ErrorKind::HolderBusy { holder } => write!(
                 f,
                 "the lock cannot be released now: {holder} is executing a migration under it; wait until it is \

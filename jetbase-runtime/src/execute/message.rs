@@ -138,6 +138,7 @@ impl Job<'_> {
             .literal("description", &self.migration.description())
             .literal("file", self.migration.file())
             .literal("kind", self.migration.kind().as_str())
+            .literals("stale", &self.stale)
             .literal("checksum", &self.migration.checksum().to_string())
     }
 }

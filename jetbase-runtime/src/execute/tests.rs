@@ -11,11 +11,13 @@ fn a_text_that_was_not_hashed_is_not_run() {
         name: Name::parse("V1__a.sql").unwrap(),
         text: "SELECT 2;\n".to_owned(),
         checksum: Script::read("SELECT 1;\n").checksum(),
+        recorded: false,
     };
     let set = Migrations::load(vec![file], Options::default());
     let goal = Goal::Upgrade(Until::default());
     let plan = plan(&set, &[], &goal, &Policy::default()).unwrap();
-    let error = prepare(&set, &plan, Syntax::of(Dialect::Sqlite), Vec::new()).err().unwrap();
+    let error =
+        prepare(&set, &plan, Syntax::of(Dialect::Sqlite), Empty::Refuse, Vec::new()).err().unwrap();
     assert_eq!(
         error.to_string(),
         "V1__a.sql was changed while this program was compiled; compile it again"
@@ -33,6 +35,7 @@ fn each_section_of_a_pending_file_is_lexed_once() {
         name: Name::parse(name).unwrap(),
         text: text.to_owned(),
         checksum: script.checksum(),
+        recorded: false,
     };
     let names = ["V1__a.sql", "V2__b.sql"];
     let set = Migrations::load(names.map(file).to_vec(), Options::default());
@@ -40,9 +43,9 @@ fn each_section_of_a_pending_file_is_lexed_once() {
     let marker = "-- rollback\n".len();
     for dialect in Dialect::ALL {
         let before = lexed_bytes();
-        let jobs = prepare(&set, &plan, Syntax::of(dialect), Vec::new()).unwrap();
+        let jobs = prepare(&set, &plan, Syntax::of(dialect), Empty::Refuse, Vec::new()).unwrap();
         // The plan that is made under the lock takes over the jobs of the first one.
-        let jobs = prepare(&set, &plan, Syntax::of(dialect), jobs).unwrap();
+        let jobs = prepare(&set, &plan, Syntax::of(dialect), Empty::Refuse, jobs).unwrap();
         assert_eq!(lexed_bytes() - before, names.len() * (text.len() - marker), "{dialect}");
         for job in &jobs {
             let results: Vec<_> = job.statements.iter().map(|it| it.results).collect();

@@ -157,6 +157,9 @@ impl Writer<'_, '_, '_> {
         if self.job.action == Action::Apply && self.may_have_number() {
             parts.extend(self.parts(Purpose::Record, sql.restore_number));
         }
+        if !self.job.stale.is_empty() {
+            parts.push(self.part(Purpose::Record, sql.mark_stale));
+        }
         parts.push(self.part(Purpose::Record, record));
         parts.extend(self.parts(Purpose::Commit, sql.run_deferred));
         parts.push(self.part(Purpose::Recorded, recorded));

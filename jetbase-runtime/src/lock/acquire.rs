@@ -10,11 +10,11 @@ use super::identity::{ProcessId, same_class};
 use super::protocol::{Claimant, LockAction, Observation, OwnerState, Progress, judge, next};
 use super::side_file::SideFile;
 use super::tables::create_tables;
-use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
+use crate::options::LockOptions;
 use crate::session::{Liveness, Session};
-use crate::wait::{FIRST_NOTICE, Limit, NOTICE_INTERVAL, jittered};
+use crate::wait::{Limit, NOTICE_INTERVAL, jittered};
 
 /// Whether the fence guards everything that a run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) async fn acquire(
     session: &mut Session<'_>,
     limit: Limit,
     listener: &mut Listener,
-    cancel: &Cancel,
+    options: &LockOptions,
     commits: Commits,
 ) -> Result<HeldLock, Error> {
     session.wait_within(limit).await;
@@ -66,7 +66,7 @@ pub(super) async fn acquire(
     session.process_id = Some(claimant.id.clone());
 
     let acquisition = Acquisition::new(session, side_file);
-    let held = wait_for_lock(acquisition, &claimant, limit, listener, cancel).await?;
+    let held = wait_for_lock(acquisition, &claimant, limit, listener, options).await?;
     session.work_without_limit().await;
     Ok(held)
 }
@@ -77,11 +77,12 @@ async fn wait_for_lock(
     claimant: &Claimant,
     limit: Limit,
     listener: &mut Listener,
-    cancel: &Cancel,
+    options: &LockOptions,
 ) -> Result<HeldLock, Error> {
+    let cancel = &options.cancel;
     let (started, limits) = (Instant::now(), limit.limits());
     let mut pause = FIRST_PAUSE;
-    let mut next_notice = FIRST_NOTICE;
+    let mut next_notice = options.first_notice;
     let mut progress = Progress::default();
     let mut observation =
         if lock.session.has_tables { lock.attempt().await? } else { Observation::NoTables };

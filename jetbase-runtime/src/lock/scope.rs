@@ -110,7 +110,7 @@ async fn acquire_and_work<T>(
     unreleased: &mut Option<Error>,
 ) -> Result<T, Error> {
     let LockRequest { options, limit, commits, .. } = *request;
-    let held = acquire(session, limit, listener, &options.cancel, commits).await?;
+    let held = acquire(session, limit, listener, options, commits).await?;
     let result = work(session, &held, listener).await;
     if result.as_ref().is_err_and(is_interrupted) {
         return result;

@@ -1,6 +1,8 @@
 //! The outcome of a run: a lost connection, skipped files, the plan of a dry run.
 
-use jetbase_core::{Action, Goal, Plan, SkipReason};
+use std::collections::HashSet;
+
+use jetbase_core::{Action, Goal, Migrations, Plan, Record, SkipReason, Syntax, check_markers};
 
 use super::RunRequest;
 use crate::error::{Error, ErrorKind, Outcome};
@@ -28,7 +30,8 @@ pub(super) fn with_outcome(request: &RunRequest, failed: WorkError) -> Error {
     let unfinished = unfinished.find(|it| it.file == name && it.direction == direction);
     let outcome = match (outcome, unfinished) {
         (_, Some(Unfinished { done, in_doubt, .. })) => Outcome::Unfinished { done, in_doubt },
-        _ if !versioned => Outcome::Unknown,
+        // A redo executes both sections of a file, and the row does not tell which one was lost.
+        _ if !versioned || matches!(request.goal, Goal::Redo(_)) => Outcome::Unknown,
         _ if recorded != rolling_back => Outcome::Committed,
         (Outcome::InDoubt, None) => Outcome::InDoubt,
         (Outcome::Unfinished { .. }, None) if !has_journal => outcome,
@@ -48,6 +51,26 @@ pub(super) fn report_skipped(listener: &mut Listener, report: &mut Report, plann
             last.file,
             ahead.len()
         ));
+    }
+}
+
+/// Warns about applied files of a folder with a comment that is nearly the rollback marker. The macro
+/// has checked the files of an embedded set.
+pub(super) fn warn_about_markers(
+    listener: &mut Listener,
+    set: &Migrations,
+    history: &[Record],
+    syntax: Syntax,
+) {
+    if set.is_embedded() {
+        return;
+    }
+    let applied: HashSet<_> = history.iter().filter_map(|it| it.version.as_ref()).collect();
+    for migration in set.iter() {
+        if migration.version().is_some_and(|version| applied.contains(&version)) {
+            let findings = check_markers(migration.path(), &migration.script(), syntax);
+            findings.iter().for_each(|finding| listener.warn(finding.to_string()));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jetbase_core::{Goal, Until};
 
-use super::outcome::{planned_job, report_skipped, with_outcome};
+use super::outcome::{planned_job, report_skipped, warn_about_markers, with_outcome};
 use super::plan::{commits_of, plan_run, read_superseded};
 use super::unfinished::refuse_unfinished;
 use super::work::work;
@@ -101,9 +101,13 @@ async fn try_once(
     let superseded = async || read_superseded(source, &state, limit).await;
     let planned = plan_run(request, history, superseded).await?;
     report_skipped(listener, report, &planned);
-    let jobs = prepare(&request.set, &planned, state.namespace.syntax, Vec::new())?;
+    warn_about_markers(listener, &request.set, history, state.namespace.syntax);
+    let syntax = state.namespace.syntax;
+    let jobs = prepare(&request.set, &planned, syntax, request.empty, Vec::new())?;
     refuse_unfinished(request, &state.journal, &jobs, listener)?;
     if request.options.dry_run == DryRun::Yes {
+        let warnings = jobs.iter().flat_map(|job| &job.warnings);
+        warnings.for_each(|finding| listener.warn(finding.to_string()));
         report.planned = jobs.iter().map(planned_job).collect();
         return Ok(());
     }

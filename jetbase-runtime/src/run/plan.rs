@@ -28,18 +28,25 @@ pub(super) async fn plan_run(
     superseded: impl AsyncFnOnce() -> Result<Vec<(String, String)>, Error>,
 ) -> Result<Plan, Error> {
     let planned = plan(&request.set, history, &request.goal, &request.policy)?;
-    if !replaces(&request.set, &planned) {
+    if !replaces(&request.set, history, &planned) {
         return Ok(planned);
     }
     let policy = Policy { superseded: superseded().await?, ..request.policy.clone() };
     Ok(plan(&request.set, history, &request.goal, &policy)?)
 }
 
-/// Whether a plan replaces an older text of a file.
-fn replaces(set: &Migrations, planned: &Plan) -> bool {
+/// Whether a plan replaces the text of a `ROC__` file with another one.
+pub(super) fn replaces(set: &Migrations, history: &[Record], planned: &Plan) -> bool {
     let replaced = |step: &Step| {
-        let kind = set.get(step.index).map(|migration| migration.kind());
-        step.action == Action::Reapply && kind == Some(MigrationKind::RunsOnChange)
+        let Some(migration) = set.get(step.index) else { return false };
+        let checksum = migration.checksum().to_string();
+        let differs = |row: &Record| {
+            let same_file = row.kind == migration.kind() && row.file == migration.file();
+            same_file && !row.checksum.eq_ignore_ascii_case(&checksum)
+        };
+        step.action == Action::Reapply
+            && migration.kind() == MigrationKind::RunsOnChange
+            && history.iter().any(differs)
     };
     planned.steps.iter().any(replaced)
 }

@@ -23,6 +23,11 @@ pub(super) fn refuse_unfinished(
     let direction = match request.goal {
         Goal::Upgrade(_) => Direction::Upgrade,
         Goal::Rollback(_) => Direction::Rollback,
+        // Neither would go on where the file has stopped.
+        Goal::Redo(_) | Goal::Reapply(_) => {
+            let first = open.into_iter().next();
+            return first.map_or(Ok(()), |it| Err(JournalError::Unfinished(it).into()));
+        }
     };
     for unfinished in open {
         let is_in_set = request.set.iter().any(|it| it.file() == unfinished.file);

@@ -6,7 +6,7 @@ use jetbase_core::{Dialect, SessionEffect};
 use tracing::Instrument;
 
 use super::RunRequest;
-use super::plan::{commits_of, plan_run};
+use super::plan::{commits_of, plan_run, replaces};
 use super::unfinished::resume_files;
 use crate::error::{Error, ErrorKind, FileErrorKind};
 use crate::event::{Event, Listener};
@@ -29,7 +29,7 @@ pub(super) async fn work<'m>(
     let planned = plan_run(request, &history, async || session.superseded().await).await?;
     report.skipped.clone_from(&planned.skipped);
     let set = &request.set;
-    let mut jobs = prepare(set, &planned, session.namespace.syntax, prepared)?;
+    let mut jobs = prepare(set, &planned, session.namespace.syntax, request.empty, prepared)?;
     session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
     session.count_orphans().await;
@@ -39,7 +39,7 @@ pub(super) async fn work<'m>(
     }
     let effects = jobs.iter().map(|job| job.session_use.effect);
     session.take_snapshot_for(effects.max().unwrap_or(SessionEffect::Nothing)).await?;
-    if jobs.iter().any(Job::replaces) {
+    if replaces(set, &history, &planned) {
         session.create_superseded().await?;
     }
     resume_files(request, session, &mut jobs, listener).await?;
@@ -47,6 +47,7 @@ pub(super) async fn work<'m>(
         if request.options.cancel.is_requested() {
             break;
         }
+        job.warnings.iter().for_each(|finding| listener.warn(finding.to_string()));
         let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
         if job.session_use.reads {
             session.refresh_for_reader().await?;

@@ -15,12 +15,29 @@ pub(super) async fn acquire<DB: sqlx::Database>(
     pool: &sqlx::Pool<DB>,
     limit: Duration,
 ) -> Result<sqlx::pool::PoolConnection<DB>, Cause> {
-    match tokio::time::timeout(limit.max(MIN_TIME), pool.acquire()).await {
-        Ok(result) => result.map_err(Cause::of),
-        Err(_) => Err(Cause::unavailable(format!(
+    let cause = match tokio::time::timeout(limit.max(MIN_TIME), pool.acquire()).await {
+        Ok(Err(error @ sqlx::Error::PoolTimedOut)) => Cause::of(error),
+        Ok(result) => return result.map_err(Cause::of),
+        Err(_) => Cause::unavailable(format!(
             "the pool had no free connection within {:.1?}: all are in use, or the server does not answer",
             limit.max(MIN_TIME)
-        ))),
+        )),
+    };
+    // A pool that may open one more connection has failed to open it, and does not say why.
+    let is_full = pool.size() >= pool.options().get_max_connections();
+    Err(if is_full { cause } else { connection_fault(pool).await.unwrap_or(cause) })
+}
+
+/// Returns why the server refuses a connection of a pool; `None` if it does not.
+async fn connection_fault<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> Option<Cause> {
+    let options = (*pool.connect_options()).clone();
+    match tokio::time::timeout(MIN_TIME, options.connect()).await {
+        Ok(Ok(connection)) => {
+            drop(sqlx::Connection::close(connection).await);
+            None
+        }
+        Ok(Err(error)) => Some(Cause::of(error)),
+        Err(_) => Some(Cause::unavailable("the server does not answer".to_owned())),
     }
 }
 

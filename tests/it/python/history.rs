@@ -29,6 +29,7 @@ pub(super) fn register(suite: &mut Suite) {
     suite.each("a_rollback_undoes_files_of_the_python_tool", all, python, we_roll_back);
     suite.each("both_tools_share_repeatables", all, python, repeatables);
     suite.each("both_tools_refuse_a_changed_file", all, python, drift);
+    suite.each("a_near_miss_that_the_python_tool_has_run_stops_no_run", all, python, near_miss);
 }
 
 async fn python_has_nothing_to_do(ctx: TestContext) -> TestResult {
@@ -205,6 +206,22 @@ async fn repeatables(ctx: TestContext) -> TestResult {
         expected(&[("ra", "6"), ("one", "1"), ("two", "1"), ("three", "1")])
     );
     assert_eq!(count(db, "jetbase_migrations").await?, "3");
+    Ok(())
+}
+
+async fn near_miss(ctx: TestContext) -> TestResult {
+    let near = ("V1__make_a.sql", "CREATE TABLE a (id INTEGER);\n-- rollback:\nDROP TABLE a;\n");
+    let project = PythonProject::with(&[near])?;
+    let error = ours(&project, &ctx.db).await.expect_err("the undo part would run");
+    assert!(error.to_string().starts_with("`-- rollback:` is not the rollback marker"), "{error}");
+    // The Python tool creates the table, drops it, and records the file.
+    assert_eq!(theirs(&project, &ctx.db).await?, [near.0]);
+    count(&ctx.db, "a").await.expect_err("the table is gone");
+    project.write(V2.0, V2.1)?;
+    let report = ours(&project, &ctx.db).await?;
+    assert_eq!(files(&report), [V2.0]);
+    assert_eq!(report.warnings.len(), 1, "{report}");
+    assert!(report.warnings[0].starts_with("V1__make_a.sql:2:1: "), "{report}");
     Ok(())
 }
 

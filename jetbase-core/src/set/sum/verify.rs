@@ -52,6 +52,14 @@ impl SumFile {
         changes.map(|change| self.finding(change)).collect()
     }
 
+    /// Sets [`SourceFile::recorded`] of each file.
+    pub fn mark(&self, files: &mut [SourceFile]) {
+        let recorded: HashSet<_> = self.entries.iter().map(|entry| entry.file.as_str()).collect();
+        for file in files {
+            file.recorded = recorded.contains(file.file());
+        }
+    }
+
     /// Returns the versioned files that the list does not have, in running order.
     pub fn unrecorded<'a>(&self, files: &'a [SourceFile]) -> impl Iterator<Item = &'a SourceFile> {
         let recorded: HashSet<String> =

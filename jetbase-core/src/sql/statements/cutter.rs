@@ -76,6 +76,10 @@ impl<'t> Cutter<'t> {
     pub(super) fn run(&mut self) -> Result<(), CutError> {
         loop {
             self.tokens.skip_blanks();
+            // Where no statement has begun, a blank of Unicode is a blank, as for the Python tool.
+            if self.draft.is_empty() && self.tokens.skip_unicode_blanks() {
+                continue;
+            }
             // The delimiter is searched before the token is read, because a delimiter such
             // as `$$` or `--` must not be read as a quote or a comment.
             if let Some(end) = self.delimiter_here() {

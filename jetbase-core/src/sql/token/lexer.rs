@@ -51,6 +51,18 @@ impl<'t> Tokens<'t> {
         self.text.len() - self.rest.len()
     }
 
+    /// Skips the blanks that only the Python tool knows: those of Unicode. Returns whether there were any.
+    pub(crate) fn skip_unicode_blanks(&mut self) -> bool {
+        if !matches!(self.rest, [0x1c..=0x1f | 0x80.., ..]) {
+            return false;
+        }
+        let rest = self.rest();
+        let blank = |c: char| c.is_whitespace() || matches!(c, '\x1c'..='\x1f');
+        let length = rest.len() - rest.trim_start_matches(blank).len();
+        self.jump(self.offset() + length);
+        length > 0
+    }
+
     /// Skips the blanks and line ends here.
     #[inline(always)]
     pub(crate) fn skip_blanks(&mut self) {
