@@ -17,7 +17,7 @@ pub(crate) enum GroupMode {
 
 /// A MySQL that is a node of a group.
 #[derive(Debug)]
-struct GroupNode {
+struct MysqlGroupNode {
     base: Mariadb,
     number: usize,
     mode: GroupMode,
@@ -25,7 +25,7 @@ struct GroupNode {
     ports: Vec<u16>,
 }
 
-impl Engine for GroupNode {
+impl Engine for MysqlGroupNode {
     fn user(&self) -> &'static str {
         self.base.user()
     }
@@ -103,7 +103,7 @@ pub(crate) async fn start(mode: GroupMode) -> Result<Cluster, TestError> {
     for number in 0..3 {
         let base = Mariadb::find_mysql("group-replication")?;
         let account = Account::choose("mysql", base.user())?;
-        let node = GroupNode { base, number, mode, ports: ports.clone() };
+        let node = MysqlGroupNode { base, number, mode, ports: ports.clone() };
         nodes.push(PrivateServer::start(Box::new(node), account).await?);
     }
     let cluster = Cluster::new(nodes, SIZE, JOIN);
