@@ -26,7 +26,7 @@ impl Session<'_> {
             // The server's identity comes last, and may be refused. Then the liveness cannot be
             // checked.
             Err(SendFailure { completed, cause })
-                if !completed.is_empty() && cause.kind == CauseKind::Database =>
+                if completed.len() > self.sql.probe_facts && cause.kind == CauseKind::Database =>
             {
                 (completed, Some(cause))
             }

@@ -55,7 +55,7 @@ impl Shape {
 /// The statements that fail on every database.
 const COMMON: &[&str] = &[
     "SELEC 1",
-    "INSERT INTO fx VALUES (1",
+    "INSERT INTO fx (id VALUES) (1)",
     "INSERT INTO nowhere VALUES (1)",
     "INSERT INTO fx (nowhere) VALUES (1)",
     "CREATE TABLE fx (id INTEGER)",
@@ -182,6 +182,15 @@ async fn one_input(
     for _ in 0..2 {
         let error = run(&broken).await.err().ok_or("it did not fail")?;
         let shown = format!("{error:#}");
+        if let ErrorKind::Journal(jetbase::JournalError::InDoubt { statement: 3, .. }) =
+            error.kind()
+        {
+            // A CALL may have taken effect in part, so the second attempt asks.
+            if !failing.starts_with("CALL") || effects(db, number).await? != [true, true, false] {
+                return Err(shown.into());
+            }
+            continue;
+        }
         let ErrorKind::Statement(statement) = error.kind() else { return Err(shown.into()) };
         if statement.statement.is_some_and(|(number, _)| number != 3) {
             return Err(format!("another statement failed: {shown}").into());

@@ -70,7 +70,7 @@ async fn goes_on(ctx: TestContext) -> TestResult {
         assert!(text.contains("statement 5 of 6 failed"), "{text}");
         assert_eq!(kept(&error), Kept::Statements(4), "{text}");
         assert!(
-            text.contains("its first 4 statements are permanent: correct the statements after it and run again, and the run goes on at statement 5"),
+            text.contains("its first 4 statements are permanent: correct the statements after them and run again, and the run goes on at statement 5"),
             "{text}"
         );
         assert_eq!(journal_rows(db).await?, 4);
