@@ -106,13 +106,13 @@ pub fn may_fail_in_part(statement: &Statement<'_>) -> bool {
             let Some(first) = tokens.next() else { return false };
             match dialect {
                 Dialect::Sqlite => false,
-                Dialect::Postgres => {
-                    first.is_word("CALL")
-                        || (first.is_word("DO")
-                            && part
-                                .tokens()
-                                .any(|it| it.text.to_ascii_uppercase().contains("COMMIT")))
-                }
+                // An index that is built or dropped concurrently may stay behind, and be invalid.
+                Dialect::Postgres => match first.text.to_ascii_uppercase().as_str() {
+                    "CALL" => true,
+                    "DO" => part.tokens().any(|it| it.text.to_ascii_uppercase().contains("COMMIT")),
+                    "REFRESH" => false,
+                    _ => part.tokens().any(|token| token.is_word("CONCURRENTLY")),
+                },
                 Dialect::MySql => {
                     first.is_any_word(&["CALL", "EXECUTE"])
                         || (first.is_word("BEGIN")

@@ -154,7 +154,7 @@ impl fmt::Display for JournalError {
             ),
             JournalError::NoStatement { file, statements } => write!(
                 f,
-                "{file} has {statements} statements; name one of them, or the last one to execute none"
+                "{file} has {statements} statements in this section; name the number of one of them"
             ),
         }
     }
@@ -169,3 +169,6 @@ pub(super) fn permanent(done: usize) -> String {
 }
 
 impl std::error::Error for JournalError {}
+
+#[cfg(test)]
+mod tests;

@@ -110,12 +110,15 @@ impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Kept::Nothing => f.write_str("nothing of it was kept"),
-            Kept::Statements(n) => write!(
-                f,
-                "{} permanent: correct the statements after it and run again, and the run goes on at statement {}",
-                permanent(*n),
-                n + 1
-            ),
+            Kept::Statements(n) => {
+                let them = if *n == 1 { "it" } else { "them" };
+                let (permanent, next) = (permanent(*n), n + 1);
+                write!(
+                    f,
+                    "{permanent} permanent: correct the statements after {them} and run again, and the run goes on at \
+                     statement {next}"
+                )
+            }
             Kept::InDoubt { done } => {
                 if *done > 0 {
                     write!(f, "{} permanent, and ", permanent(*done))?;

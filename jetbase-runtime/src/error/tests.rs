@@ -257,7 +257,7 @@ the migration lock is free, but could not be acquired within 3.0s; the obstacle 
 the lock cannot be released now: process 7 is executing a migration under it; wait until it is done, or end it, and run `jetbase unlock` again
 another process took the migration lock away during the run; run again when no other process migrates
 another process took the migration lock away during the run; V2__b.sql is not recorded, and nothing of it was kept: run again when no other process migrates
-another process took the migration lock away during the run; V2__b.sql is not recorded, its first statement is permanent: undo it, or remove it from the file, and run again
+another process took the migration lock away during the run; V2__b.sql is not recorded, its first statement is permanent: correct the statements after it and run again, and the run goes on at statement 2
 the session lock could not be moved to the new session of the next file, because another session holds it; run again
 while this run waited for the lock, files became pending that commit by themselves; nothing was executed: run again
 the run was stopped before it executed anything; run again
@@ -313,9 +313,9 @@ done before this error, and kept: V1__a.sql
     nothing of this file was kept; correct it and run again
     done before this error, and kept: V1__a.sql
 V2__b.sql: the commit failed: relation "nowhere" does not exist (42P01)
-its first statement is permanent: undo it, or remove it from the file, and run again
+its first statement is permanent: correct the statements after it and run again, and the run goes on at statement 2
     without its source: V2__b.sql: the commit failed (42P01)
-    its first statement is permanent: undo it, or remove it from the file, and run again
+    its first statement is permanent: correct the statements after it and run again, and the run goes on at statement 2
 V2__b.sql: it ends its transaction itself
    = hint: remove it
 nothing of this file was kept; correct it and run again
@@ -324,7 +324,7 @@ V2__b.sql:3:13: statement 2 of 3 failed: relation "nowhere" does not exist (42P0
      |             ^^^^^^^
    = detail: the detail
    = hint: the hint
-its first 2 statements are permanent: undo them, or remove them from the file, and run again
+its first 2 statements are permanent: correct the statements after them and run again, and the run goes on at statement 3
 V2__b.sql:3:13: statement 2 of 3 failed: relation "nowhere" does not exist (42P01)
    3 | INSERT INTO nowhere
      |             ^^^^^^^
@@ -375,8 +375,8 @@ connecting: the message of the driver; check that the server runs, and that host
     without its source: connecting failed; check that the server runs, and that host and port are right
 connecting: every connection of the pool is in use, and none came back in time; check the URL and the pool's settings
     without its source: connecting failed; check the URL and the pool's settings
-recording V2__b.sql: the message of the driver; its first 2 statements are permanent: undo them, or remove them from the file, and run again
-    without its source: recording V2__b.sql failed; its first 2 statements are permanent: undo them, or remove them from the file, and run again
+recording V2__b.sql: the message of the driver; its first 2 statements are permanent: correct the statements after them and run again, and the run goes on at statement 3
+    without its source: recording V2__b.sql failed; its first 2 statements are permanent: correct the statements after them and run again, and the run goes on at statement 3
 connecting: the message (28P01); check user and password
     without its source: connecting failed (28P01); check user and password
 connecting: the message (3D000); create the database first: jetbase creates tables, not databases

@@ -25,6 +25,8 @@ pub(super) struct FailureContext {
     pub(super) leftover: Option<(String, String)>,
     /// Whether the index did not exist before the statement.
     pub(super) leftover_is_own: bool,
+    /// The invalid indexes of the database after a statement that may have left one.
+    pub(super) invalid: Vec<String>,
     /// What the file did wrong although none of its statements failed, as a sentence.
     fault: Option<String>,
     /// Which table could run code of others, as the cause.
@@ -75,6 +77,10 @@ impl Job<'_> {
             1 => it.may_fail_in_part,
             _ => failure.in_part,
         });
+        if self.builds_concurrently(index) {
+            // The catalog shows what it has left.
+            return false;
+        }
         // Only a text that the server has not begun to execute has a position (PostgreSQL).
         can_be && failure.retry_from.is_none() && failure.cause.position.is_none()
     }
@@ -178,8 +184,16 @@ impl Job<'_> {
         found: FailureContext,
     ) -> Error {
         let file = self.migration.path();
-        let FailureContext { kept, fault, untrusted, leftover, leftover_is_own } = found;
+        let FailureContext { kept, fault, untrusted, leftover, leftover_is_own, invalid } = found;
         let leftover = leftover.map(|(schema, name)| format!("{schema}.{name}"));
+        let mut failure = failure;
+        if !invalid.is_empty() {
+            let invalid = format!(
+                "the invalid indexes of this database are {}: drop those that this statement has left",
+                invalid.join(", ")
+            );
+            failure.cause.hint.get_or_insert(invalid);
+        }
         let fails_check = session.sql.fence_codes.contains(&failure.cause.code.as_str());
         match failure.purpose {
             Purpose::Guard => {

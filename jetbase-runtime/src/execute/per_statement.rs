@@ -263,8 +263,15 @@ impl Writer<'_, '_, '_> {
                 let before =
                     if intent.is_empty() { self.fences_outside_transaction() } else { intent };
                 let before = FileMessage::of(before).retried_from(Some(start));
-                let mut messages = vec![before, message(vec![statement])];
-                messages.extend(self.validity(index).map(|part| FileMessage::of(vec![part])));
+                let mut messages = vec![before];
+                match self.validity(index) {
+                    // With an invalid index, the statement counts as failed.
+                    Some(check) => {
+                        messages.push(FileMessage::of(vec![statement]));
+                        messages.push(FileMessage { done, ..FileMessage::of(vec![check]) });
+                    }
+                    None => messages.push(message(vec![statement])),
+                }
                 if self.session.dialect == Dialect::Sqlite && index + 1 < self.job.statements.len()
                 {
                     let retry_from = Some(start + messages.len());

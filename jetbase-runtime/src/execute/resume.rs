@@ -247,6 +247,11 @@ impl Job<'_> {
                 .find(|it| self.concerns(&it.file, it.direction) && it.statement == index + 1);
             found.leftover_is_own = row.is_some_and(|row| row.found == Some(0));
         }
+        if matches!(found.kept, Kept::InDoubt { .. }) && session.dialect == Dialect::Postgres {
+            let sets = session.raw(INVALID_INDEXES).await.unwrap_or_default();
+            let rows = sets.iter().flat_map(|set| &set.rows);
+            found.invalid = rows.map(|row| row.text("name").to_owned()).collect();
+        }
         let bindings = self.bindings(session, label, grouping);
         let mut changes: Vec<String> = Vec::new();
         for index in self.done..failure.done {
@@ -283,6 +288,13 @@ const IS_INVALID: &str = "SELECT 1 FROM pg_catalog.pg_index AS i
   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
   WHERE NOT i.indisvalid AND n.nspname OPERATOR(pg_catalog.=) {leftover_schema}::pg_catalog.name
     AND c.relname OPERATOR(pg_catalog.=) {leftover_name}::pg_catalog.name";
+
+/// The names of all invalid indexes.
+const INVALID_INDEXES: &str =
+    "SELECT pg_catalog.concat(n.nspname, '.', c.relname) AS name FROM pg_catalog.pg_index AS i
+  JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+  JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+  WHERE NOT i.indisvalid AND n.nspname OPERATOR(pg_catalog.<>) 'pg_toast' LIMIT 10";
 
 /// The schema of a table, which is also that of its indexes.
 const SCHEMA_OF_TABLE: &str = "SELECT n.nspname FROM pg_catalog.pg_class AS c

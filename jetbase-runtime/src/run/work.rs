@@ -53,6 +53,9 @@ pub(super) async fn work<'m>(
             session.refresh_for_reader().await?;
         }
         execute(session, listener, report, job, (index + 1, jobs.len())).instrument(span).await?;
+        if job.needs_journal(session.dialect) {
+            session.shrink_journal().await;
+        }
         let next = if index + 1 < jobs.len() { NextStep::File } else { NextStep::Release };
         session.refresh(job.session_use.effect, next).await?;
     }

@@ -1,5 +1,7 @@
 //! The table of the journal.
 
+use jetbase_core::Dialect;
+
 use super::Session;
 use crate::connection::{Cause, ResultSet, SendFailure};
 use crate::dialect::Bindings;
@@ -37,8 +39,8 @@ impl Session<'_> {
     pub(crate) async fn write_journal(&mut self, changes: &[String]) -> Result<(), Error> {
         let bindings = self.bindings.clone();
         let bindings = match self.dialect {
-            jetbase_core::Dialect::MySql => bindings,
-            _ => bindings.literal("lock_timeout", "5000"),
+            Dialect::MySql => bindings,
+            Dialect::Postgres | Dialect::Sqlite => bindings.literal("lock_timeout", "5000"),
         };
         let mut parts = self.journal_opening(&bindings);
         parts.push(bindings.render(self.sql.fence_locking));
@@ -55,6 +57,20 @@ impl Session<'_> {
         parts.extend_from_slice(changes);
         parts.push("COMMIT".to_owned());
         self.send_journal(&parts).await.map_err(Cause::from)
+    }
+
+    /// Shrinks the empty journal, so that the first message of the next run sees that it is empty
+    /// (PostgreSQL). If others read the table at this moment, it stays as it is.
+    pub(crate) async fn shrink_journal(&mut self) {
+        if self.dialect != Dialect::Postgres || !self.empties_journal {
+            return;
+        }
+        let bindings = self.bindings.clone().literal("lock_timeout", "100");
+        let mut parts = self.journal_opening(&bindings);
+        parts.push(bindings.render(self.sql.fence_locking));
+        parts.extend([IS_EMPTY, "TRUNCATE {journal}", "COMMIT"].map(|it| bindings.render(it)));
+        // The next run reads the table in a second message.
+        let _ = self.send_journal(&parts).await;
     }
 
     fn journal_opening(&self, bindings: &Bindings) -> Vec<String> {
@@ -79,3 +95,6 @@ impl Session<'_> {
         Ok(sets.first().and_then(ResultSet::value).and_then(|it| it.parse().ok()).unwrap_or(0))
     }
 }
+
+/// Fails if the journal has a row.
+const IS_EMPTY: &str = "SELECT 1 / CASE WHEN EXISTS (SELECT 1 FROM {journal}) THEN 0 ELSE 1 END";

@@ -50,7 +50,7 @@ impl StateMessage {
             .map(|role| bindings.clone().identifier("name", role).render("SET LOCAL ROLE {name}"));
         let mut parts: Vec<_> = role.collect();
         let before = parts.len();
-        let migrations = guarding(&["jetbase_migrations", "jetbase_superseded"]);
+        let migrations = guarding(&["jetbase_migrations", "jetbase_superseded", "jetbase_journal"]);
         parts.extend(sql.read_state.iter().map(|part| migrations.render(part)));
         let history = parts.len().saturating_sub(1);
         let lock = guarding(&["jetbase_lock"]);

@@ -99,7 +99,7 @@ pub(crate) async fn sqlite(ctx: CaseContext) -> CaseResult {
         let worker = group.start(&[], StartMode::AtOnce)?;
         let started = |it: &crate::journal::JournalEntry| it.event == "started";
         group.until(Duration::from_secs(60), started).await?;
-        tokio::time::sleep(Duration::from_micros(fastrand::u64(0..60_000))).await;
+        tokio::time::sleep(Duration::from_micros(fastrand::u64(0..250_000))).await;
         if group.kill(worker).await? {
             sum.kills += 1;
             go_on(&db, &set(&group), &mut sum)

@@ -34,6 +34,12 @@ pub(crate) fn register(suite: &mut Suite) {
         |ctx| refuses_code(ctx, "jetbase_superseded"),
     );
     suite.each(
+        "every_command_refuses_a_journal_with_code_of_another_role",
+        POSTGRES,
+        nothing,
+        |ctx| refuses_code(ctx, "jetbase_journal"),
+    );
+    suite.each(
         "no_run_executes_a_trigger_that_is_added_repeatedly",
         POSTGRES,
         nothing,
@@ -118,6 +124,10 @@ const ATTACKS: &[(&str, &str)] = &[
 
 const SUPERSEDED: &str = "CREATE TABLE jetbase_superseded (filename VARCHAR(512) NOT NULL,
   checksum VARCHAR(64) NOT NULL, PRIMARY KEY (filename, checksum))";
+const JOURNAL: &str = "CREATE TABLE jetbase_journal (filename VARCHAR(512) NOT NULL, direction VARCHAR(8) NOT NULL,
+  statement INT NOT NULL, digest VARCHAR(64) NOT NULL, state VARCHAR(8) NOT NULL, place VARCHAR(32) NOT NULL, found INT,
+  leftover_schema VARCHAR(255), leftover_name VARCHAR(255), applied_at TIMESTAMP, recorded_at TIMESTAMP NOT NULL,
+  process_id VARCHAR(36) NOT NULL, PRIMARY KEY (filename, direction, statement))";
 const ROC: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'one';\n");
 const ROC_2: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'two';\n");
 
@@ -125,7 +135,7 @@ const ROC_2: (&str, &str) = ("ROC__v.sql", "COMMENT ON COLUMN a.id IS 'two';\n")
 async fn prepare(mallory: &Mallory, db: &Database, schema: &str) -> TestResult {
     mallory.create_schema(db, schema).await?;
     jetbase::run(&set_for(Some(schema), &[V1, ROC])?, DatabaseUrl(&mallory.db.url)).await?;
-    mallory.db.execute(&format!("SET search_path = {schema}; {SUPERSEDED}")).await
+    mallory.db.execute(&format!("SET search_path = {schema}; {SUPERSEDED}; {JOURNAL}")).await
 }
 
 /// Returns what is failures with a result that must be an error with these texts.
@@ -194,6 +204,7 @@ async fn refuses_code(ctx: TestContext, table: &'static str) -> TestResult {
     let (column, key) = match table {
         "jetbase_lock" => ("process_id", "id"),
         "jetbase_migrations" => ("checksum", "order_executed"),
+        "jetbase_journal" => ("digest", "filename"),
         _ => ("checksum", "filename"),
     };
     let mut report = String::new();

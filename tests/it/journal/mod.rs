@@ -1,5 +1,8 @@
 //! Files whose statements commit by themselves, and fail in their middle.
 
+mod concurrently;
+mod failing_inputs;
+
 use jetbase::{DatabaseUrl, Error, ErrorKind, JournalError, Kept, Migrations, Report, Resume};
 use jetbase_test_harness::{Database, DatabaseKind, Needs, Suite, TestContext, TestResult};
 
@@ -8,6 +11,8 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
+    concurrently::register(suite);
+    failing_inputs::register(suite);
     suite.each("a_run_goes_on_at_the_statement_that_failed", all, nothing, goes_on);
     suite.each("a_run_refuses_a_change_of_permanent_statements", all, nothing, refuses_a_change);
     suite.each("a_rollback_goes_on_at_the_statement_that_failed", all, nothing, rollback_goes_on);
@@ -65,7 +70,7 @@ async fn goes_on(ctx: TestContext) -> TestResult {
         assert!(text.contains("statement 5 of 6 failed"), "{text}");
         assert_eq!(kept(&error), Kept::Statements(4), "{text}");
         assert!(
-            text.contains("its first 4 statements are permanent: correct the statements after it and run again, and the run goes on at statement 5"),
+            text.contains("its first 4 statements are permanent: correct the statements after them and run again, and the run goes on at statement 5"),
             "{text}"
         );
         assert_eq!(journal_rows(db).await?, 4);

@@ -77,6 +77,10 @@ fn only_some_statements_can_fail_in_part() {
     for sql in ["CREATE TABLE a (x INT, y INT)", "DROP TABLE a", "INSERT INTO a VALUES (1, 2)"] {
         assert!(!found(Dialect::MySql, sql), "{sql}");
     }
+    for sql in ["REINDEX TABLE CONCURRENTLY a", "CREATE INDEX CONCURRENTLY ON a (x)", "CALL p()"] {
+        assert!(found(Dialect::Postgres, sql), "{sql}");
+    }
+    assert!(!found(Dialect::Postgres, "REFRESH MATERIALIZED VIEW CONCURRENTLY m"));
     assert!(found(Dialect::Postgres, "DO $$ BEGIN COMMIT; END $$"));
     assert!(!found(Dialect::Postgres, "DO $$ BEGIN PERFORM 1; END $$"));
 }
