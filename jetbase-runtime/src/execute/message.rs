@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jetbase_core::Dialect;
 
-use super::{Grouping, Job};
+use super::{Grouping, Job, Progress};
 use crate::connection::{Cause, SendFailure};
 use crate::dialect::Bindings;
 use crate::session::Session;
@@ -29,6 +29,17 @@ impl FileMessage {
     /// Returns the number of the file's statements in the message.
     fn statements(&self) -> usize {
         self.parts.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count()
+    }
+
+    /// Reports the first statement of the file in the message.
+    fn report(&self, progress: &mut impl FnMut(Progress<'_>)) {
+        let statement = self.parts.iter().find_map(|part| match part.purpose {
+            Purpose::Statement(index) => Some((index, part.sql.as_str())),
+            _ => None,
+        });
+        if let Some((index, sql)) = statement {
+            progress(Progress::Statement { index, sql });
+        }
     }
 }
 
@@ -122,11 +133,15 @@ pub(super) async fn deliver(
     session: &mut Session<'_>,
     messages: &[FileMessage],
     from: usize,
+    progress: &mut impl FnMut(Progress<'_>),
 ) -> Result<(), MessageFailure> {
     let mut executed = messages.iter().take(from).map(FileMessage::statements).sum();
     let mut was_open = false;
     for message in messages.iter().skip(from) {
         let FileMessage { parts, retry_from } = message;
+        if messages.len() > 1 {
+            message.report(progress);
+        }
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
         if let Err(failure) = session.execute(&texts.join(";\n")).await {
             let (part, offset) = locate(parts, &failure);
