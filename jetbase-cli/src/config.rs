@@ -1,13 +1,14 @@
 //! The configuration: command-line options, then the environment, then `jetbase.toml`.
 
 use std::env::VarError;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jetbase_core::{Validation, duration, similar};
 use toml::{Table, Value};
 
-use super::command_error::CommandError;
+use super::command_error::{CommandError, io_reason};
 use super::database_address::{DIRECT_URL, DatabaseAddress, URLS};
 use super::options::{TIME, time};
 use super::secret;
@@ -46,11 +47,11 @@ impl Config {
         let file = [Some(PathBuf::from("jetbase.toml")), beside]
             .into_iter()
             .flatten()
-            .find(|file| file.is_file());
+            .find(|file| file.exists());
         let text = match &file {
-            Some(file) => std::fs::read_to_string(file).map_err(|error| {
-                CommandError::io(format!("{} cannot be read", file.display()), &error)
-            })?,
+            Some(file) => {
+                std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?
+            }
             None => String::new(),
         };
         Config::parse(&text, file, variable)
@@ -66,7 +67,10 @@ impl Config {
             let line = error.span().and_then(|span| text.get(..span.start));
             let line = line.map_or(1, |before| before.matches('\n').count() + 1);
             let message = error.message();
-            CommandError::usage(format!("{}:{line}: {message}", shown(file.as_deref())))
+            CommandError::usage(format!(
+                "{}:{line}: {message}; correct the file, or remove it",
+                shown(file.as_deref())
+            ))
         })?;
         let warnings = table.keys().filter(|key| !KEYS.contains(&key.as_str())).map(|key| {
             let close = similar(key, &KEYS)
@@ -185,6 +189,18 @@ impl Config {
     fn wrong(&self, key: &str, expected: &str) -> CommandError {
         CommandError::usage(format!("{}: `{key}` must be {expected}", shown(self.file.as_deref())))
     }
+}
+
+/// Returns the error of a configuration file that cannot be read.
+fn unreadable(file: &Path, error: &std::io::Error) -> CommandError {
+    let file = file.display();
+    CommandError::usage(match error.kind() {
+        ErrorKind::InvalidData => format!("{file}: the file is not UTF-8; save it as UTF-8"),
+        ErrorKind::IsADirectory => {
+            format!("{file} is a folder; rename it, or put a file in its place")
+        }
+        _ => format!("{file} cannot be read: {}; correct its rights", io_reason(error)),
+    })
 }
 
 fn variable(name: &str) -> Result<Option<String>, CommandError> {

@@ -17,6 +17,7 @@ use super::options::{
 };
 use super::printer::Printer;
 use super::sentence::sentence;
+use super::spinner::Spinner;
 
 /// Sets how far a run goes: two or three types with the same options.
 macro_rules! limited {
@@ -210,13 +211,22 @@ fn event_printer(
     printer: Printer,
     texts: &'static PythonTexts,
 ) -> impl FnMut(&Event) + Send + 'static {
-    let mut spinner = None;
+    let mut spinner: Option<Spinner> = None;
+    let mut title = String::new();
     move |event| {
+        if let Event::Executing { statement, of, sql, .. } = event {
+            let first = sql.lines().next().unwrap_or_default();
+            if let Some(spinner) = &spinner {
+                spinner.show(format!("{title}, statement {statement} of {of}: {first}"));
+            }
+            return;
+        }
         // The spinner of the last event ends before the next event is printed.
         drop(spinner.take());
         print_event(printer, event, texts);
         if let Event::Started { .. } | Event::Retrying { .. } = event {
-            spinner = printer.spinner(sentence(&event.to_string()).trim_end_matches('.'));
+            title = sentence(&event.to_string()).trim_end_matches('.').to_owned();
+            spinner = printer.spinner(&title);
         }
     }
 }

@@ -1,13 +1,20 @@
-//! The spinner: one line on a terminal that shows what is in progress and for how long.
+//! The spinner: one line on a terminal that shows for how long something has been in progress, and
+//! what it is.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use comfy_table::Table;
+
+use super::secret;
 
 /// A line that is shown until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Spinner {
+    text: Arc<Mutex<String>>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -26,16 +33,24 @@ impl Spinner {
         }
         let (stop, stopped) = channel::<()>();
         let started = Instant::now();
+        let text = Arc::new(Mutex::new(text));
+        let shown = Arc::clone(&text);
         let thread = thread::spawn(move || {
             let mut frames = FRAMES.iter().cycle();
             while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
                 let frame = frames.next().unwrap_or(&"");
                 let seconds = started.elapsed().as_secs();
-                draw(&format!("{CLEAR}{frame} {text}, {seconds} s"));
+                let text = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                draw(&format!("{CLEAR}{}", fit(&format!("{frame} {seconds} s, {text}"))));
             }
             draw(CLEAR);
         });
-        Some(Spinner { stop: Some(stop), thread: Some(thread) })
+        Some(Spinner { text, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Replaces the text. The time goes on.
+    pub(crate) fn show(&self, text: String) {
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
 }
 
@@ -48,7 +63,21 @@ impl Drop for Spinner {
     }
 }
 
+/// Shortens a text to one line of the terminal, because only one line is cleared.
+fn fit(text: &str) -> String {
+    let width = Table::new().use_stderr().width().map_or(DEFAULT_WIDTH, usize::from);
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let line: Vec<char> = printable.collect();
+    // A wide character takes two columns, so the line is shorter than the terminal.
+    match line.get(..width.saturating_sub(2)) {
+        Some(start) if start.len() < line.len() => start.iter().collect::<String>() + "…",
+        _ => line.into_iter().collect(),
+    }
+}
+
+const DEFAULT_WIDTH: usize = 80;
+
 fn draw(text: &str) {
     let mut terminal = io::stderr().lock();
-    let _ = write!(terminal, "{text}").and_then(|()| terminal.flush());
+    let _ = write!(terminal, "{}", secret::hide(text)).and_then(|()| terminal.flush());
 }

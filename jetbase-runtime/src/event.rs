@@ -67,6 +67,19 @@ pub enum Event {
         /// What is done with the file.
         action: Action,
     },
+    /// A statement of a migration is sent in a message of its own. The statements of a file that is
+    /// sent as a whole have no such event.
+    Executing {
+        /// The name of the file.
+        file: String,
+        /// The number of the statement in its section, from 1.
+        statement: usize,
+        /// How many statements the section has.
+        of: usize,
+        /// The text of the statement. The text of the event and `tracing` do not contain it, because
+        /// it may contain a secret.
+        sql: String,
+    },
     /// A migration could not get a lock on a table, and is tried again.
     Retrying {
         /// The name of the file.
@@ -114,6 +127,9 @@ impl fmt::Display for Event {
             }
             Event::Started { file, number, of, .. } => {
                 write!(f, "applying {file} ({number} of {of})")
+            }
+            Event::Executing { file, statement, of, .. } => {
+                write!(f, "{file}: executing statement {statement} of {of}")
             }
             Event::Retrying { file, attempt, reason } => {
                 write!(f, "{file}: {reason}; trying again (attempt {attempt})")
@@ -186,7 +202,7 @@ impl Listener {
             Event::Started { file, action, .. } => {
                 tracing::info!(target: "jetbase", file, ?action, "{event}")
             }
-            Event::Acquired { .. } | Event::Released => {
+            Event::Acquired { .. } | Event::Executing { .. } | Event::Released => {
                 tracing::debug!(target: "jetbase", "{event}")
             }
         }

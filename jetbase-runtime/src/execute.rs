@@ -76,6 +76,14 @@ impl Default for Empty {
     }
 }
 
+/// What a job reports while it runs.
+pub(crate) enum Progress<'a> {
+    /// A statement, numbered from 0, is sent in a message of its own.
+    Statement { index: usize, sql: &'a str },
+    /// The file could not get a lock on a table, and is tried again.
+    Retrying { attempt: u32, reason: &'a str },
+}
+
 /// What a job knows of one statement of its file.
 struct JobStatement {
     /// The position in the script's text.
@@ -232,6 +240,11 @@ const FENCES: usize = 4 * 1024;
 const TRIES: u32 = 10;
 
 impl<'m> Job<'m> {
+    /// Returns the number of statements.
+    pub(crate) fn count(&self) -> usize {
+        self.statements.len()
+    }
+
     /// Returns the statements as they will be sent.
     pub(crate) fn statements(&self) -> Vec<String> {
         self.statements.iter().map(|statement| self.sent(&statement.range)).collect()
@@ -322,7 +335,7 @@ impl<'m> Job<'m> {
         &self,
         session: &mut Session<'_>,
         label: &str,
-        mut retrying: impl FnMut(u32, &str),
+        mut progress: impl FnMut(Progress<'_>),
     ) -> Result<(), Error> {
         self.fits(session)?;
         let grouping = self.grouping_in(session);
@@ -331,7 +344,8 @@ impl<'m> Job<'m> {
             // A fresh session has another session lock.
             let bindings = self.bindings(session, label, grouping);
             let messages = Writer { job: self, session, bindings: &bindings }.messages(grouping);
-            let failure = match deliver(session, &messages, from, self.done).await {
+            let sent = deliver(session, &messages, from, self.done, &mut progress).await;
+            let failure = match sent {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
@@ -356,7 +370,7 @@ impl<'m> Job<'m> {
             }
             from = retry_from;
             attempt += 1;
-            retrying(attempt, &failure.cause.message);
+            progress(Progress::Retrying { attempt, reason: &failure.cause.message });
             tokio::time::sleep(jittered(Duration::from_millis(200))).await;
         }
     }

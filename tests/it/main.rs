@@ -10,7 +10,7 @@
 
 /// How migrations are applied, rolled back and reported.
 mod apply;
-/// Invalid URLs, missing rights, broken files.
+/// Invalid arguments, invalid URLs, missing rights, broken files.
 mod bad_input;
 /// The command line inside another program.
 mod cli;
@@ -60,6 +60,9 @@ mod side_file;
 mod sqlite;
 /// Pools, connections, URLs, tasks.
 mod targets;
+/// What the program `jetbase` shows on a terminal.
+#[cfg(unix)]
+mod terminal;
 /// The program `jetbase`.
 mod tool;
 /// Passwords, full devices and invalid variables.
@@ -91,6 +94,8 @@ fn main() -> ExitCode {
     side_file::register(&mut suite);
     tool::register(&mut suite);
     tool_hostile::register(&mut suite);
+    #[cfg(unix)]
+    terminal::register(&mut suite);
     exit_codes::register(&mut suite);
     json_schema::register(&mut suite);
     redo::register(&mut suite);

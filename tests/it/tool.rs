@@ -21,6 +21,7 @@ pub(crate) fn register(suite: &mut Suite) {
 }
 
 /// The exit code and the output of a call of the tool.
+#[derive(Debug)]
 pub(crate) struct ToolRun {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -34,7 +35,7 @@ impl ToolRun {
     }
 
     /// All lines: first the progress on the standard error, then the result on the standard output.
-    fn lines(&self) -> Vec<&str> {
+    pub(crate) fn lines(&self) -> Vec<&str> {
         self.stderr
             .lines()
             .chain(self.stdout.lines())

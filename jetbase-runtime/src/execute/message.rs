@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jetbase_core::Dialect;
 
-use super::{Grouping, Job};
+use super::{Grouping, Job, Progress};
 use crate::connection::{Cause, SendFailure};
 use crate::dialect::Bindings;
 use crate::session::Session;
@@ -42,6 +42,17 @@ impl FileMessage {
     /// Returns the number of the file's statements in the message.
     fn statements(&self) -> usize {
         self.parts.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count()
+    }
+
+    /// Reports the first statement of the file in the message.
+    fn report(&self, progress: &mut impl FnMut(Progress<'_>)) {
+        let statement = self.parts.iter().find_map(|part| match part.purpose {
+            Purpose::Statement(index) => Some((index, part.sql.as_str())),
+            _ => None,
+        });
+        if let Some((index, sql)) = statement {
+            progress(Progress::Statement { index, sql });
+        }
     }
 }
 
@@ -150,6 +161,7 @@ pub(super) async fn deliver(
     messages: &[FileMessage],
     from: usize,
     first: usize,
+    progress: &mut impl FnMut(Progress<'_>),
 ) -> Result<(), MessageFailure> {
     let sent_before = messages.iter().take(from);
     let mut done = sent_before.clone().filter_map(|it| it.done).max().unwrap_or(first);
@@ -157,6 +169,9 @@ pub(super) async fn deliver(
     let mut was_open = false;
     for (number, message) in messages.iter().enumerate().skip(from) {
         let FileMessage { parts, retry_from, done: done_after, done_at_once } = message;
+        if messages.len() > 1 {
+            message.report(progress);
+        }
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
         if let Err(failure) = session.execute(&texts.join(";\n")).await {
             let (part, offset) = locate(parts, &failure);

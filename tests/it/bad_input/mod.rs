@@ -1,5 +1,6 @@
-//! Invalid URLs, missing rights, broken files.
+//! Invalid arguments, invalid URLs, missing rights, broken files.
 
+mod arguments;
 mod failed_file;
 pub(crate) mod rights;
 mod server;
@@ -14,6 +15,7 @@ use jetbase_test_harness::{Database, DatabaseKind, Suite, TestError, TestResult}
 use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
+    arguments::register(suite);
     url::register(suite);
     rights::register(suite);
     server::register(suite);

@@ -1,5 +1,6 @@
 //! The real Python tool and jetbase on the same database.
 
+mod commands;
 mod history;
 mod lock;
 mod tables;
@@ -9,6 +10,7 @@ use jetbase::{DatabaseUrl, Folder, Migrations, Options, Report};
 use jetbase_test_harness::{Database, PythonProject, Suite, TestError, TextRows};
 
 pub(crate) fn register(suite: &mut Suite) {
+    commands::register(suite);
     history::register(suite);
     lock::register(suite);
     tables::register(suite);
