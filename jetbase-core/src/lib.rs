@@ -34,8 +34,8 @@ pub use set::{Packed, Table};
 #[doc(hidden)]
 pub use sql::lexed_bytes;
 pub use sql::{
-    CatalogObject, CutError, Dialect, Effect, ObjectKind, Open, OwnSession, Piece, Recovery,
+    CatalogObject, CutError, Detection, Dialect, Effect, ObjectKind, Open, OwnSession, Piece,
     Server, SessionEffect, SessionUse, Statement, Syntax, TableLocks, Token, TokenKind, cut,
-    effect, empties_session, is_setting, may_fail_in_part, mentions_trigger, needs_own_session,
-    pieces, recovery, session_use, table_locks, tokens,
+    detection, effect, empties_session, is_setting, may_fail_in_part, mentions_trigger,
+    needs_own_session, pieces, session_use, table_locks, tokens,
 };

@@ -13,11 +13,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jetbase_core::{
-    Action, CheckedFile, Checksum, Dialect, Effect, Finding, Migration, MigrationKind, Migrations,
-    NEAR_MARKER, OwnSession, Plan, Position, Reading, Recovery, Script, Section, SessionEffect,
-    SessionUse, Statement, Syntax, TableLocks, Transaction, check, effect, empties_session,
-    is_setting, may_fail_in_part, mentions_trigger, needs_own_session, recovery, session_use,
-    table_locks,
+    Action, CheckedFile, Checksum, Detection, Dialect, Effect, Finding, Migration, MigrationKind, Migrations, NEAR_MARKER, OwnSession, Plan, Position, Reading, Script, Section, SessionEffect, SessionUse, Statement, Syntax, TableLocks, Transaction, check, detection, effect, empties_session, is_setting, may_fail_in_part, mentions_trigger, needs_own_session, session_use, table_locks,
 };
 
 use self::message::{Purpose, deliver};
@@ -99,7 +95,7 @@ struct JobStatement {
     /// Whether a new session must execute it again: it only changes settings.
     is_setting: bool,
     /// How to find out whether it has taken effect, if its end was not seen.
-    recovery: Recovery,
+    detection: Detection,
     /// Whether it may have taken effect in part when it fails.
     may_fail_in_part: bool,
 }
@@ -118,7 +114,7 @@ impl JobStatement {
             table_locks,
             session_effect,
             is_setting: is_setting || table_locks.is_some(),
-            recovery: recovery(statement),
+            detection: detection(statement),
             may_fail_in_part: may_fail_in_part(statement),
         }
     }

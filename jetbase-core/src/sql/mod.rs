@@ -1,20 +1,20 @@
 //! How SQL text is read: its tokens, its statements, and what each statement does. Imports no other room.
 
 mod bytes;
+mod detection;
 mod dialect;
 mod effect;
 mod modes;
-mod recovery;
 mod server;
 mod session;
 mod statements;
 mod token;
 
+pub use self::detection::{
+    CatalogObject, Detection, ObjectKind, detection, is_setting, may_fail_in_part,
+};
 pub use self::dialect::{Dialect, Syntax};
 pub use self::effect::{Effect, effect};
-pub use self::recovery::{
-    CatalogObject, ObjectKind, Recovery, is_setting, may_fail_in_part, recovery,
-};
 pub use self::server::Server;
 pub use self::session::{
     OwnSession, SessionEffect, SessionUse, TableLocks, empties_session, mentions_trigger,

@@ -1,6 +1,6 @@
 //! Writes the messages of a file whose statements commit by themselves, with the rows of the journal.
 
-use jetbase_core::{Dialect, Effect, ObjectKind, Recovery, TableLocks, Transaction};
+use jetbase_core::{Detection, Dialect, Effect, ObjectKind, TableLocks, Transaction};
 
 use super::message::{FileMessage, Part, Purpose};
 use super::writer::Writer;
@@ -31,11 +31,11 @@ impl Job<'_> {
         match (self.statements.as_slice(), dialect) {
             ([], _) => false,
             ([only], Dialect::MySql) => {
-                only.recovery == Recovery::Ask && only.effect != Effect::Transactional
+                only.detection == Detection::Ask && only.effect != Effect::Transactional
             }
-            ([only], Dialect::Sqlite) => only.recovery != Recovery::Repeat,
+            ([only], Dialect::Sqlite) => only.detection != Detection::Repeat,
             ([only], Dialect::Postgres) => {
-                only.recovery != Recovery::Repeat || only.effect != Effect::NeedsNoTransaction
+                only.detection != Detection::Repeat || only.effect != Effect::NeedsNoTransaction
             }
             _ => true,
         }
@@ -51,7 +51,7 @@ impl Job<'_> {
         // On SQLite, a query changes nothing.
         let is_query = dialect == Dialect::Sqlite
             && self.starts_with(statement, &["SELECT", "VALUES", "WITH"]);
-        let is_query = is_query && statement.recovery == Recovery::Repeat;
+        let is_query = is_query && statement.detection == Detection::Repeat;
         let is_transactional = statement.effect == Effect::Transactional && !is_query;
         if is_transactional && !statement.is_setting && self.joins_transaction(statement) {
             Commit::WithRow
@@ -84,7 +84,7 @@ impl Job<'_> {
     /// afterwards (PostgreSQL).
     pub(super) fn builds_concurrently(&self, index: usize) -> bool {
         self.statements.get(index).is_some_and(|it| {
-            matches!(&it.recovery, Recovery::Catalog(object) if object.concurrently && object.kind == ObjectKind::Index)
+            matches!(&it.detection, Detection::Catalog(object) if object.concurrently && object.kind == ObjectKind::Index)
         })
     }
 }

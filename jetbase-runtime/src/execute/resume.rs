@@ -1,6 +1,6 @@
 //! Finds out where an unfinished file goes on, and records where it has stopped.
 
-use jetbase_core::{Checksum, Dialect, Recovery, SessionEffect};
+use jetbase_core::{Checksum, Detection, Dialect, SessionEffect};
 
 use super::explain::FailureContext;
 use super::message::{MessageFailure, Purpose};
@@ -80,7 +80,7 @@ impl Job<'_> {
         entry: Option<&JournalRow>,
     ) -> Result<Option<bool>, Error> {
         let Some(statement) = self.statements.get(index) else { return Ok(None) };
-        if statement.recovery == Recovery::Repeat || statement.is_setting {
+        if statement.detection == Detection::Repeat || statement.is_setting {
             return Ok(Some(false));
         }
         let before = entry.and_then(|it| it.found);
@@ -179,7 +179,7 @@ impl Job<'_> {
         index: usize,
     ) -> Result<Option<(String, String)>, Error> {
         let statement = self.statements.get(index);
-        let Some(Recovery::Catalog(object)) = statement.map(|it| &it.recovery) else {
+        let Some(Detection::Catalog(object)) = statement.map(|it| &it.detection) else {
             return Ok(None);
         };
         let Some(expression) = self.catalog_expression(session.sql, session.dialect, index) else {

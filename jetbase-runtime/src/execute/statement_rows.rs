@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use jetbase_core::{CatalogObject, Dialect, ObjectKind, Recovery};
+use jetbase_core::{CatalogObject, Detection, Dialect, ObjectKind};
 
 use super::Job;
 use super::message::{Part, Purpose};
@@ -38,7 +38,9 @@ impl Job<'_> {
         dialect: Dialect,
         index: usize,
     ) -> Option<String> {
-        let Recovery::Catalog(object) = &self.statements.get(index)?.recovery else { return None };
+        let Detection::Catalog(object) = &self.statements.get(index)?.detection else {
+            return None;
+        };
         let CatalogObject { kind, schema, table, name, .. } = object;
         let path = |name: &str| {
             let names = schema.iter().map(String::as_str).chain([name]);

@@ -9,12 +9,12 @@ use jetbase_test_harness::{Database, DatabaseKind, DatabaseServer, TestError};
 
 use crate::case::{CaseContext, CaseResult};
 use crate::files::{check_count, check_lock_is_free};
-use crate::trigger::Trigger;
+use crate::holding_relay::HoldingRelay;
 use crate::worker_group::{StartMode, WorkerGroup};
 
 /// What is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Victim {
+enum KillTarget {
     Process,
     Server,
 }
@@ -72,13 +72,21 @@ fn set(group: &WorkerGroup) -> Migrations {
     Migrations::load(Folder::read(&group.migrations()).files, Options::NONE)
 }
 
-/// A case on a server of its own, which is killed in half of the rounds.
-pub(crate) async fn server(kind: DatabaseKind, ctx: CaseContext) -> CaseResult {
+/// A case on a server of its own. The process is killed at each statement.
+pub(crate) async fn processes(kind: DatabaseKind, ctx: CaseContext) -> CaseResult {
+    on_server(kind, KillTarget::Process, ctx).await
+}
+
+/// A case on a server of its own, which is killed at each statement.
+pub(crate) async fn servers(kind: DatabaseKind, ctx: CaseContext) -> CaseResult {
+    on_server(kind, KillTarget::Server, ctx).await
+}
+
+async fn on_server(kind: DatabaseKind, victim: KillTarget, ctx: CaseContext) -> CaseResult {
     let server = Arc::new(DatabaseServer::start(kind).await?);
     let mut sum = KillTotals::default();
-    for round in 0..ctx.size.pick(200, 20) {
-        let victim = if round % 2 == 0 { Victim::Process } else { Victim::Server };
-        let statement = round / 2 % STATEMENTS + 1;
+    for round in 0..ctx.size.pick(100, 10) {
+        let statement = round % STATEMENTS + 1;
         let db = Database::fresh(Some(&server)).await?;
         kill_at(&server, &db, victim, statement, &mut sum).await.map_err(|error| {
             format!("round {round}, {victim:?} at statement {statement}: {error:#}")
@@ -123,12 +131,12 @@ fn shown(sum: &KillTotals) -> String {
 async fn kill_at(
     server: &DatabaseServer,
     db: &Database,
-    victim: Victim,
+    victim: KillTarget,
     statement: usize,
     sum: &mut KillTotals,
 ) -> Result<(), TestError> {
     db.execute("CREATE TABLE effects (id INTEGER)").await?;
-    let mut trigger = Trigger::start(db, format!("/*s{statement}*/")).await?;
+    let mut trigger = HoldingRelay::start(db, format!("/*s{statement}*/")).await?;
     let mut group = WorkerGroup::new(db, &[(FILE.to_owned(), text(db.kind))])?;
     let url = format!("url={}", trigger.relayed(db)?.url);
     let worker = group.start(&[&url], StartMode::AtOnce)?;
@@ -138,8 +146,8 @@ async fn kill_at(
         tokio::time::sleep(Duration::from_micros(fastrand::u64(0..8_000))).await;
     }
     match victim {
-        Victim::Process => drop(group.kill(worker).await?),
-        Victim::Server => {
+        KillTarget::Process => drop(group.kill(worker).await?),
+        KillTarget::Server => {
             server.crash()?;
             sum.of_servers += 1;
             server.start_again().await?;

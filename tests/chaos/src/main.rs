@@ -14,6 +14,7 @@ mod galera_cluster;
 mod group_cluster;
 mod group_replication;
 mod group_secondary;
+mod holding_relay;
 mod journal;
 mod kills;
 mod lagging_node;
@@ -22,7 +23,6 @@ mod python;
 mod relay;
 mod second_server;
 mod storm;
-mod trigger;
 mod worker;
 mod worker_group;
 
@@ -70,8 +70,10 @@ const CASES: &[ChaosCase] = &[
         Box::pin(concurrent_index::concurrently(ctx))
     }),
     ChaosCase::new("kills/sqlite", Sqlite, |ctx| Box::pin(kills::sqlite(ctx))),
-    ChaosCase::alone("kills/postgres", |ctx| Box::pin(kills::server(Postgres, ctx))),
-    ChaosCase::alone("kills/mysql", |ctx| Box::pin(kills::server(Mysql, ctx))),
+    ChaosCase::alone("kills/process/postgres", |ctx| Box::pin(kills::processes(Postgres, ctx))),
+    ChaosCase::alone("kills/process/mysql", |ctx| Box::pin(kills::processes(Mysql, ctx))),
+    ChaosCase::alone("kills/server/postgres", |ctx| Box::pin(kills::servers(Postgres, ctx))),
+    ChaosCase::alone("kills/server/mysql", |ctx| Box::pin(kills::servers(Mysql, ctx))),
     ChaosCase::alone("galera/storm", |ctx| Box::pin(galera::storms(ctx))).long(),
     ChaosCase::alone("galera/killed", |ctx| Box::pin(galera::killed(ctx))).long(),
     ChaosCase::alone("galera/frozen", |ctx| Box::pin(galera::frozen(ctx))).long(),

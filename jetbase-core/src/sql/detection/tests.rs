@@ -4,8 +4,8 @@ use crate::sql::statements::cut;
 
 fn shown(dialect: Dialect, sql: &str) -> String {
     let statements = cut(sql, ";", Syntax::of(dialect)).unwrap();
-    match recovery(&statements[0]) {
-        Recovery::Catalog(CatalogObject { kind, schema, table, name, concurrently }) => {
+    match detection(&statements[0]) {
+        Detection::Catalog(CatalogObject { kind, schema, table, name, concurrently }) => {
             let schema = schema.map(|it| format!("{it}.")).unwrap_or_default();
             let table = table.map(|it| format!("{it}/")).unwrap_or_default();
             let mark = if concurrently { " concurrently" } else { "" };

@@ -12,16 +12,16 @@ use tokio::task::JoinHandle;
 use crate::bouncer::{port_of, replace_port};
 
 /// A running relay. It stops when the value is dropped.
-pub(crate) struct Trigger {
+pub(crate) struct HoldingRelay {
     port: u16,
     seen: mpsc::UnboundedReceiver<()>,
     go: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
-impl Trigger {
+impl HoldingRelay {
     /// Starts a relay for the server of a database. It keeps the first message with the mark.
-    pub(crate) async fn start(db: &Database, mark: String) -> Result<Trigger, TestError> {
+    pub(crate) async fn start(db: &Database, mark: String) -> Result<HoldingRelay, TestError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let target = port_of(&db.url)?;
@@ -39,7 +39,7 @@ impl Trigger {
                 });
             }
         });
-        Ok(Trigger { port, seen, go, task })
+        Ok(HoldingRelay { port, seen, go, task })
     }
 
     /// Returns the database with the URL of the relay.
@@ -61,7 +61,7 @@ impl Trigger {
     }
 }
 
-impl Drop for Trigger {
+impl Drop for HoldingRelay {
     fn drop(&mut self) {
         self.task.abort();
     }

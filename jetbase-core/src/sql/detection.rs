@@ -7,7 +7,7 @@ use crate::sql::token::{Token, TokenKind};
 
 /// How to find out whether an interrupted statement has taken effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recovery {
+pub enum Detection {
     /// A second execution changes nothing: run it again.
     Repeat,
     /// The catalog of the database shows it.
@@ -57,20 +57,20 @@ pub enum ObjectKind {
 /// # Examples
 ///
 /// ```
-/// use jetbase_core::{Dialect, ObjectKind, Recovery, Syntax, cut, recovery};
+/// use jetbase_core::{Dialect, ObjectKind, Detection, Syntax, cut, detection};
 ///
 /// let text = "CREATE TABLE a (id INT); CREATE OR REPLACE VIEW v AS SELECT 1; CALL p();";
 /// let statements = cut(text, ";", Syntax::of(Dialect::MySql))?;
-/// let found: Vec<_> = statements.iter().map(recovery).collect();
-/// let Recovery::Catalog(object) = &found[0] else { panic!() };
+/// let found: Vec<_> = statements.iter().map(detection).collect();
+/// let Detection::Catalog(object) = &found[0] else { panic!() };
 /// assert_eq!((object.kind, object.name.as_str()), (ObjectKind::Table, "a"));
-/// assert_eq!(found[1..], [Recovery::Repeat, Recovery::Ask]);
+/// assert_eq!(found[1..], [Detection::Repeat, Detection::Ask]);
 /// # Ok::<(), jetbase_core::CutError>(())
 /// ```
 #[must_use]
-pub fn recovery(statement: &Statement<'_>) -> Recovery {
+pub fn detection(statement: &Statement<'_>) -> Detection {
     if statement.count() > 1 || statement.conditional || statement.hidden.is_some() {
-        return Recovery::Ask;
+        return Detection::Ask;
     }
     let dialect = statement.syntax.dialect;
     let tokens: Vec<_> = statement.tokens().collect();
@@ -78,9 +78,9 @@ pub fn recovery(statement: &Statement<'_>) -> Recovery {
     match effect(statement) {
         // SQLite: what cannot run in a transaction can be repeated.
         Effect::NeedsNoTransaction | Effect::ForeignKeysPragma if dialect == Dialect::Sqlite => {
-            Recovery::Repeat
+            Detection::Repeat
         }
-        _ => words.recovery(),
+        _ => words.detection(),
     }
 }
 
@@ -177,13 +177,13 @@ impl Words<'_, '_> {
         (!self.peek().is_some_and(|token| token.is_symbol("."))).then_some((Some(first), second))
     }
 
-    fn recovery(&mut self) -> Recovery {
+    fn detection(&mut self) -> Detection {
         let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE"];
         if self.dialect == Dialect::Sqlite
             && self.take(&["SELECT", "VALUES", "WITH"])
             && !self.tokens.iter().any(|token| token.is_any_word(&writes))
         {
-            return Recovery::Repeat;
+            return Detection::Repeat;
         }
         if self.take(&["CREATE"]) {
             return self.create();
@@ -192,12 +192,12 @@ impl Words<'_, '_> {
             return self.drop();
         }
         if self.take(&["ALTER"]) {
-            return self.alter().unwrap_or(Recovery::Ask);
+            return self.alter().unwrap_or(Detection::Ask);
         }
         if self
             .take(&["SET", "USE", "VACUUM", "ANALYZE", "REINDEX", "CLUSTER", "OPTIMIZE", "FLUSH"])
         {
-            return Recovery::Repeat;
+            return Detection::Repeat;
         }
         if self.take(&[
             "GRANT",
@@ -209,32 +209,32 @@ impl Words<'_, '_> {
             "CHECKPOINT",
             "SHOW",
         ]) {
-            return Recovery::Repeat;
+            return Detection::Repeat;
         }
-        Recovery::Ask
+        Detection::Ask
     }
 
-    fn create(&mut self) -> Recovery {
+    fn create(&mut self) -> Detection {
         let replaces = self.take(&["OR"]) && self.take(&["REPLACE"]);
         while self.take(&["UNIQUE", "FULLTEXT", "SPATIAL", "UNLOGGED", "MATERIALIZED"]) {}
-        let Some(kind) = self.kind() else { return Recovery::Ask };
+        let Some(kind) = self.kind() else { return Detection::Ask };
         if replaces {
             let keeps_rows = matches!(kind, ObjectKind::Routine | ObjectKind::Trigger);
             let is_view =
                 self.tokens.get(self.at.saturating_sub(1)).is_some_and(|it| it.is_word("VIEW"));
-            return if keeps_rows || is_view { Recovery::Repeat } else { Recovery::Ask };
+            return if keeps_rows || is_view { Detection::Repeat } else { Detection::Ask };
         }
         let concurrently = self.take(&["CONCURRENTLY"]);
         let exists = self.take(&["IF"]) && self.take(&["NOT"]) && self.take(&["EXISTS"]);
         // A query that fills the table runs only once.
         if exists && !concurrently {
-            return Recovery::Repeat;
+            return Detection::Repeat;
         }
         let found = match kind {
             ObjectKind::Index => self.index(concurrently),
             _ => self.qualified().map(|(schema, name)| object(kind, schema, None, name)),
         };
-        found.map_or(Recovery::Ask, Recovery::Catalog)
+        found.map_or(Detection::Ask, Detection::Catalog)
     }
 
     /// Reads `name ON table`.
@@ -249,12 +249,12 @@ impl Words<'_, '_> {
         Some(CatalogObject { concurrently, ..object(ObjectKind::Index, schema, Some(table), name) })
     }
 
-    fn drop(&mut self) -> Recovery {
+    fn drop(&mut self) -> Detection {
         self.take(&["MATERIALIZED"]);
-        let Some(kind) = self.kind() else { return Recovery::Ask };
+        let Some(kind) = self.kind() else { return Detection::Ask };
         let concurrently = self.take(&["CONCURRENTLY"]);
         if self.take(&["IF"]) {
-            return Recovery::Repeat;
+            return Detection::Repeat;
         }
         let found = match (kind, self.dialect) {
             (ObjectKind::Index, Dialect::MySql) => self.index(concurrently),
@@ -264,7 +264,7 @@ impl Words<'_, '_> {
             }),
         };
         let several = self.tokens.iter().any(|token| token.is_symbol(","));
-        found.filter(|_| !several).map_or(Recovery::Ask, Recovery::Catalog)
+        found.filter(|_| !several).map_or(Detection::Ask, Detection::Catalog)
     }
 
     fn kind(&mut self) -> Option<ObjectKind> {
@@ -282,28 +282,29 @@ impl Words<'_, '_> {
     }
 
     /// Reads the first action of an `ALTER TABLE`. The server executes all actions or none.
-    fn alter(&mut self) -> Option<Recovery> {
+    fn alter(&mut self) -> Option<Detection> {
         if !self.take(&["TABLE"]) || self.take(&["IF"]) {
             return None;
         }
         self.take(&["ONLY"]);
         let (schema, table) = self.qualified()?;
-        let of_table =
-            |kind, name| Recovery::Catalog(object(kind, schema.clone(), Some(table.clone()), name));
+        let of_table = |kind, name| {
+            Detection::Catalog(object(kind, schema.clone(), Some(table.clone()), name))
+        };
         if self.take(&["DETACH"]) && self.take(&["PARTITION"]) {
             let name = self.qualified()?.1;
             let concurrently = self.take(&["CONCURRENTLY"]);
             let detached = object(ObjectKind::Partition, schema, Some(table), name);
-            return Some(Recovery::Catalog(CatalogObject { concurrently, ..detached }));
+            return Some(Detection::Catalog(CatalogObject { concurrently, ..detached }));
         }
         if self.take(&["MODIFY"]) {
-            return Some(Recovery::Repeat);
+            return Some(Detection::Repeat);
         }
         if self.take(&["CHANGE"]) {
             self.take(&["COLUMN"]);
             let (old, new) = (self.name()?, self.name()?);
             return Some(if old == new {
-                Recovery::Repeat
+                Detection::Repeat
             } else {
                 of_table(ObjectKind::Column, new)
             });
@@ -316,7 +317,7 @@ impl Words<'_, '_> {
             }
             self.take(&["TO", "AS"]);
             let (schema, name) = self.qualified()?;
-            return Some(Recovery::Catalog(object(ObjectKind::Table, schema, None, name)));
+            return Some(Detection::Catalog(object(ObjectKind::Table, schema, None, name)));
         }
         if self.take(&["DROP", "ADD"]) {
             return self.added(&of_table);
@@ -324,7 +325,7 @@ impl Words<'_, '_> {
         None
     }
 
-    fn added(&mut self, of_table: &dyn Fn(ObjectKind, String) -> Recovery) -> Option<Recovery> {
+    fn added(&mut self, of_table: &dyn Fn(ObjectKind, String) -> Detection) -> Option<Detection> {
         if self.take(&["CONSTRAINT"]) {
             return (!self.take(&["IF"]))
                 .then(|| self.name())
