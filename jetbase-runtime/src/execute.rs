@@ -45,7 +45,7 @@ pub(crate) struct Job<'m> {
 }
 
 /// What a job reports while it runs.
-pub(crate) enum Progress<'a> {
+pub(crate) enum JobProgress<'a> {
     /// A statement, numbered from 0, is sent in a message of its own.
     Statement { index: usize, sql: &'a str },
     /// The file could not get a lock on a table, and is tried again.
@@ -238,7 +238,7 @@ impl<'m> Job<'m> {
         &self,
         session: &mut Session<'_>,
         label: &str,
-        mut progress: impl FnMut(Progress<'_>),
+        mut progress: impl FnMut(JobProgress<'_>),
     ) -> Result<(), Error> {
         self.fits(session)?;
         let grouping = self.grouping_in(session);
@@ -271,7 +271,7 @@ impl<'m> Job<'m> {
             }
             from = retry_from;
             attempt += 1;
-            progress(Progress::Retrying { attempt, reason: &failure.cause.message });
+            progress(JobProgress::Retrying { attempt, reason: &failure.cause.message });
             tokio::time::sleep(jittered(Duration::from_millis(200))).await;
         }
     }
