@@ -38,6 +38,8 @@ mod mysql;
 mod namespace;
 /// The real Python tool on the same database.
 mod python;
+/// What the README shows.
+mod readme;
 /// Repairs of the history, and the graceful shutdown of a run.
 mod repair;
 /// How many round trips a run needs.
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
     terminal::register(&mut suite);
     exit_codes::register(&mut suite);
     json_schema::register(&mut suite);
+    readme::register(&mut suite);
     repair::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);

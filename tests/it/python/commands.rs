@@ -156,7 +156,7 @@ const CASES: &[StateCase] = &[
             (&["remove"], Lines),
             (&["validate-files"], LinesWithCode(11)),
             (&["upgrade"], Sentence(11)),
-            (&["rollback"], Sentence(1)),
+            (&["rollback"], Sentence(11)),
             (&["fix-files"], Lines),
             (&["validate-files"], Lines),
         ],
