@@ -1,8 +1,10 @@
 //! `doctor`: what a run would see on a database, without a change.
 
+mod about_session;
 mod diagnose;
 mod diagnosis;
 mod facts;
+mod line;
 #[cfg(test)]
 mod tests;
 

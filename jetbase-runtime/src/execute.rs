@@ -13,7 +13,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jetbase_core::{
-    Action, CheckedFile, Checksum, Detection, Dialect, Effect, Finding, Migration, MigrationKind, Migrations, NEAR_MARKER, OwnSession, Plan, Position, Reading, Script, Section, SessionEffect, SessionUse, Statement, Syntax, TableLocks, Transaction, check, detection, effect, empties_session, is_setting, may_fail_in_part, mentions_trigger, needs_own_session, session_use, table_locks,
+    Action, CheckedFile, Checksum, Detection, Dialect, Effect, Finding, Migration, MigrationKind,
+    Migrations, NEAR_MARKER, OwnSession, Plan, Position, Reading, Script, Section, SessionEffect,
+    SessionUse, Statement, Syntax, TableLocks, Transaction, check, detection, effect,
+    empties_session, is_setting, may_fail_in_part, mentions_trigger, needs_own_session,
+    session_use, table_locks,
 };
 
 use self::message::{Purpose, deliver};
@@ -73,7 +77,7 @@ impl Default for Empty {
 }
 
 /// What a job reports while it runs.
-pub(crate) enum Progress<'a> {
+pub(crate) enum JobProgress<'a> {
     /// A statement, numbered from 0, is sent in a message of its own.
     Statement { index: usize, sql: &'a str },
     /// The file could not get a lock on a table, and is tried again.
@@ -331,7 +335,7 @@ impl<'m> Job<'m> {
         &self,
         session: &mut Session<'_>,
         label: &str,
-        mut progress: impl FnMut(Progress<'_>),
+        mut progress: impl FnMut(JobProgress<'_>),
     ) -> Result<(), Error> {
         self.fits(session)?;
         let grouping = self.grouping_in(session);
@@ -366,7 +370,7 @@ impl<'m> Job<'m> {
             }
             from = retry_from;
             attempt += 1;
-            progress(Progress::Retrying { attempt, reason: &failure.cause.message });
+            progress(JobProgress::Retrying { attempt, reason: &failure.cause.message });
             tokio::time::sleep(jittered(Duration::from_millis(200))).await;
         }
     }

@@ -44,6 +44,8 @@ mod namespace;
 /// The real Python tool on the same database.
 mod postgres_server;
 mod python;
+/// What the README shows.
+mod readme;
 /// `ROC__` files after versions, and what is executed again on purpose.
 mod redo;
 /// Repairs of the history, and the graceful shutdown of a run.
@@ -99,6 +101,7 @@ fn main() -> ExitCode {
     exit_codes::register(&mut suite);
     json_schema::register(&mut suite);
     redo::register(&mut suite);
+    readme::register(&mut suite);
     repair::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);

@@ -9,6 +9,7 @@ use crate::dialect::{Bindings, Sql, sql};
 use crate::environment;
 use crate::error::{Error, ErrorKind, SettingError};
 use crate::execute::{Empty, prepare};
+use crate::journal::Unfinished;
 use crate::query::{LockStatus, read_lock};
 use crate::run::Published;
 use crate::session::{Liveness, Session, Topology, nonce};
@@ -32,6 +33,8 @@ pub(super) struct Facts {
     pub(super) namespace: Result<Namespace, Error>,
     /// What the run would do; `None` if the history cannot be read.
     pub(super) work: Option<Result<WorkFacts, Error>>,
+    /// The files of which only a part is permanent.
+    pub(super) unfinished: Vec<Unfinished>,
     /// The session that the run would have; `None` if nothing was tried.
     pub(super) session: Option<Result<SessionFacts, Error>>,
 }
@@ -107,6 +110,7 @@ impl Facts {
             has_direct_url,
             published: *published,
             server,
+            unfinished: state.as_ref().map(|it| Unfinished::of(&it.journal)).unwrap_or_default(),
             namespace: state.map(|state| state.namespace),
             work,
             session,

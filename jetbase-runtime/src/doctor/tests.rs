@@ -50,6 +50,7 @@ fn facts(dialect: Dialect) -> Facts {
             trusted: Vec::new(),
         }),
         work: Some(Ok(WorkFacts { applied: 3, pending: 1 })),
+        unfinished: Vec::new(),
         session: Some(Ok(SessionFacts {
             owner: ConnectionOwner::Run,
             liveness,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jetbase_core::Dialect;
 
-use super::{Grouping, Job, Progress};
+use super::{Grouping, Job, JobProgress};
 use crate::connection::{Cause, SendFailure};
 use crate::dialect::Bindings;
 use crate::session::Session;
@@ -45,13 +45,13 @@ impl FileMessage {
     }
 
     /// Reports the first statement of the file in the message.
-    fn report(&self, progress: &mut impl FnMut(Progress<'_>)) {
+    fn report(&self, progress: &mut impl FnMut(JobProgress<'_>)) {
         let statement = self.parts.iter().find_map(|part| match part.purpose {
             Purpose::Statement(index) => Some((index, part.sql.as_str())),
             _ => None,
         });
         if let Some((index, sql)) = statement {
-            progress(Progress::Statement { index, sql });
+            progress(JobProgress::Statement { index, sql });
         }
     }
 }
@@ -161,7 +161,7 @@ pub(super) async fn deliver(
     messages: &[FileMessage],
     from: usize,
     first: usize,
-    progress: &mut impl FnMut(Progress<'_>),
+    progress: &mut impl FnMut(JobProgress<'_>),
 ) -> Result<(), MessageFailure> {
     let sent_before = messages.iter().take(from);
     let mut done = sent_before.clone().filter_map(|it| it.done).max().unwrap_or(first);

@@ -10,7 +10,7 @@ use super::plan::{commits_of, plan_run, replaces};
 use super::unfinished::resume_files;
 use crate::error::{Error, ErrorKind, FileErrorKind};
 use crate::event::{Event, Listener};
-use crate::execute::{Job, Progress, prepare};
+use crate::execute::{Job, JobProgress, prepare};
 use crate::lock::Commits;
 use crate::report::{Applied, Report};
 use crate::session::{Liveness, NextStep, Session};
@@ -77,10 +77,10 @@ async fn execute(
     job.run(session, &label, |progress| {
         let file = file.clone();
         listener.emit(&match progress {
-            Progress::Retrying { attempt, reason } => {
+            JobProgress::Retrying { attempt, reason } => {
                 Event::Retrying { file, attempt, reason: reason.to_owned() }
             }
-            Progress::Statement { index, sql } => {
+            JobProgress::Statement { index, sql } => {
                 let (statement, of) = (index + 1, job.count());
                 Event::Executing { file, statement, of, sql: sql.to_owned() }
             }

@@ -3,13 +3,12 @@
 //! Each tool has a database of its own. Both run the same commands, so the states are the same. The
 //! commands that only read are run by both tools on both databases.
 
-use std::collections::BTreeSet;
-
 use jetbase_test_harness::{
     Database, DatabaseKind, Needs, PythonProject, Suite, TestContext, TestError, TestResult,
     ToolOutput,
 };
 
+use super::outputs::{lines_of, our_rows, sorted, their_rows, words};
 use crate::tool::{ToolRun, tool};
 
 pub(super) fn register(suite: &mut Suite) {
@@ -44,17 +43,21 @@ enum Shared {
 use Shared::{Lines, LinesAndNote, LinesWithCode, Rows, Sentence};
 
 /// A change of the files or of the database, before the commands of a state.
-type Change = fn(&PythonProject) -> TestResult;
+type FileChange = fn(&PythonProject) -> TestResult;
 
 /// A state, its databases, how its files differ, and the commands that reach it and run in it. A test
 /// has few commands, because the Python tool takes a second for each.
-type Case =
-    (&'static str, &'static [DatabaseKind], Change, &'static [(&'static [&'static str], Shared)]);
+type StateCase = (
+    &'static str,
+    &'static [DatabaseKind],
+    FileChange,
+    &'static [(&'static [&'static str], Shared)],
+);
 
 /// For states that have nothing to do with the database.
 const SQLITE: &[DatabaseKind] = &[DatabaseKind::Sqlite];
 
-const CASES: &[Case] = &[
+const CASES: &[StateCase] = &[
     (
         "no tables",
         DatabaseKind::ALL,
@@ -153,7 +156,7 @@ const CASES: &[Case] = &[
             (&["remove"], Lines),
             (&["validate-files"], LinesWithCode(11)),
             (&["upgrade"], Sentence(11)),
-            (&["rollback"], Sentence(1)),
+            (&["rollback"], Sentence(11)),
             (&["fix-files"], Lines),
             (&["validate-files"], Lines),
         ],
@@ -219,7 +222,7 @@ async fn start(ctx: &TestContext) -> Result<(PythonProject, Databases), TestErro
 
 async fn every_command(
     ctx: TestContext,
-    (state, _, change, commands): &'static Case,
+    (state, _, change, commands): &'static StateCase,
 ) -> TestResult {
     let (project, both) = start(&ctx).await?;
     change(&project)?;
@@ -331,59 +334,6 @@ impl Databases {
         }
         Ok(())
     }
-}
-
-/// The lines of the Python tool: first the progress on standard error, then the result.
-fn lines_of(output: &ToolOutput) -> Vec<&str> {
-    let lines = output.stderr.lines().chain(output.stdout.lines());
-    lines.map(str::trim_end).filter(|line| !line.is_empty()).collect()
-}
-
-/// The tools write progress and results to different streams, so only the lines count.
-fn sorted<'l>(lines: &[&'l str]) -> Vec<&'l str> {
-    let mut lines = lines.to_vec();
-    lines.sort_unstable();
-    lines
-}
-
-/// The words of a text, because the Python tool breaks long lines.
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The rows of the Python tool's tables: version, description, and the order of the history. Each
-/// row of `status` begins with whether it is applied.
-fn their_rows(text: &str) -> BTreeSet<Vec<String>> {
-    let mut rows = BTreeSet::new();
-    let mut state = None;
-    for line in text.lines() {
-        if line.contains("Migrations Applied") {
-            state = Some("applied");
-        } else if line.contains("Migrations Pending") {
-            state = Some("pending");
-        }
-        // The header has other lines.
-        if let Some(inner) = line.trim().strip_prefix('│') {
-            let cells = inner.split('│').map(|cell| cell.trim().to_owned());
-            let cells: Vec<_> = cells.filter(|cell| !cell.is_empty()).collect();
-            let is_history = state.is_none();
-            let kept = if is_history { cells.into_iter().take(3).collect() } else { cells };
-            rows.insert(state.iter().map(|it| (*it).to_owned()).chain(kept).collect());
-        }
-    }
-    rows
-}
-
-/// The rows of this tool's table, in the same form.
-fn our_rows(command: &str, text: &str) -> BTreeSet<Vec<String>> {
-    let table = text.split("\n\n").next().unwrap_or_default();
-    let rows = table.lines().skip(2).map(|line| {
-        let cells = line.split("  ").map(|cell| cell.trim().to_owned());
-        let cells = cells.filter(|cell| !cell.is_empty());
-        cells.take(3).collect::<Vec<_>>()
-    });
-    debug_assert!(matches!(command, "status" | "history"));
-    rows.filter(|row| !row.is_empty()).collect()
 }
 
 async fn new_file() -> TestResult {

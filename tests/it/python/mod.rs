@@ -3,6 +3,7 @@
 mod commands;
 mod history;
 mod lock;
+mod outputs;
 mod tables;
 mod text;
 

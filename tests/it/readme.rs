@@ -1,0 +1,70 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use jetbase::{DatabaseUrl, run_url};
+use jetbase_test_harness::{
+    DatabaseKind, Needs, PythonProject, Suite, TestContext, TestError, TestResult,
+};
+
+use crate::apply::set;
+use crate::tool::tool;
+
+pub(crate) fn register(suite: &mut Suite) {
+    let (nothing, sqlite) = (Needs::NOTHING, &[DatabaseKind::Sqlite]);
+    suite.each("the_first_migration_of_the_readme_runs", DatabaseKind::ALL, nothing, first);
+    suite.each("the_error_in_the_readme_is_a_real_one", sqlite, nothing, error);
+    suite.once("the_readme_lists_every_command", nothing, commands);
+}
+
+/// Returns the text of the block that begins after this line.
+fn block(before: &str) -> Result<String, TestError> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(file)?;
+    let after = readme.split_once(before).ok_or_else(|| format!("no `{before}`"))?.1;
+    let (_, text) = after.split_once("```").ok_or("no block")?;
+    let (_, text) = text.split_once('\n').ok_or("no line")?;
+    Ok(text.split_once("```").ok_or("no end of the block")?.0.to_owned())
+}
+
+/// The compiler checks `build.rs` and `main.rs` of the README, because they are also documentation.
+async fn first(ctx: TestContext) -> TestResult {
+    let sql = block("For example `migrations/V1__create_users.sql`:")?;
+    let set = set(&[("V1__create_users.sql", &sql)]);
+    let report = run_url(&set, &ctx.db.url).await?.to_string();
+    assert!(report.starts_with("applied 1 migration in "), "{report}");
+    assert_eq!(run_url(&set, &ctx.db.url).await?.to_string(), "up to date: nothing to do");
+    let target = DatabaseUrl(&ctx.db.url);
+    let lock = jetbase::lock_status(&set, target).await?;
+    assert_eq!(lock.to_string(), "Status: UNLOCKED");
+    assert!(jetbase::check(&set, target).await?.is_ready());
+    assert_eq!(jetbase::rollback(&set, target).await?.applied.len(), 1);
+    Ok(())
+}
+
+async fn error(ctx: TestContext) -> TestResult {
+    let create = block("For example `migrations/V1__create_users.sql`:")?;
+    let people = "INSERT INTO users (id, name) VALUES (1, 'Ann');\n\
+                  INSERT INTO users (id, nam) VALUES (2, 'Bob');\n";
+    let set = set(&[("V1__create_users.sql", &create), ("V2__people.sql", people)]);
+    let error = run_url(&set, &ctx.db.url).await.err().ok_or("the run succeeded")?;
+    assert_eq!(format!("{error:#}"), block("`error.report()` is the report of what")?.trim_end());
+    Ok(())
+}
+
+async fn commands() -> TestResult {
+    let project = PythonProject::with(&[])?;
+    let help = tool(&project, "", &["--help"]).await?.stdout;
+    let listed = help.split("Commands:\n").nth(1).ok_or("no commands")?;
+    let listed = listed.lines().take_while(|line| !line.is_empty());
+    let listed: BTreeSet<_> = listed.filter_map(|line| line.split_whitespace().next()).collect();
+
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(file)?;
+    let table = readme.split("| command | what it does |").nth(1).ok_or("no table")?;
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let first_cells = rows.filter_map(|row| row.split('|').nth(1));
+    let quoted = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let in_readme: BTreeSet<_> = quoted.filter_map(|it| it.split_whitespace().next()).collect();
+    assert_eq!(in_readme, listed);
+    Ok(())
+}
