@@ -21,6 +21,14 @@ const EXAMPLES: &[CommandExamples] = &[
             ("rollback --to-version 3 --dry-run", "show what would undo all above version 3"),
         ],
     ),
+    (
+        "redo",
+        &[
+            ("redo", "roll back what has changed and is not recorded, and apply it again"),
+            ("redo --count 1 --dry-run", "show what the last version would do"),
+        ],
+    ),
+    ("reapply", &[("reapply ROC__views.sql", "run a repeatable file that has not changed")]),
     ("status", &[("status --database-url sqlite:///app.db", "show the state of a file")]),
     ("history", &[("history --json", "for a program")]),
     ("current", &[("current", "print the latest applied version")]),
@@ -30,6 +38,13 @@ const EXAMPLES: &[CommandExamples] = &[
         &[
             ("doctor", "examine the configured database"),
             ("doctor --role owner --schema billing", "as a run with these options would see it"),
+        ],
+    ),
+    (
+        "journal",
+        &[
+            ("journal", "show the files of which only a part is permanent"),
+            ("journal clear V4__users.sql", "the next run starts the file again"),
         ],
     ),
     ("lock-status", &[("lock-status", "print who holds the lock")]),

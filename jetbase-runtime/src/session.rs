@@ -11,6 +11,7 @@ mod superseded;
 use jetbase_core::{Dialect, Record, SessionEffect};
 
 use self::group::GroupNode;
+pub(crate) use self::group::Topology;
 pub(crate) use self::isolation::NextStep;
 pub(crate) use self::liveness::Liveness;
 use self::snapshot::Snapshot;
@@ -392,12 +393,3 @@ const RESET_TO_CALLERS_VALUES: &str =
 
 /// The statements that affect other clients of a session behind a pooler.
 const SHARED_IN_POOL: &[&str] = &["DEALLOCATE ALL", "UNLISTEN *"];
-
-/// Which servers write to the tables of a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Topology {
-    /// One server, even if its name has changed.
-    SingleWriter,
-    /// Several nodes of a cluster, or another server through a subscription.
-    Cluster,
-}

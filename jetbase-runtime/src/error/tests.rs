@@ -87,25 +87,6 @@ the message
 }
 
 #[test]
-fn texts_about_the_server() {
-    let (server, code) = ("10.3.39-MariaDB".to_owned(), "1064".to_owned());
-    let (oldest, reason) = ("MariaDB 10.5".to_owned(), "older versions are not tested".to_owned());
-    let contradiction = "it runs the executable comments of MySQL".to_owned();
-    let supported = "PostgreSQL 13 and newer".to_owned();
-    insta::assert_snapshot!(texts([
-        ServerError::TooOld { server: server.clone(), oldest, reason },
-        ServerError::OddVersion { server: server.clone(), contradiction },
-        ServerError::Unknown { server: "CockroachDB".to_owned(), code: "0A000".to_owned(), supported },
-        ServerError::OneStatement { server, code },
-    ].map(Error::from)), @r#"
-the server is 10.3.39-MariaDB, and jetbase needs MariaDB 10.5 or newer (older versions are not tested); nothing was executed: update the server
-the server says that its version is `10.3.39-MariaDB`, but it runs the executable comments of MySQL, so jetbase cannot know how the server reads a file; nothing was executed: correct what the server or a proxy reports as its version
-the server is `CockroachDB`, and it does not accept a statement that jetbase needs (0A000); nothing was executed: jetbase works with PostgreSQL 13 and newer
-the server `10.3.39-MariaDB`, or a proxy in front of it, does not accept several statements in one message (1064), and jetbase needs that; nothing was executed: allow several statements there, or connect to the server itself
-"#);
-}
-
-#[test]
 fn texts_about_the_namespace() {
     let (history, schema) = ("app".to_owned(), "public".to_owned());
     let (user, role) = ("joe".to_owned(), "owner".to_owned());

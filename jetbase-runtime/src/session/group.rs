@@ -1,10 +1,19 @@
 //! Clusters of MySQL and MariaDB: what a session reads of the other nodes, and which node accepts
 //! writes.
 
-use super::{Session, Topology};
+use super::Session;
 use crate::connection::ResultSet;
 use crate::error::{DatabaseErrorKind, Error};
 use crate::target::ConnectionOwner;
+
+/// Which servers write to the tables of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topology {
+    /// One server, even if its name has changed.
+    SingleWriter,
+    /// Several nodes of a cluster, or another server through a subscription.
+    Cluster,
+}
 
 /// Whether a server is a node of a MySQL group (group replication).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
