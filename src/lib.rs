@@ -154,6 +154,8 @@ pub mod docs {
 /// // Look at the lock, and release it.
 /// let lock = migrations::lock_status(&pool).await?;
 /// println!("{lock}");
+/// let journal = migrations::journal(&pool).await?;
+/// println!("{journal}");
 /// let unlocked = migrations::unlock(&pool).await?;
 /// println!("{unlocked}");
 /// # Ok(())
