@@ -1,6 +1,6 @@
 //! `status`: every migration with its state, in one table.
 
-use jetbase_core::{Problem, Record, Repeat, SkipReason};
+use jetbase_core::{Problem, Record, SkipReason};
 use jetbase_runtime::{LockStatus, Pending, Status};
 
 use super::command_error::CommandError;
@@ -16,7 +16,6 @@ pub(crate) async fn status(mut context: CommandContext<'_>) -> Result<CommandOut
     let set = context.set(FolderChecks::Names)?;
     let database = context.database(Intent::Read)?;
     let mut query = in_namespace!(context, jetbase_runtime::status(&set, database));
-    query = query.repeat(Repeat::Always);
     for validation in context.skipped()? {
         query = query.skip(validation);
     }

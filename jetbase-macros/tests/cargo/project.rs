@@ -228,6 +228,7 @@ pub struct History;
 pub struct Validated;
 pub struct Readiness;
 pub struct LockStatus;
+pub struct UnfinishedFiles;
 
 macro_rules! functions {
     ($($name:ident $result:ty),*) => {
@@ -238,7 +239,7 @@ functions!(
     run Run<'t>, rollback Rollback<'t>, redo Redo<'t>, unlock Unlock<'t>, repair Repair<'t>, status Query<'t, Status>, history Query<'t, History>,
     current Query<'t, Option<Version>>, validate Query<'t, Validated>, check Query<'t, Readiness>,
     doctor Doctor<'t>,
-    lock_status Query<'t, LockStatus>
+    lock_status Query<'t, LockStatus>, journal Query<'t, UnfinishedFiles>
 );
 pub fn run_url(_: &'static Migrations, _: &str) -> Run<'static> { todo!() }
 pub fn reapply<'t>(_: &'static Migrations, _: impl Target<'t> + 't, _: &str) -> Reapply<'t> { todo!() }
