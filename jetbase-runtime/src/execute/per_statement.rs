@@ -23,9 +23,12 @@ impl Job<'_> {
     /// Whether the statements of the file are recorded one by one.
     ///
     /// A file of one statement needs no journal if a second execution is refused or changes nothing:
-    /// its history row is the record.
+    /// its history row is the record. A file that sets `gtid_next` gets no journal either, because a row
+    /// of the journal would be the transaction that has the identifier.
     pub(crate) fn needs_journal(&self, dialect: Dialect) -> bool {
-        if self.grouping(dialect) != super::Grouping::PerStatement {
+        if self.grouping(dialect) != super::Grouping::PerStatement
+            || (dialect == Dialect::MySql && self.sets_transaction_identifier())
+        {
             return false;
         }
         match (self.statements.as_slice(), dialect) {
@@ -39,6 +42,11 @@ impl Job<'_> {
             }
             _ => true,
         }
+    }
+
+    fn sets_transaction_identifier(&self) -> bool {
+        let names_it = |text: &str| text.to_ascii_lowercase().contains("gtid_next");
+        self.statements.iter().any(|it| it.is_setting && names_it(self.text(&it.range)))
     }
 
     fn commit(&self, statement: &JobStatement, locks: TableLocks, dialect: Dialect) -> Commit {
