@@ -66,10 +66,10 @@ async fn update_count(db: &Database) -> Result<u64, TestError> {
         }
         DatabaseKind::Mysql => {
             let sql =
-                "SELECT SUM(variable_value) FROM /*M!100000 information_schema.global_status */
-                       /*!50720 performance_schema.global_status */
-                       WHERE LOWER(variable_name) IN ('com_update', 'com_update_multi')";
-            db.value(sql).await?
+                "SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_update', 'Com_update_multi')";
+            let rows = db.rows(sql).await?;
+            let values = rows.iter().filter_map(|row| row.get(1)?.as_ref()?.parse::<u64>().ok());
+            Some(values.sum::<u64>().to_string())
         }
         DatabaseKind::Sqlite => db.value("SELECT count(*) FROM calls").await?,
     };
