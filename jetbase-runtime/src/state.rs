@@ -189,7 +189,7 @@ fn namespace_of(
         Dialect::MySql => Syntax {
             ansi_quotes: settings.contains("ANSI"),
             backslash_escapes: !settings.contains("NO_BACKSLASH_ESCAPES"),
-            ..Syntax::of_server(facts.text("server_version"))
+            ..Syntax::of_server(server::version_of(facts.text("server_version")))
         },
         Dialect::Sqlite => Syntax::of(dialect),
     };

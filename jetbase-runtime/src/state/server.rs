@@ -37,16 +37,18 @@ pub(super) fn check_server(dialect: Dialect, facts: &ResultRow) -> Result<(), Se
                 _ => Ok(()),
             }
         }
-        Dialect::MySql => match (Server::of_version(server), facts.text("runs_comments_of")) {
-            (Server::MySql(_), "MySQL") | (Server::MariaDb(_), "MariaDB") => Ok(()),
-            (_, "") => Err(odd(
-                server,
-                "it runs neither the executable comments of MySQL 8.0 nor those of MariaDB 10.5",
-            )),
-            (_, family) => {
-                Err(odd(server, &format!("it runs the executable comments of {family}")))
+        Dialect::MySql => {
+            match (Server::of_version(version_of(server)), facts.text("runs_comments_of")) {
+                (Server::MySql(_), "MySQL") | (Server::MariaDb(_), "MariaDB") => Ok(()),
+                (_, "") => Err(odd(
+                    server,
+                    "it runs neither the executable comments of MySQL 8.0 nor those of MariaDB 10.5",
+                )),
+                (_, family) => {
+                    Err(odd(server, &format!("it runs the executable comments of {family}")))
+                }
             }
-        },
+        }
         Dialect::Sqlite => Ok(()),
     }
 }
@@ -57,7 +59,7 @@ pub(super) fn check_version(dialect: Dialect, server: &str) -> Result<(), Server
         Dialect::Postgres if postgres_major(server).is_some_and(|major| major < 13) => {
             ("PostgreSQL 13", "older versions have no function `pg_current_xact_id`")
         }
-        Dialect::MySql => match Server::of_version(server) {
+        Dialect::MySql => match Server::of_version(version_of(server)) {
             Server::MySql(version) if version < 80_000 => {
                 ("MySQL 8.0", "in older versions, a DDL statement is not atomic")
             }
@@ -79,7 +81,7 @@ pub(super) fn check_version(dialect: Dialect, server: &str) -> Result<(), Server
 pub(super) fn is_known(dialect: Dialect, server: &str) -> bool {
     match dialect {
         Dialect::Postgres => postgres_major(server).is_some(),
-        Dialect::MySql => Server::of_version(server) != Server::Unknown,
+        Dialect::MySql => Server::of_version(version_of(server)) != Server::Unknown,
         Dialect::Sqlite => true,
     }
 }
@@ -87,10 +89,15 @@ pub(super) fn is_known(dialect: Dialect, server: &str) -> bool {
 /// The server's name and version, without its platform.
 pub(super) fn name(dialect: Dialect, server: &str) -> String {
     let server = server.split(" on ").next().unwrap_or_default().trim();
-    match (dialect, Server::of_version(server)) {
+    match (dialect, Server::of_version(version_of(server))) {
         (Dialect::MySql, Server::MySql(_)) => format!("MySQL {server}"),
         _ => server.to_owned(),
     }
+}
+
+/// The version in a text of MySQL or MariaDB, without the comment behind it, which can name anything.
+pub(super) fn version_of(server: &str) -> &str {
+    server.split_whitespace().next().unwrap_or_default()
 }
 
 /// The major version in a text such as `PostgreSQL 15.20 on x86_64`.
