@@ -71,6 +71,17 @@ impl LockOptions {
     }
 }
 
+/// Returns the direct source if there is one, and else the caller's.
+pub(crate) fn direct_or<'a>(
+    direct: &'a mut Option<Box<dyn Connect>>,
+    source: &'a mut (dyn Connect + 'a),
+) -> &'a mut (dyn Connect + 'a) {
+    match direct {
+        Some(direct) => direct.as_mut(),
+        None => source,
+    }
+}
+
 /// Writes the methods that set the [`NamespaceOptions`] of a builder.
 macro_rules! namespace_methods {
     ([$($parameters:tt)*] $Builder:ty, $($namespace:ident).+) => {

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, JournalError, Kept, TableError};
 use crate::event::Listener;
 use crate::journal::{JournalRow, Unfinished};
 use crate::lock::{Commits, LockRequest, with_lock};
-use crate::options::{DryRun, LockOptions, lock_methods};
+use crate::options::{DryRun, LockOptions, direct_or, lock_methods};
 use crate::session::Session;
 use crate::state::read_state;
 use crate::target::{Connect, Source, Target};
@@ -180,10 +180,7 @@ async fn attempt(
     if changes.is_empty() {
         return Ok(());
     }
-    let source = match &mut direct {
-        Some(direct) => direct.as_mut(),
-        None => source,
-    };
+    let source = direct_or(&mut direct, source);
     let lock_request = LockRequest {
         state: &first,
         options: &request.options,

@@ -10,6 +10,7 @@ use crate::environment;
 use crate::error::{Error, ErrorKind, SettingError};
 use crate::execute::{Empty, prepare};
 use crate::journal::Unfinished;
+use crate::options::direct_or;
 use crate::query::{LockStatus, read_lock};
 use crate::run::Published;
 use crate::session::{Liveness, Session, Topology, nonce};
@@ -96,10 +97,7 @@ impl Facts {
         let has_direct_url = direct.is_some();
         if let Ok(state) = &state {
             work = Some(plan_work(request, state));
-            let source = match &mut direct {
-                Some(direct) => direct.as_mut(),
-                None => source,
-            };
+            let source = direct_or(&mut direct, source);
             session = Some(read_session(source, state, limit).await);
         }
         Facts {

@@ -13,7 +13,7 @@ use crate::error::{Error, JournalError};
 use crate::event::Listener;
 use crate::journal::Unfinished;
 use crate::lock::{Commits, LockRequest, with_lock};
-use crate::options::{LockOptions, lock_methods};
+use crate::options::{LockOptions, direct_or, lock_methods};
 use crate::session::Session;
 use crate::state::read_state;
 use crate::target::{Connect, Source, Target};
@@ -147,10 +147,7 @@ impl ClearRequest {
         let state = read_state(source, &self.options.namespace).await?;
         self.find(Unfinished::of(&state.journal))?;
         let mut direct = self.options.direct_source(source.dialect())?;
-        let source = match &mut direct {
-            Some(direct) => direct.as_mut(),
-            None => source,
-        };
+        let source = direct_or(&mut direct, source);
         let lock_request = LockRequest {
             state: &state,
             options: &self.options,

@@ -14,7 +14,7 @@ use crate::error::{Error, Retry, TableError};
 use crate::event::{Event, Listener};
 use crate::execute::prepare;
 use crate::lock::{Commits, LockRequest, is_rust_process_id, with_lock};
-use crate::options::DryRun;
+use crate::options::{DryRun, direct_or};
 use crate::report::Report;
 use crate::session::Session;
 use crate::state::{DatabaseState, read_state_once};
@@ -113,10 +113,7 @@ async fn try_once(
     }
     // Check the direct URL early, before the run needs it.
     let mut direct = request.options.direct_source(source.dialect())?;
-    let source = match &mut direct {
-        Some(direct) => direct.as_mut(),
-        None => source,
-    };
+    let source = direct_or(&mut direct, source);
     if jobs.is_empty() {
         if state.lock_owner.as_deref().is_some_and(is_rust_process_id) {
             release_stale_lock(request, listener, source, &state, report).await;
