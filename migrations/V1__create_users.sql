@@ -7,4 +7,5 @@ CREATE TABLE users (
 CREATE INDEX users_name ON users (name);
 
 -- rollback
+DROP VIEW IF EXISTS user_names;
 DROP TABLE users;

@@ -7,6 +7,7 @@ mod cluster_cases;
 mod concurrent_index;
 mod crash;
 mod demo;
+mod doctor;
 mod faults;
 mod files;
 mod galera;
@@ -108,6 +109,10 @@ const CASES: &[ChaosCase] = &[
     ChaosCase::new("pooler/stale", Postgres, |ctx| Box::pin(pooler::stale(ctx))),
     ChaosCase::new("pooler/dump", Postgres, |ctx| Box::pin(pooler::dump(ctx))),
     ChaosCase::new("pooler/no-transaction", Postgres, |ctx| Box::pin(pooler::no_transaction(ctx))),
+    ChaosCase::new("doctor/pooler", Postgres, |ctx| Box::pin(doctor::pooler(ctx))),
+    ChaosCase::alone("doctor/standby", |ctx| Box::pin(doctor::standby(ctx))),
+    ChaosCase::alone("doctor/galera", |ctx| Box::pin(doctor::galera(ctx))).long(),
+    ChaosCase::alone("doctor/group", |ctx| Box::pin(doctor::group(ctx))).long(),
     ChaosCase::new("faults/terminated/postgres", Postgres, |ctx| Box::pin(faults::terminated(ctx))),
     ChaosCase::new("faults/terminated/mysql", Mysql, |ctx| Box::pin(faults::terminated(ctx))),
     ChaosCase::new("faults/cut/postgres", Postgres, |ctx| Box::pin(faults::cut(ctx))).long(),

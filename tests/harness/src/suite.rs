@@ -16,7 +16,7 @@ use crate::{
     DatabaseKind, Needs, TestContext, TestResult, Unavailable, clean_up, is_required, python,
 };
 
-/// The time limit for the body of one test.
+/// The time limit for the body of one test, unless the suite has its own.
 const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How many tests run at the same time, unless `--test-threads` is given.
@@ -26,9 +26,16 @@ const THREADS: usize = 2;
 const REQUIRABLE: &[&str] = &["all", "postgres", "mysql", "python"];
 
 /// The tests of a test program.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Suite {
     trials: Vec<Trial>,
+    limit: Duration,
+}
+
+impl Default for Suite {
+    fn default() -> Suite {
+        Suite { trials: Vec::new(), limit: BODY_TIMEOUT }
+    }
 }
 
 impl Suite {
@@ -38,18 +45,25 @@ impl Suite {
         Suite::default()
     }
 
+    /// Changes the time limit for the bodies of the tests that are added after it.
+    #[must_use]
+    pub fn with_limit(mut self, limit: Duration) -> Suite {
+        self.limit = limit;
+        self
+    }
+
     /// Adds one test for each kind, named `name::kind`, each with a fresh database.
     pub fn each<B, F>(&mut self, name: &str, kinds: &[DatabaseKind], needs: Needs, body: B)
     where
         B: Fn(TestContext) -> F + Send + Sync + 'static,
         F: Future<Output = TestResult>,
     {
-        let body = Arc::new(body);
+        let (body, limit) = (Arc::new(body), self.limit);
         for kind in kinds.iter().copied() {
             let body = Arc::clone(&body);
             let run = move || match TestContext::new(kind, needs) {
                 Ok(context) => {
-                    let result = bounded(body(context.clone()));
+                    let result = bounded(limit, body(context.clone()));
                     runtime()?.block_on(context.remove(needs));
                     finish(result)
                 }
@@ -65,13 +79,14 @@ impl Suite {
         B: FnOnce() -> F + Send + 'static,
         F: Future<Output = TestResult>,
     {
+        let limit = self.limit;
         let run = move || {
             if needs.python()
                 && let Err(reason) = python::find_python_tool()
             {
                 return unavailable(reason);
             }
-            finish(bounded(body()))
+            finish(bounded(limit, body()))
         };
         self.trials.push(Trial::ignorable_test(name, run));
     }
@@ -108,12 +123,15 @@ impl Drop for Cleanup {
 }
 
 /// Runs a body with a time limit. The outer error is a panic.
-fn bounded(body: impl Future<Output = TestResult>) -> Result<TestResult, Box<dyn Any + Send>> {
+fn bounded(
+    limit: Duration,
+    body: impl Future<Output = TestResult>,
+) -> Result<TestResult, Box<dyn Any + Send>> {
     let run = || {
-        let timed = async { tokio::time::timeout(BODY_TIMEOUT, body).await };
+        let timed = async { tokio::time::timeout(limit, body).await };
         match runtime()?.block_on(timed) {
             Ok(result) => result,
-            Err(_) => Err(format!("the test did not end within {BODY_TIMEOUT:?}").into()),
+            Err(_) => Err(format!("the test did not end within {limit:?}").into()),
         }
     };
     panic::catch_unwind(AssertUnwindSafe(run))
