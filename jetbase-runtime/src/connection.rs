@@ -29,6 +29,16 @@ impl ResultSet {
         self.rows.first().cloned().unwrap_or_default()
     }
 
+    /// Returns the places of columns in each row, for sets with many rows. A column that does not exist has
+    /// the place after the last one.
+    pub(crate) fn places<const N: usize>(&self, columns: [&str; N]) -> [usize; N] {
+        let names = self.rows.first().map(|row| &*row.columns).unwrap_or_default();
+        columns.map(|column| {
+            let place = names.iter().position(|name| name.eq_ignore_ascii_case(column));
+            place.unwrap_or(names.len())
+        })
+    }
+
     /// Returns the first column of the first row; `None` for NULL. It is for statements whose only
     /// column has no fixed name, such as SHOW and PRAGMA.
     pub(crate) fn value(&self) -> Option<&str> {
@@ -62,6 +72,11 @@ impl ResultRow {
     pub(crate) fn opt(&self, column: &str) -> Option<&str> {
         let index = self.columns.iter().position(|name| name.eq_ignore_ascii_case(column))?;
         self.values.get(index)?.as_deref()
+    }
+
+    /// Returns the text at a place; `None` for NULL, and if there is no such column.
+    pub(crate) fn at(&self, place: usize) -> Option<&str> {
+        self.values.get(place)?.as_deref()
     }
 
     /// Whether a column is true, in the notation of any of the databases.

@@ -149,6 +149,7 @@ impl<'c> Session<'c> {
             // file's random numbers.
             .expression("seed", &fastrand::f64().to_string())
             .literal("user", &namespace.user)
+            .number("latest", 0)
             .nested("owners_trusted", sql.owners_trusted)
             .nested("tables_exist", sql.tables_exist);
         let mut session = Session {
@@ -299,7 +300,10 @@ impl<'c> Session<'c> {
     pub(crate) async fn history(&mut self) -> Result<Vec<Record>, Error> {
         let sets = self.read(self.sql.history).await;
         let sets = sets.map_err(Error::during("reading the migration history"))?;
-        Ok(sets.first().map_or(Ok(Vec::new()), |set| records(&set.rows))?)
+        let records = sets.first().map_or(Ok(Vec::new()), records)?;
+        let latest = records.iter().max_by(|a, b| a.applied_at.cmp(&b.applied_at));
+        self.bind(|it| it.number("latest", latest.map_or(0, |record| record.order)));
+        Ok(records)
     }
 
     /// Undoes what a failed file may have left in the session. Nothing of it may affect the release

@@ -208,7 +208,8 @@ fn namespace_of(
 }
 
 /// Reads the rows of `jetbase_migrations`. Each row begins with the number of all rows.
-pub(crate) fn records(rows: &[ResultRow]) -> Result<Vec<Record>, TableError> {
+pub(crate) fn records(set: &ResultSet) -> Result<Vec<Record>, TableError> {
+    let rows = &set.rows;
     let rows_of = |row: &ResultRow| row.text("row_count").parse().ok();
     let expected: usize = rows.first().and_then(rows_of).unwrap_or(rows.len());
     if expected == 0 {
@@ -217,27 +218,41 @@ pub(crate) fn records(rows: &[ResultRow]) -> Result<Vec<Record>, TableError> {
     if expected != rows.len() {
         return Err(TableError::RowsMissing { received: rows.len(), expected });
     }
-    rows.iter().map(record).collect()
+    let places = set.places(RECORD_COLUMNS);
+    rows.iter().map(|row| record(places.map(|place| row.at(place)))).collect()
 }
 
-fn record(row: &ResultRow) -> Result<Record, TableError> {
-    let order = row.text("order_executed").parse().unwrap_or_default();
-    let file = row.text("filename").to_owned();
-    let version = match row.opt("version").map(|text| (text, Version::parse(text))) {
+const RECORD_COLUMNS: [&str; 7] = [
+    "order_executed",
+    "version",
+    "description",
+    "filename",
+    "migration_type",
+    "applied_at",
+    "checksum",
+];
+
+/// Creates a record from the values of `RECORD_COLUMNS`.
+fn record(values: [Option<&str>; 7]) -> Result<Record, TableError> {
+    let [order, version, description, file, kind, applied_at, checksum] = values;
+    let order = order.unwrap_or_default().parse().unwrap_or_default();
+    let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    let version = match version.map(|text| (text, Version::parse(text))) {
         None => None,
         Some((_, Ok(version))) => Some(version),
-        Some((text, Err(_))) => {
-            return Err(TableError::InvalidVersion { order, file, version: text.to_owned() });
+        Some((version, Err(_))) => {
+            let version = version.to_owned();
+            return Err(TableError::InvalidVersion { order, file: text(file), version });
         }
     };
     Ok(Record {
         order,
         version,
-        description: row.text("description").to_owned(),
-        file,
-        kind: MigrationKind::from_column(row.text("migration_type"))
+        description: text(description),
+        file: text(file),
+        kind: MigrationKind::from_column(kind.unwrap_or_default())
             .unwrap_or(MigrationKind::Versioned),
-        applied_at: row.text("applied_at").to_owned(),
-        checksum: row.text("checksum").to_owned(),
+        applied_at: text(applied_at),
+        checksum: text(checksum),
     })
 }

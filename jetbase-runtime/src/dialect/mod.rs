@@ -35,12 +35,14 @@ pub(crate) struct Sql {
     pub(crate) no_table: &'static [&'static str],
     /// One row with `has_tables`. PostgreSQL: also `user_name`, `has_nonce`, `lock_key` (of the
     /// session lock), `zone`, `server_version`, `role_name`, `version_number`, `database_name`,
-    /// `is_subscribed` (a subscription writes to the tables), `owners_trusted`. MySQL:
+    /// `is_subscribed` (a subscription writes to the tables), `has_publications`, `owners_trusted`. MySQL:
     /// `user_name`, `largest_message`, `not_transactional` (the tables without transactions),
     /// `has_triggers`. SQLite: `file`. Then comes the server's identity.
     pub(crate) probe: &'static str,
     /// The index of the statement in `probe` that returns the facts.
     pub(crate) probe_facts: usize,
+    /// The publications that contain the history or the lock: `pubname`.
+    pub(crate) publications: &'static str,
     /// Creates both tables, the row and jetbase's index, even if others create them too.
     pub(crate) create: &'static [&'static str],
     /// Prevents a version from being recorded twice. It is created together with the table, or not
@@ -82,6 +84,11 @@ pub(crate) struct Sql {
     /// The same for the table of replaced texts.
     pub(crate) guard_superseded_reading: &'static [&'static str],
     pub(crate) guard_superseded_writing: &'static [&'static str],
+    /// Fails if other roles own tables of `{guarded}`, without a look at what these tables contain. If it
+    /// fails, `untrusted` decides.
+    pub(crate) check_own: &'static str,
+    /// Fails if `untrusted` finds a table.
+    pub(crate) check: &'static str,
     /// The tables of `{guarded}` that could run code of others: `relname`, `owner`, `fault`.
     pub(crate) untrusted: &'static str,
     /// Whether only trusted roles own the tables of `{guarded}` and their schema.
@@ -120,7 +127,8 @@ pub(crate) struct Sql {
     pub(crate) foreign_keys: &'static str,
     /// Goes before `insert` if the session may have a next number, which its next row would get.
     pub(crate) restore_number: &'static [&'static str],
-    /// Records an upgrade.
+    /// Records an upgrade. The time is later than that of the row `{latest}`, which was the latest one when
+    /// the run began, and than that of the last row. So it reads two rows, however long the history is.
     pub(crate) insert: &'static str,
     /// Executes everything that is deferred until the COMMIT.
     pub(crate) run_deferred: &'static [&'static str],

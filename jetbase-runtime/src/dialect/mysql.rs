@@ -48,6 +48,7 @@ SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'in_transactio
   'group_replication_group_name', 'group_replication_consistency');
 SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     probe_facts: 1,
+    publications: "",
     create: &[
         "CREATE TABLE IF NOT EXISTS {migrations} (
     order_executed INT AUTO_INCREMENT PRIMARY KEY,
@@ -94,6 +95,8 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     guard_writing: &[],
     guard_superseded_reading: &[],
     guard_superseded_writing: &[],
+    check_own: "",
+    check: "",
     untrusted: "",
     owners_trusted: "",
     waiting_settings: &[
@@ -143,7 +146,9 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     ],
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_TIMESTAMP(6),
-  COALESCE((SELECT m FROM (SELECT MAX(applied_at) + INTERVAL 1 MICROSECOND AS m FROM {migrations}) AS x),
+  COALESCE((SELECT m FROM (SELECT MAX(t) + INTERVAL 1 MICROSECOND AS m FROM (
+    SELECT applied_at AS t FROM {migrations} WHERE order_executed = {latest}
+    UNION ALL (SELECT applied_at FROM {migrations} ORDER BY order_executed DESC LIMIT 1)) AS y) AS x),
   CURRENT_TIMESTAMP(6))))",
     run_deferred: &[],
     inserted: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {migrations}

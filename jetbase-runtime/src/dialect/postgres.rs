@@ -9,39 +9,38 @@ pub(super) static SQL: Sql = Sql {
     // use no operator and no unqualified function. Afterwards the path is that schema alone while a
     // table is named, and `pg_catalog` otherwise.
     read_state: &[
-        // Nothing here reads a catalog. A timeout of the role would end the message.
-        "SHOW row_security",
         "SHOW statement_timeout",
-        "SHOW lock_timeout",
-        "SHOW search_path",
         "SET LOCAL statement_timeout = 0",
+        // The columns are evaluated in their order. `OFFSET 0` lets the schema be looked up once.
         "SELECT {state_schema} AS used_schema, current_user AS user_name,
   pg_catalog.current_setting('search_path') AS search_path,
+  pg_catalog.current_setting('row_security') AS row_security, pg_catalog.current_setting('lock_timeout') AS lock_timeout,
   pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp() AS in_transaction,
-  {state_found} AS history_schema, COALESCE(pg_catalog.pg_relation_size(pg_catalog.to_regclass({state_journal})), 0) AS journal_size, pg_catalog.current_setting('standard_conforming_strings') AS syntax_settings,
+  found.history_schema, COALESCE(pg_catalog.pg_relation_size(pg_catalog.to_regclass({state_journal})), 0) AS journal_size, pg_catalog.current_setting('standard_conforming_strings') AS syntax_settings,
   pg_catalog.version() AS server_version, pg_catalog.current_setting('server_version_num') AS version_number,
   pg_catalog.current_database() AS database_name,
-  pg_catalog.current_setting('transaction_timeout', true) AS transaction_timeout",
-        "SELECT pg_catalog.set_config('jetbase.schema', COALESCE({state_found}, 'pg_catalog'), true),
-  pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('lock_timeout', '1s', true),
+  pg_catalog.current_setting('transaction_timeout', true) AS transaction_timeout,
   CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
-    THEN pg_catalog.set_config('transaction_timeout', '0', true) END",
-        CATALOG,
-        TABLES,
+    THEN pg_catalog.set_config('transaction_timeout', '0', true) END,
+  pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('lock_timeout', '1s', true),
+  pg_catalog.set_config('jetbase.schema', COALESCE(found.history_schema, 'pg_catalog'), true),
+  pg_catalog.set_config('search_path',
+    pg_catalog.concat(pg_catalog.quote_ident(COALESCE(found.history_schema, 'pg_catalog')), ', pg_temp'), true)
+  FROM (SELECT {state_found} AS history_schema OFFSET 0) AS found",
         "LOCK TABLE jetbase_migrations IN ACCESS SHARE MODE",
         CATALOG,
-        CHECK,
+        "{check}",
         TABLES,
         "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT pg_catalog.count(*) AS n FROM jetbase_migrations) AS counted
   LEFT JOIN jetbase_migrations ON true ORDER BY order_executed",
     ],
-    state_facts: 5,
+    state_facts: 2,
     history: HISTORY,
     current_holder: &[
         "LOCK TABLE jetbase_lock IN ACCESS SHARE MODE",
         CATALOG,
-        CHECK,
+        "{check}",
         TABLES,
         "SELECT is_locked, process_id FROM jetbase_lock",
     ],
@@ -63,12 +62,12 @@ pub(super) static SQL: Sql = Sql {
   current_database() AS database_name,
   EXISTS (SELECT 1 FROM pg_catalog.pg_subscription_rel WHERE srrelid IN
     (pg_catalog.to_regclass({lock_name}), pg_catalog.to_regclass({migrations_name}))) AS is_subscribed,
-  {owners_trusted} AS owners_trusted;
-SELECT pubname FROM pg_catalog.pg_publication_tables
-  WHERE schemaname = {schema_name} AND tablename IN ('jetbase_lock', 'jetbase_migrations')
-  UNION SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables;
+  EXISTS (SELECT 1 FROM pg_catalog.pg_publication) AS has_publications, {owners_trusted} AS owners_trusted;
 SELECT system_identifier FROM pg_catalog.pg_control_system()",
     probe_facts: 0,
+    publications: "SELECT pubname FROM pg_catalog.pg_publication_tables
+  WHERE schemaname = {schema_name} AND tablename IN ('jetbase_lock', 'jetbase_migrations')
+  UNION SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables",
     create: &[
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
         "SET LOCAL statement_timeout = 0",
@@ -103,7 +102,7 @@ SELECT system_identifier FROM pg_catalog.pg_control_system()",
     acquire: "WITH u AS (UPDATE {lock} SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone},
     process_id = {me} WHERE id = 1 AND is_locked = FALSE RETURNING is_locked, process_id)
 SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}) AS has_row, FALSE AS has_session_lock",
-    acquire_with_session_lock: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
+    acquire_with_session_lock: "WITH s AS (SELECT CASE WHEN pg_try_advisory_lock(1784835700, {key}) THEN pg_try_advisory_lock(1784835700, {key}) ELSE FALSE END AS ok),
   u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
     FROM s WHERE s.ok AND t.id = 1 AND (NOT t.is_locked OR t.process_id LIKE {recoverable_prefix})
     RETURNING t.is_locked, t.process_id)
@@ -118,14 +117,14 @@ SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}) AS has_row
     process_id = {me} WHERE id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {stale_owner}
     FOR UPDATE SKIP LOCKED) RETURNING id)
 SELECT EXISTS (SELECT 1 FROM u) AS has_row, FALSE AS has_session_lock",
-    take_over_with_session_lock: "WITH s AS (SELECT pg_try_advisory_lock(1784835700, {key}) AS ok),
+    take_over_with_session_lock: "WITH s AS (SELECT CASE WHEN pg_try_advisory_lock(1784835700, {key}) THEN pg_try_advisory_lock(1784835700, {key}) ELSE FALSE END AS ok),
   u AS (UPDATE {lock} t SET is_locked = TRUE, locked_at = clock_timestamp() AT TIME ZONE {zone}, process_id = {me}
     FROM s WHERE s.ok AND t.id IN (SELECT id FROM {lock} WHERE id = 1 AND is_locked AND process_id = {stale_owner}
     FOR UPDATE SKIP LOCKED) RETURNING t.id)
 SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
     release: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL
   WHERE id = 1 AND process_id = {me}",
-    release_session_lock: "SELECT pg_advisory_unlock(1784835700, {key})",
+    release_session_lock: "SELECT pg_advisory_unlock(1784835700, {key}), pg_advisory_unlock(1784835700, {key})",
     move_session_lock: "",
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
     read_settings: &["SET LOCAL statement_timeout = 0", CATALOG, "SET LOCAL lock_timeout = '1s'", NO_TRANSACTION_TIMEOUT],
@@ -140,6 +139,8 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
     guard_writing: &["LOCK TABLE {migrations}, {lock} IN ROW EXCLUSIVE MODE", CHECK],
     guard_superseded_reading: &["LOCK TABLE {superseded} IN ACCESS SHARE MODE", CHECK],
     guard_superseded_writing: &["LOCK TABLE {superseded} IN ROW EXCLUSIVE MODE", CHECK],
+    check_own: CHECK_OWN,
+    check: CHECK,
     untrusted: UNTRUSTED,
     owners_trusted: OWNERS_TRUSTED,
     waiting_settings: &[],
@@ -160,21 +161,25 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
         "SET LOCAL statement_timeout = 0",
         CATALOG,
-        "SELECT set_config('lock_timeout', {lock_timeout}, true), set_config('role', {role}, true),
-  CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
-    THEN set_config('transaction_timeout', '0', true) END",
+        "SET LOCAL lock_timeout = {lock_timeout}",
+        "SET LOCAL role = {role}",
     ],
     file_settings: &[
-        "SELECT set_config('statement_timeout', {statement_timeout}, true), set_config('application_name', {label}, true),
-  set_config('search_path', {path}, true)",
+        "SET LOCAL statement_timeout = {statement_timeout}",
+        "SET LOCAL application_name = {label}",
+        "SELECT CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
+    THEN set_config('transaction_timeout', '0', true) END, set_config('search_path', {path}, true)",
     ],
     fence: "SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}",
     fence_locking: "SELECT 1 / count(*) FROM
   (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS fence",
     fence_in_cluster: &[],
-    fence_session_lock: "SELECT 1 / count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted
-  AND pid = pg_backend_pid() AND classid = 1784835700 AND objid = {key} AND objsubid = 2",
-    // Checks that the transaction which locked the row at its start is still open.
+    // A run holds the session lock twice. So it can release it once to see that it has it, and no other
+    // session can acquire it meanwhile. This is much faster than a query of `pg_locks`.
+    fence_session_lock: "SELECT 1 / (CASE WHEN pg_advisory_unlock(1784835700, {key})
+  THEN pg_try_advisory_lock(1784835700, {key}) ELSE FALSE END)::int",
+    // Checks that the transaction which locked the row at its start is still open. Then the row is the
+    // one that the first fence has found.
     still_open: &["SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND xmax = pg_current_xact_id()::xid"],
     // Only an aborted transaction refuses this.
     transaction_probe: "SELECT 1",
@@ -182,13 +187,14 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
         "SET LOCAL statement_timeout = 0",
         CATALOG,
         "RESET SESSION AUTHORIZATION",
-        "SELECT set_config('role', {role}, true)",
+        "SET LOCAL role = {role}",
     ],
     foreign_keys: "",
     restore_number: &[],
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(clock_timestamp() AT TIME ZONE {zone},
-  (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations})))",
+  (SELECT applied_at + interval '1 microsecond' FROM {migrations} WHERE order_executed = {latest}),
+  (SELECT applied_at + interval '1 microsecond' FROM {migrations} ORDER BY order_executed DESC LIMIT 1)))",
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(clock_timestamp() AT TIME ZONE {zone},
   (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
 WHERE filename = {file} AND migration_type = {kind}",
@@ -218,7 +224,7 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
     ],
     delete: "DELETE FROM {migrations} WHERE version = {version} AND migration_type = {kind}",
     delete_repeatable: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
-    reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SELECT pg_catalog.set_config('role', {session_role}, false)"],
+    reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SET role = {session_role}"],
     // What DISCARD ALL does, except for the advisory locks: one of them is the run's session lock.
     discard: &["SELECT pg_catalog.setseed({seed})", "CLOSE ALL", "DEALLOCATE ALL", "UNLISTEN *", "DISCARD PLANS", "DISCARD TEMP", "DISCARD SEQUENCES"],
     lease: "SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '{lease}s', false),
@@ -271,6 +277,11 @@ const TABLES: &str = "SELECT pg_catalog.set_config('search_path',
 const NO_TRANSACTION_TIMEOUT: &str =
     "SELECT CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
   THEN set_config('transaction_timeout', '0', true) END";
+
+/// Fails unless the tables belong to this user, or to the first superuser of the server. It is much
+/// faster than `CHECK`.
+const CHECK_OWN: &str = "SELECT 1 / CASE WHEN EXISTS (SELECT 1 FROM pg_class AS c
+  WHERE c.oid IN ({guarded}) AND c.relowner <> 10 AND pg_get_userbyid(c.relowner) <> current_user) THEN 0 ELSE 1 END";
 
 /// Fails if one of jetbase's tables could run code of an owner who is not trusted.
 const CHECK: &str = "SELECT 1 / CASE WHEN EXISTS (SELECT 1 FROM {untrusted} AS tables WHERE fault IS NOT NULL) THEN 0 ELSE 1 END";

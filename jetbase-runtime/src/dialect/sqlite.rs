@@ -24,6 +24,7 @@ pub(super) static SQL: Sql = Sql {
 PRAGMA foreign_keys;
 PRAGMA busy_timeout",
     probe_facts: 0,
+    publications: "",
     create: &[
         "BEGIN IMMEDIATE",
         "CREATE TABLE IF NOT EXISTS {migrations} (
@@ -68,6 +69,8 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     guard_writing: &[],
     guard_superseded_reading: &[],
     guard_superseded_writing: &[],
+    check_own: "",
+    check: "",
     untrusted: "",
     owners_trusted: "",
     waiting_settings: &["PRAGMA busy_timeout = 1000"],
@@ -93,7 +96,8 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     restore_number: &[],
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
-  COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), '')))",
+  COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}
+    WHERE order_executed IN ({latest}, (SELECT MAX(order_executed) FROM {migrations}))), '')))",
     run_deferred: &[],
     inserted: "SELECT CASE (SELECT count(*) FROM {migrations} WHERE order_executed = last_insert_rowid()
     AND version IS {version} AND migration_type = {kind} AND filename = {file} AND checksum = {checksum})

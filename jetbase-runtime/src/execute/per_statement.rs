@@ -178,6 +178,7 @@ impl Writer<'_, '_, '_> {
                 last.extend(self.opening());
             }
         }
+        last.extend(self.committing_fences());
         last.extend(self.closing());
         let retry_from = open.map_or(messages.len(), |(start, _)| start);
         messages.push(once(last).retried_from(Some(retry_from)));

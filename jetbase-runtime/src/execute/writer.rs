@@ -112,6 +112,11 @@ impl Writer<'_, '_, '_> {
         parts.extend(statements.map(|(index, it)| self.statement(index, it)));
         parts.extend(self.restored_settings());
         parts.extend(self.parts(Purpose::StillOpen, sql.still_open));
+        parts.extend(match self.session.dialect {
+            // The transaction that has locked the row is still open, so the row is still locked.
+            Dialect::Postgres => self.session_fence().into_iter().collect(),
+            Dialect::MySql | Dialect::Sqlite => self.committing_fences(),
+        });
         parts.extend(self.closing());
         parts
     }
@@ -130,14 +135,13 @@ impl Writer<'_, '_, '_> {
         )
     }
 
-    /// Returns the last checks, the history row, the commit, and what follows it.
+    /// Returns what follows the fences: the history row, the commit, and the reset of the session.
     pub(super) fn closing(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let mut parts = Vec::new();
         if self.session.foreign_keys && !sql.foreign_keys.is_empty() {
             parts.push(self.part(Purpose::ForeignKeys, sql.foreign_keys));
         }
-        parts.extend(self.committing_fences());
         if self.session.has_superseded && self.job.replaces() {
             parts.extend(
                 self.parts(Purpose::Guard, self.session.guard(sql.guard_superseded_writing)),

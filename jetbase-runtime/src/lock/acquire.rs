@@ -36,18 +36,32 @@ pub(crate) struct HeldLock {
     _side_file: Option<SideFile>,
 }
 
-/// The pauses between two attempts: the first and the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The pauses between two attempts: the shortest and the longest.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Acquires the lock. Afterwards the session's `{me}` is the process id.
-pub(super) async fn acquire(
+/// Returns the pause of a run that has waited for that long: an eighth of it. So a run notices the release
+/// of the lock after a small part of the time for which it has waited.
+fn pause_after(waited: Duration) -> Duration {
+    (waited / 8).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+}
+
+/// What an acquisition ends with.
+pub(super) enum Acquired<T> {
+    Held(HeldLock),
+    DoneByOthers(T),
+}
+
+/// Acquires the lock, unless `done_by_others` finds after a wait that there is nothing left to do.
+/// Afterwards the session's `{me}` is the process id.
+pub(super) async fn acquire<T>(
     session: &mut Session<'_>,
     limit: Limit,
     listener: &mut Listener,
     options: &LockOptions,
     commits: Commits,
-) -> Result<HeldLock, Error> {
+    done_by_others: impl AsyncFnMut(&mut Session<'_>, Duration) -> Option<T>,
+) -> Result<Acquired<T>, Error> {
     session.wait_within(limit).await;
     let found = session.file.as_deref().map_or(Ok(None), SideFile::find_or_create);
     let side_file = found?;
@@ -66,22 +80,24 @@ pub(super) async fn acquire(
     session.process_id = Some(claimant.id.clone());
 
     let acquisition = Acquisition::new(session, side_file);
-    let held = wait_for_lock(acquisition, &claimant, limit, listener, options).await?;
+    let acquired =
+        wait_for_lock(acquisition, &claimant, limit, listener, options, done_by_others).await?;
     session.work_without_limit().await;
-    Ok(held)
+    Ok(acquired)
 }
 
 /// Tries, reads and waits until the run holds the lock, or the limit is reached.
-async fn wait_for_lock(
+async fn wait_for_lock<T>(
     mut lock: Acquisition<'_, '_>,
     claimant: &Claimant,
     limit: Limit,
     listener: &mut Listener,
     options: &LockOptions,
-) -> Result<HeldLock, Error> {
+    mut done_by_others: impl AsyncFnMut(&mut Session<'_>, Duration) -> Option<T>,
+) -> Result<Acquired<T>, Error> {
     let cancel = &options.cancel;
     let (started, limits) = (Instant::now(), limit.limits());
-    let mut pause = FIRST_PAUSE;
+    let mut has_waited = false;
     let mut next_notice = options.first_notice;
     let mut progress = Progress::default();
     let mut observation =
@@ -100,7 +116,15 @@ async fn wait_for_lock(
             }
             LockAction::CreateTables => Observation::Unreadable,
             LockAction::CreateRow => lock.create_row().await?,
-            LockAction::TryAcquire => lock.attempt().await?,
+            LockAction::TryAcquire => {
+                if std::mem::take(&mut has_waited)
+                    && !lock.row.locked
+                    && let Some(value) = done_by_others(lock.session, started.elapsed()).await
+                {
+                    return Ok(Acquired::DoneByOthers(value));
+                }
+                lock.attempt().await?
+            }
             LockAction::TakeOver => lock.take_over().await?,
             LockAction::ReadRow => lock.read_row().await?,
             LockAction::Sleep => {
@@ -109,8 +133,8 @@ async fn wait_for_lock(
                     let holder = lock.describe_obstacle().await;
                     listener.emit(&Event::Waiting { holder, since: lock.row.since.clone() });
                 }
-                cancel.sleep(jittered(pause)).await;
-                pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
+                cancel.sleep(jittered(pause_after(progress.waited))).await;
+                has_waited = true;
                 progress = Progress { waited: progress.waited, ..Progress::default() };
                 Observation::Refused
             }
@@ -124,7 +148,8 @@ async fn wait_for_lock(
                 }
                 let waited = started.elapsed();
                 listener.emit(&Event::Acquired { waited });
-                return Ok(HeldLock { waited, recovered, _side_file: lock.side_file });
+                let _side_file = lock.side_file;
+                return Ok(Acquired::Held(HeldLock { waited, recovered, _side_file }));
             }
             LockAction::GiveUp => return Err(give_up(lock, claimant, progress.waited).await),
         };

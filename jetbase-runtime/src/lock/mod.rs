@@ -14,8 +14,8 @@ mod scope;
 mod side_file;
 mod tables;
 
-pub(crate) use self::acquire::Commits;
+pub(crate) use self::acquire::{Commits, HeldLock};
 pub(crate) use self::holder::describe_holder;
 pub(crate) use self::identity::is_rust_process_id;
 pub(crate) use self::row::read_lock_row;
-pub(crate) use self::scope::{LockRequest, WorkError, with_lock};
+pub(crate) use self::scope::{LockRequest, WorkError, with_lock, with_lock_unless};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jetbase_core::Record;
 
-use super::acquire::{Commits, HeldLock, acquire};
+use super::acquire::{Acquired, Commits, HeldLock, acquire};
 use super::release::{LostLock, NewSessionRelease, Release, release, release_over_new_session};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
@@ -62,11 +62,30 @@ pub(crate) async fn with_lock<T>(
     check: impl FnOnce(&Session<'_>) -> Result<(), Error>,
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
 ) -> Result<T, WorkError> {
+    with_lock_unless(source, request, listener, check, async |_, _| None, work).await
+}
+
+/// The same, unless another run does the work meanwhile.
+///
+/// After each wait, when the lock is free, `done_by_others` gets the time for which the run has waited. If
+/// it returns a value, there is nothing left to do, and the lock is not acquired. So in a storm of processes,
+/// only one of them acquires it.
+pub(crate) async fn with_lock_unless<T>(
+    source: &mut dyn Connect,
+    request: &LockRequest<'_>,
+    listener: &mut Listener,
+    check: impl FnOnce(&Session<'_>) -> Result<(), Error>,
+    done_by_others: impl AsyncFnMut(&mut Session<'_>, Duration) -> Option<T>,
+    work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
+) -> Result<T, WorkError> {
     let nonce = nonce();
     let mut session = Session::open(source, request.state, &nonce, request.limit).await?;
     let mut unreleased = None;
     let result = match check(&session) {
-        Ok(()) => acquire_and_work(&mut session, request, listener, work, &mut unreleased).await,
+        Ok(()) => {
+            let (lost, others) = (&mut unreleased, done_by_others);
+            acquire_and_work(&mut session, request, listener, others, work, lost).await
+        }
         Err(refusal) => Err(refusal),
     };
     let result = match result {
@@ -106,11 +125,15 @@ async fn acquire_and_work<T>(
     session: &mut Session<'_>,
     request: &LockRequest<'_>,
     listener: &mut Listener,
+    done_by_others: impl AsyncFnMut(&mut Session<'_>, Duration) -> Option<T>,
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
     unreleased: &mut Option<Error>,
 ) -> Result<T, Error> {
     let LockRequest { options, limit, commits, .. } = *request;
-    let held = acquire(session, limit, listener, options, commits).await?;
+    let held = match acquire(session, limit, listener, options, commits, done_by_others).await? {
+        Acquired::Held(held) => held,
+        Acquired::DoneByOthers(value) => return Ok(value),
+    };
     let result = work(session, &held, listener).await;
     if result.as_ref().is_err_and(is_interrupted) {
         return result;

@@ -1,5 +1,6 @@
 //! The steps of a run: read the state, plan, acquire the lock, plan again, execute, release.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use jetbase_core::{Goal, Until};
@@ -13,7 +14,9 @@ use crate::environment;
 use crate::error::{Error, Retry, TableError};
 use crate::event::{Event, Listener};
 use crate::execute::prepare;
-use crate::lock::{Commits, LockRequest, is_rust_process_id, with_lock};
+use crate::lock::{
+    Commits, HeldLock, LockRequest, is_rust_process_id, with_lock, with_lock_unless,
+};
 use crate::options::{DryRun, direct_or};
 use crate::report::Report;
 use crate::session::Session;
@@ -126,13 +129,28 @@ async fn try_once(
         *reached = session.owner == ConnectionOwner::Run;
         refuse_published(session, request.published)
     };
-    let done =
-        with_lock(source, &lock_request, listener, check, async |session, held, listener| {
-            report.waited = held.waited;
-            report.recovered.clone_from(&held.recovered);
-            work(request, jobs, session, listener, report).await
-        });
-    done.await.map_err(|failed| with_outcome(request, failed))
+    let waited_for_others = Cell::new(Duration::ZERO);
+    let done_by_others = async |session: &mut Session<'_>, waited| {
+        waited_for_others.set(waited);
+        is_done(request, session).await.then_some(())
+    };
+    let work = async |session: &mut Session<'_>, held: &HeldLock, listener: &mut Listener| {
+        report.waited = held.waited;
+        report.recovered.clone_from(&held.recovered);
+        work(request, jobs, session, listener, report).await
+    };
+    let done = with_lock_unless(source, &lock_request, listener, check, done_by_others, work);
+    done.await.map_err(|failed| with_outcome(request, failed))?;
+    report.waited = report.waited.max(waited_for_others.get());
+    Ok(())
+}
+
+/// Whether nothing is left to do, after other runs have worked.
+async fn is_done(request: &RunRequest, session: &mut Session<'_>) -> bool {
+    let Ok(history) = session.history().await else { return false };
+    let planned = plan_run(request, &history, async || session.superseded().await).await;
+    // What the plan refuses is refused again under the lock, with a reason.
+    planned.is_ok_and(|planned| planned.steps.is_empty())
 }
 
 /// Refuses to run if a publication contains jetbase's tables, unless the caller allows that.

@@ -45,7 +45,7 @@ impl Session<'_> {
         self.has_journal = facts.is_true("has_journal");
         self.empties_journal = facts.is_true("empties_journal");
         let first_of = |set: usize| sets.get(set).and_then(ResultSet::value).map(str::to_owned);
-        let identity = first_of(if self.dialect == Dialect::Postgres { 2 } else { 1 });
+        let identity = first_of(1);
         match self.dialect {
             Dialect::Postgres => {
                 if self.namespace.database != facts.text("database_name") {
@@ -79,12 +79,9 @@ impl Session<'_> {
                 if facts.is_true("is_subscribed") {
                     self.topology = Topology::Cluster;
                 }
-                self.published = sets
-                    .get(1)
-                    .into_iter()
-                    .flat_map(|set| &set.rows)
-                    .map(|row| row.text("pubname").to_owned())
-                    .collect();
+                if facts.is_true("has_publications") {
+                    self.read_publications().await?;
+                }
                 self.become_user(facts.text("user_name")).await?;
                 self.save_settings().await?;
                 self.ownership = Ownership::of(facts.is_true("owners_trusted"));
@@ -152,6 +149,15 @@ impl Session<'_> {
                 self.restore_caller_on_drop();
             }
         }
+        Ok(())
+    }
+
+    /// Reads which publications contain jetbase's tables.
+    async fn read_publications(&mut self) -> Result<(), Error> {
+        let sets = self.query(self.sql.publications).await;
+        let sets = sets.map_err(Error::during("reading the publications"))?;
+        let rows = sets.iter().flat_map(|set| &set.rows);
+        self.published = rows.map(|row| row.text("pubname").to_owned()).collect();
         Ok(())
     }
 

@@ -15,12 +15,23 @@ use crate::error::{Error, NamespaceError, ServerError, TableError};
 use crate::journal::JournalRow;
 use crate::wait::Limit;
 
+/// How the first message checks the owners of jetbase's tables (PostgreSQL).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OwnerCheck {
+    /// It only asks whether the tables belong to this user or to the first superuser. The plan of the
+    /// full check takes longer than everything else in the message.
+    Own,
+    /// It looks at what the tables contain.
+    Full,
+}
+
 /// The first message to a database.
 pub(super) struct StateMessage {
     dialect: Dialect,
     sql: &'static Sql,
     bindings: Bindings,
     trusted: Vec<String>,
+    check: OwnerCheck,
     parts: Vec<String>,
     /// The index of the statement that returns the facts, and of the one that returns the history.
     facts: usize,
@@ -32,6 +43,15 @@ pub(super) struct StateMessage {
 impl StateMessage {
     /// `synchronous` is the setting of that name that a connection of SQLite has.
     pub(super) fn new(dialect: Dialect, options: &NamespaceOptions, synchronous: &str) -> Self {
+        StateMessage::with_check(dialect, options, synchronous, OwnerCheck::Own)
+    }
+
+    fn with_check(
+        dialect: Dialect,
+        options: &NamespaceOptions,
+        synchronous: &str,
+        check: OwnerCheck,
+    ) -> Self {
         let sql = sql(dialect);
         let schema = options.schema.as_deref();
         let bindings = state_bindings(Bindings::new(dialect, schema), dialect, schema);
@@ -42,7 +62,13 @@ impl StateMessage {
             let names =
                 tables.iter().map(|table| format!("to_regclass(concat({schema}, '.{table}'))"));
             let names = names.collect::<Vec<_>>().join(", ");
-            bindings.clone().expression("guarded", &names).nested("untrusted", sql.untrusted)
+            let bindings = bindings.clone().expression("guarded", &names);
+            match check {
+                OwnerCheck::Own => bindings.nested("check", sql.check_own),
+                OwnerCheck::Full => {
+                    bindings.nested("untrusted", sql.untrusted).nested("check", sql.check)
+                }
+            }
         };
         let role = options
             .role
@@ -65,6 +91,7 @@ impl StateMessage {
             sql,
             bindings,
             trusted,
+            check,
             parts,
             facts: before + sql.state_facts,
             history,
@@ -84,6 +111,15 @@ impl StateMessage {
         };
         let row = |at: usize| sets.get(at).map(ResultSet::first_row);
         let facts = row(self.facts).unwrap_or_default();
+        let is_undecided =
+            |cause: &Cause| self.check == OwnerCheck::Own && self.is_untrusted(cause, sets.len());
+        if cause.as_ref().is_some_and(is_undecided) {
+            if facts.is_true("in_transaction") {
+                return Err(NamespaceError::InTransaction.into());
+            }
+            let full = StateMessage::with_check(self.dialect, options, "", OwnerCheck::Full);
+            return Box::pin(full.read(connection, options, limit)).await;
+        }
         let history = match (&cause, sets.get(self.history)) {
             (Some(cause), None) if self.lacks_history(cause, &facts) => None,
             (Some(cause), _) if self.is_untrusted(cause, sets.len()) => {
@@ -100,14 +136,14 @@ impl StateMessage {
                 return Err(self.explain(connection, options, cause, failed, limit).await);
             }
             // This user may not read who holds the lock, or there is no lock table.
-            (_, Some(set)) => Some(records(&set.rows)?),
+            (_, Some(set)) => Some(records(set)?),
             (None, None) => Some(Vec::new()),
         };
         let lock = row(self.lock);
         let lock_owner = lock.filter(|row| row.is_true("is_locked"));
         let lock_owner = lock_owner.and_then(|row| row.opt("process_id").map(str::to_owned));
-        let before = sets.get(self.facts.saturating_sub(5)..self.facts).unwrap_or_default();
-        self.restore_settings(connection, &facts, before).await;
+        let statement_timeout = sets.get(self.facts.saturating_sub(2)).and_then(ResultSet::value);
+        self.restore_settings(connection, &facts, statement_timeout.unwrap_or_default()).await;
         let namespace = namespace_of(self.dialect, &facts, history.is_some(), options)?;
         let journal = match sets.get(self.lock + 1) {
             Some(set) => set.rows.iter().filter_map(JournalRow::of).collect(),
@@ -165,7 +201,7 @@ impl StateMessage {
 
     /// Whether a check of a table's owner failed.
     fn is_untrusted(&self, cause: &Cause, failed: usize) -> bool {
-        let guards = |part: &String| part.starts_with("LOCK") || part.contains("fault IS NOT NULL");
+        let guards = |part: &String| part.starts_with("LOCK") || part.starts_with("SELECT 1 /");
         self.sql.guard_codes.contains(&cause.code.as_str())
             && self.parts.get(failed).is_some_and(guards)
     }
@@ -188,15 +224,14 @@ impl StateMessage {
         &self,
         connection: &mut dyn Connection,
         facts: &ResultRow,
-        before: &[ResultSet],
+        statement_timeout: &str,
     ) {
         let sql = match self.dialect {
             Dialect::Postgres if facts.is_true("in_transaction") => {
-                let names = ["row_security", "statement_timeout", "lock_timeout", "search_path"];
-                let values = before.iter().filter_map(ResultSet::value);
-                let known = facts.opt("transaction_timeout");
-                let known = known.map(|value| ("transaction_timeout", value));
-                let set = names.into_iter().zip(values).chain(known).map(|(name, value)| {
+                let known = ["row_security", "lock_timeout", "transaction_timeout", "search_path"];
+                let known = known.into_iter().filter_map(|name| Some((name, facts.opt(name)?)));
+                let set = known.chain([("statement_timeout", statement_timeout)]);
+                let set = set.map(|(name, value)| {
                     let bindings =
                         self.bindings.clone().literal("name", name).literal("value", value);
                     bindings.render("SELECT pg_catalog.set_config({name}, {value}, true)")
