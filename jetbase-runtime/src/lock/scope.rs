@@ -64,6 +64,7 @@ pub(crate) async fn with_lock<T>(
 ) -> Result<T, WorkError> {
     let nonce = nonce();
     let mut session = Session::open(source, request.state, &nonce, request.limit).await?;
+    session.allow_interrupts(&request.options.cancel).await;
     let mut unreleased = None;
     let result = match check(&session) {
         Ok(()) => acquire_and_work(&mut session, request, listener, work, &mut unreleased).await,
