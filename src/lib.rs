@@ -22,13 +22,13 @@ pub use jetbase_core::{
 pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
-    AnyTarget, Applied, ClearJournal, DatabaseErrorKind, DatabaseUrl, Diagnosis, Diagnostic,
-    DiagnosticLevel, Direction, Doctor, Empty, Error, ErrorKind, Event, FileErrorKind, History,
-    HistoryChange, IntoVersion, JournalError, Kept, LockFileError, LockFileErrorKind, LockStatus,
-    NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Reapply, Redo, Repair,
-    RepairReport, RepairScope, Report, Resume, Rollback, Run, ServerError, SettingError,
-    StatementError, Status, TableError, Target, Unfinished, UnfinishedFiles, Unlock, Unlocked,
-    UrlError, Validated, Wait, check, clear_journal, current, doctor, history, journal,
+    AnyTarget, Applied, CancelHandle, ClearJournal, DatabaseErrorKind, DatabaseUrl, Diagnosis,
+    Diagnostic, DiagnosticLevel, Direction, Doctor, Empty, Error, ErrorKind, Event, FileErrorKind,
+    History, HistoryChange, IntoVersion, JournalError, Kept, LockFileError, LockFileErrorKind,
+    LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Reapply,
+    Redo, Repair, RepairReport, RepairScope, Report, Resume, Rollback, Run, ServerError,
+    SettingError, StatementError, Status, TableError, Target, Unfinished, UnfinishedFiles, Unlock,
+    Unlocked, UrlError, Validated, Wait, check, clear_journal, current, doctor, history, journal,
     lock_status, reapply, redo, repair, rollback, run, run_url, status, unlock, validate,
 };
 

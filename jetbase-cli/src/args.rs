@@ -41,7 +41,7 @@ Output: results go to standard output, progress and errors to standard error. Wi
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 10 migrations are pending (check) or not recorded
   (sum --check), 11 drift or missing files, 12 another process holds the lock or took it away,
-  130 interrupted.";
+  130 stopped by Ctrl-C, 143 stopped by SIGTERM.";
 
 /// Returns the text below the help of the tool, which has one more command that prints JSON.
 fn below() -> String {

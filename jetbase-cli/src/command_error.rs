@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::json::{CommandFields, ErrorDetails, ErrorJson, list, millis};
 use super::python;
 use super::sentence::{sentence, sentence_of};
+use super::signal::Signal;
 
 /// A failed command.
 #[derive(Debug)]
@@ -42,9 +43,17 @@ impl CommandError {
         CommandError::new("usage", message, Exit::Usage)
     }
 
-    /// Ctrl-C was pressed, and the current file is finished.
-    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
-        CommandError::new("interrupted", message, Exit::Interrupted)
+    /// A signal has come, and the current file is finished.
+    pub(crate) fn interrupted(message: impl Into<String>, signal: Signal) -> Self {
+        CommandError::new("interrupted", message, signal.exit())
+    }
+
+    /// The run failed after a signal. If it failed because of the signal, the exit code says so.
+    pub(crate) fn after(mut self, signal: Signal) -> Self {
+        if self.exit == Exit::Interrupted || self.kind == "connection_lost" {
+            self.exit = signal.exit();
+        }
+        self
     }
 
     /// A file cannot be read or written.
@@ -77,9 +86,10 @@ impl CommandError {
             ErrorKind::Refused(refusal) => refused(refusal),
             ErrorKind::Findings(findings) => return CommandError::folder(findings, folder),
             ErrorKind::Statement(error) if !folder.is_empty() => {
-                let mut error = StatementError::clone(error);
-                error.file = format!("{}/{}", folder.trim_end_matches('/'), error.file);
-                sentence(&error.to_string())
+                sentence(&ErrorKind::Statement(under(folder, error)).to_string())
+            }
+            ErrorKind::Stopped(error) if !folder.is_empty() => {
+                sentence(&ErrorKind::Stopped(under(folder, error)).to_string())
             }
             ErrorKind::Held { .. } => format!(
                 "Migration lock is already held by another process.\n{}",
@@ -125,6 +135,13 @@ pub(crate) fn io_reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
+/// Returns the same error with the folder before the name of its file.
+fn under(folder: &str, error: &StatementError) -> Box<StatementError> {
+    let mut error = error.clone();
+    error.file = format!("{}/{}", folder.trim_end_matches('/'), error.file);
+    Box::new(error)
+}
+
 /// Returns the value of `kind` in the JSON of an error.
 fn kind_name(kind: &ErrorKind) -> &'static str {
     match kind {
@@ -138,6 +155,7 @@ fn kind_name(kind: &ErrorKind) -> &'static str {
         ErrorKind::Interrupted { .. } => "connection_lost",
         ErrorKind::Database { .. } => "database",
         ErrorKind::Cancelled => "interrupted",
+        ErrorKind::Stopped(_) => "stopped",
         ErrorKind::Server(_) => "server",
         ErrorKind::Namespace(_) => "namespace",
         ErrorKind::Table(_) => "table",
@@ -168,7 +186,7 @@ fn details(kind: &ErrorKind) -> ErrorDetails {
         ErrorKind::LockLost { file, kept } => {
             ErrorDetails::LockLost { file: file.clone(), permanent: permanent(*kept) }
         }
-        ErrorKind::Statement(error) => ErrorDetails::Statement {
+        ErrorKind::Statement(error) | ErrorKind::Stopped(error) => ErrorDetails::Statement {
             file: error.file.clone(),
             line: error.position.map(|position| position.line),
             column: error.position.map(|position| position.column),

@@ -21,8 +21,10 @@ pub(crate) enum Exit {
     Drift = 11,
     /// Another process holds the lock, keeps it from being taken or released, or took it away.
     Locked = 12,
-    /// Ctrl-C or SIGTERM stopped the run between two files.
+    /// Ctrl-C stopped the run.
     Interrupted = 130,
+    /// SIGTERM stopped the run.
+    Terminated = 143,
 }
 
 impl Exit {
@@ -65,7 +67,7 @@ impl From<&ErrorKind> for Exit {
             | ErrorKind::Blocked { .. }
             | ErrorKind::HolderBusy { .. }
             | ErrorKind::LockLost { .. } => Exit::Locked,
-            ErrorKind::Cancelled => Exit::Interrupted,
+            ErrorKind::Cancelled | ErrorKind::Stopped(_) => Exit::Interrupted,
             _ => Exit::Failed,
         }
     }

@@ -34,6 +34,7 @@ mod repair;
 mod run;
 mod secret;
 mod sentence;
+mod signal;
 mod spinner;
 mod status;
 mod sum;

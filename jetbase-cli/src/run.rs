@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jetbase_core::{Action, Ahead, Repeat, Validation};
 use jetbase_runtime::{Empty, Error, Event, Published, Report, Resume};
-use tokio::sync::oneshot;
 
 use super::command_error::CommandError;
 use super::command_output::CommandOutput;
@@ -64,11 +63,9 @@ macro_rules! execute {
             // A person who waits wants to know at once for whom.
             run = run.notice_after(Duration::ZERO);
         }
-        let (stop, stopped) = oneshot::channel();
-        let run = run
-            .on_event(event_printer(printer, $texts))
-            .graceful_shutdown(async { drop(stopped.await) });
-        finished(&$context, interrupt::watch(run.into_future(), stop, printer).await, $texts)
+        let run = run.on_event(event_printer(printer, $texts));
+        let handle = run.cancel_handle();
+        finished(&$context, interrupt::watch(run.into_future(), handle, printer).await, $texts)
     }};
 }
 
@@ -259,11 +256,15 @@ fn finished(
             let partial = CommandFields::from(error.report());
             return Err(context.command_error(&error).partial(partial));
         }
-        RunEnd::Interrupted(report) => {
+        RunEnd::Stopped(error, signal) => {
+            let partial = CommandFields::from(error.report());
+            return Err(context.command_error(&error).partial(partial).after(signal));
+        }
+        RunEnd::Interrupted(report, signal) => {
             let count = report.applied.len();
             let noun = if count == 1 { "migration was" } else { "migrations were" };
             let text = format!("Interrupted: {count} {noun} executed. The lock is released.");
-            return Err(CommandError::interrupted(text).partial((&report).into()));
+            return Err(CommandError::interrupted(text, signal).partial((&report).into()));
         }
     };
     for it in &report.skipped {

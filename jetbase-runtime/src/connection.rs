@@ -15,6 +15,7 @@ use sqlx::{AssertSqlSafe, Column, Either};
 
 pub(crate) use self::cause::{Cause, CauseKind, UntrustedTable};
 pub(crate) use self::guard::{Abandon, ConnectionHandle, Guard};
+use crate::cancel::Cancel;
 
 /// The result of one statement: its rows as text, or the number of rows it changed.
 #[derive(Clone, Debug, Default)]
@@ -149,6 +150,10 @@ pub(crate) trait Connection: Send {
     /// or panics before its end. Only SQLite can do that: see [`Guard`].
     fn on_abandon(&mut self, statements: Vec<String>);
 
+    /// Lets a request end what the connection executes; `None` takes that back. Only SQLite needs it:
+    /// a server is asked over a second connection.
+    fn interrupt_with(&mut self, cancel: Option<Cancel>) -> BoxFuture<'_, ()>;
+
     /// Ends the connection, or returns it to its owner.
     fn finish<'a>(self: Box<Self>, end: End) -> BoxFuture<'a, ()>
     where
@@ -235,6 +240,13 @@ macro_rules! connection {
 
             fn on_abandon(&mut self, statements: Vec<String>) {
                 self.undo_with(statements);
+            }
+
+            fn interrupt_with(&mut self, cancel: Option<Cancel>) -> BoxFuture<'_, ()> {
+                match self.connection() {
+                    Some(connection) => <$DB as Abandon>::interrupt_with(connection, cancel),
+                    None => Box::pin(async {}),
+                }
             }
 
             fn finish<'a>(self: Box<Self>, end: End) -> BoxFuture<'a, ()>

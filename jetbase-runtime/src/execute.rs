@@ -6,6 +6,7 @@ mod message;
 mod per_statement;
 mod resume;
 mod statement_rows;
+mod stopped;
 mod writer;
 
 use std::collections::HashMap;
@@ -344,7 +345,8 @@ impl<'m> Job<'m> {
             // A fresh session has another session lock.
             let bindings = self.bindings(session, label, grouping);
             let messages = Writer { job: self, session, bindings: &bindings }.messages(grouping);
-            let sent = deliver(session, &messages, from, self.done, &mut progress).await;
+            let first = (from, self.done);
+            let sent = deliver(session, &messages, grouping, first, &mut progress).await;
             let failure = match sent {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
@@ -359,8 +361,9 @@ impl<'m> Job<'m> {
             }
             // Undo what failed before the failure is reported.
             let found = self.clean_up(session, &failure, grouping).await;
+            let may_retry = attempt < TRIES && !session.cancel.is_at_once();
             let retry_from =
-                failure.retry_from.filter(|_| failure.cause.is_contended() && attempt < TRIES);
+                failure.retry_from.filter(|_| failure.cause.is_contended() && may_retry);
             let Some(retry_from) = retry_from else {
                 let found = self.settle(session, &failure, found, label).await;
                 return Err(self.explain(session, failure, found));

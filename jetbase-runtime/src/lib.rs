@@ -32,6 +32,7 @@ mod target;
 mod task;
 mod wait;
 
+pub use cancel::CancelHandle;
 pub use doctor::{Diagnosis, Diagnostic, DiagnosticLevel, Doctor, doctor};
 pub use error::{
     DatabaseErrorKind, Error, ErrorKind, FileErrorKind, JournalError, Kept, LockFileError,

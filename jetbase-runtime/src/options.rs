@@ -166,6 +166,12 @@ macro_rules! lock_methods {
                 self
             }
 
+            /// Returns a handle that stops the command from another task: after the current file, or
+            /// at once.
+            pub fn cancel_handle(&self) -> $crate::CancelHandle {
+                self.request.options.cancel.handle()
+            }
+
             /// Reports what the command would do. Nothing is changed, and no lock is taken.
             pub fn dry_run(mut self) -> Self {
                 self.request.options.dry_run = $crate::options::DryRun::Yes;

@@ -6,6 +6,7 @@ mod journal;
 mod liveness;
 mod probe;
 mod snapshot;
+mod stop;
 mod superseded;
 
 use jetbase_core::{Dialect, Record, SessionEffect};
@@ -15,6 +16,7 @@ pub(crate) use self::group::Topology;
 pub(crate) use self::isolation::NextStep;
 pub(crate) use self::liveness::Liveness;
 use self::snapshot::Snapshot;
+use crate::cancel::Cancel;
 use crate::connection::{
     Cause, Connection, End, MAX_READ_RETRIES, ResultSet, RowHandling, SendFailure,
     pause_before_retry, send_within,
@@ -68,6 +70,8 @@ pub(crate) struct Session<'c> {
     pub(crate) largest_message: usize,
     /// Whether rows that a file writes may fire triggers (MySQL).
     pub(crate) has_triggers: bool,
+    /// The request to stop the run.
+    pub(crate) cancel: Cancel,
     /// The limit for each answer, until the run has the lock and while it releases it.
     limit: Option<Limit>,
     /// Opens another connection of the same kind.
@@ -176,6 +180,7 @@ impl<'c> Session<'c> {
             ownership: Ownership::Shared,
             largest_message: usize::MAX,
             has_triggers: false,
+            cancel: Cancel::default(),
             limit: Some(limit),
             reconnect,
             setup: Vec::new(),
@@ -353,23 +358,8 @@ impl<'c> Session<'c> {
         all.filter(move |_| effect > SessionEffect::Nothing)
     }
 
-    /// Counts the rows whose parents were already missing. Only new ones are refused.
-    pub(crate) async fn count_orphans(&mut self) {
-        if !self.foreign_keys {
-            return;
-        }
-        let count = match self.raw("SELECT count(*) FROM pragma_foreign_key_check").await {
-            Ok(sets) => {
-                sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok())
-            }
-            // If the references of a schema cannot be checked now, they cannot be checked after a
-            // file either.
-            Err(_) => Some(i64::MAX),
-        };
-        self.bind(|it| it.number("orphans", count.unwrap_or(0)));
-    }
-
     pub(crate) async fn close(mut self) {
+        self.refuse_interrupts().await;
         if self.dialect == Dialect::Sqlite && self.foreign_keys {
             let _ = self.raw("PRAGMA foreign_keys = ON").await;
         }

@@ -12,6 +12,8 @@
 mod apply;
 /// Invalid arguments, invalid URLs, missing rights, broken files.
 mod bad_input;
+/// A run that is asked to stop at once.
+mod cancel;
 /// The command line inside another program.
 mod cli;
 /// What a person sees who works with the tool every day.
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
     let mut suite = Suite::new();
     apply::register(&mut suite);
     journal::register(&mut suite);
+    cancel::register(&mut suite);
     targets::register(&mut suite);
     lock::register(&mut suite);
     lost_connection::register(&mut suite);

@@ -1,13 +1,20 @@
-//! Restores a borrowed connection of SQLite inside a drop, where nothing can be awaited.
+//! Works on a connection of SQLite in the middle of its work: restores a borrowed one inside a drop,
+//! where nothing can be awaited, and ends a statement.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
+use futures_core::future::BoxFuture;
 use sqlx::AssertSqlSafe;
 
 use super::guard::Abandon;
+use crate::cancel::Cancel;
+
+/// After how many operations SQLite asks whether the statement must end. It executes millions of them
+/// in a second.
+const OPERATIONS: i32 = 1000;
 
 impl Abandon for sqlx::Sqlite {
     fn undo(connection: &mut sqlx::SqliteConnection, statements: &[String]) {
@@ -15,6 +22,22 @@ impl Abandon for sqlx::Sqlite {
             let query = sqlx::raw_sql(AssertSqlSafe(statement.clone()));
             let _ = wait_for(query.execute(&mut *connection));
         }
+    }
+
+    fn interrupt_with(
+        connection: &mut sqlx::SqliteConnection,
+        cancel: Option<Cancel>,
+    ) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // A connection that cannot be locked has no thread that could execute anything.
+            let Ok(mut handle) = connection.lock_handle().await else { return };
+            match cancel {
+                Some(cancel) => {
+                    handle.set_progress_handler(OPERATIONS, move || !cancel.interrupts())
+                }
+                None => handle.remove_progress_handler(),
+            }
+        })
     }
 }
 

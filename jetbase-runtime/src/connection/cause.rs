@@ -101,7 +101,7 @@ impl Cause {
         Cause { kind: CauseKind::Unavailable, message, ..Cause::default() }
     }
 
-    pub(super) fn lost(message: String) -> Self {
+    pub(crate) fn lost(message: String) -> Self {
         Cause { kind: CauseKind::Lost, message, ..Cause::default() }
     }
 
@@ -120,6 +120,12 @@ impl Cause {
             || mysql
             || self.is_refused_by_group()
             || matches!(code, "5" | "6" | "261" | "517" | "262")
+    }
+
+    /// Whether somebody has cancelled the statement. A timeout of a statement has the same code on
+    /// PostgreSQL.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self.code.as_str(), "57014" | "1317" | "9")
     }
 
     /// Whether MySQL's group replication refuses the transaction for a moment: another node has changed

@@ -1,7 +1,10 @@
 //! Who owns a connection, and what happens to it on every exit from a run.
 
+use futures_core::future::BoxFuture;
 use sqlx::Database;
 use sqlx::pool::PoolConnection;
+
+use crate::cancel::Cancel;
 
 /// A connection, with its owner.
 pub(crate) enum ConnectionHandle<'t, DB: Database> {
@@ -76,10 +79,16 @@ impl<DB: Abandon> Drop for Guard<'_, DB> {
     }
 }
 
-/// What a database can restore on a borrowed connection when a run is dropped.
+/// What a database can do with a connection in the middle of its work: restore a borrowed one when a
+/// run is dropped, and end a statement.
 pub(crate) trait Abandon: Database {
     /// Runs the statements now, each even if the one before failed.
     fn undo(connection: &mut Self::Connection, statements: &[String]);
+
+    /// Lets a request end what the connection executes; `None` takes that back.
+    fn interrupt_with(_: &mut Self::Connection, _: Option<Cancel>) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 #[cfg(feature = "postgres")]

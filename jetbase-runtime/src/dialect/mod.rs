@@ -57,6 +57,9 @@ pub(crate) struct Sql {
     /// The same with a session lock; it also takes over a stale lock. Its first row also has
     /// `previous`, the previous holder.
     pub(crate) acquire_with_session_lock: &'static str,
+    /// Sent over a second connection. PostgreSQL: cancels the statement of the session that holds the
+    /// session lock. MySQL: one row, the id of that session.
+    pub(crate) cancel_statement: &'static str,
     /// One row: `is_locked`, `process_id`, `locked_at`, `is_alive` (the owner's session),
     /// `fingerprint` (of the history).
     pub(crate) poll: &'static str,

@@ -80,6 +80,7 @@ UPDATE {lock} SET is_locked = TRUE, locked_at = CURRENT_TIMESTAMP(6), process_id
   WHERE id = 1 AND (is_locked = FALSE OR process_id LIKE {recoverable_prefix}) AND IS_USED_LOCK({key}) = CONNECTION_ID()
     AND IS_USED_LOCK({other_key}) IS NULL;
 SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}) AS has_row, COALESCE(IS_USED_LOCK({key}) = CONNECTION_ID(), 0) AS has_session_lock LIMIT 1",
+    cancel_statement: "SELECT IS_USED_LOCK({key}) LIMIT 1",
     poll: "SELECT CASE WHEN is_locked = FALSE THEN 0 ELSE 1 END AS is_locked, process_id, locked_at,
   COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) IS NOT NULL AS is_alive FROM {lock} WHERE id = 1 LIMIT 1",
     take_over: "",

@@ -108,6 +108,9 @@ SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}) AS has_row
     RETURNING t.is_locked, t.process_id)
 SELECT EXISTS (SELECT 1 FROM u WHERE is_locked AND process_id = {me}) AS has_row, s.ok AS has_session_lock,
   (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked) AS previous FROM s",
+    cancel_statement: "SELECT pg_cancel_backend(pid) FROM pg_catalog.pg_locks p
+  WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
+    AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
     poll: "SELECT l.is_locked, l.process_id, l.locked_at, EXISTS (SELECT 1 FROM pg_catalog.pg_locks p
     WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2
       AND p.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())) AS is_alive,

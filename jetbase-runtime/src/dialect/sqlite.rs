@@ -56,6 +56,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
 UPDATE {lock} SET is_locked = 1, locked_at = STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), process_id = {me}
   WHERE id = 1 AND (is_locked = 0 OR process_id LIKE {recoverable_prefix});
 SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}) AS has_row, 1 AS has_session_lock",
+    cancel_statement: "",
     poll: "SELECT is_locked <> 0 AS is_locked, process_id, locked_at FROM {lock} WHERE id = 1",
     take_over: "",
     take_over_with_session_lock: "",

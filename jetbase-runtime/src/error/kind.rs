@@ -87,6 +87,9 @@ pub enum ErrorKind {
     PlanChanged,
     /// A statement of a file failed.
     Statement(Box<StatementError>),
+    /// The run was asked to stop at once while it executed a file. The fields say which statement was
+    /// cancelled, or would have come next, and what remains of the file.
+    Stopped(Box<StatementError>),
     /// The connection was lost while a file was executed.
     Interrupted {
         /// The name of the file.
@@ -217,6 +220,7 @@ impl ErrorKind {
                  executed: run again",
             ),
             ErrorKind::Statement(error) => error.write(f, source == SourceMessage::Shown),
+            ErrorKind::Stopped(error) => error.write_stopped(f),
             ErrorKind::Interrupted { file, outcome, message } => {
                 write!(f, "the connection was lost during {file}")?;
                 if source == SourceMessage::Shown {

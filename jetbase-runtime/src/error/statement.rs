@@ -81,12 +81,7 @@ impl StatementError {
         if let Some(hint) = &self.hint {
             write!(f, "\n   = hint: {hint}")?;
         }
-        if let Some(leftover) = &self.leftover {
-            write!(
-                f,
-                "\nthe invalid index {leftover} remains; the next run drops it and builds it again"
-            )?;
-        }
+        self.write_leftover(f)?;
         match self.kept {
             Kept::Nothing if self.leftover.is_some() => {
                 f.write_str("\nnothing else of this file was kept; correct it and run again")
@@ -95,6 +90,53 @@ impl StatementError {
                 f.write_str("\nnothing of this file was kept; correct it and run again")
             }
             kept => write!(f, "\n{kept}"),
+        }
+    }
+}
+
+impl StatementError {
+    fn write_leftover(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(leftover) = &self.leftover else { return Ok(()) };
+        write!(
+            f,
+            "\nthe invalid index {leftover} remains; the next run drops it and builds it again"
+        )
+    }
+
+    /// Writes the text for a run that was asked to stop.
+    pub(super) fn write_stopped(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(position) = self.position {
+            write!(f, ":{position}")?;
+        }
+        match self.statement {
+            // Without a code, the database has not cancelled it.
+            Some((number, of)) if self.code.is_empty() => {
+                write!(f, ": the run was asked to stop before statement {number} of {of}")?;
+            }
+            Some((number, of)) => write!(
+                f,
+                ": statement {number} of {of} was cancelled, because the run was asked to stop"
+            )?,
+            None => f.write_str(": the run was asked to stop before the file was recorded")?,
+        }
+        for line in self.snippet.lines() {
+            write!(f, "\n   {line}")?;
+        }
+        self.write_leftover(f)?;
+        match self.kept {
+            Kept::Nothing if self.leftover.is_some() => {
+                f.write_str("\nnothing else of this file was kept: run again")
+            }
+            Kept::Nothing => f.write_str("\nnothing of this file was kept: run again"),
+            Kept::Statements(count) => {
+                let (permanent, next) = (permanent(count), count + 1);
+                write!(
+                    f,
+                    "\n{permanent} permanent: run again, and the run goes on at statement {next}"
+                )
+            }
+            kept @ (Kept::InDoubt { .. } | Kept::Perhaps(_)) => write!(f, "\n{kept}"),
         }
     }
 }

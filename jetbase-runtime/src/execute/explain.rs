@@ -183,6 +183,9 @@ impl Job<'_> {
         failure: MessageFailure,
         found: FailureContext,
     ) -> Error {
+        if failure.is_requested(session) {
+            return self.stopped(failure, found);
+        }
         let file = self.migration.path();
         let FailureContext { kept, fault, untrusted, leftover, leftover_is_own, invalid } = found;
         let leftover = leftover.map(|(schema, name)| format!("{schema}.{name}"));
@@ -236,7 +239,7 @@ impl Job<'_> {
                 Error::database(format!("recording the statements of {file} in jetbase_journal"), &failure.cause)
                     .keeping(kept)
             }
-            Purpose::Setup | Purpose::Fence | Purpose::Reset => {
+            Purpose::Setup | Purpose::Fence | Purpose::Reset | Purpose::Stop(_) => {
                 Error::database(format!("preparing {file}"), &failure.cause).keeping(kept)
             }
         }
@@ -304,7 +307,7 @@ impl Job<'_> {
         self.statement_error(&failure, Some(index), kept, None)
     }
 
-    fn statement_error(
+    pub(super) fn statement_error(
         &self,
         failure: &MessageFailure,
         index: Option<usize>,

@@ -44,6 +44,15 @@ impl FileMessage {
         self.parts.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count()
     }
 
+    /// Whether the message may be cancelled: it has a statement of the file, or ends the transaction
+    /// of the file.
+    fn can_stop(&self, grouping: Grouping) -> bool {
+        let has = |purpose: fn(&Purpose) -> bool| self.parts.iter().any(|it| purpose(&it.purpose));
+        has(|it| matches!(it, Purpose::Statement(_)))
+            || (grouping != Grouping::PerStatement
+                && has(|it| matches!(it, Purpose::ForeignKeys | Purpose::Commit)))
+    }
+
     /// Reports the first statement of the file in the message.
     fn report(&self, progress: &mut impl FnMut(JobProgress<'_>)) {
         let statement = self.parts.iter().find_map(|part| match part.purpose {
@@ -86,6 +95,8 @@ pub(super) enum Purpose {
     Commit,
     /// Resets what the file has set, after the commit.
     Reset,
+    /// The run was asked to stop before this statement was sent.
+    Stop(usize),
 }
 
 /// A message that failed.
@@ -156,11 +167,14 @@ impl Job<'_> {
 
 /// Sends the messages in order, starting at the index `from`. An earlier run has executed the
 /// statements before the one with the index `first`.
+///
+/// If the run must stop at once, a message with a statement of the file is cancelled, or not sent. The
+/// other messages record what is permanent, so they are sent all the same.
 pub(super) async fn deliver(
     session: &mut Session<'_>,
     messages: &[FileMessage],
-    from: usize,
-    first: usize,
+    grouping: Grouping,
+    (from, first): (usize, usize),
     progress: &mut impl FnMut(JobProgress<'_>),
 ) -> Result<(), MessageFailure> {
     let sent_before = messages.iter().take(from);
@@ -169,11 +183,29 @@ pub(super) async fn deliver(
     let mut was_open = false;
     for (number, message) in messages.iter().enumerate().skip(from) {
         let FileMessage { parts, retry_from, done: done_after, done_at_once } = message;
+        let can_stop = message.can_stop(grouping);
+        if can_stop && session.cancel.is_at_once() {
+            return Err(MessageFailure {
+                purpose: Purpose::Stop(executed),
+                cause: Cause::client("the run was asked to stop"),
+                offset: None,
+                executed,
+                was_open,
+                retry_from: *retry_from,
+                done,
+                in_part: false,
+            });
+        }
         if messages.len() > 1 {
             message.report(progress);
         }
         let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
-        if let Err(failure) = session.execute(&texts.join(";\n")).await {
+        let text = texts.join(";\n");
+        let sent = match can_stop {
+            true => session.execute_until_cancelled(&text).await,
+            false => session.execute(&text).await,
+        };
+        if let Err(failure) = sent {
             let (part, offset) = locate(parts, &failure);
             let purpose = parts.get(part).map_or(Purpose::Setup, |part| part.purpose);
             // PostgreSQL parses a whole message first. A syntax error in a later part has a position

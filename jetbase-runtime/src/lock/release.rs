@@ -35,7 +35,7 @@ pub(super) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Resul
     let sets = loop {
         match session.write(session.sql.release).await {
             Ok(sets) => break sets,
-            Err(failure) if !failure.cause.is_contended() || limit.time_left().is_zero() => {
+            Err(failure) if !is_passing(&failure.cause) || limit.time_left().is_zero() => {
                 return Err(failure.cause);
             }
             Err(_) => tries += 1,
@@ -45,6 +45,12 @@ pub(super) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Resul
     session.release_session_lock().await;
     let released = sets.first().is_some_and(|set| set.affected == 1);
     Ok(if released { Release::Done } else { Release::OtherOwner })
+}
+
+/// Whether a second attempt can succeed: others lock the row, or a request to cancel the statement before
+/// came late.
+fn is_passing(cause: &Cause) -> bool {
+    cause.is_contended() || cause.is_cancelled()
 }
 
 /// The lock that a lost session holds, or may hold.

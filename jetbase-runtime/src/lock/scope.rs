@@ -80,6 +80,7 @@ pub(crate) async fn with_lock_unless<T>(
 ) -> Result<T, WorkError> {
     let nonce = nonce();
     let mut session = Session::open(source, request.state, &nonce, request.limit).await?;
+    session.allow_interrupts(&request.options.cancel).await;
     let mut unreleased = None;
     let result = match check(&session) {
         Ok(()) => {

@@ -59,6 +59,22 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Counts the rows whose parents were already missing. Only new ones are refused.
+    pub(crate) async fn count_orphans(&mut self) {
+        if !self.foreign_keys {
+            return;
+        }
+        let count = match self.raw("SELECT count(*) FROM pragma_foreign_key_check").await {
+            Ok(sets) => {
+                sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok())
+            }
+            // If the references of a schema cannot be checked now, they cannot be checked after a
+            // file either.
+            Err(_) => Some(i64::MAX),
+        };
+        self.bind(|it| it.number("orphans", count.unwrap_or(0)));
+    }
+
     /// Gives the next step a fresh session. `effect` is that of the file before.
     pub(crate) async fn refresh(
         &mut self,
