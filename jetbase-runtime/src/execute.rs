@@ -1,6 +1,7 @@
 //! Executes one migration: turns its file into messages, and turns a failure into a position in the
 //! file.
 
+mod deliver;
 mod explain;
 mod message;
 mod per_statement;
@@ -21,7 +22,7 @@ use jetbase_core::{
     session_use, table_locks,
 };
 
-use self::message::{Purpose, deliver};
+use self::message::Purpose;
 use self::writer::Writer;
 use crate::connection::CauseKind;
 use crate::error::{Error, ErrorKind, FileErrorKind};
@@ -273,6 +274,11 @@ impl<'m> Job<'m> {
         self.script.text().get(range.clone()).unwrap_or_default()
     }
 
+    /// The text of the whole file.
+    pub(crate) fn file_text(&self) -> &str {
+        self.script.text()
+    }
+
     /// Whether the fence guards every statement of the file.
     pub(crate) fn commits(&self, dialect: Dialect) -> Commits {
         if self.grouping(dialect) == Grouping::OneMessage {
@@ -345,8 +351,7 @@ impl<'m> Job<'m> {
             // A fresh session has another session lock.
             let bindings = self.bindings(session, label, grouping);
             let messages = Writer { job: self, session, bindings: &bindings }.messages(grouping);
-            let first = (from, self.done);
-            let sent = deliver(session, &messages, grouping, first, &mut progress).await;
+            let sent = self.deliver(session, &messages, grouping, from, &mut progress).await;
             let failure = match sent {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,

@@ -5,6 +5,7 @@ mod isolation;
 mod journal;
 mod liveness;
 mod probe;
+mod references;
 mod snapshot;
 mod stop;
 mod superseded;
@@ -55,6 +56,8 @@ pub(crate) struct Session<'c> {
     pub(crate) file: Option<String>,
     /// Whether the connection's owner lets SQLite check foreign keys.
     pub(crate) foreign_keys: bool,
+    /// Whether a table refers to another one, if that is known already (SQLite).
+    has_references: Option<bool>,
     /// Whether there is a journal, and whether this user may empty it at once.
     pub(crate) has_journal: bool,
     pub(crate) empties_journal: bool,
@@ -172,6 +175,7 @@ impl<'c> Session<'c> {
             has_tables: false,
             file: None,
             foreign_keys: false,
+            has_references: None,
             has_journal: false,
             empties_journal: false,
             has_superseded: false,
@@ -244,6 +248,15 @@ impl<'c> Session<'c> {
         self.send_template(self.sql.write_settings, guard, template).await
     }
 
+    /// Sends a template that changes the lock row.
+    pub(crate) async fn write_lock(
+        &mut self,
+        template: &str,
+    ) -> Result<Vec<ResultSet>, SendFailure> {
+        let guard = self.guard(self.sql.guard_writing);
+        self.send_template(self.sql.lock_settings, guard, template).await
+    }
+
     /// Returns the check of the tables, if others can change them.
     pub(crate) fn guard(&self, guard: &'static [&'static str]) -> &'static [&'static str] {
         match self.ownership {
@@ -311,53 +324,6 @@ impl<'c> Session<'c> {
         Ok(records)
     }
 
-    /// Undoes what a failed file may have left in the session. Nothing of it may affect the release
-    /// of the lock, the next attempt, or the caller.
-    pub(crate) async fn reset(&mut self) {
-        let mut parts: Vec<String> = self.reset_statements(SessionEffect::Object).collect();
-        if self.dialect == Dialect::MySql {
-            parts.push("UNLOCK TABLES".to_owned());
-            parts.push(self.bindings.render("USE {schema}"));
-            parts.extend(self.sql.waiting_settings.iter().map(|part| (*part).to_owned()));
-        }
-        if self.dialect == Dialect::Sqlite {
-            parts.extend(self.sql.restore_settings.iter().map(|part| (*part).to_owned()));
-        }
-        if !parts.is_empty() {
-            // Each setting concerns this session only. If one is refused, there is nothing to undo.
-            let _ = self.raw(&parts.join(";\n")).await;
-        }
-    }
-
-    /// Returns the statements that a message appends after its COMMIT, for a file with that effect.
-    pub(crate) fn reset_statements(&self, effect: SessionEffect) -> impl Iterator<Item = String> {
-        let of_caller = self.owner == ConnectionOwner::Caller;
-        let part = move |part: &&'static str| match *part {
-            // The caller's own settings stay, including those that the server does not list.
-            "RESET ALL" if of_caller => RESET_TO_CALLERS_VALUES,
-            part => part,
-        };
-        let pooled = self.pooled;
-        // Through a pooler, other clients have prepared statements in the same session.
-        let applies = move |part: &&&'static str| {
-            let shared = pooled && SHARED_IN_POOL.contains(*part);
-            !of_caller && !shared
-        };
-        // On MySQL, the caller's settings return when the session is closed. Until then the
-        // template `session_settings` applies.
-        let restore = match self.dialect {
-            Dialect::Postgres => self.restore.as_slice(),
-            Dialect::MySql | Dialect::Sqlite => &[],
-        };
-        let reset = self.sql.reset.iter().map(part);
-        let discard = self.sql.discard.iter().filter(applies).copied();
-        let all = reset
-            .chain(discard)
-            .map(|part| self.bindings.render(part))
-            .chain(restore.iter().cloned());
-        all.filter(move |_| effect > SessionEffect::Nothing)
-    }
-
     pub(crate) async fn close(mut self) {
         self.refuse_interrupts().await;
         if self.dialect == Dialect::Sqlite && self.foreign_keys {
@@ -377,13 +343,3 @@ impl<'c> Session<'c> {
         self.connection.finish(end).await;
     }
 }
-
-/// Resets what a file has set on the caller's connection. The statements of `restore` then set the
-/// caller's values.
-const RESET_TO_CALLERS_VALUES: &str =
-    "SELECT pg_catalog.set_config(name, reset_val, false) FROM pg_catalog.pg_settings
-  WHERE source OPERATOR(pg_catalog.=) 'session' AND name OPERATOR(pg_catalog.!~~) 'transaction%'
-    AND name OPERATOR(pg_catalog.<>) 'seed'";
-
-/// The statements that affect other clients of a session behind a pooler.
-const SHARED_IN_POOL: &[&str] = &["DEALLOCATE ALL", "UNLISTEN *"];

@@ -72,28 +72,17 @@ async fn read_sqlite_state(
     options: &NamespaceOptions,
     limit: Limit,
 ) -> Result<DatabaseState, Error> {
-    let first = |sets: Vec<ResultSet>| sets.first().and_then(ResultSet::value).map(str::to_owned);
-    let before =
-        connection.send("PRAGMA busy_timeout", RowHandling::Keep).await.ok().and_then(first);
-    let restore = before.map(|before| format!("PRAGMA busy_timeout = {before}"));
-    if let Some(restore) = &restore {
-        connection.on_abandon(vec![restore.clone()]);
-        // One try waits a second at most.
-        let _ = connection.send("PRAGMA busy_timeout = 1000", RowHandling::Drop).await;
-    }
-    let found = match connection.send("PRAGMA main.synchronous", RowHandling::Keep).await.map(first)
-    {
-        Ok(synchronous) => {
-            let synchronous = synchronous.unwrap_or_else(|| "FULL".to_owned());
-            let message = StateMessage::new(Dialect::Sqlite, options, &synchronous);
-            message.read(connection, options, limit).await
-        }
-        Err(failure) => Err(Error::during("reading the migration history")(failure)),
-    };
-    if let Some(restore) = restore {
-        let _ = connection.send(&restore, RowHandling::Drop).await;
-        connection.on_abandon(Vec::new());
-    }
+    let settings = "PRAGMA busy_timeout;\nPRAGMA main.synchronous";
+    let settings = connection.send(settings, RowHandling::Keep).await;
+    let settings = settings.map_err(Error::during("reading the migration history"))?;
+    let value = |at: usize| settings.get(at).and_then(ResultSet::value);
+    let restore = format!("PRAGMA busy_timeout = {}", value(0).unwrap_or("0"));
+    connection.on_abandon(vec![restore.clone()]);
+    let synchronous = value(1).unwrap_or("FULL");
+    let message = StateMessage::new(Dialect::Sqlite, options, synchronous);
+    let found = message.read(connection, options, limit).await;
+    let _ = connection.send(&restore, RowHandling::Drop).await;
+    connection.on_abandon(Vec::new());
     found
 }
 

@@ -79,6 +79,8 @@ pub(crate) struct Sql {
     pub(crate) read_settings: &'static [&'static str],
     /// Goes before each write.
     pub(crate) write_settings: &'static [&'static str],
+    /// Goes before each change of the lock row.
+    pub(crate) lock_settings: &'static [&'static str],
     /// Goes before each read if others own the tables or their schema. It fails if a table could
     /// run the owner's code, and prevents a change of the table until the end of the transaction.
     pub(crate) guard_reading: &'static [&'static str],
@@ -126,6 +128,8 @@ pub(crate) struct Sql {
     pub(crate) transaction_probe: &'static str,
     /// Restores what a file has changed and jetbase's own statements depend on.
     pub(crate) restore_settings: &'static [&'static str],
+    /// The tables that refer to others, except where neither table can have changed (SQLite).
+    pub(crate) children: &'static str,
     /// Fails if new rows without parents exist.
     pub(crate) foreign_keys: &'static str,
     /// Goes before `insert` if the session may have a next number, which its next row would get.

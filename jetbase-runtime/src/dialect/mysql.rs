@@ -92,6 +92,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     unlock: "UPDATE {lock} SET is_locked = FALSE, locked_at = NULL, process_id = NULL WHERE id = 1",
     read_settings: &[],
     write_settings: &[],
+    lock_settings: &[],
     guard_reading: &[],
     guard_writing: &[],
     guard_superseded_reading: &[],
@@ -139,6 +140,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
   /*M!100000 , insert_id = 0 */",
         "SET NAMES utf8mb4",
     ],
+    children: "",
     foreign_keys: "",
     // MariaDB forgets the number when it is set to 0. MySQL would use 0 as the number, and forgets it
     // only when a row uses it: the history row.

@@ -6,12 +6,14 @@ pub(super) static SQL: Sql = Sql {
     read_state: &[
         // Inside a transaction this fails; elsewhere it changes nothing.
         "PRAGMA main.synchronous = {synchronous}",
+        // One try waits a second at most.
+        "PRAGMA busy_timeout = 1000",
         "SELECT 'main' AS used_schema, '' AS user_name,
   (SELECT 'main' FROM main.sqlite_master WHERE name = 'jetbase_migrations') AS history_schema,
   (SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = 'jetbase_journal') AS journal_size",
         HISTORY,
     ],
-    state_facts: 1,
+    state_facts: 2,
     history: HISTORY,
     current_holder: &["SELECT is_locked, process_id FROM {lock} WHERE id = 1"],
     // It refuses to set `synchronous`.
@@ -66,6 +68,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     unlock: "UPDATE {lock} SET is_locked = 0, locked_at = NULL, process_id = NULL WHERE id = 1",
     read_settings: &[],
     write_settings: &[],
+    lock_settings: &[],
     guard_reading: &[],
     guard_writing: &[],
     guard_superseded_reading: &[],
@@ -92,7 +95,9 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     still_open: &["RELEASE jetbase_file"],
     transaction_probe: "RELEASE jetbase_file",
     restore_settings: &["PRAGMA query_only = OFF", "PRAGMA ignore_check_constraints = OFF"],
-    foreign_keys: "SELECT CASE WHEN (SELECT count(*) FROM pragma_foreign_key_check) > {orphans}
+    children: "(SELECT DISTINCT m.name FROM main.sqlite_master AS m, pragma_foreign_key_list(m.name) AS f
+  WHERE m.type = 'table' AND (lower(m.name) NOT IN ({unchanged}) OR lower(f.\"table\") NOT IN ({unchanged})))",
+    foreign_keys: "SELECT CASE WHEN (SELECT count(*) FROM {children} AS c, pragma_foreign_key_check(c.name)) > {orphans}
   THEN json('foreign keys') ELSE 1 END",
     restore_number: &[],
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)

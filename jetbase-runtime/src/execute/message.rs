@@ -5,7 +5,7 @@ use std::time::Duration;
 use jetbase_core::Dialect;
 
 use super::{Grouping, Job, JobProgress};
-use crate::connection::{Cause, SendFailure};
+use crate::connection::Cause;
 use crate::dialect::Bindings;
 use crate::session::Session;
 
@@ -40,13 +40,13 @@ impl FileMessage {
     }
 
     /// Returns the number of the file's statements in the message.
-    fn statements(&self) -> usize {
+    pub(super) fn statements(&self) -> usize {
         self.parts.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count()
     }
 
     /// Whether the message may be cancelled: it has a statement of the file, or ends the transaction
     /// of the file.
-    fn can_stop(&self, grouping: Grouping) -> bool {
+    pub(super) fn can_stop(&self, grouping: Grouping) -> bool {
         let has = |purpose: fn(&Purpose) -> bool| self.parts.iter().any(|it| purpose(&it.purpose));
         has(|it| matches!(it, Purpose::Statement(_)))
             || (grouping != Grouping::PerStatement
@@ -54,7 +54,7 @@ impl FileMessage {
     }
 
     /// Reports the first statement of the file in the message.
-    fn report(&self, progress: &mut impl FnMut(JobProgress<'_>)) {
+    pub(super) fn report(&self, progress: &mut impl FnMut(JobProgress<'_>)) {
         let statement = self.parts.iter().find_map(|part| match part.purpose {
             Purpose::Statement(index) => Some((index, part.sql.as_str())),
             _ => None,
@@ -162,135 +162,5 @@ impl Job<'_> {
             .literal("kind", self.migration.kind().as_str())
             .literals("stale", &self.stale)
             .literal("checksum", &self.migration.checksum().to_string())
-    }
-}
-
-/// Sends the messages in order, starting at the index `from`. An earlier run has executed the
-/// statements before the one with the index `first`.
-///
-/// If the run must stop at once, a message with a statement of the file is cancelled, or not sent. The
-/// other messages record what is permanent, so they are sent all the same.
-pub(super) async fn deliver(
-    session: &mut Session<'_>,
-    messages: &[FileMessage],
-    grouping: Grouping,
-    (from, first): (usize, usize),
-    progress: &mut impl FnMut(JobProgress<'_>),
-) -> Result<(), MessageFailure> {
-    let sent_before = messages.iter().take(from);
-    let mut done = sent_before.clone().filter_map(|it| it.done).max().unwrap_or(first);
-    let mut executed = first + sent_before.map(FileMessage::statements).sum::<usize>();
-    let mut was_open = false;
-    for (number, message) in messages.iter().enumerate().skip(from) {
-        let FileMessage { parts, retry_from, done: done_after, done_at_once } = message;
-        let can_stop = message.can_stop(grouping);
-        if can_stop && session.cancel.is_at_once() {
-            return Err(MessageFailure {
-                purpose: Purpose::Stop(executed),
-                cause: Cause::client("the run was asked to stop"),
-                offset: None,
-                executed,
-                was_open,
-                retry_from: *retry_from,
-                done,
-                in_part: false,
-            });
-        }
-        if messages.len() > 1 {
-            message.report(progress);
-        }
-        let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
-        let text = texts.join(";\n");
-        let sent = match can_stop {
-            true => session.execute_until_cancelled(&text).await,
-            false => session.execute(&text).await,
-        };
-        if let Err(failure) = sent {
-            let (part, offset) = locate(parts, &failure);
-            let purpose = parts.get(part).map_or(Purpose::Setup, |part| part.purpose);
-            // PostgreSQL parses a whole message first. A syntax error in a later part has a position
-            // there, although no part was executed.
-            let before = if failure.completed.is_empty() {
-                &[]
-            } else {
-                parts.get(..part).unwrap_or_default()
-            };
-            executed +=
-                before.iter().filter(|it| matches!(it.purpose, Purpose::Statement(_))).count();
-            was_open |= before.iter().any(|it| it.purpose == Purpose::StillOpen);
-            let results_before: usize = before.iter().map(|it| it.results).sum();
-            let in_part = failure.completed.len() > results_before;
-            let ran = before.iter().any(|it| matches!(it.purpose, Purpose::Statement(_)));
-            done = done_at_once.filter(|_| ran).unwrap_or(done);
-            let cause = failure.cause;
-            return Err(MessageFailure {
-                purpose,
-                cause,
-                offset,
-                executed,
-                was_open,
-                // Before its statement, a message changes nothing but the journal.
-                retry_from: retry_from.or(
-                    if done_at_once.is_some() && !ran && !is_statement(purpose) {
-                        Some(number)
-                    } else {
-                        None
-                    },
-                ),
-                done,
-                in_part,
-            });
-        }
-        done = done_after.unwrap_or(done);
-        executed += message.statements();
-        was_open |= parts.iter().any(|it| it.purpose == Purpose::StillOpen);
-    }
-    Ok(())
-}
-
-fn is_statement(purpose: Purpose) -> bool {
-    matches!(purpose, Purpose::Statement(_))
-}
-
-/// Returns the part of a message that failed, and the character in it that the database reports.
-fn locate(message: &[Part], failure: &SendFailure) -> (usize, Option<usize>) {
-    let last = message.len().saturating_sub(1);
-    if let Some(position) = failure.cause.position {
-        let mut rest = position.saturating_sub(1);
-        for (index, part) in message.iter().enumerate() {
-            let length = part.sql.chars().count();
-            // An error at the end of a statement has the position of what separates it from the next.
-            let separated = length + ";\n".len();
-            if rest < separated {
-                return (index, Some(rest.min(length.saturating_sub(1))));
-            }
-            rest -= separated;
-        }
-    }
-    let mut results = failure.completed.len();
-    for (index, part) in message.iter().enumerate() {
-        if results < part.results {
-            return (index, None);
-        }
-        results -= part.results;
-    }
-    (last, None)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_position_is_found_in_its_part() {
-        let part = |sql: &str| Part { sql: sql.into(), purpose: Purpose::Setup, results: 1 };
-        let message = [part("BEGIN"), part("SELECT ä"), part("COMMIT")];
-        let cause = Cause { position: Some(5 + 2 + 8), ..Cause::default() };
-        assert_eq!(locate(&message, &SendFailure { completed: vec![], cause }), (1, Some(7)));
-        let cause = Cause { position: Some(5 + 2 + 9), ..Cause::default() };
-        assert_eq!(locate(&message, &SendFailure { completed: vec![], cause }), (1, Some(7)));
-        let failure =
-            SendFailure { completed: vec![Default::default(); 2], cause: Cause::default() };
-        assert_eq!(locate(&message, &failure), (2, None));
     }
 }

@@ -182,7 +182,7 @@ impl Writer<'_, '_, '_> {
         last.extend(self.closing());
         let retry_from = open.map_or(messages.len(), |(start, _)| start);
         messages.push(once(last).retried_from(Some(retry_from)));
-        if dialect == Dialect::MySql { self.merged(messages) } else { messages }
+        messages
     }
 
     /// Returns the settings of the session.
@@ -318,30 +318,6 @@ impl Writer<'_, '_, '_> {
             Dialect::Postgres => self.parts(Purpose::Setup, &["RESET SESSION AUTHORIZATION"]),
             Dialect::MySql | Dialect::Sqlite => self.restored_settings(),
         }
-    }
-
-    /// Joins messages to save round trips: the settings with the first statement, and a file of one
-    /// statement with its record.
-    fn merged(&self, messages: Vec<FileMessage>) -> Vec<FileMessage> {
-        if self.is_recorded()
-            || self.job.statements.len() != 1
-            || self.session.owner == crate::target::ConnectionOwner::Caller
-        {
-            return messages;
-        }
-        let only = &self.job.statements;
-        let length: usize = only.iter().map(|it| it.range.len()).sum();
-        if length + super::OVERHEAD > self.session.largest_message {
-            return messages;
-        }
-        if only.iter().any(|it| {
-            it.effect == Effect::Transactional
-                || it.session_effect > jetbase_core::SessionEffect::Nothing
-        }) {
-            return messages;
-        }
-        let parts = messages.into_iter().flat_map(|message| message.parts).collect();
-        vec![FileMessage { done_at_once: Some(1), ..FileMessage::of(parts) }]
     }
 }
 

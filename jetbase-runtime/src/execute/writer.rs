@@ -139,7 +139,7 @@ impl Writer<'_, '_, '_> {
     pub(super) fn closing(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let mut parts = Vec::new();
-        if self.session.foreign_keys && !sql.foreign_keys.is_empty() {
+        if self.session.checks_references() {
             parts.push(self.part(Purpose::ForeignKeys, sql.foreign_keys));
         }
         if self.session.has_superseded && self.job.replaces() {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_core::future::BoxFuture;
 use jetbase_core::Dialect;
 
 use super::acquisition::Acquisition;
@@ -46,6 +47,25 @@ fn pause_after(waited: Duration) -> Duration {
     (waited / 8).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
 }
 
+/// Finds out whether other runs do the work while this one waits for the lock.
+pub(crate) trait DoneByOthers<T>: Send {
+    /// Returns the value of the work if nothing is left to do after the run has waited for that long.
+    fn value<'s>(
+        &'s mut self,
+        session: &'s mut Session<'_>,
+        waited: Duration,
+    ) -> BoxFuture<'s, Option<T>>;
+}
+
+/// For work that a run does in any case.
+pub(super) struct NeverDoneByOthers;
+
+impl<T> DoneByOthers<T> for NeverDoneByOthers {
+    fn value<'s>(&'s mut self, _: &'s mut Session<'_>, _: Duration) -> BoxFuture<'s, Option<T>> {
+        Box::pin(async { None })
+    }
+}
+
 /// What an acquisition ends with.
 pub(super) enum Acquired<T> {
     Held(HeldLock),
@@ -60,7 +80,7 @@ pub(super) async fn acquire<T>(
     listener: &mut Listener,
     options: &LockOptions,
     commits: Commits,
-    done_by_others: impl AsyncFnMut(&mut Session<'_>, Duration) -> Option<T>,
+    done_by_others: impl DoneByOthers<T>,
 ) -> Result<Acquired<T>, Error> {
     session.wait_within(limit).await;
     let found = session.file.as_deref().map_or(Ok(None), SideFile::find_or_create);
@@ -93,7 +113,7 @@ async fn wait_for_lock<T>(
     limit: Limit,
     listener: &mut Listener,
     options: &LockOptions,
-    mut done_by_others: impl AsyncFnMut(&mut Session<'_>, Duration) -> Option<T>,
+    mut done_by_others: impl DoneByOthers<T>,
 ) -> Result<Acquired<T>, Error> {
     let cancel = &options.cancel;
     let (started, limits) = (Instant::now(), limit.limits());
@@ -119,7 +139,7 @@ async fn wait_for_lock<T>(
             LockAction::TryAcquire => {
                 if std::mem::take(&mut has_waited)
                     && !lock.row.locked
-                    && let Some(value) = done_by_others(lock.session, started.elapsed()).await
+                    && let Some(value) = done_by_others.value(lock.session, started.elapsed()).await
                 {
                     return Ok(Acquired::DoneByOthers(value));
                 }

@@ -41,7 +41,7 @@ impl<'s, 'c> Acquisition<'s, 'c> {
         } else {
             self.session.sql.acquire
         };
-        let sets = match self.session.write(sql).await {
+        let sets = match self.session.write_lock(sql).await {
             Ok(sets) => sets,
             Err(failure) => {
                 // This run may have the session lock without the row. Then it must not keep the session
@@ -87,7 +87,7 @@ impl<'s, 'c> Acquisition<'s, 'c> {
         } else {
             self.session.sql.take_over
         };
-        match self.session.write(sql).await {
+        match self.session.write_lock(sql).await {
             Ok(sets) => Ok(self.check_acquired(&sets, Some(owner)).await),
             Err(failure) => {
                 self.release_session_lock().await;
@@ -98,7 +98,7 @@ impl<'s, 'c> Acquisition<'s, 'c> {
 
     /// Creates the row, if it does not exist yet.
     pub(super) async fn create_row(&mut self) -> Result<Observation, Error> {
-        match self.session.write(self.session.sql.create_row).await {
+        match self.session.write_lock(self.session.sql.create_row).await {
             Ok(_) => self.attempt().await,
             Err(failure) => self.refused(&failure, "creating the lock row"),
         }

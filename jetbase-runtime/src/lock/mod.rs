@@ -14,7 +14,7 @@ mod scope;
 mod side_file;
 mod tables;
 
-pub(crate) use self::acquire::{Commits, HeldLock};
+pub(crate) use self::acquire::{Commits, DoneByOthers};
 pub(crate) use self::holder::describe_holder;
 pub(crate) use self::identity::is_rust_process_id;
 pub(crate) use self::row::read_lock_row;

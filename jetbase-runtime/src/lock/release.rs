@@ -33,7 +33,7 @@ pub(super) async fn release(session: &mut Session<'_>, _held: HeldLock) -> Resul
     session.wait_within(limit).await;
     let mut tries = 0;
     let sets = loop {
-        match session.write(session.sql.release).await {
+        match session.write_lock(session.sql.release).await {
             Ok(sets) => break sets,
             Err(failure) if !is_passing(&failure.cause) || limit.time_left().is_zero() => {
                 return Err(failure.cause);
@@ -114,7 +114,7 @@ async fn release_lost(session: &mut Session<'_>, lost: &LostLock) -> Result<bool
         session.bind(|it| it.literal("me", new_id.as_str()));
         for _ in 0..TAKE_OVER_TRIES {
             if let Observation::Acquired(_) = Acquisition::new(session, None).attempt().await? {
-                let sent = session.write(session.sql.release).await;
+                let sent = session.write_lock(session.sql.release).await;
                 sent.map_err(Error::during("releasing the lock"))?;
                 return Ok(true);
             }
@@ -124,7 +124,7 @@ async fn release_lost(session: &mut Session<'_>, lost: &LostLock) -> Result<bool
     }
     if lost.liveness == Liveness::Fenced {
         session.bind(|it| it.literal("me", &lost.id));
-        return Ok(session.write(session.sql.release).await.is_ok());
+        return Ok(session.write_lock(session.sql.release).await.is_ok());
     }
     Ok(false)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jetbase_core::Record;
 
-use super::acquire::{Acquired, Commits, HeldLock, acquire};
+use super::acquire::{Acquired, Commits, DoneByOthers, HeldLock, NeverDoneByOthers, acquire};
 use super::release::{LostLock, NewSessionRelease, Release, release, release_over_new_session};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
@@ -62,20 +62,19 @@ pub(crate) async fn with_lock<T>(
     check: impl FnOnce(&Session<'_>) -> Result<(), Error>,
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
 ) -> Result<T, WorkError> {
-    with_lock_unless(source, request, listener, check, async |_, _| None, work).await
+    with_lock_unless(source, request, listener, check, NeverDoneByOthers, work).await
 }
 
 /// The same, unless another run does the work meanwhile.
 ///
-/// After each wait, when the lock is free, `done_by_others` gets the time for which the run has waited. If
-/// it returns a value, there is nothing left to do, and the lock is not acquired. So in a storm of processes,
-/// only one of them acquires it.
+/// After each wait, when the lock is free, `done_by_others` can return the value of the work. Then the
+/// lock is not acquired. So in a storm of processes, only one of them acquires it.
 pub(crate) async fn with_lock_unless<T>(
     source: &mut dyn Connect,
     request: &LockRequest<'_>,
     listener: &mut Listener,
     check: impl FnOnce(&Session<'_>) -> Result<(), Error>,
-    done_by_others: impl AsyncFnMut(&mut Session<'_>, Duration) -> Option<T>,
+    done_by_others: impl DoneByOthers<T>,
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
 ) -> Result<T, WorkError> {
     let nonce = nonce();
@@ -126,7 +125,7 @@ async fn acquire_and_work<T>(
     session: &mut Session<'_>,
     request: &LockRequest<'_>,
     listener: &mut Listener,
-    done_by_others: impl AsyncFnMut(&mut Session<'_>, Duration) -> Option<T>,
+    done_by_others: impl DoneByOthers<T>,
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
     unreleased: &mut Option<Error>,
 ) -> Result<T, Error> {

@@ -1,8 +1,8 @@
 //! The steps of a run: read the state, plan, acquire the lock, plan again, execute, release.
 
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use futures_core::future::BoxFuture;
 use jetbase_core::{Goal, Until};
 
 use super::outcome::{planned_job, report_skipped, warn_about_markers, with_outcome};
@@ -15,7 +15,7 @@ use crate::error::{Error, Retry, TableError};
 use crate::event::{Event, Listener};
 use crate::execute::prepare;
 use crate::lock::{
-    Commits, HeldLock, LockRequest, is_rust_process_id, with_lock, with_lock_unless,
+    Commits, DoneByOthers, LockRequest, is_rust_process_id, with_lock, with_lock_unless,
 };
 use crate::options::{DryRun, direct_or};
 use crate::report::Report;
@@ -129,28 +129,41 @@ async fn try_once(
         *reached = session.owner == ConnectionOwner::Run;
         refuse_published(session, request.published)
     };
-    let waited_for_others = Cell::new(Duration::ZERO);
-    let done_by_others = async |session: &mut Session<'_>, waited| {
-        waited_for_others.set(waited);
-        is_done(request, session).await.then_some(())
-    };
-    let work = async |session: &mut Session<'_>, held: &HeldLock, listener: &mut Listener| {
-        report.waited = held.waited;
-        report.recovered.clone_from(&held.recovered);
-        work(request, jobs, session, listener, report).await
-    };
-    let done = with_lock_unless(source, &lock_request, listener, check, done_by_others, work);
-    done.await.map_err(|failed| with_outcome(request, failed))?;
-    report.waited = report.waited.max(waited_for_others.get());
+    let done = with_lock_unless(
+        source,
+        &lock_request,
+        listener,
+        check,
+        RunByOthers { request },
+        async |session, held, listener| {
+            report.waited = held.waited;
+            report.recovered.clone_from(&held.recovered);
+            work(request, jobs, session, listener, report).await.map(|()| held.waited)
+        },
+    );
+    report.waited = done.await.map_err(|failed| with_outcome(request, failed))?;
     Ok(())
 }
 
-/// Whether nothing is left to do, after other runs have worked.
-async fn is_done(request: &RunRequest, session: &mut Session<'_>) -> bool {
-    let Ok(history) = session.history().await else { return false };
-    let planned = plan_run(request, &history, async || session.superseded().await).await;
-    // What the plan refuses is refused again under the lock, with a reason.
-    planned.is_ok_and(|planned| planned.steps.is_empty())
+/// Plans the run again after a wait. The value is the time of the wait.
+struct RunByOthers<'r> {
+    request: &'r RunRequest,
+}
+
+impl DoneByOthers<Duration> for RunByOthers<'_> {
+    fn value<'s>(
+        &'s mut self,
+        session: &'s mut Session<'_>,
+        waited: Duration,
+    ) -> BoxFuture<'s, Option<Duration>> {
+        Box::pin(async move {
+            let history = session.history().await.ok()?;
+            let superseded = async || session.superseded().await;
+            // What the plan refuses is refused again under the lock, with a reason.
+            let planned = plan_run(self.request, &history, superseded).await.ok()?;
+            planned.steps.is_empty().then_some(waited)
+        })
+    }
 }
 
 /// Refuses to run if a publication contains jetbase's tables, unless the caller allows that.

@@ -32,7 +32,6 @@ pub(super) async fn work<'m>(
     let mut jobs = prepare(set, &planned, session.namespace.syntax, request.empty, prepared)?;
     session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
-    session.count_orphans().await;
     if session.owner == ConnectionOwner::Caller && session.dialect == Dialect::Postgres {
         set.iter().for_each(|migration| session.collect_setting_names(migration.script().text()));
         session.collect_setting_names_of_functions().await;
@@ -52,6 +51,7 @@ pub(super) async fn work<'m>(
         if job.session_use.reads {
             session.refresh_for_reader().await?;
         }
+        session.prepare_reference_check(job.file_text()).await;
         execute(session, listener, report, job, (index + 1, jobs.len())).instrument(span).await?;
         if job.needs_journal(session.dialect) {
             session.shrink_journal().await;

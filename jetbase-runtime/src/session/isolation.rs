@@ -59,22 +59,6 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Counts the rows whose parents were already missing. Only new ones are refused.
-    pub(crate) async fn count_orphans(&mut self) {
-        if !self.foreign_keys {
-            return;
-        }
-        let count = match self.raw("SELECT count(*) FROM pragma_foreign_key_check").await {
-            Ok(sets) => {
-                sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok())
-            }
-            // If the references of a schema cannot be checked now, they cannot be checked after a
-            // file either.
-            Err(_) => Some(i64::MAX),
-        };
-        self.bind(|it| it.number("orphans", count.unwrap_or(0)));
-    }
-
     /// Gives the next step a fresh session. `effect` is that of the file before.
     pub(crate) async fn refresh(
         &mut self,
@@ -120,6 +104,53 @@ impl Session<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Undoes what a failed file may have left in the session. Nothing of it may affect the release
+    /// of the lock, the next attempt, or the caller.
+    pub(crate) async fn reset(&mut self) {
+        let mut parts: Vec<String> = self.reset_statements(SessionEffect::Object).collect();
+        if self.dialect == Dialect::MySql {
+            parts.push("UNLOCK TABLES".to_owned());
+            parts.push(self.bindings.render("USE {schema}"));
+            parts.extend(self.sql.waiting_settings.iter().map(|part| (*part).to_owned()));
+        }
+        if self.dialect == Dialect::Sqlite {
+            parts.extend(self.sql.restore_settings.iter().map(|part| (*part).to_owned()));
+        }
+        if !parts.is_empty() {
+            // Each setting concerns this session only. If one is refused, there is nothing to undo.
+            let _ = self.raw(&parts.join(";\n")).await;
+        }
+    }
+
+    /// Returns the statements that a message appends after its COMMIT, for a file with that effect.
+    pub(crate) fn reset_statements(&self, effect: SessionEffect) -> impl Iterator<Item = String> {
+        let of_caller = self.owner == ConnectionOwner::Caller;
+        let part = move |part: &&'static str| match *part {
+            // The caller's own settings stay, including those that the server does not list.
+            "RESET ALL" if of_caller => RESET_TO_CALLERS_VALUES,
+            part => part,
+        };
+        let pooled = self.pooled;
+        // Through a pooler, other clients have prepared statements in the same session.
+        let applies = move |part: &&&'static str| {
+            let shared = pooled && SHARED_IN_POOL.contains(*part);
+            !of_caller && !shared
+        };
+        // On MySQL, the caller's settings return when the session is closed. Until then the
+        // template `session_settings` applies.
+        let restore = match self.dialect {
+            Dialect::Postgres => self.restore.as_slice(),
+            Dialect::MySql | Dialect::Sqlite => &[],
+        };
+        let reset = self.sql.reset.iter().map(part);
+        let discard = self.sql.discard.iter().filter(applies).copied();
+        let all = reset
+            .chain(discard)
+            .map(|part| self.bindings.render(part))
+            .chain(restore.iter().cloned());
+        all.filter(move |_| effect > SessionEffect::Nothing)
     }
 
     /// Continues on a new connection.
@@ -183,3 +214,13 @@ impl Session<'_> {
 const SQLITE_NO_LAST_ROW: &str = "CREATE TEMP TABLE jetbase_no_row (id INTEGER);
 INSERT INTO temp.jetbase_no_row (rowid) VALUES (0);
 DROP TABLE temp.jetbase_no_row";
+
+/// Resets what a file has set on the caller's connection. The statements of `restore` then set the
+/// caller's values.
+const RESET_TO_CALLERS_VALUES: &str =
+    "SELECT pg_catalog.set_config(name, reset_val, false) FROM pg_catalog.pg_settings
+  WHERE source OPERATOR(pg_catalog.=) 'session' AND name OPERATOR(pg_catalog.!~~) 'transaction%'
+    AND name OPERATOR(pg_catalog.<>) 'seed'";
+
+/// The statements that affect other clients of a session behind a pooler.
+const SHARED_IN_POOL: &[&str] = &["DEALLOCATE ALL", "UNLISTEN *"];
