@@ -201,7 +201,7 @@ fn lists() -> Vec<(&'static str, String)> {
         let path = format!("V{version}__a.sql");
         let text = format!("SELECT {version};\n");
         let (name, checksum) = (Name::parse(&path).unwrap(), Script::read(&text).checksum());
-        folder.files.push(SourceFile { path, name, text, checksum, recorded: false });
+        folder.files.push(SourceFile { path, name, text, checksum, recorded: false, change: None });
     }
     let list = SumFile::new("migrations".as_ref());
     let list = list.record(&folder, &[], OutOfOrder::Refuse).unwrap().to_string();

@@ -51,5 +51,5 @@ fn file(version: usize, text: &str) -> SourceFile {
     let path = format!("V{version}__a.sql");
     let name = Name::parse(&path).expect("the name is valid");
     let checksum = Script::read(text).checksum();
-    SourceFile { path, name, text: text.to_owned(), checksum, recorded: false }
+    SourceFile { path, name, text: text.to_owned(), checksum, recorded: false, change: None }
 }
