@@ -254,6 +254,7 @@ mod tests {
             file: format!("V{version}__a.sql"),
             recorded: "0123456789".to_owned(),
             found: "abcdefabcd".to_owned(),
+            change: None,
         };
         let error = Error::from(PlanError { problems: vec![changed("1"), changed("2")] });
         let failure = CommandError::from(error);

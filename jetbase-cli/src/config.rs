@@ -81,6 +81,18 @@ impl Config {
         Ok(Config { table, file, warnings, read_variable })
     }
 
+    /// Returns the warnings and the error about a text. Only `tests/fuzz` calls it.
+    pub(crate) fn said_about(text: &str) -> Vec<String> {
+        let config = match Config::parse(text, None, |_| Ok(None)) {
+            Ok(config) => config,
+            Err(error) => return error.blocks,
+        };
+        let checked = config.check().and_then(|()| config.address(None)).map(drop);
+        let mut said = checked.map_err(|error| error.blocks).err().unwrap_or_default();
+        said.extend(config.warnings);
+        said
+    }
+
     /// Checks every setting, including those that the command does not need, so that none is
     /// ignored silently.
     pub(crate) fn check(&self) -> Result<(), CommandError> {

@@ -18,6 +18,8 @@ mod doctor;
 mod examples;
 mod exit;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod inspect;
 mod interrupt;
 mod journal;

@@ -37,14 +37,17 @@ fn changed(problem: &Problem) -> Option<String> {
 
 fn missing_repeatable(problem: &Problem) -> Option<&str> {
     match problem {
-        Problem::MissingRepeatable { file } => Some(file),
+        Problem::MissingRepeatable { file }
+        | Problem::Renamed { version: None, recorded: file, .. } => Some(file),
         _ => None,
     }
 }
 
 fn sentence_of_problem(problem: &Problem) -> Option<String> {
     Some(match problem {
-        Problem::Missing { version, .. } | Problem::Ahead { version, .. } => format!(
+        Problem::Missing { version, .. }
+        | Problem::Ahead { version, .. }
+        | Problem::Renamed { version: Some(version), .. } => format!(
             "Version {version} has been migrated but is missing from the current migration files."
         ),
         Problem::OutOfOrder { file, version, latest } => format!(

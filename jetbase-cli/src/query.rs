@@ -166,9 +166,10 @@ fn version_of(problem: &Problem) -> Option<String> {
 
 fn missing(problem: &Problem) -> Option<String> {
     match problem {
-        Problem::Missing { version, .. } | Problem::Ahead { version, .. } => {
-            Some(version.to_string())
-        }
+        Problem::Missing { version, .. }
+        | Problem::Ahead { version, .. }
+        | Problem::Renamed { version: Some(version), .. } => Some(version.to_string()),
+        Problem::Renamed { version: None, recorded, .. } => Some(recorded.clone()),
         Problem::MissingRepeatable { file } => Some(file.clone()),
         _ => None,
     }

@@ -55,7 +55,13 @@ pub(crate) async fn repair(
     if files && checksums {
         lines.push("Fix completed successfully.".to_owned());
     }
-    Ok(CommandOutput::new(lines.join("\n"), &report))
+    let mut output = CommandOutput::new(lines.join("\n"), &report);
+    for change in &report.repaired {
+        if let HistoryChange::ChecksumUpdated { file, change: Some(change), .. } = change {
+            output = output.note(format!("{file}: {change}."));
+        }
+    }
+    Ok(output)
 }
 
 /// Returns the question before the history is changed.

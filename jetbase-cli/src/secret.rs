@@ -48,6 +48,12 @@ pub(crate) fn hide(text: &str) -> Cow<'_, str> {
     hide_secrets(text, &KNOWN.read().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// Hides the passwords of a command line in a text. Only `tests/fuzz` calls it.
+pub(crate) fn hidden_in(arguments: &[&str], text: &str) -> String {
+    let arguments = arguments.iter().map(OsString::from).collect();
+    hide_secrets(text, &secrets_in_arguments(arguments)).into_owned()
+}
+
 /// Returns the passwords of a command line. An unquoted space splits one URL into two arguments.
 fn secrets_in_arguments(arguments: Vec<OsString>) -> Vec<Secret> {
     let texts: Vec<_> = arguments.iter().map(|it| it.to_string_lossy().into_owned()).collect();
@@ -107,13 +113,26 @@ fn secret_in_authority(rest: &str) -> Option<Secret> {
     };
     let host = user.rsplit_once('@').map_or(user, |(_, host)| host);
     let only_host =
-        host.starts_with('[') || (user.contains('@') || !tail.contains('@')) && is_port(tail);
+        is_address(host, tail) || (user.contains('@') || !tail.contains('@')) && is_port(tail);
     let secret = Secret {
         before: format!("://{user}:"),
         password: password.to_owned(),
         extent: Extent::Prefix,
     };
     (!only_host && !password.is_empty()).then_some(secret)
+}
+
+/// Whether the texts before and after the first colon are an IPv6 address in brackets, with its port.
+fn is_address(host: &str, tail: &str) -> bool {
+    let rest = match (host.starts_with('['), host.contains(']')) {
+        (false, _) => None,
+        (true, true) => return is_port(tail),
+        (true, false) => tail.split_once(']').map(|(_, rest)| rest),
+    };
+    rest.is_some_and(|rest| match rest.strip_prefix(':') {
+        Some(port) => is_port(port),
+        None => rest.is_empty() || rest.starts_with(['/', '?']),
+    })
 }
 
 /// Whether the text is a port, after the colon of a host.
@@ -167,19 +186,17 @@ fn hide_secrets<'t>(text: &'t str, known: &[Secret]) -> Cow<'t, str> {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let found = forms.iter().map(|form| (form.hidden(&safe, rest), form));
-        match found.max_by_key(|(length, _)| *length) {
-            Some((length, form)) if length > 0 => {
-                safe.push_str(MASK);
-                safe.push_str(form.after(rest, length));
-                rest = rest.get(length..).unwrap_or_default();
-            }
-            _ => {
-                safe.push(c);
-                rest = rest.get(c.len_utf8()..).unwrap_or_default();
-            }
+    let mut end = 0;
+    for (at, c) in text.char_indices() {
+        let (before, rest) = text.split_at(at);
+        let length = forms.iter().map(|form| form.hidden(before, rest)).max().unwrap_or(0);
+        // A password may begin in another one and end after it.
+        if length > 0 && at >= end {
+            safe.push_str(MASK);
+        }
+        end = end.max(at + length);
+        if at >= end {
+            safe.push(c);
         }
     }
     Cow::Owned(safe)
@@ -226,7 +243,7 @@ fn bare(quoted: &str) -> String {
 }
 
 impl Secret {
-    /// Returns how many bytes of `rest` to hide, given the text already written.
+    /// Returns how many bytes of `rest` to hide, given the text in front of it.
     fn hidden(&self, before: &str, rest: &str) -> usize {
         if !before.ends_with(&self.before) {
             return 0;
@@ -238,18 +255,10 @@ impl Secret {
             None => self.password.len().min(rest.len()),
         };
         match self.extent {
+            Extent::Prefix => length,
             Extent::Whole if length < self.password.len() => 0,
-            _ => length,
-        }
-    }
-
-    /// Returns the part of the hidden text that is shown: the character that ends it.
-    fn after<'t>(&self, rest: &'t str, length: usize) -> &'t str {
-        match self.extent {
-            Extent::Whole => {
-                rest.get(..length).and_then(|it| it.get(length - 1..)).unwrap_or_default()
-            }
-            Extent::Prefix => "",
+            // The character that ends the password is shown.
+            Extent::Whole => length - 1,
         }
     }
 }

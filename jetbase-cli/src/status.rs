@@ -108,6 +108,9 @@ fn state_of(file: &str, found: &Status) -> Option<(CellStyle, &'static str)> {
             Some("changed")
         }
         Problem::Respelled { file: it, .. } if it == file => Some("renamed"),
+        Problem::Renamed { recorded, file: it, .. } if it == file || recorded == file => {
+            Some("renamed")
+        }
         Problem::Missing { file: it, .. } | Problem::MissingRepeatable { file: it }
             if it == file =>
         {

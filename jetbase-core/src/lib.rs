@@ -27,7 +27,8 @@ pub use plan::{
 };
 pub use set::{
     Adopted, Differences, Entry, Folder, FolderCheck, Manifest, Migration, Migrations, Options,
-    OutOfOrder, Reading, Rename, Rules, SourceFile, SumFile, check_folder,
+    OutOfOrder, Reading, RecordedChange, Rename, Rules, SourceFile, SumFile, TextChange,
+    check_folder,
 };
 #[doc(hidden)]
 pub use set::{Packed, Table};

@@ -305,12 +305,13 @@ impl RepairRequest {
 /// Returns the change that removes a problem, if a repair may make it.
 fn change_for(problem: &Problem, history: &[Record]) -> Option<HistoryChange> {
     match problem {
-        Problem::Changed { version, file, recorded, found } => {
+        Problem::Changed { version, file, recorded, found, change } => {
             Some(HistoryChange::ChecksumUpdated {
                 version: version.clone(),
                 file: file.clone(),
                 from: recorded.clone(),
                 to: found.clone(),
+                change: change.clone(),
             })
         }
         Problem::Missing { version, file } | Problem::Ahead { version, file } => {

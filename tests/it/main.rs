@@ -14,10 +14,14 @@ mod apply;
 mod bad_input;
 /// A run that is asked to stop at once.
 mod cancel;
+/// Files that were changed or renamed after they had been applied.
+mod changed_files;
 /// The command line inside another program.
 mod cli;
 /// What a person sees who works with the tool every day.
 mod daily;
+/// A run compared with the client of the database.
+mod differential;
 /// What a run would see, according to `doctor`.
 mod doctor;
 /// What a program can read from an error.
@@ -90,6 +94,8 @@ fn main() -> ExitCode {
     server::register(&mut suite);
     routines::register(&mut suite);
     round_trips::register(&mut suite);
+    changed_files::register(&mut suite);
+    differential::register(&mut suite);
     doctor::register(&mut suite);
     daily::register(&mut suite);
     errors::register(&mut suite);

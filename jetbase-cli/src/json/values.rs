@@ -243,6 +243,9 @@ impl From<&Problem> for ProblemJson {
             Problem::Respelled { file, recorded } => {
                 ("respelled", Some(recorded.to_string()), Some(file))
             }
+            Problem::Renamed { version, recorded, .. } => {
+                ("renamed", version.as_ref().map(ToString::to_string), Some(recorded))
+            }
             Problem::Missing { version, file } => {
                 ("missing", Some(version.to_string()), Some(file))
             }
@@ -311,13 +314,15 @@ impl From<&Finding> for InspectFindingJson {
 impl From<&HistoryChange> for ChangeJson {
     fn from(change: &HistoryChange) -> Self {
         match change {
-            HistoryChange::ChecksumUpdated { version, file, from, to } => ChangeJson::Checksum {
-                kind: "checksum",
-                version: version.to_string(),
-                file: file.clone(),
-                from: from.clone(),
-                to: to.clone(),
-            },
+            HistoryChange::ChecksumUpdated { version, file, from, to, .. } => {
+                ChangeJson::Checksum {
+                    kind: "checksum",
+                    version: version.to_string(),
+                    file: file.clone(),
+                    from: from.clone(),
+                    to: to.clone(),
+                }
+            }
             HistoryChange::RowDeleted { version, file, .. } => ChangeJson::Row {
                 kind: "forgotten",
                 version: version.as_ref().map(ToString::to_string),

@@ -1,8 +1,7 @@
 use super::*;
 
 fn hidden(arguments: &[&str], text: &str) -> String {
-    let arguments = arguments.iter().map(OsString::from).collect();
-    hide_secrets(text, &secrets_in_arguments(arguments)).into_owned()
+    hidden_in(arguments, text)
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod plan_error;
 mod planner;
 mod policy;
+mod renaming;
 mod repeatables;
 mod step;
 mod undo;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::file::Version;
+use crate::set::TextChange;
 
 /// All problems that forbid a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,17 @@ pub enum Problem {
         recorded: String,
         /// The checksum of the file now.
         found: String,
+        /// What has changed, as far as it can be known.
+        change: Option<TextChange>,
+    },
+    /// An applied migration has the text of a file with another name, which is not applied.
+    Renamed {
+        /// The recorded version; `None` for a repeatable migration.
+        version: Option<Version>,
+        /// The recorded file.
+        recorded: String,
+        /// The file now.
+        file: String,
     },
     /// The version was recorded from a file of another set.
     OtherSet {
@@ -122,6 +134,18 @@ impl Problem {
     #[must_use]
     pub fn help(&self) -> String {
         match self {
+            Problem::Changed { change: Some(TextChange::Comments), .. } => {
+                "the schema stays the same: restore the file from version control, or run `jetbase fix-checksums`"
+                    .to_owned()
+            }
+            Problem::Changed { change: Some(TextChange::NotInFile), .. } => {
+                "find the text that this database has applied, and correct the schema with a new migration; if the schema \
+                 is the same, run `jetbase fix-checksums`"
+                    .to_owned()
+            }
+            Problem::Renamed { recorded, .. } => {
+                format!("rename it back to {recorded}: it would be applied twice under the new name")
+            }
             Problem::Changed { .. } => {
                 "restore the file from version control, and write the change as a new migration".to_owned()
             }
@@ -157,12 +181,18 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::Changed { version, file, recorded, found } => write!(
-                f,
-                "{file} was changed after version {version} had been applied (checksum {} was recorded, {} found)",
-                short(recorded),
-                short(found)
-            ),
+            Problem::Changed { version, file, recorded, found, change } => {
+                write!(
+                    f,
+                    "{file} was changed after version {version} had been applied (checksum {} was recorded, {} found)",
+                    short(recorded),
+                    short(found)
+                )?;
+                change.as_ref().map_or(Ok(()), |change| write!(f, ": {change}"))
+            }
+            Problem::Renamed { recorded, file, .. } => {
+                write!(f, "{recorded} was renamed to {file} after it had been applied")
+            }
             Problem::OtherSet { version, file, recorded } => {
                 write!(
                     f,

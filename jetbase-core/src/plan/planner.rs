@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::file::{MigrationKind, Version, compare};
 use crate::plan::plan_error::{PlanError, Problem};
 use crate::plan::policy::{Ahead, Goal, Policy, Until, Validation};
+use crate::plan::renaming::Renaming;
 use crate::plan::step::{Action, Plan, Record, SkipReason, Skipped, Step};
 use crate::set::{Migration, Migrations};
 
@@ -86,11 +87,11 @@ impl<'a> View<'a> {
         View { set, history, versions, repeatables }
     }
 
-    fn latest_applied(&self) -> Option<&'a Version> {
+    pub(super) fn latest_applied(&self) -> Option<&'a Version> {
         self.versions.values().filter_map(|record| record.version.as_ref()).max()
     }
 
-    fn is_ahead(&self, version: &Version) -> bool {
+    pub(super) fn is_ahead(&self, version: &Version) -> bool {
         self.set.latest().is_none_or(|latest| *version > latest)
     }
 
@@ -129,8 +130,18 @@ impl<'a> View<'a> {
         let mut skip =
             |file: &str, reason| plan.skipped.push(Skipped { file: file.to_owned(), reason });
         let latest = self.latest_applied();
+        let renamed = match policy.validates(Validation::Files) {
+            true => self.renamed(policy),
+            false => Vec::new(),
+        };
         for migration in self.set.iter() {
             let Some(version) = migration.version_text() else { continue };
+            if renamed.iter().any(|it| {
+                it.now == migration.file()
+                    || it.before.version.as_ref().is_some_and(|it| it.as_str() == version)
+            }) {
+                continue;
+            }
             match self.versions.get(version) {
                 Some(record) => match differs(&migration, version, record) {
                     Some(problem) if policy.validates(Validation::Checksums) => {
@@ -169,6 +180,7 @@ impl<'a> View<'a> {
         for record in self.unknown() {
             let file = record.file.clone();
             match &record.version {
+                _ if renamed.iter().any(|it| it.before == record) => {}
                 Some(version) if respelled(version) => {}
                 Some(version) if self.is_ahead(version) => match policy.ahead {
                     Ahead::Allow => skip(&file, SkipReason::Ahead),
@@ -186,12 +198,13 @@ impl<'a> View<'a> {
                 _ => skip(&file, SkipReason::Missing),
             }
         }
+        problems.extend(renamed.iter().map(Renaming::problem));
         problems.append(&mut missing);
         (plan, problems)
     }
 
     /// The rows that belong to no migration of the set, in the order of the history.
-    fn unknown(&self) -> Vec<&'a Record> {
+    pub(super) fn unknown(&self) -> Vec<&'a Record> {
         let versions: std::collections::HashSet<_> =
             self.set.iter().filter_map(|it| it.version_text()).collect();
         let names: std::collections::HashSet<_> =
@@ -215,7 +228,14 @@ fn differs(migration: &Migration<'_>, version: &str, record: &Record) -> Option<
     let version = Version::of_valid(version);
     let file = migration.file().to_owned();
     Some(if record.file == file {
-        Problem::Changed { version, file, recorded: record.checksum.clone(), found: checksum }
+        let change = migration.change_since(&record.checksum);
+        Problem::Changed {
+            version,
+            file,
+            recorded: record.checksum.clone(),
+            found: checksum,
+            change,
+        }
     } else {
         Problem::OtherSet { version, file, recorded: record.file.clone() }
     })

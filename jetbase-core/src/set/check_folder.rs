@@ -68,7 +68,7 @@ pub fn check_folder(root: &Path, rules: &Rules) -> FolderCheck {
     };
     match &list {
         _ if missing => {}
-        Some(list) => findings.append(&mut list.verify(&folder)),
+        Some(list) => findings.append(&mut list.verify_in(&folder, rules.dialect)),
         None if findings.is_empty() && rules.manifest != Manifest::Optional => {
             findings.push(no_list(root))
         }

@@ -9,6 +9,7 @@ use walkdir::WalkDir;
 
 use crate::check::Finding;
 use crate::file::{Checksum, Name, Script};
+use crate::set::text_change::RecordedChange;
 
 /// One migration file of a folder.
 #[derive(Clone, Debug)]
@@ -24,6 +25,9 @@ pub struct SourceFile {
     /// Whether the list beside the folder has the file. [`check_folder`](crate::check_folder) and
     /// [`SumFile::mark`](crate::SumFile::mark) find it out.
     pub recorded: bool,
+    /// What has changed since the file was recorded, if its checksum differs from the one in the list.
+    /// [`SumFile::mark`](crate::SumFile::mark) finds it out.
+    pub change: Option<RecordedChange>,
 }
 
 impl SourceFile {
@@ -46,7 +50,7 @@ impl SourceFile {
                 .help("save it as UTF-8")
         })?;
         let checksum = Script::read(&text).checksum();
-        Ok(SourceFile { path: relative, name, text, checksum, recorded: false })
+        Ok(SourceFile { path: relative, name, text, checksum, recorded: false, change: None })
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::file::{Checksum, MigrationKind, Name, Script, Version};
 use crate::set::folder::SourceFile;
 use crate::set::table::Table;
+use crate::set::text_change::{RecordedChange, TextChange, added_since};
 use crate::sql::Dialect;
 
 /// A set of migrations, in the order in which they run.
@@ -126,6 +127,7 @@ impl Migrations {
                 sql: row.text,
                 checksum: row.checksum,
                 recorded: row.recorded,
+                change: None,
             }),
             MigrationSource::Loaded(files) => files.get(index).map(|file| Migration {
                 path: &file.path,
@@ -133,6 +135,7 @@ impl Migrations {
                 sql: &file.text,
                 checksum: file.checksum,
                 recorded: file.recorded,
+                change: file.change.as_ref(),
             }),
         }
     }
@@ -157,6 +160,7 @@ pub struct Migration<'m> {
     sql: &'m str,
     checksum: Checksum,
     recorded: bool,
+    change: Option<&'m RecordedChange>,
 }
 
 impl<'m> Migration<'m> {
@@ -218,6 +222,15 @@ impl<'m> Migration<'m> {
     #[must_use]
     pub fn is_recorded(&self) -> bool {
         self.recorded
+    }
+
+    /// Returns what has changed since the file had this checksum, as far as it can be known.
+    pub(crate) fn change_since(&self, checksum: &str) -> Option<TextChange> {
+        match self.change {
+            Some(it) if it.recorded.to_string() == checksum => Some(it.change.clone()),
+            None if self.recorded => Some(TextChange::NotInFile),
+            _ => added_since(self.sql, checksum),
+        }
     }
 
     /// Returns the file's text, cut into its sections.

@@ -7,6 +7,7 @@ mod renumber;
 mod stale;
 mod sum;
 mod table;
+mod text_change;
 
 pub use self::check_folder::{FolderCheck, Rules, check_folder};
 pub use self::folder::{Folder, SourceFile};
@@ -16,3 +17,4 @@ pub use self::stale::Differences;
 pub use self::sum::{Adopted, Entry, Manifest, OutOfOrder, SumFile};
 #[doc(hidden)]
 pub use self::table::{Packed, Table};
+pub use self::text_change::{RecordedChange, TextChange};

@@ -12,6 +12,7 @@ fn a_text_that_was_not_hashed_is_not_run() {
         text: "SELECT 2;\n".to_owned(),
         checksum: Script::read("SELECT 1;\n").checksum(),
         recorded: false,
+        change: None,
     };
     let set = Migrations::load(vec![file], Options::default());
     let goal = Goal::Upgrade(Until::default());
@@ -36,6 +37,7 @@ fn each_section_of_a_pending_file_is_lexed_once() {
         text: text.to_owned(),
         checksum: script.checksum(),
         recorded: false,
+        change: None,
     };
     let names = ["V1__a.sql", "V2__b.sql"];
     let set = Migrations::load(names.map(file).to_vec(), Options::default());

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use jetbase_core::{MigrationKind, Version};
+use jetbase_core::{MigrationKind, TextChange, Version};
 
 /// What a repair has done.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,8 @@ pub enum HistoryChange {
         from: String,
         /// The checksum of the file.
         to: String,
+        /// What has changed in the file, as far as it can be known.
+        change: Option<TextChange>,
     },
     /// The row of a migration is deleted, because its file is missing. What the migration did to
     /// the database stays.
@@ -52,8 +54,9 @@ pub enum HistoryChange {
 impl fmt::Display for HistoryChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HistoryChange::ChecksumUpdated { file, from, to, .. } => {
-                write!(f, "checksum of {file}: {from} becomes {to}")
+            HistoryChange::ChecksumUpdated { file, from, to, change, .. } => {
+                write!(f, "checksum of {file}: {from} becomes {to}")?;
+                change.as_ref().map_or(Ok(()), |change| write!(f, " ({change})"))
             }
             HistoryChange::RowDeleted { file, .. } => {
                 write!(f, "row of {file}: deleted, because the file is missing")
@@ -95,6 +98,7 @@ mod tests {
                 file: "V1__a.sql".to_owned(),
                 from: "aa".to_owned(),
                 to: "bb".to_owned(),
+                change: Some(TextChange::Comments),
             },
             HistoryChange::RowDeleted {
                 version: None,
@@ -105,13 +109,13 @@ mod tests {
         let report = RepairReport { planned: changes.clone(), ..RepairReport::default() };
         insta::assert_snapshot!(report, @r"
         dry run: nothing was changed; a repair would change
-          checksum of V1__a.sql: aa becomes bb
+          checksum of V1__a.sql: aa becomes bb (only comments and white space were changed, and the statements are the same)
           row of RA__b.sql: deleted, because the file is missing
         ");
         let report = RepairReport { repaired: changes, ..RepairReport::default() };
         insta::assert_snapshot!(report, @r"
         repaired 2 rows of the history in 0.0ns
-          checksum of V1__a.sql: aa becomes bb
+          checksum of V1__a.sql: aa becomes bb (only comments and white space were changed, and the statements are the same)
           row of RA__b.sql: deleted, because the file is missing
         ");
         let report = RepairReport::default();

@@ -39,6 +39,7 @@ fn set(files: &[(&str, &str)]) -> Migrations {
             text: (*text).to_owned(),
             checksum: Script::read(text).checksum(),
             recorded,
+            change: None,
         }
     });
     Migrations::load(files.collect(), Options::NONE)

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::statement_digests::{COLUMN, StatementDigests};
 use crate::file::{Checksum, Name, Version};
 
 /// One recorded migration.
@@ -15,6 +16,8 @@ pub struct Entry {
     pub checksum: Checksum,
     /// The SHA-256 of the whole text, with `\n` line ends.
     pub digest: Checksum,
+    /// The digests of its statements.
+    pub(super) statements: Option<StatementDigests>,
     /// How the version was recorded.
     pub adopted: Adopted,
     /// The line of the list, from 1.
@@ -38,17 +41,35 @@ impl Entry {
             Some(line) => (line, Adopted::OutOfOrder),
             None => (line, Adopted::InOrder),
         };
-        let (line, digest) = line.rsplit_once(' ')?;
+        let (line, last) = line.rsplit_once(' ')?;
+        let (line, digest, statements) = match last.strip_prefix(COLUMN) {
+            Some(column) => {
+                let (line, digest) = line.rsplit_once(' ')?;
+                (line, digest, Some(StatementDigests::parse(column)?))
+            }
+            None => (line, last, None),
+        };
         let (file, checksum) = line.rsplit_once(' ')?;
         let version = Name::parse(file).ok()?.version?;
         let (checksum, digest) = (hash(checksum)?, hash(digest)?);
-        Some(Entry { file: file.to_owned(), version, checksum, digest, adopted, line: number })
+        Some(Entry {
+            file: file.to_owned(),
+            version,
+            checksum,
+            digest,
+            statements,
+            adopted,
+            line: number,
+        })
     }
 }
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.file, self.checksum, self.digest)?;
+        if let Some(statements) = &self.statements {
+            write!(f, " {COLUMN}{}", statements.as_str())?;
+        }
         f.write_str(if self.adopted == Adopted::OutOfOrder { OUT_OF_ORDER } else { "" })
     }
 }

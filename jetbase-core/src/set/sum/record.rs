@@ -1,6 +1,7 @@
 //! New lines for the list.
 
 use super::entry::{Adopted, Entry};
+use super::statement_digests::StatementDigests;
 use super::sum_file::{ChainHash, SumFile};
 use super::verify::{Change, digest};
 use crate::check::Finding;
@@ -53,7 +54,7 @@ impl SumFile {
                 Change::OutOfOrder { .. } if late == OutOfOrder::Record => {}
                 // Reported below, for the new list.
                 Change::Unordered { .. } => {}
-                change => findings.push(self.finding(change)),
+                change => findings.push(self.finding(change, None)),
             }
         }
         findings.extend(accept.iter().filter(|version| !accepted.contains(version)).map(
@@ -67,7 +68,7 @@ impl SumFile {
             },
         ));
         if late == OutOfOrder::Refuse {
-            findings.extend(list.unordered().into_iter().map(|change| list.finding(change)));
+            findings.extend(list.unordered().into_iter().map(|change| list.finding(change, None)));
         }
         if !findings.is_empty() {
             return Err(findings);
@@ -109,7 +110,16 @@ impl Entry {
     fn of(file: &SourceFile) -> Option<Self> {
         let version = file.name.version.clone()?;
         let (checksum, digest) = (file.checksum, digest(file));
-        let file = file.file().to_owned();
-        Some(Entry { file, version, checksum, digest, adopted: Adopted::InOrder, line: 0 })
+        let (file, text) = (file.file().to_owned(), &file.text);
+        let statements = StatementDigests::of(text);
+        Some(Entry {
+            file,
+            version,
+            checksum,
+            digest,
+            statements,
+            adopted: Adopted::InOrder,
+            line: 0,
+        })
     }
 }

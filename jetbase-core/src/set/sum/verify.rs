@@ -7,6 +7,8 @@ use super::sum_file::{ChainHash, SumFile};
 use crate::check::Finding;
 use crate::file::{Checksum, Script, Version};
 use crate::set::folder::{Folder, SourceFile};
+use crate::set::text_change::{RecordedChange, TextChange};
+use crate::sql::Dialect;
 
 /// One way in which folder and list disagree.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,11 @@ impl SumFile {
     /// If the list was edited by hand, this is the only finding, because its lines cannot be trusted.
     #[must_use]
     pub fn verify(&self, folder: &Folder) -> Vec<Finding> {
+        self.verify_in(folder, None)
+    }
+
+    /// Compares the files with the list. The statements are those of the dialect, if it is known.
+    pub(crate) fn verify_in(&self, folder: &Folder, dialect: Option<Dialect>) -> Vec<Finding> {
         if let ChainHash::Broken { line } = self.chain_hash {
             let finding = self.at(
                 line,
@@ -49,14 +56,21 @@ impl SumFile {
             Change::Deleted { entry } => !unread.contains(entry.file.as_str()),
             _ => true,
         });
-        changes.map(|change| self.finding(change)).collect()
+        changes.map(|change| self.finding(change, dialect)).collect()
     }
 
-    /// Sets [`SourceFile::recorded`] of each file.
+    /// Sets [`SourceFile::recorded`] and [`SourceFile::change`] of each file.
     pub fn mark(&self, files: &mut [SourceFile]) {
-        let recorded: HashSet<_> = self.entries.iter().map(|entry| entry.file.as_str()).collect();
+        let recorded: HashMap<_, _> =
+            self.entries.iter().map(|entry| (entry.file.as_str(), entry)).collect();
         for file in files {
-            file.recorded = recorded.contains(file.file());
+            let entry = recorded.get(file.file());
+            file.recorded = entry.is_some();
+            let edited = entry.filter(|entry| entry.checksum != file.checksum);
+            file.change = edited.and_then(|entry| {
+                let change = entry.statements.as_ref()?.change_to(&file.text, None)?;
+                Some(RecordedChange { recorded: entry.checksum, change })
+            });
         }
     }
 
@@ -91,6 +105,11 @@ impl SumFile {
             let renamed = digests.iter().position(|digest| *digest == entry.digest);
             let replaced =
                 || new.iter().position(|file| file.name.version.as_ref() == Some(&entry.version));
+            let same_checksum = || {
+                let is_empty = entry.checksum == Checksum::of_text("");
+                new.iter().position(|file| !is_empty && file.checksum == entry.checksum)
+            };
+            let renamed = renamed.or_else(same_checksum);
             let Some(at) = renamed.or_else(replaced) else {
                 changes.push(Change::Deleted { entry });
                 continue;
@@ -130,11 +149,15 @@ impl SumFile {
         changes
     }
 
-    pub(super) fn finding(&self, change: Change<'_>) -> Finding {
+    pub(super) fn finding(&self, change: Change<'_>, dialect: Option<Dialect>) -> Finding {
         let name = &self.name;
         match change {
             Change::Edited { entry, file } => {
-                let what = if entry.checksum == file.checksum {
+                let digests = entry.statements.as_ref();
+                let change = digests.and_then(|it| it.change_to(&file.text, dialect));
+                let what = if let Some(change) = &change {
+                    change.to_string()
+                } else if entry.checksum == file.checksum {
                     "its upgrade statements are the same, but the text around them is different"
                         .to_owned()
                 } else {
@@ -148,16 +171,31 @@ impl SumFile {
                     "{} was changed after it was recorded ({name}:{}): {what}",
                     entry.file, entry.line
                 );
-                Finding::error("changed", &file.path, message).help(or_accept(
-                    &entry.version,
-                    "restore the file from version control, and write the change as a new migration",
-                ))
+                let version = &entry.version;
+                let help = match change {
+                    Some(TextChange::Comments) if entry.checksum == file.checksum => format!(
+                        "no database notices it: run `jetbase sum --accept V{version}`, or restore the file"
+                    ),
+                    Some(TextChange::Comments) => format!(
+                        "restore the file from version control; or, because the schema stays the same, run \
+                         `jetbase sum --accept V{version}`, and `jetbase fix-checksums` on each database that has it"
+                    ),
+                    Some(TextChange::Rollback) => format!(
+                        "a rollback of V{version} will execute the new text: run `jetbase sum --accept V{version}` if \
+                         it is right, or restore the file"
+                    ),
+                    _ => or_accept(
+                        version,
+                        "restore the file from version control, and write the change as a new migration",
+                    ),
+                };
+                Finding::error("changed", &file.path, message).help(help)
             }
             Change::Renamed { entry, file } => {
                 let message = format!(
-                    "{} was recorded as {} ({name}:{})",
-                    file.file(),
+                    "{} was renamed to {} after it was recorded ({name}:{})",
                     entry.file,
+                    file.file(),
                     entry.line
                 );
                 Finding::error("renamed", &file.path, message)
