@@ -11,10 +11,13 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::file::{Name, OldTool};
-use crate::set::SumFile;
+use crate::check::Finding;
+use crate::file::{Name, OldTool, Position};
+use crate::set::{SourceFile, SumFile};
 
 /// The map from the migrations of an old tool to our files.
 ///
@@ -54,6 +57,63 @@ impl AdoptMap {
     #[must_use]
     pub fn path(folder: &Path) -> PathBuf {
         SumFile::path(folder).with_extension("adopt")
+    }
+
+    /// Reads the map of a folder, and checks that the folder has its files.
+    ///
+    /// # Errors
+    ///
+    /// Returns a finding for each thing that is wrong: there is no map, it cannot be read, it is the map of
+    /// another tool, or the folder lacks a file.
+    pub fn read(
+        folder: &Path,
+        files: &[SourceFile],
+        tool: OldTool,
+    ) -> Result<AdoptMap, Vec<Finding>> {
+        let path = AdoptMap::path(folder);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let finding = |message: String| Finding::error("adopt", format!("../{name}"), message);
+        let again = format!(
+            "run `jetbase adopt {} <old folder> --write`, with `--dir` and the path of this folder",
+            tool.word()
+        );
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let missing = format!("there is no map of the migrations of {tool}");
+                return Err(vec![finding(missing).help(again)]);
+            }
+            Err(error) => {
+                let message = format!("the map cannot be read: {}", error.kind());
+                return Err(vec![finding(message).help("make it readable")]);
+            }
+        };
+        let map = AdoptMap::parse(&text).map_err(|error| {
+            let position = Some(Position { line: error.line, column: 1 });
+            let message = "`jetbase adopt` does not write a line like this".to_owned();
+            let help = "restore the map from version control, or convert the old folder again";
+            vec![Finding { position, ..finding(message).help(help) }]
+        })?;
+        if map.tool != tool {
+            let message = format!("this is the map of a folder of {}, not of {tool}", map.tool);
+            let help = format!(
+                "write `adopt = {}`, or convert the folder of {tool}",
+                map.tool.word().replace('-', "_")
+            );
+            return Err(vec![finding(message).help(help)]);
+        }
+        let names: HashSet<_> = files.iter().map(SourceFile::file).collect();
+        let lines = map.entries.iter().zip(2..);
+        let missing = lines.filter(|(entry, _)| !names.contains(entry.file.as_str()));
+        let findings: Vec<_> = missing
+            .map(|(entry, line)| {
+                let message =
+                    format!("the folder lacks {}, so it is only half converted", entry.file);
+                let position = Some(Position { line, column: 1 });
+                Finding { position, ..finding(message).help(&again) }
+            })
+            .collect();
+        if findings.is_empty() { Ok(map) } else { Err(findings) }
     }
 
     /// Reads the text of a map.
