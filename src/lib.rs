@@ -17,21 +17,23 @@ pub use jetbase_cli::{Cli, cli};
 #[doc(no_inline)]
 pub use jetbase_core::{
     Action, AdoptError, AdoptMap, AdoptMapError, AdoptProblem, Ahead, Checksum, Dialect, Finding,
-    Folder, MapEntry, Migration, MigrationKind, Migrations, OldTool, Options, PlanError, Position, Problem, Reading, Record, Repeat, Severity, SkipReason, Skipped,
-    SourceFile, Validation, Version,
+    Folder, MapEntry, Migration, MigrationKind, Migrations, OldTool, Options, PlanError, Position,
+    Problem, Reading, Record, Repeat, Severity, SkipReason, Skipped, SourceFile, Validation,
+    Version,
 };
 #[doc(no_inline)]
 pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
-    Adopt, AdoptReport, AdoptionError, AnyTarget, Applied, ClearJournal, DatabaseErrorKind, DatabaseUrl, Diagnosis, Diagnostic,
-    DiagnosticLevel, Direction, Doctor, Empty, Error, ErrorKind, Event, FileErrorKind, History,
-    HistoryChange, IntoVersion, JournalError, Kept, LockFileError, LockFileErrorKind, LockStatus,
-    NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Reapply, Redo, Repair,
-    RepairReport, RepairScope, Report, Resume, Rollback, Run, ServerError, SettingError,
-    StatementError, Status, TableError, Target, Unfinished, UnfinishedFiles, Unlock, Unlocked,
-    UrlError, Validated, Wait, adopt, check, clear_journal, current, doctor, history, journal,
-    lock_status, reapply, redo, repair, rollback, run, run_url, status, unlock, validate,
+    Adopt, AdoptReport, AdoptionError, AnyTarget, Applied, ClearJournal, DatabaseErrorKind,
+    DatabaseUrl, Diagnosis, Diagnostic, DiagnosticLevel, Direction, Doctor, Empty, Error,
+    ErrorKind, Event, FileErrorKind, History, HistoryChange, IntoVersion, JournalError, Kept,
+    LockFileError, LockFileErrorKind, LockStatus, NamespaceError, Outcome, Pending, Planned,
+    Published, Query, Readiness, Reapply, Redo, Repair, RepairReport, RepairScope, Report, Resume,
+    Rollback, Run, ServerError, SettingError, StatementError, Status, TableError, Target,
+    Unfinished, UnfinishedFiles, Unlock, Unlocked, UrlError, Validated, Wait, adopt, check,
+    clear_journal, current, doctor, history, journal, lock_status, reapply, redo, repair, rollback,
+    run, run_url, status, unlock, validate,
 };
 
 #[cfg(not(feature = "cli"))]

@@ -62,11 +62,17 @@ pub(crate) fn convert_folder(
         return Err(CommandError::folder(&conversion.refusals, &old_shown));
     }
     let map_path = AdoptMap::path(&new);
-    refuse_other_map(&map_path, &conversion)?;
+    let old_map = read_map(&map_path, &conversion)?;
+    if let Some(old_map) = &old_map {
+        conversion.map.keep(old_map);
+    }
     let states = states(&new, &mut conversion, args.dialect)?;
+    let has_map = old_map.as_ref() == Some(&conversion.map);
     if args.write {
         write(&new, &conversion, &states)?;
-        write_file(&map_path, &conversion.map.to_string())?;
+        if !has_map {
+            write_file(&map_path, &conversion.map.to_string())?;
+        }
     }
     let left = conversion.left_to_do();
     for (findings, folder) in
@@ -80,8 +86,11 @@ pub(crate) fn convert_folder(
         .zip(&states)
         .map(|(file, state)| line(file, *state, args.write, &new_shown))
         .collect();
-    let verb = if args.write { "Wrote" } else { "Would write" };
-    lines.push(format!("{verb} {}", map_path.display()));
+    lines.push(match (has_map, args.write) {
+        (true, _) => format!("{} is there already", map_path.display()),
+        (false, true) => format!("Wrote {}", map_path.display()),
+        (false, false) => format!("Would write {}", map_path.display()),
+    });
     let fields = CommandFields::Adopt {
         files: list(&conversion.files),
         map: map_path.display().to_string(),
@@ -117,32 +126,32 @@ fn line(file: &ConvertedFile, state: FileState, write: bool, folder: &str) -> St
     }
 }
 
-/// Refuses to replace the map of another tool or of another text of the old files. An applied
-/// migration would no longer agree with it.
-fn refuse_other_map(path: &Path, conversion: &Conversion) -> Result<(), CommandError> {
-    let Some(text) = read(path)? else { return Ok(()) };
+/// Reads the map that is there. The map of another tool, or of another text of the old files, is not
+/// replaced: an applied migration would no longer agree with it.
+fn read_map(path: &Path, conversion: &Conversion) -> Result<Option<AdoptMap>, CommandError> {
+    let Some(text) = read(path)? else { return Ok(None) };
     let shown = path.display();
-    let old = AdoptMap::parse(&text).map_err(|error| {
-        CommandError::new("folder", format!("{shown}: {error}. Nothing was written."), Exit::Drift)
-    })?;
+    let refused = |text: String| Err(CommandError::new("folder", text, Exit::Drift));
+    let old = match AdoptMap::parse(&text) {
+        Ok(old) => old,
+        Err(error) => return refused(format!("{shown}: {error}. Nothing was written.")),
+    };
     if old.tool != conversion.map.tool {
-        let text = format!(
+        return refused(format!(
             "{shown} is the map of a folder of {}. Nothing was written. Name another folder with --dir, or delete the map.",
             old.tool
-        );
-        return Err(CommandError::new("folder", text, Exit::Drift));
+        ));
     }
-    let changed = conversion.map.entries.iter().find_map(|entry| {
-        let before = old.entries.iter().find(|it| it.key == entry.key)?;
-        (before.checksums != entry.checksums || before.file != entry.file).then_some(entry)
+    let changed = conversion.map.entries.iter().find(|entry| {
+        let before = old.entries.iter().find(|it| it.key == entry.key);
+        before.is_some_and(|it| it.checksums != entry.checksums || it.file != entry.file)
     });
-    let Some(entry) = changed else { return Ok(()) };
-    let text = format!(
+    let Some(entry) = changed else { return Ok(Some(old)) };
+    refused(format!(
         "The old file of {} has changed since it was converted. Nothing was written. Restore it from version control; or, \
          if no database has the old text, delete {} and its line in {shown}, and convert again.",
         entry.file, entry.file
-    );
-    Err(CommandError::new("folder", text, Exit::Drift))
+    ))
 }
 
 /// Finds out which files exist already. What is left to do in a file that a person has changed is read

@@ -114,8 +114,8 @@ impl fmt::Display for AdoptError {
                 ),
                 AdoptProblem::Kind { key, kind } => write!(
                     f,
-                    "{key}: {table} has a row of the type {kind}, which jetbase cannot adopt: replace it with rows of \
-                     the type SQL, or delete it"
+                    "{key}: {table} has a row of the type {kind}, which jetbase cannot compare: write the SQL of that \
+                     migration into a file of the new folder, and add the line `{key}<tab>-<tab><file>` to the map"
                 ),
             }?;
         }
@@ -183,7 +183,15 @@ pub fn compare_history<'m>(
                 applied.retain(|it| it.key != row.key);
                 applied.push(row);
             }
-            (kind, _) => problems.push(AdoptProblem::Kind { key, kind: kind.to_owned() }),
+            (kind, _) => {
+                // A person has written its SQL file and the line of the map.
+                let line = map.entries.iter().find(|it| is_same(map.tool, &row.key, &it.key));
+                if line.is_some_and(|line| line.checksums.is_empty()) {
+                    applied.push(row);
+                } else {
+                    problems.push(AdoptProblem::Kind { key, kind: kind.to_owned() });
+                }
+            }
         }
     }
     let mut found = vec![false; applied.len()];

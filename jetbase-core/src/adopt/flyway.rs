@@ -41,7 +41,8 @@ pub(super) fn flyway(files: &[OldFile]) -> Listing<'_> {
                 listing.todo(
                     &file.path,
                     "this migration is a program, so it is not converted",
-                    "write the SQL that it sends into a file of the new folder, and add its line to the map",
+                    "write the SQL that it sends into a file of the new folder, and add the line \
+                     `<version><tab>-<tab><file>` to the map",
                 );
             }
             ("sql", ..) if is_callback(front) => listing.todo(

@@ -59,6 +59,17 @@ impl AdoptMap {
         SumFile::path(folder).with_extension("adopt")
     }
 
+    /// Keeps the lines of an older map whose migrations this map does not have, such as those that a person
+    /// has written.
+    pub fn keep(&mut self, older: &AdoptMap) {
+        let is_new = |it: &&MapEntry| !self.entries.iter().any(|entry| entry.key == it.key);
+        let kept: Vec<_> = older.entries.iter().filter(is_new).cloned().collect();
+        self.entries.extend(kept);
+        let version = |entry: &MapEntry| Name::parse(&entry.file).ok().and_then(|it| it.version);
+        // Repeatable files have no version, and come last. The sort keeps the order of equal lines.
+        self.entries.sort_by_key(|entry| (version(entry).is_none(), version(entry)));
+    }
+
     /// Reads the map of a folder, and checks that the folder has its files.
     ///
     /// # Errors

@@ -79,7 +79,10 @@ fn the_map_of_the_old_tool_is_embedded_and_checked() {
         ),
         (
             "jetbase.adopt v1 sqlx\n1\taa\tV1__a.sql\n2\tbb\tV2__b.sql\n",
-            &["the folder lacks V2__b.sql, so it is only half converted", "--> migrations.adopt:3:1"],
+            &[
+                "the folder lacks V2__b.sql, so it is only half converted",
+                "--> migrations.adopt:3:1",
+            ],
         ),
     ] {
         let expansion = with_map(map);

@@ -52,8 +52,10 @@ fn the_old_tool_is_read() {
     }
     assert_eq!(
         errors(quote!(adopt = flywey)),
-        ["unknown value `flywey` of `adopt`: did you mean `flyway`? The values are `sqlx`, `refinery`, `diesel`, `flyway`, \
-          `sea_orm_sql`"]
+        [
+            "unknown value `flywey` of `adopt`: did you mean `flyway`? The values are `sqlx`, `refinery`, `diesel`, `flyway`, \
+          `sea_orm_sql`"
+        ]
     );
 }
 

@@ -89,3 +89,32 @@ impl fmt::Display for AdoptionError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_of_an_adoption_says_what_to_do() {
+        let map = jetbase_core::AdoptMap::parse("").unwrap_err();
+        for (error, text) in [
+            (
+                AdoptionError::Map(map),
+                "the map beside the folder cannot be read: line 1 is not a line that `jetbase adopt` writes; restore the \
+                 map from version control, or convert the old folder again",
+            ),
+            (
+                AdoptionError::NoTable { tool: OldTool::Diesel, schema: "public".to_owned() },
+                "there is no table __diesel_schema_migrations of Diesel in `public`, so there is no history to adopt; \
+                 correct the URL or the schema, or run `jetbase upgrade` on an empty database",
+            ),
+            (
+                AdoptionError::Busy { tool: OldTool::Sqlx },
+                "sqlx is migrating this database and has not finished within the wait; nothing was written; run again \
+                 when it has finished",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

@@ -74,9 +74,15 @@ fn the_kinds_of_flyway_are_understood() {
         [AdoptProblem::Kind { key: "2".to_owned(), kind: "JDBC".to_owned() }]
     );
     assert!(error.to_string().ends_with(
-        "2: flyway_schema_history has a row of the type JDBC, which jetbase cannot adopt: replace it with rows of the \
-         type SQL, or delete it"
+        "2: flyway_schema_history has a row of the type JDBC, which jetbase cannot compare: write the SQL of that \
+         migration into a file of the new folder, and add the line `2<tab>-<tab><file>` to the map"
     ));
+    let mut by_hand = map.clone();
+    by_hand.entries[1].checksums.clear();
+    assert_eq!(
+        names(compare_history(&by_hand, &code, &FILES).unwrap()),
+        ["V1__a.sql", "V2__b.sql"]
+    );
 }
 
 #[test]
@@ -92,4 +98,13 @@ fn a_repeatable_script_with_another_text_runs_again() {
         let rows = [row.clone()];
         assert_eq!(compare_history(&map, &rows, &["ROC__v.sql"]).unwrap().len(), count);
     }
+}
+
+#[test]
+fn the_lines_of_a_person_are_kept() {
+    let all = map(OldTool::Flyway);
+    let mut converted = all.clone();
+    converted.entries.remove(1);
+    converted.keep(&all);
+    assert_eq!(converted, all);
 }
