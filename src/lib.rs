@@ -1,5 +1,7 @@
 // The first definition of a link counts, so these replace the relative links at the end of the README.
 #![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes\n[json]: docs::json"]
+#![doc = "[from-sqlx]: docs::adopt_sqlx\n[from-refinery]: docs::adopt_refinery\n[from-diesel]: docs::adopt_diesel"]
+#![doc = "[from-flyway]: docs::adopt_flyway\n[from-sea-orm]: docs::adopt_sea_orm\n[from-python]: docs::adopt_python"]
 #![doc = "[security]: docs::security\n[design]: docs::design"]
 #![doc = "[mit]: https://spdx.org/licenses/MIT.html\n[apache]: https://spdx.org/licenses/Apache-2.0.html\n"]
 #![doc = include_str!("../README.md")]
@@ -14,29 +16,31 @@ pub use jetbase_cli::clap;
 pub use jetbase_cli::{Cli, cli};
 #[doc(no_inline)]
 pub use jetbase_core::{
-    Action, Ahead, Checksum, Dialect, Finding, Folder, Migration, MigrationKind, Migrations,
-    Options, PlanError, Position, Problem, Reading, Record, Repeat, Severity, SkipReason, Skipped,
-    SourceFile, Validation, Version,
+    Action, AdoptError, AdoptMap, AdoptMapError, AdoptProblem, Ahead, Checksum, Dialect, Finding,
+    Folder, MapEntry, Migration, MigrationKind, Migrations, OldTool, Options, PlanError, Position,
+    Problem, Reading, Record, Repeat, Severity, SkipReason, Skipped, SourceFile, Validation,
+    Version,
 };
 #[doc(no_inline)]
 pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
-    AnyTarget, Applied, CancelHandle, ClearJournal, DatabaseErrorKind, DatabaseUrl, Diagnosis,
-    Diagnostic, DiagnosticLevel, Direction, Doctor, Empty, Error, ErrorKind, Event, FileErrorKind,
-    History, HistoryChange, IntoVersion, JournalError, Kept, LockFileError, LockFileErrorKind,
-    LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Reapply,
-    Redo, Repair, RepairReport, RepairScope, Report, Resume, Rollback, Run, ServerError,
-    SettingError, StatementError, Status, TableError, Target, Unfinished, UnfinishedFiles, Unlock,
-    Unlocked, UrlError, Validated, Wait, check, clear_journal, current, doctor, history, journal,
-    lock_status, reapply, redo, repair, rollback, run, run_url, status, unlock, validate,
+    Adopt, AdoptReport, AdoptionError, AnyTarget, Applied, CancelHandle, ClearJournal,
+    DatabaseErrorKind, DatabaseUrl, Diagnosis, Diagnostic, DiagnosticLevel, Direction, Doctor,
+    Empty, Error, ErrorKind, Event, FileErrorKind, History, HistoryChange, IntoVersion,
+    JournalError, Kept, LockFileError, LockFileErrorKind, LockStatus, NamespaceError, Outcome,
+    Pending, Planned, Published, Query, Readiness, Reapply, Redo, Repair, RepairReport,
+    RepairScope, Report, Resume, Rollback, Run, ServerError, SettingError, StatementError, Status,
+    TableError, Target, Unfinished, UnfinishedFiles, Unlock, Unlocked, UrlError, Validated, Wait,
+    adopt, check, clear_journal, current, doctor, history, journal, lock_status, reapply, redo,
+    repair, rollback, run, run_url, status, unlock, validate,
 };
 
 #[cfg(not(feature = "cli"))]
 mod cli_is_off;
 
-/// Pages about the lock, the file format, the Python tool, Kubernetes, the JSON output, security and the
-/// design.
+/// Pages about the lock, the file format, the Python tool, Kubernetes, the move from other tools, the JSON
+/// output, security and the design.
 pub mod docs {
     #[doc = include_str!("docs/lock.md")]
     pub mod lock {}
@@ -49,6 +53,24 @@ pub mod docs {
 
     #[doc = include_str!("docs/kubernetes.md")]
     pub mod kubernetes {}
+
+    #[doc = include_str!("docs/adopt_sqlx.md")]
+    pub mod adopt_sqlx {}
+
+    #[doc = include_str!("docs/adopt_refinery.md")]
+    pub mod adopt_refinery {}
+
+    #[doc = include_str!("docs/adopt_diesel.md")]
+    pub mod adopt_diesel {}
+
+    #[doc = include_str!("docs/adopt_flyway.md")]
+    pub mod adopt_flyway {}
+
+    #[doc = include_str!("docs/adopt_sea_orm.md")]
+    pub mod adopt_sea_orm {}
+
+    #[doc = include_str!("docs/adopt_python.md")]
+    pub mod adopt_python {}
 
     #[doc = include_str!("docs/json.md")]
     ///
@@ -98,6 +120,7 @@ pub mod docs {
 /// | `require_rollback` | a rollback section is optional | Every version must have a line `-- rollback`. | `require_rollback` |
 /// | `manifest` | the list is optional | `required`: a list of recorded migrations must exist beside the folder. `strict`: the list must contain every version. | `manifest = required` |
 /// | `python_compatible` | only our own reading counts | The Python tool must run every file in the same way. | `python_compatible` |
+/// | `adopt` | other tools do not count | The first `run` on a database adopts the history of another tool. `jetbase adopt` has written the map `<folder>.adopt` for it. The values are `sqlx`, `refinery`, `diesel`, `flyway` and `sea_orm_sql`: [`docs::adopt_sqlx`](crate::docs::adopt_sqlx). | `adopt = sqlx` |
 ///
 /// Write `dialect` if the program has several drivers but all its files are for one database. In a
 /// workspace, another member can switch on a second driver: then write it too, so that the result of a

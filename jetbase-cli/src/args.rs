@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use super::options::{
-    CompletionsArgs, DoctorArgs, FixArgs, InspectArgs, JournalArgs, ManArgs, NewArgs, ReapplyArgs,
-    RedoArgs, RenumberArgs, RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs, ValidateArgs,
+    AdoptArgs, CompletionsArgs, DoctorArgs, FixArgs, InspectArgs, JournalArgs, ManArgs, NewArgs,
+    ReapplyArgs, RedoArgs, RenumberArgs, RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs,
+    ValidateArgs,
 };
 
 /// The command line of the standalone tool.
@@ -40,8 +41,8 @@ Output: results go to standard output, progress and errors to standard error. Wi
   --help), error.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 10 migrations are pending (check) or not recorded
-  (sum --check), 11 drift or missing files, 12 another process holds the lock or took it away,
-  130 stopped by Ctrl-C, 143 stopped by SIGTERM.";
+  (sum --check), or something is left to do by hand (adopt), 11 drift or missing files, 12 another
+  process holds the lock or took it away, 130 stopped by Ctrl-C, 143 stopped by SIGTERM.";
 
 /// Returns the text below the help of the tool, which has one more command that prints JSON.
 fn below() -> String {
@@ -86,6 +87,15 @@ pub(crate) enum ToolCommand {
     Set(SetCommand),
     #[command(flatten)]
     Files(FilesCommand),
+
+    /// Take over the folder of another migration tool, or with --database-url its history
+    ///
+    /// Without --database-url, it converts the files of the old folder into the folder of --dir
+    /// [default: jetbase/migrations], and writes a map beside that folder. With --database-url, it
+    /// compares the table of the old tool with the map, and writes the history of jetbase. The old
+    /// folder and the old table stay as they are.
+    #[command(after_long_help = "JSON: files (path, from), map, written, findings, adopted")]
+    Adopt(AdoptArgs),
 }
 
 /// Commands about a set and its database.
@@ -93,13 +103,13 @@ pub(crate) enum ToolCommand {
 pub(crate) enum SetCommand {
     /// Apply the pending migrations
     #[command(
-        after_long_help = "JSON: applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
+        after_long_help = "JSON: adopted, applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
     Upgrade(UpgradeArgs),
 
     /// Roll back the latest applied version, or more
     #[command(
-        after_long_help = "JSON: applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
+        after_long_help = "JSON: adopted, applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
     Rollback(RollbackArgs),
 
@@ -109,13 +119,13 @@ pub(crate) enum SetCommand {
     /// version is refused. Without a list beside the folder, it redoes the versions from the lowest one
     /// whose file has changed, or else the highest one.
     #[command(
-        after_long_help = "JSON: applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
+        after_long_help = "JSON: adopted, applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
     Redo(RedoArgs),
 
     /// Run a repeatable file again, although it has not changed
     #[command(
-        after_long_help = "JSON: applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
+        after_long_help = "JSON: adopted, applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
     Reapply(ReapplyArgs),
 

@@ -163,6 +163,7 @@ fn kind_name(kind: &ErrorKind) -> &'static str {
         ErrorKind::LockFile(_) => "lock_file",
         ErrorKind::File { .. } => "file",
         ErrorKind::Journal(_) => "unfinished",
+        ErrorKind::Adoption(_) => "adoption",
         ErrorKind::SessionLockNotMoved => "session_lock",
         ErrorKind::PlanChanged => "plan_changed",
         _ => "other",

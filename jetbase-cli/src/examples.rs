@@ -81,6 +81,17 @@ const EXAMPLES: &[CommandExamples] = &[
     ),
     ("renumber", &[("renumber --dry-run", "show the new names")]),
     (
+        "adopt",
+        &[
+            ("adopt sqlx migrations", "show what the conversion would write"),
+            ("adopt sqlx migrations --dir db/jetbase --write", "write it"),
+            (
+                "adopt sqlx --dir db/jetbase --database-url sqlite:///app.db --write",
+                "adopt the history of a database",
+            ),
+        ],
+    ),
+    (
         "completions",
         &[("completions bash", "print them; put them where the shell looks for completions")],
     ),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use jetbase_core::{Finding, Problem};
-use jetbase_runtime::{ErrorKind, JournalError, Readiness};
+use jetbase_runtime::{AdoptionError, ErrorKind, JournalError, Readiness};
 
 /// How a command ended. `--help` documents the codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,8 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The arguments or the settings are wrong.
     Usage = 2,
-    /// `check`: migrations are pending. `sum --check`: migrations are not recorded.
+    /// `check`: migrations are pending. `sum --check`: migrations are not recorded. `adopt`: something is
+    /// left to do by hand.
     Pending = 10,
     /// The files differ from the history or from the list of recorded migrations.
     Drift = 11,
@@ -63,7 +64,9 @@ impl From<&ErrorKind> for Exit {
             ErrorKind::Journal(JournalError::Changed { .. } | JournalError::FileGone(_)) => {
                 Exit::Drift
             }
-            ErrorKind::Held { .. }
+            ErrorKind::Adoption(AdoptionError::Differs(_)) => Exit::Drift,
+            ErrorKind::Adoption(AdoptionError::Busy { .. })
+            | ErrorKind::Held { .. }
             | ErrorKind::Blocked { .. }
             | ErrorKind::HolderBusy { .. }
             | ErrorKind::LockLost { .. } => Exit::Locked,

@@ -10,8 +10,9 @@ use jetbase_runtime::{LockStatus, RepairReport, Report};
 use serde::Serialize;
 
 pub(crate) use self::values::{
-    AppliedJson, ChangeJson, ContentsJson, DiagnosticJson, FindingJson, InspectJson, PendingJson,
-    PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson, UnfinishedJson,
+    AppliedJson, ChangeJson, ContentsJson, ConvertedJson, DiagnosticJson, FindingJson, InspectJson,
+    PendingJson, PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
+    UnfinishedJson,
 };
 
 /// The object that a command prints.
@@ -32,6 +33,7 @@ pub(crate) enum CommandFields {
     #[default]
     None,
     Run {
+        adopted: Vec<String>,
         applied: Vec<AppliedJson>,
         planned: Vec<PlannedJson>,
         skipped: Vec<SkippedJson>,
@@ -104,6 +106,13 @@ pub(crate) enum CommandFields {
     },
     Renumber {
         renamed: Vec<RenameJson>,
+    },
+    Adopt {
+        files: Vec<ConvertedJson>,
+        map: String,
+        written: bool,
+        findings: Vec<FindingJson>,
+        adopted: Vec<String>,
     },
 }
 
@@ -186,6 +195,7 @@ pub(crate) fn millis(time: Duration) -> u64 {
 impl From<&Report> for CommandFields {
     fn from(report: &Report) -> Self {
         CommandFields::Run {
+            adopted: report.adopted.clone(),
             applied: list(&report.applied),
             planned: list(&report.planned),
             skipped: list(&report.skipped),

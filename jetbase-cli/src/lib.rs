@@ -7,6 +7,7 @@
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+mod adopt;
 mod args;
 mod command_error;
 mod command_output;
@@ -43,6 +44,7 @@ mod sum;
 mod table;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Subcommand};
@@ -199,6 +201,10 @@ async fn execute(
             Err(error) => Err(error),
         },
         ToolCommand::Files(command) => execute_on_files(&source, printer, command),
+        ToolCommand::Adopt(args) if common.database_url.is_some() => {
+            adopt::adopt_history(source, common, printer, args).await
+        }
+        ToolCommand::Adopt(args) => adopt::convert_folder(printer, named_folder(&source), &args),
     };
     printer.finish(name, &result).into()
 }
@@ -238,15 +244,20 @@ async fn execute_on_set(
     }
 }
 
+/// Returns the folder that the command line names.
+fn named_folder(source: &MigrationsLocation) -> Option<&Path> {
+    match source {
+        MigrationsLocation::Folder(named) => named.as_deref(),
+        MigrationsLocation::Embedded(_) => None,
+    }
+}
+
 fn execute_on_files(
     source: &MigrationsLocation,
     printer: Printer,
     command: FilesCommand,
 ) -> Result<CommandOutput, CommandError> {
-    let named = match source {
-        MigrationsLocation::Folder(named) => named.as_deref(),
-        MigrationsLocation::Embedded(_) => None,
-    };
+    let named = named_folder(source);
     match command {
         FilesCommand::Init => files::init(named),
         FilesCommand::New(args) => files::new(named, &args),
@@ -280,6 +291,7 @@ impl ToolCommand {
                 SetCommand::FixChecksums(_) => "fix-checksums",
                 SetCommand::FixFiles(_) => "fix-files",
             },
+            ToolCommand::Adopt(_) => "adopt",
             ToolCommand::Files(command) => match command {
                 FilesCommand::Init => "init",
                 FilesCommand::New(_) => "new",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
-use jetbase_core::{Dialect, Version, VersionError, duration};
+use jetbase_core::{Dialect, OldTool, Version, VersionError, duration};
 
 /// The options of a run.
 #[derive(Debug, Args)]
@@ -244,6 +244,34 @@ pub(crate) struct SumArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct AdoptArgs {
+    /// The tool: sqlx, refinery, diesel, flyway or sea-orm-sql
+    #[arg(value_parser = old_tool)]
+    pub(crate) tool: OldTool,
+
+    /// The folder of that tool, which stays as it is [default: migrations]
+    pub(crate) folder: Option<PathBuf>,
+
+    /// Write; without it, show what would be written
+    #[arg(long)]
+    pub(crate) write: bool,
+
+    /// The dialect of the files: postgres, mysql or sqlite [default: any]
+    #[arg(long, value_parser = dialect)]
+    pub(crate) dialect: Option<Dialect>,
+
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+impl AdoptArgs {
+    /// Returns the old folder.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.clone().unwrap_or_else(|| PathBuf::from("migrations"))
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RenumberArgs {
     /// Show the new names, and rename nothing
     #[arg(short, long)]
@@ -272,6 +300,10 @@ fn count(text: &str) -> Result<usize, &'static str> {
         Ok(0) | Err(_) => Err("'count' must be a positive integer."),
         Ok(count) => Ok(count),
     }
+}
+
+fn old_tool(text: &str) -> Result<OldTool, &'static str> {
+    text.parse().map_err(|()| "write `sqlx`, `refinery`, `diesel`, `flyway` or `sea-orm-sql`")
 }
 
 fn dialect(text: &str) -> Result<Dialect, &'static str> {

@@ -238,6 +238,7 @@ fn print_event(printer: Printer, event: &Event, texts: &PythonTexts) {
         Event::Waiting { .. }
         | Event::Unavailable { .. }
         | Event::Recovered { .. }
+        | Event::Adopted { .. }
         | Event::Retrying { .. } => printer.progress(&sentence(&event.to_string())),
         Event::Warning { message } => printer.warning(&sentence(message)),
         // The spinner shows the start of a file. The error reports a lost lock.

@@ -4,22 +4,29 @@
 //! database, no network and no async. The macro uses it when a program compiles,
 //! and the runtime when the program runs, so both read a file in the same way.
 //!
-//! The code is in five rooms. Data goes from `file` and `sql` to `check`, then
-//! to `set`, then to `plan`. No module imports from a later room; the test
+//! The code is in six rooms. Data goes from `file` and `sql` to `check`, then
+//! to `set`, then to `plan` and `adopt`. No module imports from a later room; the test
 //! `tests/rooms.rs` checks it.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+mod adopt;
 mod check;
 mod file;
 mod plan;
 mod set;
 mod sql;
 
+#[doc(hidden)]
+pub use adopt::sqlx_lock_id;
+pub use adopt::{
+    AdoptError, AdoptMap, AdoptMapError, AdoptProblem, AdoptedEntry, Conversion, ConvertedFile,
+    MapEntry, OldFile, OldRow, compare_history, convert,
+};
 pub use check::{CheckedFile, EMPTY, Finding, LINTS, NEAR_MARKER, Severity, check, check_markers};
 pub use file::{
-    Checksum, Directive, DirectiveError, Directives, MigrationKind, Name, NameError, Position,
-    Script, Section, Transaction, Version, VersionError, duration, similar, snippet,
+    Checksum, Directive, DirectiveError, Directives, MigrationKind, Name, NameError, OldTool,
+    Position, Script, Section, Transaction, Version, VersionError, duration, similar, snippet,
 };
 pub use plan::{
     Action, Ahead, Goal, Plan, PlanError, Policy, Problem, Record, Repeat, SkipReason, Skipped,

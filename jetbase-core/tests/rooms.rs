@@ -10,12 +10,13 @@ use std::fs;
 use std::path::Path;
 
 /// The rooms, and the rooms that each of them may import.
-const ROOMS: [(&str, &[&str]); 5] = [
+const ROOMS: [(&str, &[&str]); 6] = [
     ("file", &[]),
     ("sql", &[]),
     ("check", &["file", "sql"]),
     ("set", &["file", "sql", "check"]),
     ("plan", &["file", "sql", "check", "set"]),
+    ("adopt", &["file", "sql", "check", "set"]),
 ];
 
 /// The text of each module by its path, such as `sql::token::quote`; the path of `lib.rs` is empty.

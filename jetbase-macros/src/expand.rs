@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use jetbase_core::{Finding, FolderCheck, Packed, Rules, SourceFile, check_folder};
+use jetbase_core::{AdoptMap, Finding, FolderCheck, Packed, Rules, SourceFile, check_folder};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
 
@@ -37,6 +37,11 @@ pub(crate) fn expand(input: &EmbedInput, environment: &BuildEnvironment) -> Toke
     let check = check_folder(&dir.folder, &rules);
     diagnostics.add_findings(&check.findings, &dir.display_path);
     diagnostics.add_findings(&folder_warnings(&dir, &check), &dir.display_path);
+    if let Some(tool) = options.adopt
+        && let Err(findings) = AdoptMap::read(&dir.folder, &check.files, tool)
+    {
+        diagnostics.add_findings(&findings, &dir.display_path);
+    }
     if diagnostics.has_errors() {
         return without_migrations(input, &check.files, &diagnostics);
     }
@@ -200,6 +205,11 @@ fn options(input: &EmbedInput, dir: &MigrationsDir) -> TokenStream {
     });
     let schema =
         input.options.schema.as_ref().map_or_else(none, |schema| some(&schema.to_token_stream()));
+    let map = AdoptMap::path(&dir.folder);
+    let adopt = input.options.adopt.map_or_else(none, |_| {
+        let path = map.to_string_lossy();
+        some(&quote!(::core::include_str!(#path)))
+    });
     let reading = if input.options.python_compatible { quote!(Python) } else { quote!(Plain) };
     let folder = dir.file("");
     let folder = folder.trim_end_matches(['/', '\\']);
@@ -208,6 +218,7 @@ fn options(input: &EmbedInput, dir: &MigrationsDir) -> TokenStream {
             dialect: #dialect,
             schema: #schema,
             reading: #facade::Reading::#reading,
+            adopt: #adopt,
             // The folder is only useful where the sources are. A release build must not contain a
             // path of the build machine.
             folder: if ::core::cfg!(any(test, debug_assertions)) {

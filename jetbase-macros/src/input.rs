@@ -1,6 +1,6 @@
 //! Reads the tokens of a call into plain values.
 
-use jetbase_core::{Dialect, Manifest, similar};
+use jetbase_core::{Dialect, Manifest, OldTool, similar};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
@@ -31,6 +31,8 @@ pub(crate) struct EmbedOptions {
     pub(crate) require_rollback: bool,
     pub(crate) manifest: Manifest,
     pub(crate) python_compatible: bool,
+    /// The tool whose history the first run adopts.
+    pub(crate) adopt: Option<OldTool>,
     written: Vec<String>,
 }
 
@@ -40,8 +42,8 @@ const FOLDER: &str = "migrations";
 /// The module of a call that names no module.
 const MODULE: &str = "migrations";
 
-const OPTIONS: [&str; 5] =
-    ["dialect", "schema", "require_rollback", "manifest", "python_compatible"];
+const OPTIONS: [&str; 6] =
+    ["dialect", "schema", "require_rollback", "manifest", "python_compatible", "adopt"];
 
 impl EmbedInput {
     /// Reads a call. A part that cannot be read keeps its default, and is reported in `errors`.
@@ -142,6 +144,7 @@ impl EmbedOptions {
         match name.as_str() {
             "dialect" => self.dialect = Some(choice(&word, input, &DIALECTS)?),
             "manifest" => self.manifest = choice(&word, input, &MANIFESTS)?,
+            "adopt" => self.adopt = Some(choice(&word, input, &OLD_TOOLS)?),
             "schema" => self.schema = Some(schema(&word, input)?),
             "require_rollback" => self.require_rollback = flag(&word, input)?,
             "python_compatible" => self.python_compatible = flag(&word, input)?,
@@ -156,6 +159,15 @@ const DIALECTS: [(&str, Dialect); 3] = [
     (Dialect::Postgres.name(), Dialect::Postgres),
     (Dialect::MySql.name(), Dialect::MySql),
     (Dialect::Sqlite.name(), Dialect::Sqlite),
+];
+
+/// The tools, with words that are identifiers.
+const OLD_TOOLS: [(&str, OldTool); 5] = [
+    ("sqlx", OldTool::Sqlx),
+    ("refinery", OldTool::Refinery),
+    ("diesel", OldTool::Diesel),
+    ("flyway", OldTool::Flyway),
+    ("sea_orm_sql", OldTool::SeaOrm),
 ];
 
 const MANIFESTS: [(&str, Manifest); 2] =

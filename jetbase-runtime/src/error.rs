@@ -1,5 +1,6 @@
 //! The error of a command: what failed, and what to do about it.
 
+mod adopt;
 mod database;
 mod file;
 mod journal;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use jetbase_core::PlanError;
 
+pub use self::adopt::AdoptionError;
 pub use self::database::DatabaseErrorKind;
 pub use self::file::FileErrorKind;
 pub use self::journal::JournalError;
@@ -172,6 +174,17 @@ impl Error {
         self
     }
 
+    /// Adds a hint to the error of a statement.
+    pub(crate) fn hinting(mut self, hint: String) -> Self {
+        if let ErrorKind::Statement(failed) = self.kind.as_mut() {
+            failed.hint = Some(match failed.hint.take() {
+                Some(first) => format!("{first}; {hint}"),
+                None => hint,
+            });
+        }
+        self
+    }
+
     /// Records what remains of the file that was being executed.
     pub(crate) fn keeping(mut self, file_kept: Kept) -> Self {
         if let ErrorKind::Database { kept, .. } | ErrorKind::LockLost { kept, .. } =
@@ -223,7 +236,8 @@ from_kind!(
     TableError => Table,
     SettingError => Setting,
     JournalError => Journal,
-    LockFileError => LockFile
+    LockFileError => LockFile,
+    AdoptionError => Adoption
 );
 
 impl fmt::Display for Error {

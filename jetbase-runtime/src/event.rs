@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use jetbase_core::Action;
+use jetbase_core::{Action, OldTool};
 
 use crate::cancel::Cancel;
 use crate::report::SHORTEST_REPORTED;
@@ -55,6 +55,13 @@ pub enum Event {
     Recovered {
         /// The process id of the dead holder.
         from: String,
+    },
+    /// The history of another tool was adopted.
+    Adopted {
+        /// The old tool.
+        tool: OldTool,
+        /// How many migrations its table shows as applied.
+        migrations: usize,
     },
     /// A migration starts.
     Started {
@@ -122,6 +129,12 @@ impl fmt::Display for Event {
             }
             Event::Acquired { waited } => write!(f, "lock acquired after {waited:.1?}"),
             Event::Recovered { from } => write!(f, "took over the lock of the dead process {from}"),
+            Event::Adopted { tool, migrations: 1 } => {
+                write!(f, "adopted the history of {tool}: 1 migration is applied")
+            }
+            Event::Adopted { tool, migrations } => {
+                write!(f, "adopted the history of {tool}: {migrations} migrations are applied")
+            }
             Event::Started { file, number, of, action: Action::RollBack } => {
                 write!(f, "rolling back {file} ({number} of {of})")
             }
@@ -199,6 +212,7 @@ impl Listener {
             Event::Finished { file, elapsed, action } => {
                 tracing::info!(target: "jetbase", file, ?elapsed, ?action, "{event}");
             }
+            Event::Adopted { .. } => tracing::info!(target: "jetbase", "{event}"),
             Event::Started { file, action, .. } => {
                 tracing::info!(target: "jetbase", file, ?action, "{event}")
             }

@@ -9,6 +9,7 @@
     allow(dead_code, unused_imports, reason = "without a driver, most of the code is unused")
 )]
 
+mod adopt;
 mod cancel;
 mod connection;
 mod dialect;
@@ -32,12 +33,13 @@ mod target;
 mod task;
 mod wait;
 
+pub use adopt::{Adopt, AdoptReport, adopt};
 pub use cancel::CancelHandle;
 pub use doctor::{Diagnosis, Diagnostic, DiagnosticLevel, Doctor, doctor};
 pub use error::{
-    DatabaseErrorKind, Error, ErrorKind, FileErrorKind, JournalError, Kept, LockFileError,
-    LockFileErrorKind, NamespaceError, Outcome, ServerError, SettingError, StatementError,
-    TableError, UrlError,
+    AdoptionError, DatabaseErrorKind, Error, ErrorKind, FileErrorKind, JournalError, Kept,
+    LockFileError, LockFileErrorKind, NamespaceError, Outcome, ServerError, SettingError,
+    StatementError, TableError, UrlError,
 };
 pub use event::Event;
 pub use execute::Empty;

@@ -12,12 +12,12 @@ use jetbase_core::{
 
 pub use self::report::{HistoryChange, RepairReport};
 use crate::cancel::Shutdown;
-use crate::error::{Error, ErrorKind, JournalError, Kept, TableError};
+use crate::error::{Error, ErrorKind, JournalError};
 use crate::event::Listener;
 use crate::journal::{JournalRow, Unfinished};
 use crate::lock::{Commits, LockRequest, with_lock};
 use crate::options::{DryRun, LockOptions, direct_or, lock_methods};
-use crate::session::Session;
+use crate::session::{OwnFailure, OwnStatements, Session};
 use crate::state::read_state;
 use crate::target::{Connect, Source, Target};
 use crate::task::in_task;
@@ -210,23 +210,10 @@ async fn write(
     let history = session.history().await?;
     refuse_unfinished(&session.read_journal().await?)?;
     let changes = request.changes(&history)?;
-    let bindings = session.bindings.clone();
-    let bindings = bindings.literal("statement_timeout", "0").literal("lock_timeout", "5000");
-    let bindings = bindings.literal("label", "jetbase fix").literal("tx", "fix");
     let sql = session.sql;
-    let mut templates: Vec<&str> = session.guard(sql.guard_writing).to_vec();
-    let guarded = templates.len();
-    templates.extend(session.committing_fences());
-    if session.has_server_lock() {
-        templates.push(sql.fence_session_lock);
-    }
-    let opened = sql.begin.len();
-    let mut parts: Vec<String> =
-        sql.begin.iter().chain(&templates).map(|part| bindings.render(part)).collect();
-    let checked = opened..opened + guarded;
-    let fenced = checked.end..parts.len();
+    let mut written = Vec::new();
     for change in &changes {
-        let bindings = bindings.clone();
+        let bindings = session.bindings.clone();
         let (templates, bindings, kind) = match change {
             HistoryChange::ChecksumUpdated { version, to, .. } => (
                 [sql.repair, sql.repaired],
@@ -243,33 +230,20 @@ async fn write(
             ),
         };
         let bindings = bindings.literal("kind", kind.as_str());
-        parts.extend(templates.iter().map(|part| bindings.render(part)));
+        written.extend(templates.iter().map(|part| bindings.render(part)));
     }
-    let written = fenced.end..parts.len();
-    parts.extend(sql.still_open.iter().map(|part| bindings.render(part)));
-    parts.push("COMMIT".to_owned());
-    let result = match session.execute(&parts.join(";\n")).await {
-        Ok(_) => Ok(changes),
-        Err(failure) => {
-            let _ = session.raw("ROLLBACK").await;
-            let (at, code) = (failure.completed.len(), failure.cause.code.as_str());
-            let fails_check = sql.fence_codes.contains(&code);
-            Err(if fails_check && fenced.contains(&at) {
-                Error::new(ErrorKind::LockLost { file: None, kept: Kept::Nothing })
-            } else if fails_check && written.contains(&at) {
-                let operation = "correcting the migration history".to_owned();
-                TableError::ChangeIgnored { operation, table: "jetbase_migrations".to_owned() }
-                    .into()
-            } else if checked.contains(&at) && sql.guard_codes.contains(&code) {
-                let cause = session.untrusted_or(failure.cause).await;
-                Error::database("checking jetbase's tables", &cause)
-            } else {
-                Error::database("correcting the migration history", &failure.cause)
-            })
-        }
+    let statements = OwnStatements {
+        doing: "correcting the migration history",
+        label: "jetbase fix",
+        conditions: Vec::new(),
+        changes: written,
     };
-    session.reset().await;
-    result
+    match session.send_own(statements).await {
+        Ok(()) => Ok(changes),
+        Err(OwnFailure::Other(error)) => Err(error),
+        // There is no condition.
+        Err(OwnFailure::Condition) => Err(Error::new(ErrorKind::PlanChanged)),
+    }
 }
 
 impl RepairRequest {

@@ -12,6 +12,9 @@ pub(crate) const SHORTEST_REPORTED: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
+    /// The names of the files whose rows were adopted from the table of another tool. They were not
+    /// executed.
+    pub adopted: Vec<String>,
     /// The migrations that were executed and committed, in order.
     pub applied: Vec<Applied>,
     /// The migrations that a dry run would execute.
@@ -60,7 +63,7 @@ impl Report {
     /// Whether there was nothing to do.
     #[must_use]
     pub fn is_up_to_date(&self) -> bool {
-        self.applied.is_empty() && self.planned.is_empty()
+        self.applied.is_empty() && self.planned.is_empty() && self.adopted.is_empty()
     }
 }
 
@@ -68,6 +71,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.planned.is_empty() {
             write!(f, "dry run: nothing was executed")?;
+        } else if self.applied.is_empty() && !self.adopted.is_empty() {
+            write!(f, "up to date")?;
         } else if self.applied.is_empty() {
             write!(f, "up to date: nothing to do")?;
         } else {
@@ -83,6 +88,11 @@ impl fmt::Display for Report {
         }
         if self.waited >= SHORTEST_REPORTED {
             write!(f, ", {:.1?} of them waiting for the lock", self.waited)?;
+        }
+        match self.adopted.len() {
+            0 => {}
+            1 => write!(f, ", 1 migration adopted from another tool")?,
+            count => write!(f, ", {count} migrations adopted from another tool")?,
         }
         for planned in &self.planned {
             let verb =

@@ -1,5 +1,6 @@
 //! The session of a run: one connection, and every message that it sends.
 
+mod fenced;
 mod group;
 mod isolation;
 mod journal;
@@ -12,6 +13,7 @@ mod superseded;
 
 use jetbase_core::{Dialect, Record, SessionEffect};
 
+pub(crate) use self::fenced::{OwnFailure, OwnStatements};
 use self::group::GroupNode;
 pub(crate) use self::group::Topology;
 pub(crate) use self::isolation::NextStep;

@@ -254,6 +254,10 @@ async fn about_files() -> TestResult {
         check.run(&project, "", arguments).await?;
     }
     project.remove("broken.sql")?;
+    let old = project.path().join("old");
+    std::fs::create_dir(&old)?;
+    std::fs::write(old.join("1_a.sql"), "CREATE TABLE a (id INTEGER)\n")?;
+    std::fs::write(old.join("README.md"), "text\n")?;
     for arguments in [
         &["init"][..],
         &["init"],
@@ -266,6 +270,10 @@ async fn about_files() -> TestResult {
         &["sum"],
         &["renumber", "--dry-run"],
         &["renumber"],
+        &["adopt", "sqlx", "old", "--dir", "new"],
+        &["adopt", "sqlx", "old", "--dir", "new", "--write"],
+        &["adopt", "sqlx", "--dir", "new", "--database-url", "sqlite://x.db?mode=memory"],
+        &["adopt", "flyway", "nowhere"],
         &["completions", "bash"],
         &["man"],
         &["man", "upgrade"],
@@ -286,10 +294,12 @@ async fn about_files() -> TestResult {
     }
     project.write("V0__late.sql", "SELECT 1;\n")?;
     check.run(&project, "", &["renumber"]).await?;
-    for command in ["init", "new", "inspect", "sum", "renumber", "completions", "man"] {
+    for command in ["init", "new", "inspect", "sum", "renumber", "adopt", "completions", "man"] {
         assert!(check.commands.contains(command), "{command}: {:?}", check.commands);
     }
-    assert!(check.errors.contains("io"), "{:?}", check.errors);
+    for kind in ["io", "adoption"] {
+        assert!(check.errors.contains(kind), "{:?}", check.errors);
+    }
     Ok(())
 }
 

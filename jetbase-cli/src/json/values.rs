@@ -1,6 +1,6 @@
 //! The objects in the lists of a result.
 
-use jetbase_core::{Action, Finding, Problem, Record, Rename, SkipReason, Skipped};
+use jetbase_core::{Action, ConvertedFile, Finding, Problem, Record, Rename, SkipReason, Skipped};
 use jetbase_runtime::{Applied, Diagnostic, HistoryChange, Pending, Planned, Unfinished};
 use serde::Serialize;
 
@@ -121,6 +121,13 @@ pub(crate) enum ChangeJson {
 pub(crate) struct RenameJson {
     from: String,
     to: String,
+}
+
+/// A file of a conversion.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConvertedJson {
+    path: String,
+    from: Vec<String>,
 }
 
 /// A line of `inspect --json`.
@@ -335,5 +342,11 @@ impl From<&HistoryChange> for ChangeJson {
 impl From<&Rename> for RenameJson {
     fn from(rename: &Rename) -> Self {
         RenameJson { from: rename.from.clone(), to: rename.to.clone() }
+    }
+}
+
+impl From<&ConvertedFile> for ConvertedJson {
+    fn from(file: &ConvertedFile) -> Self {
+        ConvertedJson { path: file.path.clone(), from: file.from.clone() }
     }
 }

@@ -143,6 +143,10 @@ impl NameError {
             Some((stem, end)) if end.eq_ignore_ascii_case("sql") => stem,
             _ => return None,
         };
+        // A down script must not become an upgrade.
+        if stem.ends_with(".down") || stem.ends_with(".up") {
+            return None;
+        }
         let digits = stem.trim_start_matches(['V', 'v']);
         let upper = stem.to_ascii_uppercase();
         let guess = match stem {
@@ -200,6 +204,8 @@ mod tests {
             ("V1__a.SQL", Some("V1__a.sql")),
             ("seed.sql", None),
             ("README.md", None),
+            ("20240201120000_create_posts.down.sql", None),
+            ("20240201120000_create_posts.up.sql", None),
         ] {
             let error = Name::parse(wrong).unwrap_err();
             assert_eq!(error.suggestion().as_deref(), right, "{wrong}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use crate::check::Finding;
-use crate::file::{Checksum, Name, Script};
+use crate::file::{Checksum, Name, OldTool, Script, old_tool_of};
 use crate::set::text_change::RecordedChange;
 
 /// One migration file of a folder.
@@ -86,9 +86,18 @@ fn target(path: &Path) -> Result<(), (String, &'static str)> {
 fn name(relative: &str) -> Result<Name, Box<Finding>> {
     let file = file_name(relative);
     let name = Name::parse(file).map_err(|error| {
-        let help = match error.suggestion() {
-            Some(name) => format!("rename it, for example to `{name}`"),
-            None => "name it `V<version>__<description>.sql`, `RA__<description>.sql` or \
+        let help = match (old_tool_of(relative), error.suggestion()) {
+            (Some(OldTool::Flyway), Some(name)) => format!(
+                "rename it, for example to `{name}`; if this is a folder of Flyway, convert it with `jetbase adopt \
+                 flyway <folder>`"
+            ),
+            (Some(tool), _) => format!(
+                "this is a name of {tool}: convert the folder with `jetbase adopt {} <folder>`, and name the folder \
+                 that it writes",
+                tool.word()
+            ),
+            (None, Some(name)) => format!("rename it, for example to `{name}`"),
+            (None, None) => "name it `V<version>__<description>.sql`, `RA__<description>.sql` or \
                      `ROC__<description>.sql`, or move it out of the folder"
                 .to_owned(),
         };

@@ -45,6 +45,9 @@ pub struct Options {
     pub schema: Option<&'static str>,
     /// How the text of the files is read.
     pub reading: Reading,
+    /// The text of the map beside the folder, if the first run adopts the history of another tool. See
+    /// [`AdoptMap`](crate::AdoptMap).
+    pub adopt: Option<&'static str>,
     /// The folder that was embedded. A run of a debug build compares it with the set.
     pub folder: Option<&'static str>,
 }
@@ -52,7 +55,7 @@ pub struct Options {
 impl Options {
     /// No options.
     pub const NONE: Options =
-        Options { dialect: None, schema: None, reading: Reading::Plain, folder: None };
+        Options { dialect: None, schema: None, reading: Reading::Plain, adopt: None, folder: None };
 }
 
 impl Migrations {

@@ -48,6 +48,52 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 #[test]
+fn the_map_of_the_old_tool_is_embedded_and_checked() {
+    let migration = ("migrations/V1__a.sql", "create table a (id int);\n");
+    let with_map = |map: &str| {
+        let files = [migration, ("migrations.adopt", map)];
+        expanded(quote!(adopt = sqlx), if map.is_empty() { &files[..1] } else { &files })
+    };
+    let good = with_map("jetbase.adopt v1 sqlx\n1\taa\tV1__a.sql\n");
+    let path = "/crate/migrations.adopt";
+    assert!(
+        has(&good, quote!(adopt: ::core::option::Option::Some(::core::include_str!(#path)))),
+        "{good}"
+    );
+    for (map, texts) in [
+        (
+            "",
+            &[
+                "there is no map of the migrations of sqlx",
+                "--> migrations.adopt",
+                "run `jetbase adopt sqlx <old folder> --write`, with `--dir` and the path of this folder",
+            ][..],
+        ),
+        (
+            "jetbase.adopt v1 diesel\n1\t-\tV1__a.sql\n",
+            &["this is the map of a folder of Diesel, not of sqlx", "write `adopt = diesel`"],
+        ),
+        (
+            "jetbase.adopt v1 sqlx\n1 aa V1__a.sql\n",
+            &["`jetbase adopt` does not write a line like this", "--> migrations.adopt:2:1"],
+        ),
+        (
+            "jetbase.adopt v1 sqlx\n1\taa\tV1__a.sql\n2\tbb\tV2__b.sql\n",
+            &[
+                "the folder lacks V2__b.sql, so it is only half converted",
+                "--> migrations.adopt:3:1",
+            ],
+        ),
+    ] {
+        let expansion = with_map(map);
+        assert!(expansion.contains("compile_error"), "{expansion}");
+        for text in texts {
+            assert!(expansion.contains(text), "{text}: {expansion}");
+        }
+    }
+}
+
+#[test]
 fn texts_are_in_running_order() {
     let expansion = expanded(quote!(), &FILES);
     let places: Vec<_> = ["sub/V2.1__add-email.sql", "V10__last.sql", "ROC__view.sql"]

@@ -43,6 +43,23 @@ fn options_can_be_written_without_a_folder() {
 }
 
 #[test]
+fn the_old_tool_is_read() {
+    for (word, tool) in OLD_TOOLS {
+        let word = Ident::new(word, Span::call_site());
+        let call = read(quote!("db", adopt = #word));
+        assert!(call.errors.is_empty(), "{:?}", call.errors);
+        assert_eq!(call.options.adopt, Some(tool));
+    }
+    assert_eq!(
+        errors(quote!(adopt = flywey)),
+        [
+            "unknown value `flywey` of `adopt`: did you mean `flyway`? The values are `sqlx`, `refinery`, `diesel`, `flyway`, \
+          `sea_orm_sql`"
+        ]
+    );
+}
+
+#[test]
 fn a_module_keeps_its_attributes_and_its_visibility() {
     let call = read(quote! {
         /// The billing schema.
@@ -63,7 +80,7 @@ fn an_unknown_word_is_an_error_that_suggests_a_similar_word() {
         errors(quote!("m", requre_rollback, dialect = postgress, manifest = stric)),
         [
             "unknown option `requre_rollback`: did you mean `require_rollback`? The options are `dialect`, `schema`, \
-             `require_rollback`, `manifest`, `python_compatible`",
+             `require_rollback`, `manifest`, `python_compatible`, `adopt`",
             "unknown value `postgress` of `dialect`: did you mean `postgres`? The values are `postgres`, `mysql`, `sqlite`",
             "unknown value `stric` of `manifest`: did you mean `strict`? The values are `required`, `strict`",
         ]

@@ -2,12 +2,14 @@
 
 mod bindings;
 mod mysql;
+mod old_tables;
 mod postgres;
 mod sqlite;
 
 use jetbase_core::{Dialect, ObjectKind};
 
 pub(crate) use self::bindings::Bindings;
+pub(crate) use self::old_tables::{old_sql, old_table_sql};
 
 /// The SQL texts of one dialect.
 ///
@@ -84,6 +86,8 @@ pub(crate) struct Sql {
     /// Goes before each read if others own the tables or their schema. It fails if a table could
     /// run the owner's code, and prevents a change of the table until the end of the transaction.
     pub(crate) guard_reading: &'static [&'static str],
+    /// Goes before each read of the table of another tool. It fails if the table could run code.
+    pub(crate) guard_old: &'static [&'static str],
     /// Goes before each write in that case.
     pub(crate) guard_writing: &'static [&'static str],
     /// The same for the table of replaced texts.

@@ -70,6 +70,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     write_settings: &[],
     lock_settings: &[],
     guard_reading: &[],
+    guard_old: &[],
     guard_writing: &[],
     guard_superseded_reading: &[],
     guard_superseded_writing: &[],

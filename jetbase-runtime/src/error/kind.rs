@@ -8,8 +8,8 @@ use jetbase_core::{Finding, PlanError};
 
 use super::journal::permanent;
 use super::{
-    DatabaseErrorKind, FileErrorKind, JournalError, Kept, LockFileError, NamespaceError,
-    ServerError, SettingError, StatementError, TableError,
+    AdoptionError, DatabaseErrorKind, FileErrorKind, JournalError, Kept, LockFileError,
+    NamespaceError, ServerError, SettingError, StatementError, TableError,
 };
 use crate::report::SHORTEST_REPORTED;
 
@@ -43,6 +43,8 @@ pub enum ErrorKind {
     LockFile(LockFileError),
     /// An unfinished file cannot go on, or keeps the command from its work.
     Journal(JournalError),
+    /// The history of another tool cannot be adopted.
+    Adoption(AdoptionError),
     /// A file cannot be executed in this program, or over this connection.
     File {
         /// The path of the file in its folder.
@@ -168,6 +170,7 @@ impl ErrorKind {
             ErrorKind::Setting(error) => error.fmt(f),
             ErrorKind::LockFile(error) => error.fmt(f),
             ErrorKind::Journal(error) => error.fmt(f),
+            ErrorKind::Adoption(error) => error.fmt(f),
             ErrorKind::File { file, kind } => write!(f, "{file} {kind}"),
             ErrorKind::Held { holder, since, alive, waited } => {
                 write!(f, "the migration lock is held by {holder}")?;

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
-use jetbase_core::{Goal, Until};
+use jetbase_core::{Goal, Migration, Migrations, Record, Until};
 
 use super::outcome::{planned_job, report_skipped, warn_about_markers, with_outcome};
 use super::plan::{commits_of, plan_run, read_superseded};
 use super::unfinished::refuse_unfinished;
 use super::work::work;
 use super::{Published, RunRequest};
+use crate::adopt::{Adoption, advise, map_of};
 use crate::environment;
 use crate::error::{Error, Retry, TableError};
 use crate::event::{Event, Listener};
@@ -99,7 +100,8 @@ async fn try_once(
     limit: Limit,
     reached: &mut bool,
 ) -> Result<(), Error> {
-    let state = read_state_once(source, &request.options.namespace, limit).await?;
+    let mut state = read_state_once(source, &request.options.namespace, limit).await?;
+    adopt_first(request, listener, source, report, limit, &mut state).await?;
     let history = state.history.as_deref().unwrap_or_default();
     let superseded = async || read_superseded(source, &state, limit).await;
     let planned = plan_run(request, history, superseded).await?;
@@ -141,8 +143,14 @@ async fn try_once(
             work(request, jobs, session, listener, report).await.map(|()| held.waited)
         },
     );
-    report.waited = done.await.map_err(|failed| with_outcome(request, failed))?;
-    Ok(())
+    match done.await.map_err(|failed| with_outcome(request, failed)) {
+        Ok(waited) => {
+            report.waited = waited;
+            Ok(())
+        }
+        Err(error) if report.applied.is_empty() => Err(advise(error, source, &state, limit).await),
+        Err(error) => Err(error),
+    }
 }
 
 /// Plans the run again after a wait. The value is the time of the wait.
@@ -164,6 +172,48 @@ impl DoneByOthers<Duration> for RunByOthers<'_> {
             planned.steps.is_empty().then_some(waited)
         })
     }
+}
+
+/// Adopts the history of the old tool before the first upgrade, if the set asks for it. A dry run
+/// plans as if it had been adopted.
+async fn adopt_first(
+    request: &RunRequest,
+    listener: &mut Listener,
+    source: &mut dyn Connect,
+    report: &mut Report,
+    limit: Limit,
+    state: &mut DatabaseState,
+) -> Result<(), Error> {
+    let is_empty = state.history.as_ref().is_none_or(Vec::is_empty);
+    if !is_empty || !matches!(request.goal, Goal::Upgrade(_)) {
+        return Ok(());
+    }
+    let (set, options) = (&request.set, &request.options);
+    let Some(map) = map_of(set)? else { return Ok(()) };
+    let adoption = Adoption { set, map: &map, options };
+    let files = adoption.perform(source, state, limit, listener).await?.unwrap_or_default();
+    if options.dry_run == DryRun::Yes {
+        state.history = Some(records_of(set, &files));
+    } else if !files.is_empty() {
+        report.adopted = files;
+        *state = read_state_once(source, &options.namespace, limit).await?;
+    }
+    Ok(())
+}
+
+/// Returns the rows that the history would have for these files.
+fn records_of(set: &Migrations, files: &[String]) -> Vec<Record> {
+    let applied = set.iter().filter(|it| files.iter().any(|file| file == it.file()));
+    let record = |(index, migration): (usize, Migration<'_>)| Record {
+        order: i64::try_from(index).unwrap_or_default() + 1,
+        version: migration.version(),
+        description: migration.description().into_owned(),
+        file: migration.file().to_owned(),
+        kind: migration.kind(),
+        applied_at: String::new(),
+        checksum: migration.checksum().to_string(),
+    };
+    applied.enumerate().map(record).collect()
 }
 
 /// Refuses to run if a publication contains jetbase's tables, unless the caller allows that.

@@ -1,0 +1,7 @@
+CREATE TABLE users (
+    id INT PRIMARY KEY,
+    name VARCHAR(40) NOT NULL
+);
+
+-- rollback
+DROP TABLE users;

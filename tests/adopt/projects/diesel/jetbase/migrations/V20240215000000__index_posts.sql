@@ -1,0 +1,2 @@
+-- jetbase: transaction=off
+CREATE INDEX posts_title ON posts (title);

@@ -1,0 +1,8 @@
+-- Add up migration script here
+CREATE TABLE users (
+    id INT PRIMARY KEY,
+    name VARCHAR(40) NOT NULL
+);
+
+-- rollback
+DROP TABLE users;

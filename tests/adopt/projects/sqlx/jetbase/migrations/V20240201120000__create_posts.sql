@@ -1,0 +1,8 @@
+CREATE TABLE posts (
+    id INT PRIMARY KEY,
+    author INT NOT NULL,
+    title VARCHAR(80) NOT NULL
+);
+
+-- rollback
+DROP TABLE posts;

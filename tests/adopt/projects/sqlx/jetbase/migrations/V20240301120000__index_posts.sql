@@ -1,0 +1,3 @@
+-- jetbase: transaction=off
+-- no-transaction
+CREATE INDEX posts_title ON posts (title);

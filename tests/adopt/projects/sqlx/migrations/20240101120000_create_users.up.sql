@@ -1,0 +1,5 @@
+-- Add up migration script here
+CREATE TABLE users (
+    id INT PRIMARY KEY,
+    name VARCHAR(40) NOT NULL
+);

@@ -1,0 +1,36 @@
+//! `jetbase adopt` with the real tools: sqlx, refinery and Diesel.
+//!
+//! Flyway and SeaORM are not run here. Their tables are written as their documentation and their source
+//! describe them.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+/// The command line, and the pages of the documentation, which are followed step by step.
+mod guides;
+/// What the lock of sqlx means for an adoption, and old and new programs at the same time.
+mod locks;
+/// Histories that are refused.
+mod refused;
+/// The old tool migrates, jetbase takes over.
+mod taken_over;
+/// The old tools: how they migrate a database.
+mod tools;
+
+use std::process::ExitCode;
+
+use jetbase_test_harness::Suite;
+
+fn main() -> ExitCode {
+    let mut suite = Suite::new();
+    taken_over::register(&mut suite);
+    refused::register(&mut suite);
+    locks::register(&mut suite);
+    guides::register(&mut suite);
+    suite.run()
+}
