@@ -290,7 +290,8 @@ impl Draft {
     fn add_comment(&mut self) {
         let text = self.choice.of(&TEXTS).replace("*/", "").replace("/*", "");
         let comment = match self.choice.below(3) {
-            0 => format!("/* {text}\n ; */"),
+            // The client of MySQL does not see `DELIMITER` behind such a comment.
+            0 if self.kind != DatabaseKind::Mysql => format!("/* {text}\n ; */"),
             1 if self.kind == DatabaseKind::Mysql => format!("# {text};"),
             _ => format!("-- {text};"),
         };
