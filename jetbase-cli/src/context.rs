@@ -101,14 +101,17 @@ impl<'t> CommandContext<'t> {
         let mut read = Folder::read(&root);
         let mut findings = std::mem::take(&mut read.findings);
         findings.retain(|finding| finding.severity == Severity::Error);
-        if findings.is_empty() && checks == FolderChecks::SumFile {
-            match SumFile::read(&root) {
-                Ok(None) => {}
-                Ok(Some(list)) => {
+        if findings.is_empty() {
+            match (SumFile::read(&root), checks) {
+                (Ok(None), _) => {}
+                // The list says which part of a file has changed.
+                (Ok(Some(list)), FolderChecks::Names) => list.mark(&mut read.files),
+                (Err(_), FolderChecks::Names) => {}
+                (Ok(Some(list)), FolderChecks::SumFile) => {
                     findings = list.verify(&read);
                     list.mark(&mut read.files);
                 }
-                Err(finding) => findings.push(*finding),
+                (Err(finding), FolderChecks::SumFile) => findings.push(*finding),
             }
         }
         if findings.is_empty() {

@@ -28,10 +28,10 @@ async fn changed(ctx: TestContext) -> TestResult {
     assert_eq!(tool(&project, url, &["sum"]).await?.code, Some(0));
     assert_eq!(tool(&project, url, &["upgrade"]).await?.code, Some(0));
     project.write(FILE.0, &FILE.1.replace("(1)", "(2)"))?;
-    for (command, code) in [("status", 0), ("validate-checksums", 11), ("check", 11)] {
+    for (command, succeeds) in [("status", true), ("validate-checksums", false), ("check", false)] {
         let run = tool(&project, url, &[command]).await?;
         let said = format!("{}{}", run.stdout, run.stderr);
-        assert_eq!(run.code, Some(code), "{command}: {said}");
+        assert_eq!(run.code == Some(0), succeeds, "{command}: {said}");
         assert!(
             said.contains("V9__x.sql was changed after version 9 had been applied"),
             "{command}: {said}"

@@ -7,7 +7,7 @@ mod schema;
 use jetbase::DatabaseUrl;
 use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 
-use self::composition::{Composition, Style};
+use self::composition::{Composition, WritingStyle};
 use crate::apply::set;
 
 pub(crate) fn register(suite: &mut Suite) {
@@ -40,7 +40,7 @@ async fn compositions(ctx: TestContext) -> TestResult {
             .await
             .map_err(|error| format!("{error:#}\n{shown}"))?;
         client
-            .execute(&theirs, &composition.text(Style::Client))
+            .execute(&theirs, &composition.text(WritingStyle::Client))
             .await
             .map_err(|error| format!("the client: {error}\n{shown}"))?;
         let (ours, theirs) = (schema::dump(&ours).await?, schema::dump(&theirs).await?);

@@ -8,12 +8,12 @@ use jetbase_test_harness::{Database, DatabaseKind, TestContext, TestError, proce
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub(crate) struct Client {
+pub(crate) struct DatabaseClient {
     program: PathBuf,
 }
 
 /// Returns the client, or `None` if it is not installed.
-pub(crate) async fn find(ctx: &TestContext) -> Result<Option<Client>, TestError> {
+pub(crate) async fn find(ctx: &TestContext) -> Result<Option<DatabaseClient>, TestError> {
     let (names, variable): (&[&str], _) = match ctx.kind {
         DatabaseKind::Postgres => (&["psql"], "JETBASE_TEST_POSTGRES_PROGRAMS"),
         DatabaseKind::Mysql if ctx.db.is_mariadb().await? => {
@@ -25,10 +25,10 @@ pub(crate) async fn find(ctx: &TestContext) -> Result<Option<Client>, TestError>
     };
     let named = process::folder_of_programs(variable);
     let named = named.and_then(|folder| process::find_in(&folder, names));
-    Ok(named.or_else(|| process::find(names)).map(|program| Client { program }))
+    Ok(named.or_else(|| process::find(names)).map(|program| DatabaseClient { program }))
 }
 
-impl Client {
+impl DatabaseClient {
     /// Executes a file.
     pub(crate) async fn execute(&self, db: &Database, text: &str) -> Result<(), TestError> {
         let folder = scratch::folder("client")?;

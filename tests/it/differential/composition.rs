@@ -4,7 +4,7 @@ use jetbase_test_harness::DatabaseKind;
 
 /// How the statements are written into a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
+pub(crate) enum WritingStyle {
     /// For the client of the database: bodies of MySQL need `DELIMITER`.
     Client,
     /// `;` ends every statement.
@@ -17,20 +17,20 @@ pub(crate) enum Style {
 #[derive(Debug)]
 pub(crate) struct Composition {
     kind: DatabaseKind,
-    parts: Vec<Part>,
-    pub(crate) style: Style,
+    parts: Vec<FilePart>,
+    pub(crate) style: WritingStyle,
 }
 
 #[derive(Debug)]
-enum Part {
+enum FilePart {
     Comment(String),
     Statement(String),
 }
 
 /// A small random number generator, so that a seed gives the same file on every machine.
-struct Choice(u64);
+struct RandomChoice(u64);
 
-impl Choice {
+impl RandomChoice {
     fn below(&mut self, limit: usize) -> usize {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -67,9 +67,9 @@ const LENGTH: usize = 18;
 
 impl Composition {
     pub(crate) fn random(kind: DatabaseKind, seed: u64) -> Composition {
-        let mut draft = Draft {
+        let mut draft = CompositionDraft {
             kind,
-            choice: Choice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+            choice: RandomChoice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             tables: Vec::new(),
             views: Vec::new(),
             indexes: Vec::new(),
@@ -80,28 +80,34 @@ impl Composition {
         while draft.parts.len() < LENGTH {
             draft.add_part();
         }
-        let style = if draft.choice.below(3) == 0 { Style::Slashes } else { Style::Semicolons };
+        let style = if draft.choice.below(3) == 0 {
+            WritingStyle::Slashes
+        } else {
+            WritingStyle::Semicolons
+        };
         let style = if kind == DatabaseKind::Mysql && draft.choice.below(3) == 0 {
-            Style::Client
+            WritingStyle::Client
         } else {
             style
         };
         Composition { kind, parts: draft.parts, style }
     }
 
-    pub(crate) fn text(&self, style: Style) -> String {
+    pub(crate) fn text(&self, style: WritingStyle) -> String {
         let mut text = String::new();
-        if style == Style::Slashes {
+        if style == WritingStyle::Slashes {
             text.push_str("-- jetbase: delimiter=//\n");
         }
         for part in &self.parts {
             match part {
-                Part::Comment(comment) => text.push_str(comment),
-                Part::Statement(sql) => {
+                FilePart::Comment(comment) => text.push_str(comment),
+                FilePart::Statement(sql) => {
                     let has_body = self.kind == DatabaseKind::Mysql && sql.contains("BEGIN\n");
                     text.push_str(&match (style, has_body) {
-                        (Style::Slashes, _) => format!("{sql}//"),
-                        (Style::Client, true) => format!("DELIMITER $$\n{sql}$$\nDELIMITER ;"),
+                        (WritingStyle::Slashes, _) => format!("{sql}//"),
+                        (WritingStyle::Client, true) => {
+                            format!("DELIMITER $$\n{sql}$$\nDELIMITER ;")
+                        }
                         _ => format!("{sql};"),
                     });
                 }
@@ -113,19 +119,19 @@ impl Composition {
 }
 
 /// A composition that grows.
-struct Draft {
+struct CompositionDraft {
     kind: DatabaseKind,
-    choice: Choice,
+    choice: RandomChoice,
     /// The tables, quoted.
     tables: Vec<String>,
     views: Vec<String>,
     /// Each index with its table.
     indexes: Vec<(String, String)>,
     count: usize,
-    parts: Vec<Part>,
+    parts: Vec<FilePart>,
 }
 
-impl Draft {
+impl CompositionDraft {
     fn add_part(&mut self) {
         match self.choice.below(12) {
             0 => self.create_table(),
@@ -142,7 +148,7 @@ impl Draft {
     }
 
     fn statement(&mut self, sql: String) {
-        self.parts.push(Part::Statement(sql));
+        self.parts.push(FilePart::Statement(sql));
     }
 
     /// A new name that needs quotes.
@@ -290,11 +296,12 @@ impl Draft {
     fn add_comment(&mut self) {
         let text = self.choice.of(&TEXTS).replace("*/", "").replace("/*", "");
         let comment = match self.choice.below(3) {
-            0 => format!("/* {text}\n ; */"),
+            // The client of MySQL does not see `DELIMITER` behind such a comment.
+            0 if self.kind != DatabaseKind::Mysql => format!("/* {text}\n ; */"),
             1 if self.kind == DatabaseKind::Mysql => format!("# {text};"),
             _ => format!("-- {text};"),
         };
-        self.parts.push(Part::Comment(comment));
+        self.parts.push(FilePart::Comment(comment));
     }
 
     fn insert(&mut self) {

@@ -15,7 +15,8 @@ pub(crate) async fn dump(db: &Database) -> Result<TextRows, TestError> {
     }
     let tables = match db.kind {
         DatabaseKind::Sqlite => {
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'jetbase%'"
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'jetbase%' \
+             AND name NOT LIKE 'sqlite%'"
         }
         DatabaseKind::Postgres => {
             "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' \
@@ -42,7 +43,7 @@ pub(crate) async fn dump(db: &Database) -> Result<TextRows, TestError> {
 }
 
 const SQLITE: &[&str] = &[
-    "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE '%jetbase%' ORDER BY type, name",
+    "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE '%jetbase%' AND name NOT LIKE 'sqlite%' ORDER BY type, name",
 ];
 
 const POSTGRES: &[&str] = &[
