@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use futures_core::future::BoxFuture;
 use jetbase_core::{AdoptMap, Migrations};
 
-use self::old_table::{read_old_history, tool_of_table};
-use self::record::{is_adopted, record_history};
+use self::old_table::{OldHistory, read_old_history, tool_of_table};
+use self::record::{keep_new, read_mark, record_history};
 use crate::cancel::Shutdown;
 use crate::error::{AdoptionError, Error, ErrorKind};
 use crate::event::{Event, Listener};
@@ -176,11 +176,7 @@ impl Adoption<'_> {
     ) -> Result<Option<Vec<String>>, Error> {
         let Adoption { set, map, options } = *self;
         let mut session = Session::open_for_reading(source, state, limit).await?;
-        let found = match is_adopted(&mut session, map.tool).await {
-            Ok(true) => Ok(None),
-            Ok(false) => read_old_history(&mut session, set, map).await,
-            Err(error) => Err(error),
-        };
+        let found = self.look(&mut session, state).await;
         session.close().await;
         let Some(history) = found? else { return Ok(None) };
         let files = history.rows.into_iter().map(|row| row.file).collect::<Vec<_>>();
@@ -204,6 +200,34 @@ impl Adoption<'_> {
             listener.emit(&Event::Adopted { tool: map.tool, migrations: adopted.len() });
         }
         Ok(Some(adopted))
+    }
+}
+
+impl Adoption<'_> {
+    /// Reads what can be adopted.
+    async fn look(
+        &self,
+        session: &mut Session<'_>,
+        state: &DatabaseState,
+    ) -> Result<Option<OldHistory>, Error> {
+        let ours = state.history.as_deref().unwrap_or_default();
+        let mark = read_mark(session, self.map.tool).await?;
+        if ours.is_empty() == mark.is_some() {
+            // Everything was rolled back, or nothing was adopted before our first migration.
+            return Ok(None);
+        }
+        match read_old_history(session, self.set, self.map).await {
+            Ok(Some(mut history)) => {
+                keep_new(&mut history.rows, ours, mark.as_ref());
+                Ok(Some(history))
+            }
+            Ok(None) => Ok(None),
+            // After the adoption, our history counts, whatever the old table says.
+            Err(error) if !ours.is_empty() && matches!(error.kind(), ErrorKind::Adoption(_)) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

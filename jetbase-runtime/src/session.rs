@@ -11,7 +11,7 @@ mod snapshot;
 mod stop;
 mod superseded;
 
-use jetbase_core::{Dialect, Record, SessionEffect};
+use jetbase_core::{Dialect, Record};
 
 pub(crate) use self::fenced::{OwnFailure, OwnStatements};
 use self::group::GroupNode;

@@ -51,6 +51,12 @@ pub(super) async fn read_old_history(
         return Ok(None);
     }
     let rows = read_rows(session, map.tool).await?;
+    let elsewhere = found.iter().find(|it| it.schema != schema && it.name == map.tool.table());
+    if let Some(table) = elsewhere.filter(|_| rows.is_empty()) {
+        // A migration may create a schema and set the search path: then the old tool goes on there.
+        let (tool, found) = (map.tool, table.schema.clone());
+        return Err(AdoptionError::OtherSchema { tool, found, schema }.into());
+    }
     let files: Vec<_> = set.iter().map(|it| it.file()).collect();
     let applied = compare_history(map, &rows, &files).map_err(AdoptionError::Differs)?;
     let new_rows = applied.into_iter().filter_map(|adopted| {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jetbase_core::{AdoptMap, Dialect, Migrations, OldTool, sqlx_lock_id};
+use jetbase_core::{AdoptMap, Dialect, Migrations, OldTool, Record, Version, sqlx_lock_id};
 
 use super::old_table::{NewRow, OldHistory, old_bindings, read_old_history};
 use crate::dialect::{old_sql, old_table_sql};
@@ -12,8 +12,43 @@ use crate::options::LockOptions;
 use crate::session::{OwnFailure, OwnStatements, Session};
 use crate::wait::{Limit, NOTICE_INTERVAL, jittered};
 
-/// What marks in the table of replaced texts that a history was adopted.
-pub(super) const MARK: &str = "adopted";
+/// The mark in the table of replaced texts: a history was adopted, up to this version.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    latest: Option<Version>,
+}
+
+/// What the checksum of the mark begins with.
+const ADOPTED: &str = "adopted";
+
+/// Reads the mark of an adoption, if there was one.
+pub(super) async fn read_mark(
+    session: &mut Session<'_>,
+    tool: OldTool,
+) -> Result<Option<Mark>, Error> {
+    let rows = session.superseded().await?;
+    let mark = rows.iter().find(|(file, _)| file == tool.table());
+    let text = mark.and_then(|(_, checksum)| checksum.strip_prefix(ADOPTED));
+    Ok(text.map(|version| Mark { latest: Version::parse(version.trim_start()).ok() }))
+}
+
+/// Keeps the rows of the old table that our history lacks.
+///
+/// Before the first adoption, these are all rows. After it, they are only those that the old tool has
+/// added since: a program of the old release has started once more. What was adopted and rolled back
+/// stays rolled back.
+pub(super) fn keep_new(rows: &mut Vec<NewRow>, history: &[Record], mark: Option<&Mark>) {
+    let version = |row: &NewRow| row.version.as_deref().and_then(|it| Version::parse(it).ok());
+    match (history.is_empty(), mark) {
+        (true, None) => {}
+        (false, Some(Mark { latest: Some(latest) })) => rows.retain(|row| {
+            let version = version(row);
+            let is_recorded = history.iter().any(|record| record.version == version);
+            !is_recorded && version.is_some_and(|version| version > *latest)
+        }),
+        _ => rows.clear(),
+    }
+}
 
 /// Reads the old table under the lock, and writes the history. It waits while the old tool migrates.
 pub(super) async fn record_history(
@@ -24,19 +59,19 @@ pub(super) async fn record_history(
     limit: Limit,
     listener: &mut Listener,
 ) -> Result<Vec<String>, Error> {
-    if !session.history().await?.is_empty() {
-        return Ok(Vec::new());
-    }
     session.create_superseded().await?;
     let has_mark = session.has_superseded;
     let mut last_notice: Option<Instant> = None;
     loop {
-        if is_adopted(session, map.tool).await? {
-            return Ok(Vec::new());
-        }
-        let Some(history) = read_old_history(session, set, map).await? else {
+        let ours = session.history().await?;
+        let mark = read_mark(session, map.tool).await?;
+        let Some(mut history) = read_old_history(session, set, map).await? else {
             return Ok(Vec::new());
         };
+        keep_new(&mut history.rows, &ours, mark.as_ref());
+        if history.rows.is_empty() {
+            return Ok(Vec::new());
+        }
         let sent = session.send_own(statements(session, map.tool, &history, has_mark)).await;
         release_old_lock(session, map.tool).await;
         match sent {
@@ -57,12 +92,6 @@ pub(super) async fn record_history(
         }
         options.cancel.sleep(jittered(Duration::from_millis(250))).await;
     }
-}
-
-/// Whether the history was adopted before, and all of it has been rolled back since.
-pub(super) async fn is_adopted(session: &mut Session<'_>, tool: OldTool) -> Result<bool, Error> {
-    let rows = session.superseded().await?;
-    Ok(rows.iter().any(|(file, checksum)| file == tool.table() && checksum == MARK))
 }
 
 fn statements(
@@ -101,7 +130,13 @@ fn statements(
         changes.extend([old.insert, sql.inserted].map(|part| bindings.render(part)));
     }
     if has_mark {
-        changes.push(bindings.render(old.mark));
+        let versions = history.rows.iter().filter_map(|row| row.version.as_deref());
+        let latest = versions.filter_map(|it| Version::parse(it).ok()).max();
+        let mark = latest.map_or_else(String::new, |latest| latest.to_string());
+        // The column has 64 characters. Without a version, nothing more is adopted later.
+        let mark = if mark.len() > 50 { ADOPTED.to_owned() } else { format!("{ADOPTED} {mark}") };
+        let bindings = bindings.literal("old_mark", &mark);
+        changes.extend(old.mark.iter().map(|part| bindings.render(part)));
     }
     let doing = "writing the adopted history";
     OwnStatements { doing, label: "jetbase adopt", conditions, changes }
@@ -125,5 +160,56 @@ async fn release_old_lock(session: &mut Session<'_>, tool: OldTool) {
         let bindings = session.bindings.clone().literal("old_lock", &format!("{lock:x}"));
         // If the server cannot be reached, the session and its lock have ended.
         let _ = session.raw(&bindings.render(unlock)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jetbase_core::MigrationKind;
+
+    use super::*;
+
+    fn row(version: &str) -> NewRow {
+        NewRow {
+            key: version.to_owned(),
+            file: format!("V{version}__a.sql"),
+            version: Some(version.to_owned()),
+            description: "a".to_owned(),
+            kind: MigrationKind::Versioned,
+            checksum: String::new(),
+        }
+    }
+
+    fn record(version: &str) -> Record {
+        Record {
+            order: 1,
+            version: Version::parse(version).ok(),
+            description: "a".to_owned(),
+            file: format!("V{version}__a.sql"),
+            kind: MigrationKind::Versioned,
+            applied_at: String::new(),
+            checksum: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_rows_after_the_adoption_are_adopted_later() {
+        let mark = |version: &str| Mark { latest: Version::parse(version).ok() };
+        for (history, mark, new) in [
+            (&[][..], None, &["1", "2", "10"][..]),
+            (&[], Some(mark("2")), &[]),
+            (&["1"], None, &[]),
+            (&["1", "2"], Some(mark("2")), &["10"]),
+            (&["1", "2", "10"], Some(mark("2")), &[]),
+            // Version 2 was adopted and rolled back.
+            (&["1"], Some(mark("10")), &[]),
+            (&["1", "2"], Some(mark("")), &[]),
+        ] {
+            let mut rows = ["1", "2", "10"].map(row).to_vec();
+            let history: Vec<_> = history.iter().map(|it| record(it)).collect();
+            keep_new(&mut rows, &history, mark.as_ref());
+            let found: Vec<_> = rows.iter().map(|row| row.key.as_str()).collect();
+            assert_eq!(found, new, "{history:?} {mark:?}");
+        }
     }
 }

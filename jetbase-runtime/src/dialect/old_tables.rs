@@ -18,8 +18,8 @@ pub(crate) struct OldSql {
     pub(crate) unchanged: &'static str,
     /// Records a migration as applied at `{old_time}`, or one tick after the row before it.
     pub(crate) insert: &'static str,
-    /// Records that the history was adopted, in the table of replaced texts.
-    pub(crate) mark: &'static str,
+    /// Records that the history was adopted, and up to which version, in the table of replaced texts.
+    pub(crate) mark: &'static [&'static str],
 }
 
 /// The SQL texts of one old tool on one dialect.
@@ -60,7 +60,7 @@ static POSTGRES: OldSql = OldSql {
 VALUES ({version}, {description}, {file}, {kind}, {checksum},
   GREATEST(COALESCE({old_time}, clock_timestamp() AT TIME ZONE {zone}),
     (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations})))",
-    mark: "INSERT INTO {superseded} (filename, checksum) VALUES ({old_table}, 'adopted') ON CONFLICT DO NOTHING",
+    mark: MARK,
 };
 
 static MYSQL: OldSql = OldSql {
@@ -85,7 +85,7 @@ static MYSQL: OldSql = OldSql {
 SELECT {version}, {description}, {file}, {kind}, {checksum}, GREATEST(COALESCE(t.applied, CURRENT_TIMESTAMP(6)),
     COALESCE(m.last + INTERVAL 1 MICROSECOND, t.applied, CURRENT_TIMESTAMP(6)))
   FROM (SELECT {old_time} AS applied) AS t, (SELECT MAX(applied_at) AS last FROM {migrations}) AS m",
-    mark: "INSERT IGNORE INTO {superseded} (filename, checksum) VALUES ({old_table}, 'adopted')",
+    mark: MARK,
 };
 
 static SQLITE: OldSql = OldSql {
@@ -104,8 +104,14 @@ static SQLITE: OldSql = OldSql {
 VALUES ({version}, {description}, {file}, {kind}, {checksum},
   max(COALESCE({old_time}, STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')),
     COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), '')))",
-    mark: "INSERT OR IGNORE INTO {superseded} (filename, checksum) VALUES ({old_table}, 'adopted')",
+    mark: MARK,
 };
+
+/// Writes the mark, on all databases.
+const MARK: &[&str] = &[
+    "DELETE FROM {superseded} WHERE filename = {old_table}",
+    "INSERT INTO {superseded} (filename, checksum) VALUES ({old_table}, {old_mark})",
+];
 
 const SQLX: &[&str] =
     &["version", "description", "installed_on", "success", "checksum", "execution_time"];

@@ -174,8 +174,8 @@ impl DoneByOthers<Duration> for RunByOthers<'_> {
     }
 }
 
-/// Adopts the history of the old tool before the first upgrade, if the set asks for it. A dry run
-/// plans as if it had been adopted.
+/// Adopts the history of the old tool before the first upgrade, if the set asks for it. Later, it adopts
+/// what a program of the old release has applied since. A dry run plans as if it had been adopted.
 async fn adopt_first(
     request: &RunRequest,
     listener: &mut Listener,
@@ -184,16 +184,20 @@ async fn adopt_first(
     limit: Limit,
     state: &mut DatabaseState,
 ) -> Result<(), Error> {
-    let is_empty = state.history.as_ref().is_none_or(Vec::is_empty);
-    if !is_empty || !matches!(request.goal, Goal::Upgrade(_)) {
+    let (set, options) = (&request.set, &request.options);
+    if set.options().adopt.is_none() {
         return Ok(());
     }
-    let (set, options) = (&request.set, &request.options);
+    let ours = state.history.as_deref().unwrap_or_default();
+    let is_pending = set.latest() > ours.iter().filter_map(|record| record.version.clone()).max();
+    if !is_pending || !matches!(request.goal, Goal::Upgrade(_)) {
+        return Ok(());
+    }
     let Some(map) = map_of(set)? else { return Ok(()) };
     let adoption = Adoption { set, map: &map, options };
     let files = adoption.perform(source, state, limit, listener).await?.unwrap_or_default();
     if options.dry_run == DryRun::Yes {
-        state.history = Some(records_of(set, &files));
+        state.history.get_or_insert_default().extend(records_of(set, &files));
     } else if !files.is_empty() {
         report.adopted = files;
         *state = read_state_once(source, &options.namespace, limit).await?;

@@ -30,6 +30,12 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.once("a_conversion_is_repeatable", nothing, repeatable);
     suite.once("a_conversion_keeps_what_a_person_has_changed", nothing, kept);
     suite.once("a_large_folder_is_converted", nothing, large);
+    let named = DatabaseKind::ALL
+        .iter()
+        .find(|kind| Some(kind.name()) == named().map(|it| it.1).as_deref());
+    if let Some(kind) = named {
+        suite.each("a_named_folder_of_sqlx_is_taken_over", &[*kind], nothing, public);
+    }
 }
 
 /// Copies the old folder into an empty project.
@@ -199,5 +205,67 @@ async fn large() -> TestResult {
                     jetbase check --dir jetbase/migrations";
     let text = shell(dir.path(), &url, commands).await?;
     assert_eq!(text.matches("Adopted V").count(), 300);
+    Ok(())
+}
+
+/// The folder in `JETBASE_ADOPT_FOLDER` and its database, such as `…/migrations=postgres`.
+fn named() -> Option<(String, String)> {
+    let value = std::env::var("JETBASE_ADOPT_FOLDER").ok()?;
+    let (folder, kind) = value.rsplit_once('=')?;
+    Some((folder.to_owned(), kind.to_owned()))
+}
+
+/// sqlx applies the first half of a folder of a public project. jetbase adopts it and applies the rest.
+/// The schema is the one that sqlx alone makes.
+async fn public(ctx: TestContext) -> TestResult {
+    let (folder, _) = named().ok_or("no folder")?;
+    let migrator = sqlx::migrate::Migrator::new(PathBuf::from(&folder)).await?;
+    let ups: Vec<_> = migrator.iter().filter(|it| it.migration_type.is_up_migration()).collect();
+    let half = ups[(ups.len() - 1) / 2].version;
+    let alone = ctx.another().await?;
+    run_sqlx(&migrator, &alone, i64::MAX).await?;
+    run_sqlx(&migrator, &ctx.db, half).await?;
+    let dir = tempfile::tempdir()?;
+    let commands = format!(
+        "jetbase adopt sqlx {folder} --write\njetbase adopt sqlx --database-url \"$DATABASE_URL\" --write\n\
+         jetbase upgrade --dir jetbase/migrations"
+    );
+    shell(dir.path(), &ctx.db.url, &commands).await?;
+    let catalog = match ctx.kind {
+        DatabaseKind::Sqlite => {
+            "SELECT name, sql FROM sqlite_master WHERE tbl_name NOT LIKE 'jetbase%' AND name NOT LIKE 'sqlite_%' ORDER BY 1"
+        }
+        DatabaseKind::Mysql => {
+            "SELECT table_name, column_name, column_type, is_nullable FROM information_schema.columns WHERE table_schema = \
+             DATABASE() AND table_name NOT LIKE 'jetbase%' ORDER BY 1, 2"
+        }
+        DatabaseKind::Postgres => {
+            "SELECT table_schema::text, table_name::text, column_name::text, data_type::text FROM \
+             information_schema.columns WHERE table_schema NOT IN ('pg_catalog', 'information_schema') AND table_name NOT \
+             LIKE 'jetbase%' UNION ALL SELECT schemaname::text, tablename::text, indexname::text, indexdef FROM pg_indexes \
+             WHERE schemaname <> 'pg_catalog' AND tablename NOT LIKE 'jetbase%' UNION ALL SELECT n.nspname::text, \
+             p.proname::text, '', md5(p.prosrc) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE \
+             n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2, 3, 4"
+        }
+    };
+    assert_eq!(ctx.db.rows(catalog).await?, alone.rows(catalog).await?);
+    Ok(())
+}
+
+async fn run_sqlx(migrator: &sqlx::migrate::Migrator, db: &Database, to: i64) -> TestResult {
+    match db.kind {
+        DatabaseKind::Postgres => {
+            let pool = sqlx::PgPool::connect(&db.url).await?;
+            migrator.run_to(to, &pool).await?;
+        }
+        DatabaseKind::Mysql => {
+            let pool = sqlx::MySqlPool::connect(&db.url).await?;
+            migrator.run_to(to, &pool).await?;
+        }
+        DatabaseKind::Sqlite => {
+            let pool = sqlx::SqlitePool::connect(&db.url).await?;
+            migrator.run_to(to, &pool).await?;
+        }
+    }
     Ok(())
 }

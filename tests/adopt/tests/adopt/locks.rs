@@ -15,6 +15,7 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("an_adoption_waits_for_the_named_lock_of_sqlx", mysql, nothing, waits_for_name);
     suite.each("old_and_new_programs_start_at_the_same_time", all, nothing, storm);
     suite.each("many_new_programs_adopt_once", all, nothing, many);
+    suite.each("a_migration_that_both_releases_have_is_executed_once", all, nothing, pending);
 }
 
 /// sqlx itself holds its lock, on a session of its own.
@@ -105,5 +106,38 @@ async fn many(ctx: TestContext) -> TestResult {
         applied += report.applied.len();
     }
     assert_eq!((adopted, applied), (3, 1));
+    Ok(())
+}
+
+/// One migration is pending for the old release and for the new one. Whoever comes first executes it. The
+/// other one may fail at its start, but it executes nothing twice.
+async fn pending(ctx: TestContext) -> TestResult {
+    migrate(OldTool::Sqlx, &ctx.db, 3).await?;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let db = ctx.db.clone();
+        tasks.spawn(async move {
+            let result: Result<(), TestError> = match number % 2 {
+                0 => migrate(OldTool::Sqlx, &db, COUNT).await,
+                _ => run(OldTool::Sqlx, &db).await.map(drop).map_err(Into::into),
+            };
+            (number % 2, result.map_err(|error| error.to_string()))
+        });
+    }
+    let mut failures = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        let (release, result) = done?;
+        failures.extend(result.err().map(|error| (release, error)));
+    }
+    // The last migration inserts rows with fixed keys.
+    for table in ["users", "posts"] {
+        let count = ctx.db.value(&format!("SELECT count(*) FROM {table}")).await?;
+        assert_eq!(count.as_deref(), Some("1"), "{failures:?}");
+    }
+    // A program of the new release that lost the race succeeds at its next start: it adopts that row too.
+    run(OldTool::Sqlx, &ctx.db).await.map_err(|error| format!("{error}\n{failures:?}"))?;
+    let both = ctx.db.value("SELECT count(*) FROM jetbase_migrations").await?;
+    assert_eq!(both.as_deref(), Some("4"), "{failures:?}");
+    assert!(run(OldTool::Sqlx, &ctx.db).await?.is_up_to_date());
     Ok(())
 }

@@ -103,6 +103,9 @@ async fn other_schema(ctx: TestContext) -> TestResult {
     ctx.db.execute("CREATE SCHEMA app; ALTER TABLE _sqlx_migrations SET SCHEMA app").await?;
     let text = refusal(&ctx).await?;
     assert!(text.contains("is in the schema `app`, but this run works in `public`"), "{text}");
+    // An empty table does not change that. sqlx leaves one if a migration sets the search path.
+    ctx.db.execute("CREATE TABLE _sqlx_migrations (LIKE app._sqlx_migrations)").await?;
+    assert_eq!(refusal(&ctx).await?, text);
     // The schema of a new tenant has no tables yet, so the tables of the others do not concern it.
     ctx.db.execute("CREATE SCHEMA tenant").await?;
     let report = from_sqlx::run(DatabaseUrl(&ctx.db.url)).schema("tenant").await?;

@@ -24,6 +24,7 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("a_database_without_a_table_of_sqlx_is_new", all, nothing, new_database);
     suite.each("a_dry_run_plans_as_if_the_history_were_adopted", all, nothing, dry_run);
     suite.each("a_rolled_back_history_is_not_adopted_again", all, nothing, rolled_back);
+    suite.each("what_sqlx_applies_later_is_adopted_too", all, nothing, later);
     suite.each("an_object_that_exists_already_leads_to_adopt", all, nothing, hint);
 }
 
@@ -180,5 +181,23 @@ async fn hint(ctx: TestContext) -> TestResult {
     // After this mistake, the history can still be adopted.
     let report = run(OldTool::Sqlx, &ctx.db).await?;
     assert_eq!((report.adopted.len(), report.applied.len()), (2, 2), "{report}");
+    Ok(())
+}
+
+/// A program of the old release starts once more after the adoption, and applies one more migration.
+async fn later(ctx: TestContext) -> TestResult {
+    migrate(OldTool::Sqlx, &ctx.db, 2).await?;
+    let run = || run(OldTool::Sqlx, &ctx.db);
+    let two = from_sqlx::versions::V20240201120000__CREATE_POSTS;
+    assert_eq!(run().to_version(two).await?.adopted.len(), 2);
+    migrate(OldTool::Sqlx, &ctx.db, 3).await?;
+    assert_eq!(run().dry_run().await?.planned.len(), 1);
+    let report = run().await?;
+    let (adopted, applied) = (&report.adopted, &report.applied);
+    assert_eq!(adopted, &["V20240301120000__index_posts.sql"], "{report}");
+    assert_eq!(applied[0].file, "V20240401120000__first_user.sql", "{report}");
+    // What is rolled back now is not adopted again.
+    from_sqlx::rollback(DatabaseUrl(&ctx.db.url)).await?;
+    assert_eq!(run().await?.adopted.len(), 0);
     Ok(())
 }
