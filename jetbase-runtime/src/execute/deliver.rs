@@ -54,7 +54,8 @@ impl Job<'_> {
             if can_stop && session.cancel.is_at_once() {
                 return Err(not_sent(&delivered, batch));
             }
-            if let ([message], true) = (batch, messages.len() > 1) {
+            let executing: Vec<_> = batch.iter().filter(|it| it.statements() > 0).collect();
+            if let ([message], true) = (executing.as_slice(), messages.len() > 1) {
                 message.report(progress);
             }
             let parts: Vec<_> = batch.iter().flat_map(|message| &message.parts).collect();
@@ -100,7 +101,12 @@ impl Job<'_> {
 
     /// Whether a part may be sent together with others. On MySQL, a statement may not that calls code,
     /// because the number of its results is unknown, or that changes how the server reads what follows.
+    /// A query may not either: `SLEEP` succeeds when it is cancelled, and the server would go on.
     fn joins(&self, dialect: Dialect, part: &Part) -> bool {
+        const WORDS: &[&str] = &[
+            "ALTER", "CREATE", "DELETE", "DROP", "INSERT", "RENAME", "REPLACE", "TRUNCATE",
+            "UPDATE",
+        ];
         let (Purpose::Statement(index) | Purpose::Replay(index)) = part.purpose else {
             return true;
         };
@@ -108,7 +114,8 @@ impl Job<'_> {
         dialect != Dialect::MySql
             || (matches!(statement.session_effect, SessionEffect::Nothing | SessionEffect::Rows)
                 && !statement.is_setting
-                && statement.table_locks.is_none())
+                && statement.table_locks.is_none()
+                && self.starts_with(statement, WORDS))
     }
 }
 

@@ -82,7 +82,7 @@ impl Job<'_> {
         self.starts_with(statement, WORDS)
     }
 
-    fn starts_with(&self, statement: &JobStatement, words: &[&str]) -> bool {
+    pub(super) fn starts_with(&self, statement: &JobStatement, words: &[&str]) -> bool {
         let text = self.text(&statement.range);
         let first: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
         words.iter().any(|word| word.eq_ignore_ascii_case(&first))
