@@ -165,8 +165,7 @@ impl Job<'_> {
     }
 }
 
-/// Sends the messages in order, starting at the index `from`. An earlier run has executed the
-/// statements before the one with the index `first`.
+/// Sends the messages in order. The statements before the one with the index `first` are permanent.
 ///
 /// If the run must stop at once, a message with a statement of the file is cancelled, or not sent. The
 /// other messages record what is permanent, so they are sent all the same.
@@ -174,14 +173,12 @@ pub(super) async fn deliver(
     session: &mut Session<'_>,
     messages: &[FileMessage],
     grouping: Grouping,
-    (from, first): (usize, usize),
+    first: usize,
     progress: &mut impl FnMut(JobProgress<'_>),
 ) -> Result<(), MessageFailure> {
-    let sent_before = messages.iter().take(from);
-    let mut done = sent_before.clone().filter_map(|it| it.done).max().unwrap_or(first);
-    let mut executed = first + sent_before.map(FileMessage::statements).sum::<usize>();
+    let (mut done, mut executed) = (first, first);
     let mut was_open = false;
-    for (number, message) in messages.iter().enumerate().skip(from) {
+    for (number, message) in messages.iter().enumerate() {
         let FileMessage { parts, retry_from, done: done_after, done_at_once } = message;
         let can_stop = message.can_stop(grouping);
         if can_stop && session.cancel.is_at_once() {
