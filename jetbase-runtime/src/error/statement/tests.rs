@@ -5,22 +5,23 @@ use crate::error::ErrorKind;
 
 #[test]
 fn texts_of_stopped_files() {
-    let statement = |statement, code: &str, kept, leftover: Option<&str>| {
-        let position = Some(Position { line: 7, column: 1 });
-        ErrorKind::Stopped(Box::new(StatementError {
-            file: "V2__b.sql".to_owned(),
-            position: position.filter(|_| statement.is_some()),
-            snippet: String::new(),
-            message: "the message of the database".to_owned(),
-            code: code.to_owned(),
-            detail: None,
-            context: None,
-            hint: None,
-            statement,
-            leftover: leftover.map(str::to_owned),
-            kept,
-        }))
-    };
+    let statement =
+        |statement: Option<(usize, usize)>, code: &str, kept, leftover: Option<&str>| {
+            let position = Some(Position { line: 7, column: 1 });
+            ErrorKind::Stopped(Box::new(StatementError {
+                file: "V2__b.sql".to_owned(),
+                position: position.filter(|_| statement.is_some()),
+                snippet: String::new(),
+                message: "the message of the database".to_owned(),
+                code: code.to_owned(),
+                detail: None,
+                context: None,
+                hint: None,
+                statement,
+                leftover: leftover.map(str::to_owned),
+                kept,
+            }))
+        };
     let errors = [
         statement(Some((2, 3)), "57014", Kept::Nothing, None),
         statement(Some((2, 3)), "57014", Kept::Nothing, Some("public.i")),
