@@ -14,10 +14,10 @@ pub(crate) struct Cause {
     pub(crate) detail: Option<String>,
     pub(crate) hint: Option<String>,
     /// Where in which function the database has failed (PostgreSQL).
-    pub(crate) context: Option<String>,
+    pub(crate) context: Option<Box<str>>,
     /// A query that the statement executes, and the character of it that the database points at, from
     /// 1 (PostgreSQL).
-    pub(crate) inner_query: Option<(String, usize)>,
+    pub(crate) inner_query: Option<Box<(String, usize)>>,
     /// The character of the message that the database points at, from 1.
     pub(crate) position: Option<usize>,
     /// The constraint that the statement violates.
@@ -164,7 +164,7 @@ impl Cause {
             };
             let inner_query = match error.position() {
                 Some(sqlx::postgres::PgErrorPosition::Internal { position, query }) => {
-                    Some((query.to_owned(), position))
+                    Some(Box::new((query.to_owned(), position)))
                 }
                 _ => None,
             };
@@ -179,7 +179,7 @@ impl Cause {
                 position,
                 detail: text(error.detail()),
                 hint: text(error.hint()),
-                context: text(error.r#where()),
+                context: error.r#where().map(Box::from),
                 inner_query,
                 // The server's function that refuses does not depend on the language of messages.
                 is_row_security: error.routine() == Some("check_enable_rls"),

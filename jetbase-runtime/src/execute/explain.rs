@@ -333,7 +333,7 @@ impl Job<'_> {
             snippet: at.map(|at| snippet(text, at, width(at))).unwrap_or_default(),
             code,
             detail,
-            context,
+            context: context.map(String::from),
             statement: index.map(|index| (index + 1, self.statements.len())),
             leftover,
             ..self.fault(message, hint, kept)
