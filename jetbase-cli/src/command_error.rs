@@ -197,6 +197,7 @@ fn details(kind: &ErrorKind) -> ErrorDetails {
             database_message: error.message.clone(),
             detail: error.detail.clone(),
             hint: error.hint.clone(),
+            context: error.context.clone(),
             permanent: permanent(error.kept),
         },
         ErrorKind::Interrupted { file, outcome, .. } => {

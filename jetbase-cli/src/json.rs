@@ -164,6 +164,7 @@ pub(crate) enum ErrorDetails {
         database_message: String,
         detail: Option<String>,
         hint: Option<String>,
+        context: Option<String>,
         permanent: Option<usize>,
     },
     ConnectionLost {

@@ -5,6 +5,7 @@ mod deliver;
 mod explain;
 mod message;
 mod per_statement;
+mod pointer;
 mod resume;
 mod statement_rows;
 mod stopped;
@@ -346,12 +347,13 @@ impl<'m> Job<'m> {
     ) -> Result<(), Error> {
         self.fits(session)?;
         let grouping = self.grouping_in(session);
-        let (mut attempt, mut from) = (1, 0);
+        let (mut attempt, mut done) = (1, self.done);
         loop {
             // A fresh session has another session lock.
             let bindings = self.bindings(session, label, grouping);
-            let messages = Writer { job: self, session, bindings: &bindings }.messages(grouping);
-            let sent = self.deliver(session, &messages, grouping, from, &mut progress).await;
+            let messages =
+                Writer { job: self, session, bindings: &bindings, done }.messages(grouping);
+            let sent = self.deliver(session, &messages, grouping, done, &mut progress).await;
             let failure = match sent {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
@@ -376,7 +378,8 @@ impl<'m> Job<'m> {
             if retry_from == 0 {
                 session.refresh(self.session_use.effect, NextStep::File).await?;
             }
-            from = retry_from;
+            // The new attempt also sets the session again, because `clean_up` has reset it.
+            done = failure.done;
             attempt += 1;
             progress(JobProgress::Retrying { attempt, reason: &failure.cause.message });
             tokio::time::sleep(jittered(Duration::from_millis(200))).await;

@@ -47,6 +47,7 @@ fn the_error_of_each_kind_matches_the_schema() {
                 database_message: text(),
                 detail: Some(text()),
                 hint: None,
+                context: Some(text()),
                 permanent: None,
             },
         ),

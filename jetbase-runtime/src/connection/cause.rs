@@ -13,6 +13,11 @@ pub(crate) struct Cause {
     pub(crate) message: String,
     pub(crate) detail: Option<String>,
     pub(crate) hint: Option<String>,
+    /// Where in which function the database has failed (PostgreSQL).
+    pub(crate) context: Option<Box<str>>,
+    /// A query that the statement executes, and the character of it that the database points at, from
+    /// 1 (PostgreSQL).
+    pub(crate) inner_query: Option<Box<(String, usize)>>,
     /// The character of the message that the database points at, from 1.
     pub(crate) position: Option<usize>,
     /// The constraint that the statement violates.
@@ -157,6 +162,12 @@ impl Cause {
                 Some(sqlx::postgres::PgErrorPosition::Original(position)) => Some(position),
                 _ => None,
             };
+            let inner_query = match error.position() {
+                Some(sqlx::postgres::PgErrorPosition::Internal { position, query }) => {
+                    Some(Box::new((query.to_owned(), position)))
+                }
+                _ => None,
+            };
             let text = |text: Option<&str>| text.map(str::to_owned);
             let kind = match error.code() {
                 // The server ended the session: administrator, crash, idle timeouts.
@@ -168,6 +179,8 @@ impl Cause {
                 position,
                 detail: text(error.detail()),
                 hint: text(error.hint()),
+                context: error.r#where().map(Box::from),
+                inner_query,
                 // The server's function that refuses does not depend on the language of messages.
                 is_row_security: error.routine() == Some("check_enable_rls"),
                 ..cause

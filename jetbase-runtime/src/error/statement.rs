@@ -43,6 +43,8 @@ pub struct StatementError {
     pub detail: Option<String>,
     /// The hint of the database.
     pub hint: Option<String>,
+    /// Where in which function the database has failed (PostgreSQL).
+    pub context: Option<String>,
     /// The number of the statement, from 1, and the number of statements. `None` if the commit
     /// failed.
     pub statement: Option<(usize, usize)>,
@@ -77,6 +79,9 @@ impl StatementError {
         }
         if let Some(detail) = &self.detail {
             write!(f, "\n   = detail: {detail}")?;
+        }
+        for line in self.context.iter().flat_map(|context| context.lines()) {
+            write!(f, "\n   = context: {line}")?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n   = hint: {hint}")?;
@@ -186,3 +191,6 @@ impl fmt::Display for Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

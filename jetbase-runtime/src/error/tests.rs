@@ -64,6 +64,7 @@ fn statement(kept: Kept) -> StatementError {
         message: "relation \"nowhere\" does not exist".to_owned(),
         code: "42P01".to_owned(),
         detail: Some("the detail".to_owned()),
+        context: None,
         hint: Some("the hint".to_owned()),
         statement: Some((2, 3)),
         leftover: None,

@@ -29,7 +29,7 @@ impl Delivered {
 }
 
 impl Job<'_> {
-    /// Sends the messages in order, starting at the index `from`.
+    /// Sends the messages in order. The statements before the one with the index `first` are permanent.
     ///
     /// If the run must stop at once, a message with a statement of the file is cancelled, or not sent. The
     /// other messages record what is permanent, so they are sent all the same.
@@ -38,15 +38,11 @@ impl Job<'_> {
         session: &mut Session<'_>,
         messages: &[FileMessage],
         grouping: Grouping,
-        from: usize,
+        first: usize,
         progress: &mut impl FnMut(JobProgress<'_>),
     ) -> Result<(), MessageFailure> {
-        let mut delivered = Delivered { done: self.done, executed: self.done, was_open: false };
-        messages.iter().take(from).for_each(|message| {
-            delivered.done = message.done.unwrap_or(delivered.done);
-            delivered.executed += message.statements();
-        });
-        let mut number = from;
+        let mut delivered = Delivered { done: first, executed: first, was_open: false };
+        let mut number = 0;
         while let Some(rest) = messages.get(number..).filter(|rest| !rest.is_empty()) {
             let count = self.batch(session, rest, grouping);
             let batch = rest.get(..count).unwrap_or(rest);

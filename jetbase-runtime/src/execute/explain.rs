@@ -5,6 +5,7 @@ use std::ops::Range;
 use jetbase_core::{Dialect, Position, snippet};
 
 use super::message::{MessageFailure, Purpose};
+use super::pointer::pointed_at;
 use super::{Grouping, Job};
 use crate::connection::Cause;
 use crate::error::{Error, ErrorKind, Kept, Outcome, StatementError, TableError};
@@ -276,6 +277,7 @@ impl Job<'_> {
             message,
             code: String::new(),
             detail: None,
+            context: None,
             hint,
             statement: None,
             leftover: None,
@@ -298,6 +300,7 @@ impl Job<'_> {
         let cause = Cause {
             message,
             hint: Some(hint),
+            context: None,
             code: String::new(),
             source: None,
             ..failure.cause.clone()
@@ -318,25 +321,19 @@ impl Job<'_> {
         let range = index.and_then(|index| self.statements.get(index)).map(|it| it.range.clone());
         let at = range.clone().map(|range| {
             let statement = self.text(&range);
-            let pointed = failure
-                .offset
-                .and_then(|chars| statement.char_indices().nth(chars))
-                .map(|(at, _)| at);
-            let inside = pointed
-                .or_else(|| line_of(&failure.cause.message, statement))
-                .or_else(|| token_of(&failure.cause.message, statement));
-            range.start + inside.unwrap_or(0)
+            range.start + pointed_at(failure, statement).unwrap_or(0)
         });
         let width = |at: usize| {
             let rest = text.get(at..).unwrap_or_default();
             rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').count().max(1)
         };
-        let Cause { message, code, detail, hint, .. } = failure.cause.clone();
+        let Cause { message, code, detail, hint, context, .. } = failure.cause.clone();
         Error::new(ErrorKind::Statement(Box::new(StatementError {
             position: at.map(|at| Position::of(text, at)),
             snippet: at.map(|at| snippet(text, at, width(at))).unwrap_or_default(),
             code,
             detail,
+            context: context.map(String::from),
             statement: index.map(|index| (index + 1, self.statements.len())),
             leftover,
             ..self.fault(message, hint, kept)
@@ -369,21 +366,3 @@ async fn roll_back(session: &mut Session<'_>) -> RolledBack {
 
 /// "Some non-transactional changed tables couldn't be rolled back".
 const NOT_ROLLED_BACK: &str = "1196";
-
-/// Reads the line number inside the failing statement from a MySQL message: `… at line 3`.
-fn line_of(message: &str, statement: &str) -> Option<usize> {
-    let line: usize = message.rsplit_once(" at line ")?.1.parse().ok()?;
-    let start: usize =
-        statement.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-    let indent = statement.get(start..)?.chars().take_while(|c| *c == ' ' || *c == '\t').count();
-    Some(start + indent)
-}
-
-/// Finds the word that an SQLite message names: `near "x": syntax error`. It counts only if the
-/// statement contains it once.
-fn token_of(message: &str, statement: &str) -> Option<usize> {
-    let word = message.strip_prefix("near \"")?.split_once("\": ")?.0;
-    let mut found = statement.match_indices(word);
-    let (at, _) = found.next()?;
-    found.next().is_none().then_some(at)
-}

@@ -109,7 +109,7 @@ impl Writer<'_, '_, '_> {
         // The first statement under table locks.
         let mut locked_from = None;
         let mut locks = TableLocks::Released;
-        for (index, statement) in self.job.statements.iter().enumerate().skip(self.job.done) {
+        for (index, statement) in self.job.statements.iter().enumerate().skip(self.done) {
             let commit = self.job.commit(statement, locks, dialect);
             if commit != Commit::WithGroup
                 && let Some((start, first)) = open.take()

@@ -12,6 +12,8 @@ pub(super) struct Writer<'w, 'j, 'c> {
     pub(super) job: &'w Job<'j>,
     pub(super) session: &'w Session<'c>,
     pub(super) bindings: &'w Bindings,
+    /// How many statements from the first one are permanent. They are not sent again.
+    pub(super) done: usize,
 }
 
 impl Writer<'_, '_, '_> {
@@ -48,7 +50,7 @@ impl Writer<'_, '_, '_> {
 
     /// Returns the statements of the permanent part that set the session.
     pub(super) fn replayed(&self) -> impl Iterator<Item = Part> {
-        let statements = self.job.statements.iter().take(self.job.done).enumerate();
+        let statements = self.job.statements.iter().take(self.done).enumerate();
         let settings = statements.filter(|(_, statement)| statement.is_setting);
         settings.map(|(index, statement)| Part {
             purpose: Purpose::Replay(index),
@@ -108,7 +110,7 @@ impl Writer<'_, '_, '_> {
         parts.extend(self.opening());
         parts.extend(self.parts(Purpose::Setup, sql.file_settings));
         parts.extend(self.replayed());
-        let statements = self.job.statements.iter().enumerate().skip(self.job.done);
+        let statements = self.job.statements.iter().enumerate().skip(self.done);
         parts.extend(statements.map(|(index, it)| self.statement(index, it)));
         parts.extend(self.restored_settings());
         parts.extend(self.parts(Purpose::StillOpen, sql.still_open));

@@ -106,7 +106,10 @@ impl Session<'_> {
                     match &mut server {
                         Some(server) => {
                             let asked = tokio::time::timeout(REQUEST_WITHIN, server.request());
-                            asked.await.unwrap_or_else(|_| Err(Cause::timed_out(REQUEST_WITHIN)))
+                            match asked.await {
+                                Ok(asked) => asked,
+                                Err(_) => Err(Cause::timed_out(REQUEST_WITHIN)),
+                            }
                         }
                         None => Ok(()),
                     }

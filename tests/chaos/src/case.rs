@@ -85,7 +85,7 @@ impl ChaosCase {
 }
 
 /// The time limit for one case.
-const CASE_TIMEOUT: Duration = Duration::from_secs(900);
+const CASE_TIMEOUT: Duration = Duration::from_secs(2700);
 
 /// The outcome of a case.
 enum CaseOutcome {

@@ -97,22 +97,31 @@ async fn on_server(kind: DatabaseKind, victim: KillTarget, ctx: CaseContext) -> 
     Ok(shown(&sum))
 }
 
-/// A case on SQLite files: the process is killed at a random time.
+/// A case on SQLite files: the process is killed at moments that are spread over the whole file.
 pub(crate) async fn sqlite(ctx: CaseContext) -> CaseResult {
     let mut sum = KillTotals::default();
-    for round in 0..ctx.size.pick(200, 20) {
+    let rounds = ctx.size.pick(200, 20);
+    // The moment moves back when the file had already ended, and forward otherwise.
+    let mut longest = 0.25_f64;
+    let mut round = 0;
+    while sum.kills < rounds {
+        round += 1;
         let db = Database::sqlite()?;
         db.execute("CREATE TABLE effects (id INTEGER)").await?;
         let mut group = WorkerGroup::new(&db, &[(FILE.to_owned(), text(db.kind))])?;
         let worker = group.start(&[], StartMode::AtOnce)?;
         let started = |it: &crate::journal::JournalEntry| it.event == "started";
         group.until(Duration::from_secs(60), started).await?;
-        tokio::time::sleep(Duration::from_micros(fastrand::u64(0..250_000))).await;
+        let part = (sum.kills as f64 + fastrand::f64()) / rounds as f64;
+        tokio::time::sleep(Duration::from_secs_f64(longest * part)).await;
         if group.kill(worker).await? {
+            longest *= 1.01;
             sum.kills += 1;
             go_on(&db, &set(&group), &mut sum)
                 .await
                 .map_err(|error| format!("round {round}: {error:#}"))?;
+        } else {
+            longest *= 0.95;
         }
         db.remove().await;
     }

@@ -15,6 +15,12 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     suite.each("a_retry_starts_in_a_fresh_session", DatabaseKind::SERVERS, nothing, next_attempt);
+    suite.each(
+        "a_retried_statement_has_the_settings_of_its_file",
+        DatabaseKind::SERVERS,
+        nothing,
+        settings_again,
+    );
     suite.each("a_failed_file_does_not_change_the_next_run", DatabaseKind::ALL, nothing, next_run);
     suite.each("a_failed_file_does_not_change_a_pool", &[DatabaseKind::Sqlite], nothing, in_a_pool);
 }
@@ -133,4 +139,45 @@ async fn in_a_pool(ctx: TestContext) -> TestResult {
     same_lines("the pool's connection", &before, &after)?;
     pool.close().await;
     is_recorded_and_unlocked(&ctx.db, &["V1__a.sql", "V2__b.sql"]).await
+}
+
+/// The first attempt of the last statement fails, because another session locks its table.
+async fn settings_again(ctx: TestContext) -> TestResult {
+    let db = &ctx.db;
+    let (text, lock, unlock, rows, value) = match ctx.kind {
+        DatabaseKind::Postgres => {
+            db.execute(
+                "CREATE SCHEMA other; CREATE TABLE held (v TEXT); CREATE TABLE other.held (v TEXT)",
+            )
+            .await?;
+            let text = "SET search_path = other;\nCREATE TABLE extra (id INTEGER);\n\
+                        INSERT INTO held SELECT current_setting('search_path');\n";
+            let lock = "BEGIN; LOCK TABLE other.held";
+            (text, lock, "COMMIT", "SELECT v FROM other.held", "other")
+        }
+        _ => {
+            db.execute("CREATE TABLE held (v TEXT)").await?;
+            let text = "SET SESSION time_zone = '+05:00';\nCREATE TABLE extra (id INTEGER);\n\
+                        INSERT INTO held SELECT @@session.time_zone;\n";
+            (text, "LOCK TABLES held WRITE", "UNLOCK TABLES", "SELECT v FROM held", "+05:00")
+        }
+    };
+    let directives = "-- jetbase: transaction=off\n-- jetbase: lock_timeout=1s\n";
+    let all = set(&[("V1__held.sql", &format!("{directives}{text}"))]);
+    let mut holder = SecondConnection::at(db).await?;
+    holder.execute(lock).await?;
+    let holder = tokio::spawn(holder.execute_later(Duration::from_millis(2500), unlock));
+    let attempts = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&attempts);
+    let run = jetbase::run_url(&all, &db.url).on_event(move |event| {
+        if matches!(event, Event::Retrying { .. }) {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let report = run.await;
+    holder.await??;
+    assert_eq!(report?.applied.len(), 1);
+    assert!(attempts.load(Ordering::SeqCst) > 0, "the run did not retry");
+    assert_eq!(column(db, rows).await?, [value]);
+    is_recorded_and_unlocked(db, &["V1__held.sql"]).await
 }

@@ -1,10 +1,11 @@
 //! What an error says was kept is what is in the database, for many ways to fail.
 
-use jetbase::{DatabaseUrl, Error, ErrorKind, Kept};
+use jetbase::{DatabaseUrl, Error, ErrorKind, Kept, Outcome};
 use jetbase_test_harness::{
     Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult,
 };
 
+use super::failing_statements::{FailingInput, failing_inputs, prepared};
 use crate::apply::set;
 
 pub(super) fn register(suite: &mut Suite) {
@@ -38,115 +39,89 @@ impl Shape {
         }
     }
 
-    fn file(self, statements: &[&str]) -> String {
+    fn file(self, directive: &str, statements: &[&str]) -> String {
         let end = if self == Shape::Delimiter { " //\n" } else { ";\n" };
         let body: String = statements.iter().map(|it| format!("{it}{end}")).collect();
+        let body = match directive {
+            "" => body,
+            directive => format!("-- jetbase: {directive}\n{body}"),
+        };
         match self {
             Shape::Whole => body,
             Shape::Alone => format!("-- jetbase: transaction=off\n{body}"),
             Shape::Delimiter => format!("-- jetbase: delimiter=//\n-- größe: 日本\n{body}"),
-            Shape::Rollback => {
+            Shape::Rollback if directive.is_empty() => {
                 format!("-- jetbase: transaction=off\nSELECT 1;\n-- rollback\n{body}")
+            }
+            Shape::Rollback => {
+                let body = body.split_once('\n').map_or("", |(_, body)| body);
+                format!(
+                    "-- jetbase: transaction=off\n-- jetbase: {directive}\nSELECT 1;\n-- rollback\n{body}"
+                )
             }
         }
     }
 }
 
-/// The statements that fail on every database.
-const COMMON: &[&str] = &[
-    "SELEC 1",
-    "INSERT INTO fx (id VALUES) (1)",
-    "INSERT INTO nowhere VALUES (1)",
-    "INSERT INTO fx (nowhere) VALUES (1)",
-    "CREATE TABLE fx (id INTEGER)",
-    "INSERT INTO strict VALUES (NULL)",
-    "INSERT INTO strict VALUES (7), (7)",
-    "INSERT INTO strict VALUES (8), (-1)",
-    "INSERT INTO child VALUES (99)",
-    "DROP TABLE nowhere",
-    "CREATE INDEX i ON fx (nowhere)",
-    "ALTER TABLE nowhere ADD COLUMN a INTEGER",
-    "SELECT nowhere(1)",
-    "UPDATE fx SET nowhere = 1",
-    "INSERT INTO fx SELECT id FROM nowhere",
-    "CREATE VIEW v AS SELECT nowhere FROM fx",
-    "DELETE FROM parent WHERE id = 1",
-    "ALTER TABLE fx ADD COLUMN id INTEGER",
-];
-
-/// The statements that fail on one database.
-const fn own(kind: DatabaseKind) -> &'static [&'static str] {
-    match kind {
-        DatabaseKind::Postgres => &[
-            "SELECT 1 / (id - id) FROM parent",
-            "DO $$ BEGIN INSERT INTO fx VALUES (50); RAISE EXCEPTION 'größe'; END $$",
-            "DO $$ BEGIN EXECUTE 'SELEC 1'; END $$",
-            "SELECT 'x'::integer FROM parent",
-            "SET CONSTRAINTS nowhere IMMEDIATE",
-            "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELEC 1'",
-            "INSERT INTO strict SELECT 9 FROM generate_series(1, 2)",
-            "CREATE TRIGGER t BEFORE INSERT ON fx EXECUTE FUNCTION nowhere()",
-        ],
-        DatabaseKind::Mysql => &[
-            "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'größe'",
-            "CALL nowhere()",
-            "ALTER TABLE fx DROP COLUMN nowhere",
-            "CREATE TABLE fx2 (id INTEGER, id INTEGER)",
-            "RENAME TABLE nowhere TO other",
-            "INSERT INTO strict SELECT 9 UNION ALL SELECT 9",
-            "TRUNCATE TABLE nowhere",
-            "GRANT SELECT ON nowhere.nothing TO nobody_here",
-        ],
-        DatabaseKind::Sqlite => &[
-            "SELECT abs(-9223372036854775808)",
-            "INSERT INTO strict SELECT 9 UNION ALL SELECT 9",
-            "ALTER TABLE fx RENAME COLUMN nowhere TO a",
-            "DROP INDEX nowhere",
-            "REINDEX nowhere",
-            "CREATE TRIGGER t AFTER INSERT ON nowhere BEGIN SELECT 1; END",
-            "INSERT INTO guarded VALUES (1)",
-            "SELECT json('größe')",
-        ],
-    }
-}
-
-const PREPARED: &str = "CREATE TABLE fx (id INTEGER);
-CREATE TABLE strict (id INTEGER NOT NULL UNIQUE CHECK (id > 0));
-CREATE TABLE parent (id INTEGER PRIMARY KEY);
-INSERT INTO parent VALUES (1);
-CREATE TABLE child (id INTEGER, FOREIGN KEY (id) REFERENCES parent (id));
-INSERT INTO child VALUES (1);";
-
 async fn says_what_is_there(ctx: TestContext, shape: Shape) -> TestResult {
     let db = &ctx.db;
-    db.execute(PREPARED).await?;
-    if ctx.kind == DatabaseKind::Sqlite {
-        db.execute(
-            "CREATE TABLE guarded (id INTEGER);
-             CREATE TRIGGER guard BEFORE INSERT ON guarded BEGIN SELECT RAISE(ABORT, 'größe'); END",
-        )
-        .await?;
+    for prepared in prepared(ctx.kind) {
+        db.execute(prepared).await?;
     }
+    // Nobody else can use this table.
+    let holder = hold_table(db).await?;
     let mut files: Vec<(String, String)> = Vec::new();
     let mut errors = Vec::new();
-    let mut inputs = 0;
-    for failing in COMMON.iter().chain(own(ctx.kind)) {
-        // SQLite checks foreign keys at the end of a file in a transaction only.
-        let deferred = failing.contains("child") || failing.contains("parent WHERE");
-        if ctx.kind == DatabaseKind::Sqlite
-            && (deferred || *failing == "CREATE VIEW v AS SELECT nowhere FROM fx")
-        {
-            continue;
-        }
-        inputs += 1;
-        let number = inputs;
-        if let Err(error) = one_input(db, shape, &mut files, number, failing).await {
-            errors.push(format!("`{failing}`: {error:#}"));
+    let inputs = failing_inputs(ctx.kind);
+    for (number, input) in (1..).zip(&inputs) {
+        if let Err(error) = one_input(db, shape, &mut files, number, input).await {
+            errors.push(format!("`{}`: {error:#}", input.failing));
             // The next inputs need a database without an unfinished file.
             break;
         }
     }
-    if errors.is_empty() && inputs >= 20 { Ok(()) } else { Err(errors.join("\n").into()) }
+    drop(holder);
+    assert!(inputs.len() >= 40, "there are {} inputs", inputs.len());
+    if errors.is_empty() { Ok(()) } else { Err(errors.join("\n").into()) }
+}
+
+/// What an error says about the statements before the failed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claim {
+    /// This number of statements is permanent.
+    Permanent(usize),
+    /// Up to this number of statements may be permanent.
+    UpTo(usize),
+}
+
+/// Reads the claim of an error, and compares it with its text. `number` is that of the failed statement.
+fn claim(error: &Error, number: usize) -> Result<Claim, TestError> {
+    let shown = format!("{error:#}");
+    let permanent = Claim::Permanent;
+    match error.kind() {
+        ErrorKind::Statement(statement) => {
+            if statement.statement.is_some_and(|(failed, _)| failed != number) {
+                return Err(format!("another statement failed: {shown}").into());
+            }
+            match statement.kept {
+                Kept::Nothing if shown.contains("nothing of this file was kept") => {
+                    Ok(permanent(0))
+                }
+                Kept::Statements(done) if shown.contains("permanent") => Ok(permanent(done)),
+                Kept::InDoubt { done } if shown.contains(&format!("--resume-after {number}")) => {
+                    Ok(permanent(done))
+                }
+                Kept::Perhaps(most) if shown.contains("may be permanent") => Ok(Claim::UpTo(most)),
+                kept => Err(format!("{kept:?}: {shown}").into()),
+            }
+        }
+        ErrorKind::Interrupted { outcome, .. } => match outcome {
+            Outcome::RolledBack if shown.contains("nothing of it was kept") => Ok(permanent(0)),
+            Outcome::Unfinished { done, .. } => Ok(permanent(*done)),
+            outcome => Err(format!("{outcome:?}: {shown}").into()),
+        },
+        _ => Err(shown.into()),
+    }
 }
 
 async fn one_input(
@@ -154,14 +129,20 @@ async fn one_input(
     shape: Shape,
     files: &mut Vec<(String, String)>,
     number: usize,
-    failing: &str,
+    input: &FailingInput,
 ) -> TestResult {
+    let failing = input.failing;
+    let place = if input.setting.is_empty() { 3 } else { 4 };
     let table = format!("CREATE TABLE e{number} (id INTEGER)");
     let (before, after) = (
         format!("INSERT INTO fx VALUES ({number}002)"),
         format!("INSERT INTO fx VALUES ({number}004)"),
     );
-    let text = |third: &str| shape.file(&[&table, &before, third, &after]);
+    let text = |third: &str| {
+        let all = [&table, &before, input.setting, third, &after];
+        let all: Vec<_> = all.into_iter().filter(|it| !it.is_empty()).collect();
+        shape.file(input.directive, &all)
+    };
     let name = format!("V{number}__input.sql");
     let run = async |text: &str| -> Result<(), Error> {
         let all = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
@@ -182,28 +163,19 @@ async fn one_input(
     for _ in 0..2 {
         let error = run(&broken).await.err().ok_or("it did not fail")?;
         let shown = format!("{error:#}");
-        if let ErrorKind::Journal(jetbase::JournalError::InDoubt { statement: 3, .. }) =
-            error.kind()
-        {
-            // A CALL may have taken effect in part, so the second attempt asks.
-            if !failing.starts_with("CALL") || effects(db, number).await? != [true, true, false] {
+        let found = effects(db, number).await?;
+        if let ErrorKind::Journal(jetbase::JournalError::InDoubt { statement, .. }) = error.kind() {
+            // It may have taken effect in part, so the second attempt asks.
+            if !input.may_ask || *statement != place || found != [true, true, false] {
                 return Err(shown.into());
             }
             continue;
         }
-        let ErrorKind::Statement(statement) = error.kind() else { return Err(shown.into()) };
-        if statement.statement.is_some_and(|(number, _)| number != 3) {
-            return Err(format!("another statement failed: {shown}").into());
-        }
-        let claimed = match statement.kept {
-            Kept::Nothing if shown.contains("nothing of this file was kept") => 0,
-            Kept::Statements(done) if shown.contains("permanent") => done,
-            Kept::InDoubt { done } if shown.contains("--resume-after 3") => done,
-            kept => return Err(format!("{kept:?}: {shown}").into()),
+        let is_true = match claim(&error, place)? {
+            Claim::Permanent(done) => found == [done > 0, done > 1, false],
+            Claim::UpTo(most) => found[..] <= [most > 0, most > 1, false][..],
         };
-        let found = effects(db, number).await?;
-        let expected = [claimed > 0, claimed > 1, false];
-        if found != expected {
+        if !is_true {
             return Err(format!("there is {found:?}, but the error says: {shown}").into());
         }
     }
@@ -216,7 +188,7 @@ async fn one_input(
         }
         let all = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
         let all: Vec<_> = all.chain([(name.as_str(), corrected.as_str())]).collect();
-        let resume = jetbase::Resume::At(3);
+        let resume = jetbase::Resume::At(place);
         if shape == Shape::Rollback {
             let first = set(&[(name.as_str(), corrected.as_str())]);
             jetbase::rollback(&first, DatabaseUrl(&db.url)).resume(resume).await?;
@@ -247,4 +219,23 @@ async fn effects(db: &Database, number: usize) -> Result<[bool; 3], TestError> {
         }
     }
     Ok(found)
+}
+
+/// Opens a session that holds a lock on the table `held` until it is dropped.
+async fn hold_table(db: &Database) -> Result<Option<Box<dyn Send>>, TestError> {
+    use jetbase::sqlx::{Connection, Executor, MySqlConnection, PgConnection};
+    Ok(match db.kind {
+        DatabaseKind::Postgres => {
+            let mut connection = PgConnection::connect(&db.url).await?;
+            connection.execute("BEGIN; LOCK TABLE held").await?;
+            Some(Box::new(connection))
+        }
+        DatabaseKind::Mysql => {
+            let mut connection = MySqlConnection::connect(&db.url).await?;
+            connection.execute("START TRANSACTION").await?;
+            connection.execute("SELECT * FROM held FOR UPDATE").await?;
+            Some(Box::new(connection))
+        }
+        DatabaseKind::Sqlite => None,
+    })
 }

@@ -2,6 +2,7 @@
 
 mod concurrently;
 mod failing_inputs;
+mod failing_statements;
 
 use jetbase::{DatabaseUrl, Error, ErrorKind, JournalError, Kept, Migrations, Report, Resume};
 use jetbase_test_harness::{Database, DatabaseKind, Needs, Suite, TestContext, TestResult};
