@@ -11,6 +11,7 @@ MEASURES = ("round-trips", "messages", "bytes-sent", "bytes-received", "connecti
 # A pool takes a connection back after the answer, and pings it. A server flushes in the background. Seconds.
 SETTLE = 0.1
 SETTLE_LIMIT = 10
+AGAIN = 5
 # Case, set, whether the set was applied before.
 CASES = (
     ("nothing-100", "hundred", True),
@@ -45,11 +46,20 @@ class Counter:
                         databases[name] = self.server.create()
                         contender.apply(self.server, databases[name], name)
                         verify(self.server, databases[name], name)
-                    self.counts[case, contender.name] = self.count(contender, case, name, databases.get(name) if is_applied else None)
+                    applied = databases.get(name) if is_applied else None
+                    self.counts[case, contender.name] = self.least(contender, case, name, applied)
                 except Refused as error:
                     self.problems[case, contender.name] = str(error)
             for database in databases.values():
                 self.server.drop(database)
+
+    def least(self, contender, case, name, applied):
+        """The counts. If nothing is pending, an fsync is most likely one in the background: then they are read again."""
+        found = self.count(contender, case, name, applied)
+        for _ in range(AGAIN if applied else 0):
+            if found.get("fsyncs"):
+                found = min(found, self.count(contender, case, name, applied), key=lambda counts: counts["fsyncs"])
+        return found
 
     def count(self, contender, case, name, applied):
         server = self.server
