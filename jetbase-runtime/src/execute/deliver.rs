@@ -50,9 +50,9 @@ impl Job<'_> {
             if can_stop && session.cancel.is_at_once() {
                 return Err(not_sent(&delivered, batch));
             }
-            let executing: Vec<_> = batch.iter().filter(|it| it.statements() > 0).collect();
-            if let ([message], true) = (executing.as_slice(), messages.len() > 1) {
-                message.report(progress);
+            // A batch of SQLite ends with a statement of the file. On MySQL, a batch may have several.
+            if messages.len() > 1 && (count == 1 || session.dialect == Dialect::Sqlite) {
+                batch.iter().for_each(|message| message.report(progress));
             }
             let parts: Vec<_> = batch.iter().flat_map(|message| &message.parts).collect();
             let texts: Vec<_> = parts.iter().map(|part| part.sql.as_str()).collect();
@@ -87,10 +87,14 @@ impl Job<'_> {
             return 1;
         }
         let longest = LONGEST_BATCH.min(session.largest_message.saturating_sub(OVERHEAD));
-        let mut length = 0;
+        let (mut length, mut has_ended) = (0, false);
         let fits = |message: &&FileMessage| {
             length += message.parts.iter().map(|part| part.sql.len() + 2).sum::<usize>();
-            length <= longest && message.parts.iter().all(|part| self.joins(session.dialect, part))
+            let joins = message.parts.iter().all(|part| self.joins(session.dialect, part));
+            let fits = length <= longest && joins && !has_ended;
+            // On SQLite, each statement of the file is reported when it starts, and can be cancelled.
+            has_ended = session.dialect == Dialect::Sqlite && message.statements() > 0;
+            fits
         };
         messages.iter().take_while(fits).count().max(1)
     }
