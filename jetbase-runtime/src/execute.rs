@@ -2,6 +2,7 @@
 //! file.
 
 mod deliver;
+mod detach;
 mod explain;
 mod message;
 mod per_statement;
@@ -278,6 +279,11 @@ impl<'m> Job<'m> {
     /// The text of the whole file.
     pub(crate) fn file_text(&self) -> &str {
         self.script.text()
+    }
+
+    /// Whether all statements of the file are permanent, so that only its record is missing.
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.done > 0 && self.done >= self.statements.len()
     }
 
     /// Whether the fence guards every statement of the file.

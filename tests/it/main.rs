@@ -54,6 +54,8 @@ mod python;
 mod readme;
 /// `ROC__` files after versions, and what is executed again on purpose.
 mod redo;
+/// Which references between tables of SQLite a run checks.
+mod references;
 /// Repairs of the history, and the graceful shutdown of a run.
 mod repair;
 /// How many round trips a run needs.
@@ -111,6 +113,7 @@ fn main() -> ExitCode {
     json_schema::register(&mut suite);
     redo::register(&mut suite);
     readme::register(&mut suite);
+    references::register(&mut suite);
     repair::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);

@@ -292,7 +292,10 @@ impl Words<'_, '_> {
             Detection::Catalog(object(kind, schema.clone(), Some(table.clone()), name))
         };
         if self.take(&["DETACH"]) && self.take(&["PARTITION"]) {
-            let name = self.qualified()?.1;
+            let (schema_of_partition, name) = self.qualified()?;
+            if schema_of_partition != schema {
+                return Some(Detection::Ask);
+            }
             let concurrently = self.take(&["CONCURRENTLY"]);
             let detached = object(ObjectKind::Partition, schema, Some(table), name);
             return Some(Detection::Catalog(CatalogObject { concurrently, ..detached }));

@@ -273,8 +273,8 @@ VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
   JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
   WHERE i.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({object_table})::pg_catalog.oid AND c.relname OPERATOR(pg_catalog.=) {object_name}::pg_catalog.name LIMIT 1), 0)"),
         (ObjectKind::Table, "CASE WHEN pg_catalog.to_regclass({object_path}) IS NULL THEN 0 ELSE 1 END"),
-        (ObjectKind::Partition, "(SELECT pg_catalog.count(*)::pg_catalog.int4 FROM pg_catalog.pg_inherits AS i
-  WHERE i.inhparent OPERATOR(pg_catalog.=) pg_catalog.to_regclass({object_table})::pg_catalog.oid AND i.inhrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({object_path})::pg_catalog.oid)"),
+        (ObjectKind::Partition, "COALESCE((SELECT CASE WHEN pg_catalog.to_jsonb(i) OPERATOR(pg_catalog.->>) 'inhdetachpending' OPERATOR(pg_catalog.=) 'true' THEN 2 ELSE 1 END FROM pg_catalog.pg_inherits AS i
+  WHERE i.inhparent OPERATOR(pg_catalog.=) pg_catalog.to_regclass({object_table})::pg_catalog.oid AND i.inhrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({object_path})::pg_catalog.oid), 0)"),
     ],
 };
 

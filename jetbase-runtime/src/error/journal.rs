@@ -152,6 +152,9 @@ impl fmt::Display for JournalError {
             JournalError::NothingToResume => f.write_str(
                 "no file is unfinished, so there is nothing to resume; run again without it",
             ),
+            JournalError::NoStatement { file, statements: 1 } => {
+                write!(f, "{file} has one statement in this section; name the number 1")
+            }
             JournalError::NoStatement { file, statements } => write!(
                 f,
                 "{file} has {statements} statements in this section; name the number of one of them"

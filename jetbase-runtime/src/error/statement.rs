@@ -50,6 +50,8 @@ pub struct StatementError {
     pub statement: Option<(usize, usize)>,
     /// The invalid index that the statement has left, with its schema (PostgreSQL).
     pub leftover: Option<String>,
+    /// The partition that the statement has begun to detach (PostgreSQL). The next run completes it.
+    pub detaching: Option<String>,
     /// What remains of the file.
     pub kept: Kept,
 }
@@ -88,7 +90,7 @@ impl StatementError {
         }
         self.write_leftover(f)?;
         match self.kept {
-            Kept::Nothing if self.leftover.is_some() => {
+            Kept::Nothing if self.has_leftover() => {
                 f.write_str("\nnothing else of this file was kept; correct it and run again")
             }
             Kept::Nothing => {
@@ -100,7 +102,17 @@ impl StatementError {
 }
 
 impl StatementError {
+    fn has_leftover(&self) -> bool {
+        self.leftover.is_some() || self.detaching.is_some()
+    }
+
     fn write_leftover(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(partition) = &self.detaching {
+            write!(
+                f,
+                "\nthe partition {partition} is still being detached; the next run completes it"
+            )?;
+        }
         let Some(leftover) = &self.leftover else { return Ok(()) };
         write!(
             f,
@@ -130,7 +142,7 @@ impl StatementError {
         }
         self.write_leftover(f)?;
         match self.kept {
-            Kept::Nothing if self.leftover.is_some() => {
+            Kept::Nothing if self.has_leftover() => {
                 f.write_str("\nnothing else of this file was kept: run again")
             }
             Kept::Nothing => f.write_str("\nnothing of this file was kept: run again"),

@@ -68,6 +68,7 @@ fn statement(kept: Kept) -> StatementError {
         hint: Some("the hint".to_owned()),
         statement: Some((2, 3)),
         leftover: None,
+        detaching: None,
         kept,
     }
 }

@@ -13,6 +13,8 @@ use crate::session::Session;
 
 /// What to do about rows whose parents are missing.
 const REMOVE_ORPHANS: &str = "delete those rows in the file, or correct their references";
+/// What to do about a reference that SQLite cannot check.
+const REPAIR_REFERENCE: &str = "make the columns that the reference names a PRIMARY KEY or UNIQUE, in this file or an earlier one";
 /// What to do about a file that releases jetbase's session lock.
 const RELEASE_OWN_LOCKS: &str = "release only the file's own locks, not all of them: without pg_advisory_unlock_all(), \
                          RELEASE_ALL_LOCKS() and DISCARD ALL";
@@ -26,12 +28,32 @@ pub(super) struct FailureContext {
     pub(super) leftover: Option<(String, String)>,
     /// Whether the index did not exist before the statement.
     pub(super) leftover_is_own: bool,
+    /// The partition that the failed statement has begun to detach.
+    pub(super) detaching: Option<String>,
     /// The invalid indexes of the database after a statement that may have left one.
     pub(super) invalid: Vec<String>,
     /// What the file did wrong although none of its statements failed, as a sentence.
     fault: Option<String>,
     /// Which table could run code of others, as the cause.
     untrusted: Option<Cause>,
+}
+
+/// What a failed statement has left, and the next run removes or completes.
+#[derive(Clone, Debug)]
+pub(super) enum Leftover {
+    /// An invalid index, with its schema.
+    Index(String),
+    /// A partition that is still being detached.
+    Partition(String),
+}
+
+impl FailureContext {
+    /// Returns what the failed statement has left, and nobody else.
+    pub(super) fn own_leftover(&self) -> Option<Leftover> {
+        let index = self.leftover.as_ref().filter(|_| self.leftover_is_own);
+        let index = index.map(|(schema, name)| Leftover::Index(format!("{schema}.{name}")));
+        index.or_else(|| self.detaching.clone().map(Leftover::Partition))
+    }
 }
 
 impl Job<'_> {
@@ -118,21 +140,7 @@ impl Job<'_> {
         if failure.purpose != Purpose::ForeignKeys {
             return None;
         }
-        let sets = session.raw("PRAGMA foreign_key_check").await.ok()?;
-        let rows = sets.first().map(|set| set.rows.as_slice()).unwrap_or_default();
-        let shown: Vec<_> = rows
-            .iter()
-            .take(5)
-            .map(|row| {
-                format!("{} row {} → {}", row.text("table"), row.text("rowid"), row.text("parent"))
-            })
-            .collect();
-        let more = if rows.len() > shown.len() { ", …" } else { "" };
-        let count = match rows.len() {
-            1 => "a row without its parent".to_owned(),
-            count => format!("{count} rows without their parents"),
-        };
-        Some(format!("it leaves {count}: {}{more}", shown.join(", ")))
+        session.orphans().await
     }
 
     /// When a fence stopped the file, describes whether the file itself had released the session
@@ -188,7 +196,8 @@ impl Job<'_> {
             return self.stopped(failure, found);
         }
         let file = self.migration.path();
-        let FailureContext { kept, fault, untrusted, leftover, leftover_is_own, invalid } = found;
+        let left = found.own_leftover();
+        let FailureContext { kept, fault, untrusted, leftover, invalid, .. } = found;
         let leftover = leftover.map(|(schema, name)| format!("{schema}.{name}"));
         let mut failure = failure;
         if !invalid.is_empty() {
@@ -209,8 +218,7 @@ impl Job<'_> {
                 None => Error::new(ErrorKind::LockLost { file: Some(file.to_owned()), kept }),
             },
             Purpose::Statement(index) | Purpose::Replay(index) | Purpose::CommitStatement(index) => {
-                let leftover = leftover.filter(|_| leftover_is_own);
-                self.statement_error(&failure, Some(index), kept, leftover)
+                self.statement_error(&failure, Some(index), kept, left)
             }
             Purpose::Valid(index) => self.invalid_index(index, &failure, leftover.unwrap_or_default(), kept),
             Purpose::Commit => self.statement_error(&failure, None, kept, None),
@@ -219,9 +227,14 @@ impl Job<'_> {
                 "remove it: jetbase begins and ends the transaction of each file",
                 kept,
             ),
-            Purpose::ForeignKeys => {
-                self.file_fault(fault.unwrap_or(failure.cause.message), REMOVE_ORPHANS, kept)
-            }
+            Purpose::ForeignKeys => match fault {
+                Some(fault) => self.file_fault(fault, REMOVE_ORPHANS, kept),
+                None => {
+                    let reason = failure.cause.message;
+                    let message = format!("the references of its tables cannot be checked: {reason}");
+                    self.file_fault(message, REPAIR_REFERENCE, kept)
+                }
+            },
             Purpose::Record | Purpose::Recorded if fails_check => self.file_fault(
                 "it could not be recorded: the database accepted the row of jetbase_migrations and did not store it \
                  as it was sent"
@@ -281,6 +294,7 @@ impl Job<'_> {
             hint,
             statement: None,
             leftover: None,
+            detaching: None,
             kept,
         }
     }
@@ -315,7 +329,7 @@ impl Job<'_> {
         failure: &MessageFailure,
         index: Option<usize>,
         kept: Kept,
-        leftover: Option<String>,
+        leftover: Option<Leftover>,
     ) -> Error {
         let text = self.script.text();
         let range = index.and_then(|index| self.statements.get(index)).map(|it| it.range.clone());
@@ -328,6 +342,11 @@ impl Job<'_> {
             rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').count().max(1)
         };
         let Cause { message, code, detail, hint, context, .. } = failure.cause.clone();
+        let (leftover, detaching) = match leftover {
+            Some(Leftover::Index(name)) => (Some(name), None),
+            Some(Leftover::Partition(name)) => (None, Some(name)),
+            None => (None, None),
+        };
         Error::new(ErrorKind::Statement(Box::new(StatementError {
             position: at.map(|at| Position::of(text, at)),
             snippet: at.map(|at| snippet(text, at, width(at))).unwrap_or_default(),
@@ -336,6 +355,7 @@ impl Job<'_> {
             context: context.map(String::from),
             statement: index.map(|index| (index + 1, self.statements.len())),
             leftover,
+            detaching,
             ..self.fault(message, hint, kept)
         })))
         .caused_by(&failure.cause)

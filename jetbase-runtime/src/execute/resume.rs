@@ -19,6 +19,11 @@ impl Job<'_> {
         self.migration.file() == file && Direction::of(self.action) == direction
     }
 
+    /// Whether a row of the journal is about the statement with this index.
+    fn is_about(&self, entry: &JournalRow, index: usize) -> bool {
+        self.concerns(&entry.file, entry.direction) && entry.statement == index + 1
+    }
+
     /// Decides at which statement the file goes on. `entries` are the rows of the journal about it.
     /// `wish` is what the caller has found out about it.
     pub(crate) async fn resume(
@@ -88,11 +93,22 @@ impl Job<'_> {
         let (Some(before), Some(expression)) = (before, expression) else { return Ok(None) };
         self.replay_path(session, index).await?;
         let now = session.read_catalog(&expression).await?;
+        if now == INVALID
+            && before == 1
+            && let Some(partition) = self.detached(index)
+        {
+            self.complete_detach(session, partition).await?;
+            return Ok(Some(true));
+        }
         Ok(Some(has_taken_effect(before, now)))
     }
 
     /// Sets the search path, or the database, as the statements before this one have set it.
-    async fn replay_path(&self, session: &mut Session<'_>, index: usize) -> Result<(), Error> {
+    pub(super) async fn replay_path(
+        &self,
+        session: &mut Session<'_>,
+        index: usize,
+    ) -> Result<(), Error> {
         let sql = match session.dialect {
             Dialect::Postgres => Some("SELECT pg_catalog.set_config('search_path', {path}, false)"),
             Dialect::MySql => Some("USE {schema}"),
@@ -242,10 +258,13 @@ impl Job<'_> {
             let _ = self.replay_path(session, index).await;
             found.leftover = self.find_leftover(session, index).await.ok().flatten();
             let entries = session.read_journal().await.unwrap_or_default();
-            let row = entries
-                .iter()
-                .find(|it| self.concerns(&it.file, it.direction) && it.statement == index + 1);
+            let row = entries.iter().find(|it| self.is_about(it, index));
             found.leftover_is_own = row.is_some_and(|row| row.found == Some(0));
+        }
+        if let Some(index) = failed.filter(|index| self.detached(*index).is_some()) {
+            let entries = session.read_journal().await.unwrap_or_default();
+            let entry = entries.iter().find(|it| self.is_about(it, index));
+            self.settle_detach(session, index, entry, failure.done, &mut found).await;
         }
         if matches!(found.kept, Kept::InDoubt { .. }) && session.dialect == Dialect::Postgres {
             let sets = session.raw(INVALID_INDEXES).await.unwrap_or_default();
@@ -270,7 +289,8 @@ impl Job<'_> {
                     bindings.literal("leftover_schema", schema).literal("leftover_name", name);
                 of_own_rows.push(bindings.render(JOURNAL_LEFTOVER));
             }
-            _ if matches!(found.kept, Kept::InDoubt { .. }) => {}
+            // The next run reads the row.
+            _ if matches!(found.kept, Kept::InDoubt { .. }) || found.detaching.is_some() => {}
             _ => of_own_rows.push(of_run.render(JOURNAL_FAILED)),
         }
         changes.extend(of_own_rows.clone());

@@ -26,9 +26,7 @@ impl Job<'_> {
             _ => failure.executed,
         };
         let index = Some(index).filter(|index| *index < self.count());
-        let leftover = found.leftover.filter(|_| found.leftover_is_own);
-        let leftover = leftover.map(|(schema, name)| format!("{schema}.{name}"));
-        let error = self.statement_error(&failure, index, found.kept, leftover);
+        let error = self.statement_error(&failure, index, found.kept, found.own_leftover());
         match error.kind().clone() {
             ErrorKind::Statement(stopped) => error.with_kind(ErrorKind::Stopped(stopped)),
             _ => error,

@@ -51,7 +51,7 @@ pub(super) async fn work<'m>(
         if job.session_use.reads {
             session.refresh_for_reader().await?;
         }
-        session.prepare_reference_check(job.file_text()).await;
+        session.prepare_reference_check(job.file_text(), job.is_permanent()).await;
         execute(session, listener, report, job, (index + 1, jobs.len())).instrument(span).await?;
         if job.needs_journal(session.dialect) {
             session.shrink_journal().await;

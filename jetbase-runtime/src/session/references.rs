@@ -14,10 +14,15 @@ const HAS_REFERENCES: &str =
     "SELECT EXISTS (SELECT 1 FROM main.sqlite_master AS m, pragma_foreign_key_list(m.name) AS f
   WHERE m.type = 'table') AS has_references";
 
-/// The tables, the views and the triggers.
+/// The tables, the views and the triggers, also the temporary ones of a caller.
 const OBJECTS: &str = "SELECT type, name, tbl_name, CASE type WHEN 'trigger' THEN sql END AS sql FROM main.sqlite_master
   WHERE type IN ('table', 'view', 'trigger')
-UNION ALL SELECT type, name, tbl_name, sql FROM temp.sqlite_master WHERE type = 'trigger'";
+UNION ALL SELECT type, name, tbl_name, CASE type WHEN 'trigger' THEN sql END FROM temp.sqlite_master
+  WHERE type IN ('table', 'view', 'trigger')";
+
+/// The rows without parents, in the same tables.
+const ORPHAN_ROWS: &str = "SELECT f.\"table\" AS child, f.rowid AS number, f.parent AS parent
+  FROM {children} AS c, pragma_foreign_key_check(c.name) AS f";
 
 /// The number of rows without parents, in the tables that may have changed.
 const ORPHANS: &str = "SELECT count(*) FROM {children} AS c, pragma_foreign_key_check(c.name)";
@@ -25,7 +30,10 @@ const ORPHANS: &str = "SELECT count(*) FROM {children} AS c, pragma_foreign_key_
 impl Session<'_> {
     /// Finds out which tables a file can change, and counts their rows whose parents are already
     /// missing. Only new ones are refused.
-    pub(crate) async fn prepare_reference_check(&mut self, file: &str) {
+    ///
+    /// If all statements of the file are permanent, an earlier run may have refused it because of such
+    /// rows. It is not known which of them were there before, so all of them are refused.
+    pub(crate) async fn prepare_reference_check(&mut self, file: &str, is_permanent: bool) {
         if !self.foreign_keys {
             return;
         }
@@ -53,6 +61,7 @@ impl Session<'_> {
         let children = self.sql.children;
         self.bind(|it| it.literals("unchanged", &unchanged).nested("children", children));
         let count = match self.query(ORPHANS).await {
+            _ if is_permanent => Some(0),
             Ok(sets) => {
                 sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok())
             }
@@ -60,6 +69,26 @@ impl Session<'_> {
             Err(_) => Some(i64::MAX),
         };
         self.bind(|it| it.number("orphans", count.unwrap_or(0)));
+    }
+
+    /// Describes the rows whose parents are missing, in the tables that may have changed; `None` if the
+    /// references cannot be checked.
+    pub(crate) async fn orphans(&mut self) -> Option<String> {
+        let sets = self.query(ORPHAN_ROWS).await.ok()?;
+        let rows = sets.first().map(|set| set.rows.as_slice()).filter(|rows| !rows.is_empty())?;
+        let shown: Vec<_> = rows
+            .iter()
+            .take(5)
+            .map(|row| {
+                format!("{} row {} → {}", row.text("child"), row.text("number"), row.text("parent"))
+            })
+            .collect();
+        let more = if rows.len() > shown.len() { ", …" } else { "" };
+        let count = match rows.len() {
+            1 => "a row without its parent".to_owned(),
+            count => format!("{count} rows without their parents"),
+        };
+        Some(format!("it leaves {count}: {}{more}", shown.join(", ")))
     }
 
     /// Whether the references are checked after the file.

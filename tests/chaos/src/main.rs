@@ -20,6 +20,7 @@ mod journal;
 mod kills;
 mod lagging_node;
 mod pooler;
+mod pooler_cancel;
 mod python;
 mod relay;
 mod second_server;
@@ -109,6 +110,9 @@ const CASES: &[ChaosCase] = &[
     ChaosCase::new("pooler/stale", Postgres, |ctx| Box::pin(pooler::stale(ctx))),
     ChaosCase::new("pooler/dump", Postgres, |ctx| Box::pin(pooler::dump(ctx))),
     ChaosCase::new("pooler/no-transaction", Postgres, |ctx| Box::pin(pooler::no_transaction(ctx))),
+    ChaosCase::new("pooler/cancel", Postgres, |ctx| {
+        Box::pin(pooler_cancel::cancels_no_stranger(ctx))
+    }),
     ChaosCase::new("doctor/pooler", Postgres, |ctx| Box::pin(doctor::pooler(ctx))),
     ChaosCase::alone("doctor/standby", |ctx| Box::pin(doctor::standby(ctx))),
     ChaosCase::alone("doctor/galera", |ctx| Box::pin(doctor::galera(ctx))).long(),

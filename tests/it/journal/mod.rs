@@ -1,8 +1,10 @@
 //! Files whose statements commit by themselves, and fail in their middle.
 
+mod commands;
 mod concurrently;
 mod failing_inputs;
 mod failing_statements;
+mod joined_messages;
 
 use jetbase::{DatabaseUrl, Error, ErrorKind, JournalError, Kept, Migrations, Report, Resume};
 use jetbase_test_harness::{Database, DatabaseKind, Needs, Suite, TestContext, TestResult};
@@ -12,7 +14,9 @@ use crate::apply::set;
 pub(crate) fn register(suite: &mut Suite) {
     let all = DatabaseKind::ALL;
     let nothing = Needs::NOTHING;
+    commands::register(suite);
     concurrently::register(suite);
+    joined_messages::register(suite);
     failing_inputs::register(suite);
     suite.each("a_run_goes_on_at_the_statement_that_failed", all, nothing, goes_on);
     suite.each("a_run_refuses_a_change_of_permanent_statements", all, nothing, refuses_a_change);

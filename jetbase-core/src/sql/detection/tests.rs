@@ -55,6 +55,8 @@ fn a_statement_says_how_its_effect_can_be_found() {
         ("CREATE INDEX CONCURRENTLY ON shop (id)", "Ask"),
         ("DROP INDEX CONCURRENTLY s.i", "Index s.i concurrently"),
         ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", "Partition t/p concurrently"),
+        ("ALTER TABLE s.t DETACH PARTITION s.p CONCURRENTLY", "Partition s.t/p concurrently"),
+        ("ALTER TABLE t DETACH PARTITION s.p CONCURRENTLY", "Ask"),
         ("REINDEX INDEX CONCURRENTLY i", "Repeat"),
         ("VACUUM t", "Repeat"),
         ("SELECT f()", "Ask"),

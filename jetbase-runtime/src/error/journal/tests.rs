@@ -44,7 +44,8 @@ fn texts_of_unfinished_files() {
         JournalError::Unfinished(unfinished(None)),
         JournalError::NotUnfinished { file: "V1__a.sql".to_owned() },
         JournalError::NothingToResume,
-        JournalError::NoStatement { file, statements: 6 },
+        JournalError::NoStatement { file: file.clone(), statements: 6 },
+        JournalError::NoStatement { file, statements: 1 },
     ];
     let texts: Vec<_> = errors.into_iter().map(|it| Error::from(it).to_string()).collect();
     insta::assert_snapshot!(texts.join("\n"), @"
@@ -58,6 +59,7 @@ V3__shop.sql is unfinished: its first 4 statements are permanent; run `jetbase u
 the journal has no rows about V1__a.sql; run `jetbase journal` to see which files are unfinished
 no file is unfinished, so there is nothing to resume; run again without it
 shop/V3__shop.sql has 6 statements in this section; name the number of one of them
+shop/V3__shop.sql has one statement in this section; name the number 1
 ");
 }
 

@@ -3,6 +3,8 @@ use jetbase_core::Position;
 use super::*;
 use crate::error::ErrorKind;
 
+const PARTITION: &str = "public.p";
+
 #[test]
 fn texts_of_stopped_files() {
     let statement =
@@ -18,13 +20,15 @@ fn texts_of_stopped_files() {
                 context: None,
                 hint: None,
                 statement,
-                leftover: leftover.map(str::to_owned),
+                leftover: leftover.filter(|it| *it != PARTITION).map(str::to_owned),
+                detaching: leftover.filter(|it| *it == PARTITION).map(str::to_owned),
                 kept,
             }))
         };
     let errors = [
         statement(Some((2, 3)), "57014", Kept::Nothing, None),
         statement(Some((2, 3)), "57014", Kept::Nothing, Some("public.i")),
+        statement(Some((2, 3)), "57014", Kept::Nothing, Some(PARTITION)),
         statement(Some((2, 3)), "1317", Kept::Statements(1), None),
         statement(Some((3, 3)), "", Kept::Statements(2), None),
         statement(Some((2, 3)), "1317", Kept::InDoubt { done: 1 }, None),
@@ -36,6 +40,9 @@ V2__b.sql:7:1: statement 2 of 3 was cancelled, because the run was asked to stop
 nothing of this file was kept: run again
 V2__b.sql:7:1: statement 2 of 3 was cancelled, because the run was asked to stop
 the invalid index public.i remains; the next run drops it and builds it again
+nothing else of this file was kept: run again
+V2__b.sql:7:1: statement 2 of 3 was cancelled, because the run was asked to stop
+the partition public.p is still being detached; the next run completes it
 nothing else of this file was kept: run again
 V2__b.sql:7:1: statement 2 of 3 was cancelled, because the run was asked to stop
 its first statement is permanent: run again, and the run goes on at statement 2
@@ -63,6 +70,7 @@ fn a_failed_statement_shows_the_function_that_failed() {
         hint: Some("the hint".to_owned()),
         statement: Some((2, 3)),
         leftover: None,
+        detaching: None,
         kept: Kept::Nothing,
     };
     insta::assert_snapshot!(error, @r#"
