@@ -18,7 +18,7 @@ use crate::options::{DryRun, LockOptions, direct_or, lock_methods};
 use crate::repair::refuse_unfinished;
 use crate::session::{OwnFailure, OwnStatements, Session};
 use crate::state::read_state;
-use crate::target::{Connect, Source, Target};
+use crate::target::{Connect, ConnectionOwner, Source, Target};
 use crate::task::in_task;
 use crate::wait::Limit;
 
@@ -193,8 +193,11 @@ impl BaselineRequest {
         refuse_unfinished(&session.read_journal().await?)?;
         let migrations = plan_baseline(&self.set, &history, &self.version, self.force)?;
         let (sql, bindings) = (session.sql, &session.bindings);
-        let mut changes: Vec<_> =
-            sql.restore_number.iter().map(|part| bindings.render(part)).collect();
+        let mut changes = Vec::new();
+        if session.owner == ConnectionOwner::Caller {
+            // The caller's session may have a number for its next row.
+            changes.extend(sql.restore_number.iter().map(|part| bindings.render(part)));
+        }
         for migration in &migrations {
             let bindings = bindings
                 .clone()

@@ -32,8 +32,7 @@ impl ChangeReader<'_, '_> {
             let start = words.at;
             let (kind, names) = self.part(false)?;
             let passed = self.words.tokens.get(start..self.words.at)?;
-            let if_exists =
-                passed.windows(2).any(|it| it[0].is_word("IF") && it[1].is_word("EXISTS"));
+            let if_exists = passed.iter().any(|token| token.is_word("IF"));
             let dropped = names
                 .into_iter()
                 .map(|name| CatalogChange::Drop { object: of_table(kind, name), if_exists });
