@@ -2,6 +2,7 @@
 #![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes\n[json]: docs::json"]
 #![doc = "[from-sqlx]: docs::adopt_sqlx\n[from-refinery]: docs::adopt_refinery\n[from-diesel]: docs::adopt_diesel"]
 #![doc = "[from-flyway]: docs::adopt_flyway\n[from-sea-orm]: docs::adopt_sea_orm\n[from-python]: docs::adopt_python"]
+#![doc = "[baseline]: docs::baseline"]
 #![doc = "[security]: docs::security\n[design]: docs::design"]
 #![doc = "[mit]: https://spdx.org/licenses/MIT.html\n[apache]: https://spdx.org/licenses/Apache-2.0.html\n"]
 #![doc = include_str!("../README.md")]
@@ -16,24 +17,25 @@ pub use jetbase_cli::clap;
 pub use jetbase_cli::{Cli, cli};
 #[doc(no_inline)]
 pub use jetbase_core::{
-    Action, AdoptError, AdoptMap, AdoptMapError, AdoptProblem, Ahead, Checksum, Dialect, Finding,
-    Folder, MapEntry, Migration, MigrationKind, Migrations, OldTool, Options, PlanError, Position,
-    Problem, Reading, Record, Repeat, Severity, SkipReason, Skipped, SourceFile, Validation,
-    Version,
+    Action, AdoptError, AdoptMap, AdoptMapError, AdoptProblem, Ahead, Checksum, DetectedState,
+    Dialect, Finding, Folder, MapEntry, Migration, MigrationKind, Migrations, OldTool, Options,
+    PlanError, Position, Problem, Reading, Record, Repeat, Severity, SkipReason, Skipped,
+    SourceFile, Validation, Version,
 };
 #[doc(no_inline)]
 pub use jetbase_runtime::sqlx;
 #[doc(inline)]
 pub use jetbase_runtime::{
-    Adopt, AdoptReport, AdoptionError, AnyTarget, Applied, CancelHandle, ClearJournal,
-    DatabaseErrorKind, DatabaseUrl, Diagnosis, Diagnostic, DiagnosticLevel, Direction, Doctor,
-    Empty, Error, ErrorKind, Event, FileErrorKind, History, HistoryChange, IntoVersion,
-    JournalError, Kept, LockFileError, LockFileErrorKind, LockStatus, NamespaceError, Outcome,
-    Pending, Planned, Published, Query, Readiness, Reapply, Redo, Repair, RepairReport,
-    RepairScope, Report, Resume, Rollback, Run, ServerError, SettingError, StatementError, Status,
-    TableError, Target, Unfinished, UnfinishedFiles, Unlock, Unlocked, UrlError, Validated, Wait,
-    adopt, check, clear_journal, current, doctor, history, journal, lock_status, reapply, redo,
-    repair, rollback, run, run_url, status, unlock, validate,
+    Adopt, AdoptReport, AdoptionError, AnyTarget, Applied, Baseline, BaselineReport, CancelHandle,
+    ClearJournal, DatabaseErrorKind, DatabaseUrl, DetectedBaseline, DetectedVersion, Diagnosis,
+    Diagnostic, DiagnosticLevel, Direction, Doctor, Empty, Error, ErrorKind, Event, FileErrorKind,
+    History, HistoryChange, IntoVersion, JournalError, Kept, LockFileError, LockFileErrorKind,
+    LockStatus, NamespaceError, Outcome, Pending, Planned, Published, Query, Readiness, Reapply,
+    Redo, Repair, RepairReport, RepairScope, Report, Resume, Rollback, Run, ServerError,
+    SettingError, StatementError, Status, TableError, Target, Unfinished, UnfinishedFiles, Unlock,
+    Unlocked, UrlError, Validated, Wait, adopt, baseline, check, clear_journal, current,
+    detect_baseline, doctor, history, journal, lock_status, reapply, redo, repair, rollback, run,
+    run_url, status, unlock, validate,
 };
 
 #[cfg(not(feature = "cli"))]
@@ -53,6 +55,9 @@ pub mod docs {
 
     #[doc = include_str!("docs/kubernetes.md")]
     pub mod kubernetes {}
+
+    #[doc = include_str!("docs/baseline.md")]
+    pub mod baseline {}
 
     #[doc = include_str!("docs/adopt_sqlx.md")]
     pub mod adopt_sqlx {}
@@ -157,6 +162,12 @@ pub mod docs {
 /// // Apply again: what was changed before it was recorded, and a repeatable file.
 /// let report = migrations::redo(&pool).await?;
 /// let report = migrations::reapply(&pool, "ROC__user_names.sql").await?;
+///
+/// // Mark what exists already as applied.
+/// let detected = migrations::detect_baseline(&pool).await?;
+/// println!("{detected}");
+/// let report = migrations::baseline(&pool, migrations::versions::V2__ADD_EMAIL).await?;
+/// println!("{report}");
 ///
 /// let report = migrations::repair(&pool).await?;
 /// println!("{report}");

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use super::options::{
-    AdoptArgs, CompletionsArgs, DoctorArgs, FixArgs, InspectArgs, JournalArgs, ManArgs, NewArgs,
-    ReapplyArgs, RedoArgs, RenumberArgs, RollbackArgs, SumArgs, UnlockArgs, UpgradeArgs,
-    ValidateArgs,
+    AdoptArgs, BaselineArgs, CompletionsArgs, DoctorArgs, FixArgs, InspectArgs, JournalArgs,
+    ManArgs, NewArgs, ReapplyArgs, RedoArgs, RenumberArgs, RollbackArgs, SumArgs, UnlockArgs,
+    UpgradeArgs, ValidateArgs,
 };
 
 /// The command line of the standalone tool.
@@ -181,6 +181,17 @@ pub(crate) enum SetCommand {
     /// Find applied migrations without files, and new files with a version that is too low
     #[command(after_long_help = "JSON: compared, problems, skipped; with --fix: repaired")]
     ValidateFiles(ValidateArgs),
+
+    /// Mark every version up to and including VERSION as applied, and execute none of them
+    ///
+    /// It is for a database whose schema exists already. Repeatable files stay pending. A history with rows is
+    /// refused without --force; with it, the versions above the highest applied one are marked. With --detect,
+    /// each pending version is compared with the database: already there, to apply, conflict, or unknown.
+    /// Nothing is written, and the exit code is 11 if there is a conflict.
+    #[command(
+        after_long_help = "JSON: marked, planned (--dry-run), detected, suggested (--detect)"
+    )]
+    Baseline(BaselineArgs),
 
     /// Run fix-files and fix-checksums
     #[command(after_long_help = "JSON: repaired (kind, version, file, from, to)")]

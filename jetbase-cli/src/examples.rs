@@ -57,6 +57,14 @@ const EXAMPLES: &[CommandExamples] = &[
     ),
     ("validate-checksums", &[("validate-checksums", "exit code 11 if a file has changed")]),
     ("validate-files", &[("validate-files", "exit code 11 if a file is missing")]),
+    (
+        "baseline",
+        &[
+            ("baseline --detect", "show which versions the database has already"),
+            ("baseline 12 --dry-run", "show what would be marked as applied"),
+            ("baseline 12", "mark every version up to 12 as applied"),
+        ],
+    ),
     ("fix", &[("fix", "make the history agree with the files")]),
     ("fix-checksums", &[("fix-checksums", "after a change of comments or formatting")]),
     ("fix-files", &[("fix-files", "after files were deleted on purpose")]),

@@ -18,7 +18,8 @@ pub(crate) enum Exit {
     /// `check`: migrations are pending. `sum --check`: migrations are not recorded. `adopt`: something is
     /// left to do by hand.
     Pending = 10,
-    /// The files differ from the history or from the list of recorded migrations.
+    /// The files differ from the history or from the list of recorded migrations. `baseline --detect`: a
+    /// version is there in part.
     Drift = 11,
     /// Another process holds the lock, keeps it from being taken or released, or took it away.
     Locked = 12,

@@ -10,9 +10,9 @@ use jetbase_runtime::{LockStatus, RepairReport, Report};
 use serde::Serialize;
 
 pub(crate) use self::values::{
-    AppliedJson, ChangeJson, ContentsJson, ConvertedJson, DiagnosticJson, FindingJson, InspectJson,
-    PendingJson, PlannedJson, ProblemJson, RecordJson, RenameJson, SkippedJson, StatementJson,
-    UnfinishedJson,
+    AppliedJson, ChangeJson, ContentsJson, ConvertedJson, DetectedJson, DiagnosticJson,
+    FindingJson, InspectJson, PendingJson, PlannedJson, ProblemJson, RecordJson, RenameJson,
+    SkippedJson, StatementJson, UnfinishedJson,
 };
 
 /// The object that a command prints.
@@ -85,6 +85,12 @@ pub(crate) enum CommandFields {
     },
     Repair {
         repaired: Vec<ChangeJson>,
+    },
+    Baseline {
+        marked: Vec<String>,
+        planned: Vec<String>,
+        detected: Vec<DetectedJson>,
+        suggested: Option<String>,
     },
     Init {
         created: Vec<String>,

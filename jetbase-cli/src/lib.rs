@@ -9,6 +9,7 @@
 
 mod adopt;
 mod args;
+mod baseline;
 mod command_error;
 mod command_output;
 mod config;
@@ -86,8 +87,8 @@ pub fn cli(set: &Migrations) -> Cli {
 }
 
 /// The commands `upgrade`, `rollback`, `redo`, `reapply`, `status`, `history`, `current`, `check`, `doctor`,
-/// `lock-status`, `unlock`, `validate-checksums`, `validate-files`, `fix`, `fix-checksums` and `fix-files`, for an
-/// embedded set.
+/// `lock-status`, `unlock`, `validate-checksums`, `validate-files`, `baseline`, `fix`, `fix-checksums` and
+/// `fix-files`, for an embedded set.
 ///
 /// Every command has `--help` and `--json`. `--help` documents the exit codes. An error is printed to
 /// stderr. With `--json` it is an object on stdout.
@@ -234,6 +235,7 @@ async fn execute_on_set(
         }
         SetCommand::ValidateChecksums(_) => query::validate_checksums(context).await,
         SetCommand::ValidateFiles(_) => query::validate_files(context).await,
+        SetCommand::Baseline(args) => baseline::baseline(context, args).await,
         SetCommand::Fix(args) => repair::repair(context, None, &args).await,
         SetCommand::FixChecksums(args) => {
             repair::repair(context, Some(RepairScope::Checksums), &args).await
@@ -287,6 +289,7 @@ impl ToolCommand {
                 SetCommand::Unlock(_) => "unlock",
                 SetCommand::ValidateChecksums(_) => "validate-checksums",
                 SetCommand::ValidateFiles(_) => "validate-files",
+                SetCommand::Baseline(_) => "baseline",
                 SetCommand::Fix(_) => "fix",
                 SetCommand::FixChecksums(_) => "fix-checksums",
                 SetCommand::FixFiles(_) => "fix-files",

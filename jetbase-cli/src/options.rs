@@ -177,6 +177,31 @@ pub(crate) struct FixArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct BaselineArgs {
+    /// The last version to mark
+    #[arg(value_name = "VERSION", value_parser = accepted, required_unless_present = "detect")]
+    pub(crate) version: Option<Version>,
+
+    /// Compare the pending versions with the database, and write nothing
+    #[arg(long, conflicts_with_all = ["version", "dry_run", "force", "wait", "no_wait", "yes"])]
+    pub(crate) detect: bool,
+
+    /// Show what would be marked, and change nothing
+    #[arg(short, long)]
+    pub(crate) dry_run: bool,
+
+    /// Mark the versions above the applied ones, although the history has rows
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct JournalArgs {
     #[command(subcommand)]
     pub(crate) command: Option<JournalCommand>,
@@ -310,7 +335,7 @@ fn dialect(text: &str) -> Result<Dialect, &'static str> {
     text.parse().map_err(|()| "write `postgres`, `mysql` or `sqlite`")
 }
 
-/// Parses a version for `--accept`: `2`, or `V2` as in the file's name.
+/// Parses a version for `--accept` and `baseline`: `2`, or `V2` as in the file's name.
 fn accepted(text: &str) -> Result<Version, VersionError> {
     Version::parse(text.strip_prefix('V').unwrap_or(text))
 }

@@ -29,8 +29,9 @@ pub use file::{
     Position, Script, Section, Transaction, Version, VersionError, duration, similar, snippet,
 };
 pub use plan::{
-    Action, Ahead, Goal, Plan, PlanError, Policy, Problem, Record, Repeat, SkipReason, Skipped,
-    Step, Until, Validation, plan, validate,
+    Action, Ahead, CatalogTimeline, DetectedFile, DetectedState, Goal, Plan, PlanError, Policy,
+    Problem, Record, Repeat, SkipReason, Skipped, Step, Until, Validation, detected_prefix, plan,
+    plan_baseline, validate,
 };
 pub use set::{
     Adopted, Differences, Entry, Folder, FolderCheck, Manifest, Migration, Migrations, Options,
@@ -42,8 +43,9 @@ pub use set::{Packed, Table};
 #[doc(hidden)]
 pub use sql::lexed_bytes;
 pub use sql::{
-    CatalogObject, CutError, Detection, Dialect, Effect, ObjectKind, Open, OwnSession, Piece,
-    Server, SessionEffect, SessionUse, Statement, Syntax, TableLocks, Token, TokenKind, cut,
-    detection, effect, empties_session, is_setting, may_fail_in_part, mentions_trigger,
-    needs_own_session, pieces, session_use, table_locks, tokens,
+    CatalogChange, CatalogObject, CutError, Detection, Dialect, Effect, ObjectKind, Open,
+    OwnSession, Piece, Server, SessionEffect, SessionUse, Statement, Syntax, TableLocks, Token,
+    TokenKind, catalog_changes, cut, detection, effect, empties_session, is_setting,
+    may_fail_in_part, mentions_trigger, needs_own_session, pieces, session_use, table_locks,
+    tokens,
 };

@@ -18,7 +18,7 @@ pub(crate) struct GeneratedFunction {
 }
 
 /// The functions of a module that take a target.
-pub(crate) const FUNCTIONS: [GeneratedFunction; 13] = [
+pub(crate) const FUNCTIONS: [GeneratedFunction; 14] = [
     GeneratedFunction {
         name: "run",
         summary: "Applies the pending migrations, under the migration lock.",
@@ -52,6 +52,14 @@ pub(crate) const FUNCTIONS: [GeneratedFunction; 13] = [
                  longer than the wait allows",
         example: "let report = migrations::repair(&pool).await?;\nprintln!(\"{report}\");",
         result: |f| quote!(#f::Repair<'t>),
+    },
+    GeneratedFunction {
+        name: "detect_baseline",
+        summary: "Compares each pending version with the catalog of the database: is it already there, to apply, in \
+                  conflict, or unknown?",
+        errors: "the history contradicts the migrations",
+        example: "let detected = migrations::detect_baseline(&pool).await?;\nprintln!(\"{detected}\");",
+        result: |f| quote!(#f::Query<'t, #f::DetectedBaseline>),
     },
     GeneratedFunction {
         name: "status",
@@ -136,6 +144,18 @@ pub(crate) const REAPPLY: GeneratedFunction = GeneratedFunction {
     result: |f| quote!(#f::Reapply<'t>),
 };
 
+/// The function that takes a version.
+pub(crate) const BASELINE: GeneratedFunction = GeneratedFunction {
+    name: "baseline",
+    summary: "Marks every version up to and including this one as applied, and executes none of them, under the \
+              migration lock.",
+    errors: "the history has rows, a file is unfinished, or another process holds the lock for longer than the wait \
+             allows",
+    example: "let report = migrations::baseline(&pool, migrations::versions::V2__ADD_EMAIL).await?;\n\
+              println!(\"{report}\");",
+    result: |f| quote!(#f::Baseline<'t>),
+};
+
 /// Returns the functions of a module.
 pub(crate) fn functions(facade: &TokenStream, module: &Ident) -> TokenStream {
     let module = module.to_string();
@@ -151,6 +171,7 @@ pub(crate) fn functions(facade: &TokenStream, module: &Ident) -> TokenStream {
         }
     });
     let (reapply_docs, reapply_result) = (REAPPLY.docs(&module), (REAPPLY.result)(facade));
+    let (baseline_docs, baseline_result) = (BASELINE.docs(&module), (BASELINE.result)(facade));
     let docs = RUN_URL.docs(&module);
     let result = (RUN_URL.result)(facade);
     quote! {
@@ -159,6 +180,14 @@ pub(crate) fn functions(facade: &TokenStream, module: &Ident) -> TokenStream {
         #[doc = #reapply_docs]
         pub fn reapply<'t>(target: impl #facade::Target<'t> + 't, file: &str) -> #reapply_result {
             #facade::reapply(&MIGRATIONS, target, file)
+        }
+
+        #[doc = #baseline_docs]
+        pub fn baseline<'t>(
+            target: impl #facade::Target<'t> + 't,
+            version: impl #facade::IntoVersion,
+        ) -> #baseline_result {
+            #facade::baseline(&MIGRATIONS, target, version)
         }
 
         #[doc = #docs]

@@ -10,6 +10,7 @@
 )]
 
 mod adopt;
+mod baseline;
 mod cancel;
 mod connection;
 mod dialect;
@@ -34,6 +35,7 @@ mod task;
 mod wait;
 
 pub use adopt::{Adopt, AdoptReport, adopt};
+pub use baseline::{Baseline, BaselineReport, baseline};
 pub use cancel::CancelHandle;
 pub use doctor::{Diagnosis, Diagnostic, DiagnosticLevel, Doctor, doctor};
 pub use error::{
@@ -46,9 +48,9 @@ pub use execute::Empty;
 pub use into_version::IntoVersion;
 pub use journal::{Direction, Resume, Unfinished};
 pub use query::{
-    ClearJournal, History, LockStatus, Pending, Query, Readiness, Status, UnfinishedFiles, Unlock,
-    Unlocked, Validated, check, clear_journal, current, history, journal, lock_status, status,
-    unlock, validate,
+    ClearJournal, DetectedBaseline, DetectedVersion, History, LockStatus, Pending, Query,
+    Readiness, Status, UnfinishedFiles, Unlock, Unlocked, Validated, check, clear_journal, current,
+    detect_baseline, history, journal, lock_status, status, unlock, validate,
 };
 pub use repair::{HistoryChange, Repair, RepairReport, RepairScope, repair};
 pub use report::{Applied, Planned, Report};

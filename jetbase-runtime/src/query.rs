@@ -1,5 +1,6 @@
 //! Queries: they only read, take no lock, and create no table.
 
+mod detect;
 mod journal;
 mod lock;
 mod readiness;
@@ -13,6 +14,7 @@ use jetbase_core::{
     Until, Validation, Version, plan, validate as compare_all,
 };
 
+pub use self::detect::{DetectedBaseline, DetectedVersion, detect_baseline};
 pub use self::journal::{ClearJournal, UnfinishedFiles, clear_journal, journal};
 pub(crate) use self::lock::read_lock;
 pub use self::lock::{LockStatus, Unlock, Unlocked, lock_status, unlock};

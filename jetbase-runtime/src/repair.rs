@@ -153,15 +153,15 @@ impl RepairRequest {
     }
 }
 
-/// Repairs the history. If there is nothing to repair, it takes no lock.
-/// Refuses to repair the history while a file is unfinished.
-fn refuse_unfinished(entries: &[JournalRow]) -> Result<(), Error> {
+/// Refuses to change the history while a file is unfinished.
+pub(crate) fn refuse_unfinished(entries: &[JournalRow]) -> Result<(), Error> {
     match Unfinished::of(entries).into_iter().next() {
         Some(unfinished) => Err(JournalError::Unfinished(unfinished).into()),
         None => Ok(()),
     }
 }
 
+/// Repairs the history. If there is nothing to repair, it takes no lock.
 async fn attempt(
     request: &RepairRequest,
     listener: &mut Listener,

@@ -302,6 +302,7 @@ async fn asks(ctx: TestContext) -> TestResult {
         ("rollback --to-version 1", "Roll back every version above 1?"),
         ("redo", "Roll back versions, and apply them again?"),
         ("unlock --force", "Release the lock although its holder may be alive?"),
+        ("baseline 3 --force", "Mark every version up to 3 as applied?"),
         ("fix", "Change the history so that it agrees with the files"),
         ("fix-files", "Delete the history rows"),
         ("fix-checksums", "Change the checksums in the history"),

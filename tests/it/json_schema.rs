@@ -107,6 +107,8 @@ const COMMANDS: &[&[&str]] = &[
     &["rollback", "--dry-run", "--no-wait"],
     &["upgrade", "--to-version", "99", "--no-wait"],
     &["rollback", "--to-version", "99", "--no-wait"],
+    &["baseline", "--detect"],
+    &["baseline", "1", "--dry-run", "--no-wait"],
 ];
 
 const CHANGES: &[&[&str]] =

@@ -12,6 +12,8 @@
 mod apply;
 /// Invalid arguments, invalid URLs, missing rights, broken files.
 mod bad_input;
+/// Versions that are marked as applied without being executed.
+mod baseline;
 /// A run that is asked to stop at once.
 mod cancel;
 /// Files that were changed or renamed after they had been applied.
@@ -115,6 +117,7 @@ fn main() -> ExitCode {
     readme::register(&mut suite);
     references::register(&mut suite);
     repair::register(&mut suite);
+    baseline::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);
     mysql::register(&mut suite);

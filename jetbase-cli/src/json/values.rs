@@ -1,7 +1,11 @@
 //! The objects in the lists of a result.
 
-use jetbase_core::{Action, ConvertedFile, Finding, Problem, Record, Rename, SkipReason, Skipped};
-use jetbase_runtime::{Applied, Diagnostic, HistoryChange, Pending, Planned, Unfinished};
+use jetbase_core::{
+    Action, ConvertedFile, DetectedState, Finding, Problem, Record, Rename, SkipReason, Skipped,
+};
+use jetbase_runtime::{
+    Applied, DetectedVersion, Diagnostic, HistoryChange, Pending, Planned, Unfinished,
+};
 use serde::Serialize;
 
 use super::millis;
@@ -22,6 +26,16 @@ pub(crate) struct PlannedJson {
     file: String,
     action: &'static str,
     statements: Vec<String>,
+}
+
+/// A pending version, compared with the database.
+#[derive(Debug, Serialize)]
+pub(crate) struct DetectedJson {
+    version: String,
+    file: String,
+    state: &'static str,
+    done: Vec<String>,
+    missing: Vec<String>,
 }
 
 /// A migration that a run skips.
@@ -191,6 +205,23 @@ impl From<&Planned> for PlannedJson {
     }
 }
 
+impl From<&DetectedVersion> for DetectedJson {
+    fn from(it: &DetectedVersion) -> Self {
+        DetectedJson {
+            version: it.version.to_string(),
+            file: it.file.clone(),
+            state: match it.state {
+                DetectedState::AlreadyThere => "already_there",
+                DetectedState::ToApply => "to_apply",
+                DetectedState::Conflict => "conflict",
+                DetectedState::Unknown => "unknown",
+            },
+            done: it.done.clone(),
+            missing: it.missing.clone(),
+        }
+    }
+}
+
 fn action(action: Action) -> &'static str {
     match action {
         Action::Apply => "apply",
@@ -268,6 +299,7 @@ impl From<&Problem> for ProblemJson {
             Problem::NoFile { version, file } => ("no_file", Some(version.to_string()), Some(file)),
             Problem::NoRollback { file } => ("no_rollback", None, Some(file)),
             Problem::Recorded { file } => ("recorded", None, Some(file)),
+            Problem::HasHistory { .. } => ("has_history", None, None),
             Problem::NotRepeatable { file } => ("not_repeatable", None, Some(file)),
             _ => ("other", None, None),
         };

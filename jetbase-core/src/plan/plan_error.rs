@@ -114,6 +114,11 @@ pub enum Problem {
         /// The requested name.
         file: String,
     },
+    /// A baseline is for a database without a history.
+    HasHistory {
+        /// The number of rows of the history.
+        rows: usize,
+    },
 }
 
 impl Problem {
@@ -127,6 +132,7 @@ impl Problem {
                 | Problem::NoRollback { .. }
                 | Problem::Recorded { .. }
                 | Problem::NotRepeatable { .. }
+                | Problem::HasHistory { .. }
         )
     }
 
@@ -168,6 +174,10 @@ impl Problem {
             }
             Problem::NotRepeatable { .. } => {
                 "name a file of the set that begins with `ROC__` or `RA__`".to_owned()
+            }
+            Problem::HasHistory { .. } => {
+                "run `jetbase status` to see it; to mark the versions above the applied ones as well, add `--force`"
+                    .to_owned()
             }
             Problem::NoRollback { .. } => {
                 "write a line `-- rollback`, and below it the statements that undo the file; \
@@ -238,6 +248,10 @@ impl fmt::Display for Problem {
                     f,
                     "{file} cannot be redone: it is recorded, so other databases may have applied it"
                 )
+            }
+            Problem::HasHistory { rows } => {
+                let noun = if *rows == 1 { "row" } else { "rows" };
+                write!(f, "the history has {rows} {noun} already, so this database is no new one")
             }
             Problem::NotRepeatable { file } => {
                 write!(f, "no repeatable migration has the name {}", file.escape_debug())

@@ -50,6 +50,10 @@ pub enum ObjectKind {
     Schema,
     /// A partition that is attached to its table.
     Partition,
+    /// A type or a domain (PostgreSQL).
+    Type,
+    /// An extension (PostgreSQL).
+    Extension,
 }
 
 /// Returns how to find out whether an interrupted statement has taken effect.
@@ -125,32 +129,32 @@ pub fn may_fail_in_part(statement: &Statement<'_>) -> bool {
 }
 
 /// A reader of the first words of a statement.
-struct Words<'a, 't> {
-    tokens: &'a [Token<'t>],
-    at: usize,
-    dialect: Dialect,
+pub(super) struct Words<'a, 't> {
+    pub(super) tokens: &'a [Token<'t>],
+    pub(super) at: usize,
+    pub(super) dialect: Dialect,
 }
 
 impl Words<'_, '_> {
-    fn peek(&self) -> Option<&Token<'_>> {
+    pub(super) fn peek(&self) -> Option<&Token<'_>> {
         self.tokens.get(self.at)
     }
 
     /// Passes one of the words, if it comes next.
-    fn take(&mut self, words: &[&str]) -> bool {
+    pub(super) fn take(&mut self, words: &[&str]) -> bool {
         let found = self.peek().is_some_and(|token| token.is_any_word(words));
         self.at += usize::from(found);
         found
     }
 
-    fn take_symbol(&mut self, symbol: &str) -> bool {
+    pub(super) fn take_symbol(&mut self, symbol: &str) -> bool {
         let found = self.peek().is_some_and(|token| token.is_symbol(symbol));
         self.at += usize::from(found);
         found
     }
 
     /// Reads a name without its quotes.
-    fn name(&mut self) -> Option<String> {
+    pub(super) fn name(&mut self) -> Option<String> {
         let token = self.peek()?;
         let text = token.text;
         let name = match (token.kind, text.as_bytes().first()?) {
@@ -168,7 +172,7 @@ impl Words<'_, '_> {
     }
 
     /// Reads a name that may be qualified with a schema.
-    fn qualified(&mut self) -> Option<(Option<String>, String)> {
+    pub(super) fn qualified(&mut self) -> Option<(Option<String>, String)> {
         let first = self.name()?;
         if !self.take_symbol(".") {
             return Some((None, first));
@@ -350,7 +354,7 @@ impl Words<'_, '_> {
     }
 }
 
-fn object(
+pub(super) fn object(
     kind: ObjectKind,
     schema: Option<String>,
     table: Option<String>,

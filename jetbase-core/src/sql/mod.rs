@@ -1,6 +1,7 @@
 //! How SQL text is read: its tokens, its statements, and what each statement does. Imports no other room.
 
 mod bytes;
+mod changes;
 mod detection;
 mod dialect;
 mod effect;
@@ -10,6 +11,7 @@ mod session;
 mod statements;
 mod token;
 
+pub use self::changes::{CatalogChange, catalog_changes};
 pub use self::detection::{
     CatalogObject, Detection, ObjectKind, detection, is_setting, may_fail_in_part,
 };

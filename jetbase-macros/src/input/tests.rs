@@ -1,7 +1,7 @@
 use quote::{ToTokens, quote};
 
 use super::*;
-use crate::functions::{FUNCTIONS, REAPPLY, RUN_URL};
+use crate::functions::{BASELINE, FUNCTIONS, REAPPLY, RUN_URL};
 
 fn read(tokens: TokenStream) -> EmbedInput {
     EmbedInput::read(quote!([jetbase] #tokens))
@@ -136,7 +136,7 @@ fn the_page_of_the_macro_lists_every_option() {
 #[test]
 fn the_page_of_the_macro_compiles_the_example_of_every_function() {
     let page = page_of_the_macro();
-    for function in FUNCTIONS.iter().chain([&REAPPLY, &RUN_URL]) {
+    for function in FUNCTIONS.iter().chain([&BASELINE, &REAPPLY, &RUN_URL]) {
         for line in function.example.lines() {
             assert!(
                 page.contains(&format!("/// {line}\n")),

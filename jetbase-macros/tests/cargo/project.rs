@@ -223,6 +223,8 @@ pub struct Reapply<'t>(PhantomData<&'t ()>);
 pub struct Unlock<'t>(PhantomData<&'t ()>);
 pub struct Doctor<'t>(PhantomData<&'t ()>);
 pub struct Repair<'t>(PhantomData<&'t ()>);
+pub struct Baseline<'t>(PhantomData<&'t ()>);
+pub struct DetectedBaseline;
 pub struct Status;
 pub struct History;
 pub struct Validated;
@@ -236,11 +238,13 @@ macro_rules! functions {
     };
 }
 functions!(
-    run Run<'t>, rollback Rollback<'t>, redo Redo<'t>, unlock Unlock<'t>, repair Repair<'t>, status Query<'t, Status>, history Query<'t, History>,
+    run Run<'t>, rollback Rollback<'t>, redo Redo<'t>, unlock Unlock<'t>, repair Repair<'t>, detect_baseline Query<'t, DetectedBaseline>,
+    status Query<'t, Status>, history Query<'t, History>,
     current Query<'t, Option<Version>>, validate Query<'t, Validated>, check Query<'t, Readiness>,
     doctor Doctor<'t>,
     lock_status Query<'t, LockStatus>, journal Query<'t, UnfinishedFiles>
 );
 pub fn run_url(_: &'static Migrations, _: &str) -> Run<'static> { todo!() }
+pub fn baseline<'t>(_: &'static Migrations, _: impl Target<'t> + 't, _: impl IntoVersion) -> Baseline<'t> { todo!() }
 pub fn reapply<'t>(_: &'static Migrations, _: impl Target<'t> + 't, _: &str) -> Reapply<'t> { todo!() }
 "#;

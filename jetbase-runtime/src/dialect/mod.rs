@@ -2,6 +2,7 @@
 
 mod bindings;
 mod mysql;
+mod objects;
 mod old_tables;
 mod postgres;
 mod sqlite;
@@ -9,6 +10,7 @@ mod sqlite;
 use jetbase_core::{Dialect, ObjectKind};
 
 pub(crate) use self::bindings::Bindings;
+pub(crate) use self::objects::object_exists;
 pub(crate) use self::old_tables::{old_sql, old_table_sql};
 
 /// The SQL texts of one dialect.
