@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use crate::file::{MigrationKind, Version, compare};
 use crate::plan::plan_error::{PlanError, Problem};
 use crate::plan::policy::{Ahead, Goal, Policy, Until, Validation};
-use crate::plan::renaming::Renaming;
 use crate::plan::step::{Action, Plan, Record, SkipReason, Skipped, Step};
 use crate::set::{Migration, Migrations};
 
@@ -198,7 +197,7 @@ impl<'a> View<'a> {
                 _ => skip(&file, SkipReason::Missing),
             }
         }
-        problems.extend(renamed.iter().map(Renaming::problem));
+        problems.extend(renamed.iter().map(|it| it.problem()));
         problems.append(&mut missing);
         (plan, problems)
     }

@@ -51,7 +51,12 @@ impl View<'_> {
                     Some(version) => self.versions.contains_key(version),
                     None => self.repeatables.contains_key(&(migration.file(), migration.kind())),
                 };
+                // Another spelling of the version is another problem.
+                let is_respelled = migration.version().is_some_and(|version| {
+                    self.versions.values().any(|it| it.version.as_ref() == Some(&version))
+                });
                 !applied
+                    && !is_respelled
                     && migration.kind() == before.kind
                     && migration.checksum().to_string() == before.checksum.to_ascii_lowercase()
                     && !found.iter().any(|it| it.now == migration.file())
