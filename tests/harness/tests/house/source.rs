@@ -22,10 +22,11 @@ impl RustFile {
     }
 }
 
-/// Returns all Rust files of the workspace, sorted by path.
+/// Returns all Rust files of the workspace that are written by hand, sorted by path.
 pub(crate) fn workspace() -> Vec<RustFile> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
-    let is_source = |name: &str| name != "target" && !name.starts_with('.');
+    // `benches/speed/run` writes the folder `sets`.
+    let is_source = |name: &str| !matches!(name, "target" | "sets") && !name.starts_with('.');
     WalkDir::new(&root)
         .sort_by_file_name()
         .into_iter()
