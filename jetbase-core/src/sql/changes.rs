@@ -42,12 +42,10 @@ pub enum CatalogChange {
 ///
 /// let text = "ALTER TABLE a ADD COLUMN b INT, DROP COLUMN c;";
 /// let statements = cut(text, ";", Syntax::of(Dialect::Postgres))?;
-/// let [CatalogChange::Create(b), CatalogChange::Drop { object: c, .. }] =
-///     catalog_changes(&statements[0]).try_into().unwrap()
-/// else {
-///     panic!()
-/// };
-/// assert_eq!((b.name.as_str(), c.name.as_str()), ("b", "c"));
+/// let changes = catalog_changes(&statements[0]);
+/// assert_eq!(changes.len(), 2);
+/// assert!(matches!(&changes[0], CatalogChange::Create(column) if column.name == "b"));
+/// assert!(matches!(&changes[1], CatalogChange::Drop { object, .. } if object.name == "c"));
 /// # Ok::<(), jetbase_core::CutError>(())
 /// ```
 #[must_use]
