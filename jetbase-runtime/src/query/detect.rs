@@ -84,7 +84,8 @@ impl fmt::Display for DetectedBaseline {
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// # let pool = SqlitePool::connect("sqlite::memory:").await?;
 /// # let set = Migrations::load(Folder::read("../migrations".as_ref()).files, Options::NONE);
-/// sqlx::raw_sql("CREATE TABLE users (id INTEGER, name TEXT)").execute(&pool).await?;
+/// let by_hand = "CREATE TABLE users (id INTEGER, name TEXT); CREATE INDEX users_name ON users (name)";
+/// sqlx::raw_sql(by_hand).execute(&pool).await?;
 /// let detected = detect_baseline(&set, &pool).await?;
 /// assert_eq!(detected.versions[0].state, DetectedState::AlreadyThere);
 /// assert_eq!(detected.version, Some("1".parse()?));
