@@ -16,7 +16,13 @@ pub(crate) fn list(data: &[u8]) {
 fn written_and_read(list: &SumFile) {
     let text = list.to_string();
     let again = SumFile::parse("migrations.sum", &text).expect("what is written can be read");
-    assert_eq!(again.entries(), list.entries(), "{text:?}");
+    // A comment is not written again, so the lines after it move.
+    let without_lines = |list: &SumFile| {
+        let mut entries = list.entries().to_vec();
+        entries.iter_mut().for_each(|entry| entry.line = 0);
+        entries
+    };
+    assert_eq!(without_lines(&again), without_lines(list), "{text:?}");
     assert_eq!(again.to_string(), text);
 }
 
