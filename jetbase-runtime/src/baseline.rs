@@ -10,13 +10,13 @@ use jetbase_core::{MigrationKind, Migrations, Record, Version, plan_baseline};
 
 pub use self::report::BaselineReport;
 use crate::cancel::Shutdown;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::event::Listener;
 use crate::into_version::IntoVersion;
 use crate::lock::{Commits, LockRequest, with_lock};
 use crate::options::{DryRun, LockOptions, direct_or, lock_methods};
 use crate::repair::refuse_unfinished;
-use crate::session::{OwnFailure, OwnStatements, Session};
+use crate::session::Session;
 use crate::state::read_state;
 use crate::target::{Connect, ConnectionOwner, Source, Target};
 use crate::task::in_task;
@@ -209,15 +209,9 @@ impl BaselineRequest {
                 .literal("checksum", &migration.checksum().to_string());
             changes.extend([sql.insert, sql.inserted].map(|part| bindings.render(part)));
         }
-        let doing = "marking versions as applied";
-        let conditions = Vec::new();
-        let statements = OwnStatements { doing, label: "jetbase baseline", conditions, changes };
-        match session.send_own(statements).await {
-            Ok(()) => Ok(migrations.iter().map(|it| it.file().to_owned()).collect()),
-            Err(OwnFailure::Other(error)) => Err(error),
-            // There is no condition.
-            Err(OwnFailure::Condition) => Err(Error::new(ErrorKind::PlanChanged)),
-        }
+        let names = migrations.iter().map(|it| it.file().to_owned()).collect();
+        session.change_history("marking versions as applied", "jetbase baseline", changes).await?;
+        Ok(names)
     }
 
     /// Returns the names of the files to mark.

@@ -12,12 +12,12 @@ use jetbase_core::{
 
 pub use self::report::{HistoryChange, RepairReport};
 use crate::cancel::Shutdown;
-use crate::error::{Error, ErrorKind, JournalError};
+use crate::error::{Error, JournalError};
 use crate::event::Listener;
 use crate::journal::{JournalRow, Unfinished};
 use crate::lock::{Commits, LockRequest, with_lock};
 use crate::options::{DryRun, LockOptions, direct_or, lock_methods};
-use crate::session::{OwnFailure, OwnStatements, Session};
+use crate::session::Session;
 use crate::state::read_state;
 use crate::target::{Connect, Source, Target};
 use crate::task::in_task;
@@ -232,18 +232,8 @@ async fn write(
         let bindings = bindings.literal("kind", kind.as_str());
         written.extend(templates.iter().map(|part| bindings.render(part)));
     }
-    let statements = OwnStatements {
-        doing: "correcting the migration history",
-        label: "jetbase fix",
-        conditions: Vec::new(),
-        changes: written,
-    };
-    match session.send_own(statements).await {
-        Ok(()) => Ok(changes),
-        Err(OwnFailure::Other(error)) => Err(error),
-        // There is no condition.
-        Err(OwnFailure::Condition) => Err(Error::new(ErrorKind::PlanChanged)),
-    }
+    session.change_history("correcting the migration history", "jetbase fix", written).await?;
+    Ok(changes)
 }
 
 impl RepairRequest {

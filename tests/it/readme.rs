@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use jetbase::{DatabaseUrl, run_url};
 use jetbase_test_harness::{
-    DatabaseKind, Needs, PythonProject, Suite, TestContext, TestError, TestResult,
+    DatabaseKind, Needs, PythonProject, Readme, Suite, TestContext, TestResult,
 };
 
 use crate::apply::set;
@@ -16,19 +15,9 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.once("the_readme_lists_every_command", nothing, commands);
 }
 
-/// Returns the text of the block that begins after this line.
-fn block(before: &str) -> Result<String, TestError> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = std::fs::read_to_string(file)?;
-    let after = readme.split_once(before).ok_or_else(|| format!("no `{before}`"))?.1;
-    let (_, text) = after.split_once("```").ok_or("no block")?;
-    let (_, text) = text.split_once('\n').ok_or("no line")?;
-    Ok(text.split_once("```").ok_or("no end of the block")?.0.to_owned())
-}
-
 /// The compiler checks `build.rs` and `main.rs` of the README, because they are also documentation.
 async fn first(ctx: TestContext) -> TestResult {
-    let sql = block("For example `migrations/V1__create_users.sql`:")?;
+    let sql = Readme::read()?.block_after("For example `migrations/V1__create_users.sql`:")?;
     let set = set(&[("V1__create_users.sql", &sql)]);
     let report = run_url(&set, &ctx.db.url).await?.to_string();
     assert!(report.starts_with("applied 1 migration in "), "{report}");
@@ -42,12 +31,16 @@ async fn first(ctx: TestContext) -> TestResult {
 }
 
 async fn error(ctx: TestContext) -> TestResult {
-    let create = block("For example `migrations/V1__create_users.sql`:")?;
+    let readme = Readme::read()?;
+    let create = readme.block_after("For example `migrations/V1__create_users.sql`:")?;
     let people = "INSERT INTO users (id, name) VALUES (1, 'Ann');\n\
                   INSERT INTO users (id, nam) VALUES (2, 'Bob');\n";
     let set = set(&[("V1__create_users.sql", &create), ("V2__people.sql", people)]);
     let error = run_url(&set, &ctx.db.url).await.err().ok_or("the run succeeded")?;
-    assert_eq!(format!("{error:#}"), block("`error.report()` is the report of what")?.trim_end());
+    assert_eq!(
+        format!("{error:#}"),
+        readme.block_after("`error.report()` is the report of what")?.trim_end()
+    );
     Ok(())
 }
 
@@ -58,8 +51,7 @@ async fn commands() -> TestResult {
     let listed = listed.lines().take_while(|line| !line.is_empty());
     let listed: BTreeSet<_> = listed.filter_map(|line| line.split_whitespace().next()).collect();
 
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = std::fs::read_to_string(file)?;
+    let readme = Readme::read()?.text;
     let table = readme.split("| command | what it does |").nth(1).ok_or("no table")?;
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let first_cells = rows.filter_map(|row| row.split('|').nth(1));

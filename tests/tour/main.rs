@@ -6,7 +6,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use jetbase_test_harness::{
-    Database, DatabaseKind, Needs, Suite, TestContext, TestError, TestResult, scratch,
+    Database, DatabaseKind, Needs, Readme, Suite, TestContext, TestError, TestResult, scratch,
 };
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -105,28 +105,6 @@ async fn tool(readme: &Readme, project: &TourProject, db: &Database) -> TestResu
     let rows = db.value("SELECT count(*) FROM jetbase_migrations").await?;
     assert_eq!(rows.as_deref(), Some("4"));
     Ok(())
-}
-
-struct Readme(String);
-
-impl Readme {
-    fn read() -> Result<Readme, TestError> {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-        Ok(Readme(fs::read_to_string(file)?))
-    }
-
-    fn text_after(&self, before: &str, end: &str) -> Result<&str, TestError> {
-        let after = self.0.split_once(before).ok_or_else(|| format!("no `{before}`"))?.1;
-        Ok(after.split_once(end).ok_or_else(|| format!("no `{end}` after `{before}`"))?.0)
-    }
-
-    /// Returns the first block of code after a text.
-    fn block_after(&self, before: &str) -> Result<String, TestError> {
-        let after = self.0.split_once(before).ok_or_else(|| format!("no `{before}`"))?.1;
-        let block = after.split_once("```").and_then(|it| it.1.split_once('\n'));
-        let block = block.and_then(|it| it.1.split_once("```"));
-        Ok(block.ok_or_else(|| format!("no block after `{before}`"))?.0.to_owned())
-    }
 }
 
 /// Returns the manifest of the README, with the path of this checkout as the README says.

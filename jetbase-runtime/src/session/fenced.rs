@@ -24,6 +24,23 @@ pub(crate) enum OwnFailure {
 }
 
 impl Session<'_> {
+    /// Changes the history in one transaction without conditions. Each change is followed by the statement
+    /// that checks it.
+    pub(crate) async fn change_history(
+        &mut self,
+        doing: &'static str,
+        label: &'static str,
+        changes: Vec<String>,
+    ) -> Result<(), Error> {
+        let statements = OwnStatements { doing, label, conditions: Vec::new(), changes };
+        match self.send_own(statements).await {
+            Ok(()) => Ok(()),
+            Err(OwnFailure::Other(error)) => Err(error),
+            // There is no condition.
+            Err(OwnFailure::Condition) => Err(Error::new(ErrorKind::PlanChanged)),
+        }
+    }
+
     /// Sends statements as one transaction, which commits only if this run still has the lock.
     pub(crate) async fn send_own(&mut self, statements: OwnStatements) -> Result<(), OwnFailure> {
         let OwnStatements { doing, label, conditions, changes } = statements;

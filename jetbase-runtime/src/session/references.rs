@@ -38,9 +38,11 @@ impl Session<'_> {
             return;
         }
         if self.has_references.is_none() {
-            let found = self.raw(HAS_REFERENCES).await.unwrap_or_default();
-            self.has_references =
-                Some(found.first().is_some_and(|set| set.first_row().is_true("has_references")));
+            // If the database cannot answer, the references are checked.
+            let found = self.raw(HAS_REFERENCES).await;
+            self.has_references = Some(found.map_or(true, |sets| {
+                sets.first().is_some_and(|set| set.first_row().is_true("has_references"))
+            }));
         }
         let file = file.to_ascii_lowercase();
         if file.contains("references") || file.contains("writable_schema") {
@@ -60,15 +62,16 @@ impl Session<'_> {
         let unchanged: Vec<_> = unchanged.into_iter().chain([String::new()]).collect();
         let children = self.sql.children;
         self.bind(|it| it.literals("unchanged", &unchanged).nested("children", children));
-        let count = match self.query(ORPHANS).await {
-            _ if is_permanent => Some(0),
-            Ok(sets) => {
-                sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok())
-            }
+        let count = if is_permanent { 0 } else { self.count_orphans().await };
+        self.bind(|it| it.number("orphans", count));
+    }
+
+    async fn count_orphans(&mut self) -> i64 {
+        let Ok(sets) = self.query(ORPHANS).await else {
             // If the references cannot be checked now, they cannot be checked after the file either.
-            Err(_) => Some(i64::MAX),
+            return i64::MAX;
         };
-        self.bind(|it| it.number("orphans", count.unwrap_or(0)));
+        sets.first().and_then(ResultSet::value).and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 
     /// Describes the rows whose parents are missing, in the tables that may have changed; `None` if the

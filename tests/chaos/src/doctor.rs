@@ -2,8 +2,8 @@
 
 use std::future::IntoFuture as _;
 
-use jetbase::{DatabaseUrl, Diagnosis, DiagnosticLevel, Folder, Migrations, Options};
-use jetbase_test_harness::{Database, DatabaseKind, DatabaseServer, TestError, scratch};
+use jetbase::{DatabaseUrl, Diagnosis, DiagnosticLevel};
+use jetbase_test_harness::{Database, DatabaseKind, DatabaseServer, TestError};
 
 use crate::bouncer::{Bouncer, PoolMode, port_of};
 use crate::case::{CaseContext, CaseResult};
@@ -14,21 +14,13 @@ use crate::{galera_cluster, group_cluster};
 
 const FILES: usize = 2;
 
-fn set(kind: DatabaseKind) -> Result<Migrations, TestError> {
-    let folder = scratch::folder("set")?;
-    for (name, text) in files::effects(kind, FILES, 1) {
-        std::fs::write(folder.path().join(name), text)?;
-    }
-    Ok(Migrations::load(Folder::read(folder.path()).files, Options::default()))
-}
-
 /// Checks the lines that are not good, and what a run does after them.
 async fn expect(
     db: &Database,
     direct: Option<&str>,
     expected: &[(&str, DiagnosticLevel, &str)],
 ) -> Result<Diagnosis, TestError> {
-    let set = set(db.kind)?;
+    let set = files::load(&files::effects(db.kind, FILES, 1))?;
     let request = jetbase::doctor(&set, DatabaseUrl(&db.url));
     let diagnosis = match direct {
         Some(url) => request.direct_url(url).into_future().await?,

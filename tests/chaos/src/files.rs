@@ -1,6 +1,7 @@
 //! The migrations of the stress tests, and the checks of a database after them.
 
-use jetbase_test_harness::{Database, DatabaseKind, TestError};
+use jetbase::{Folder, Migrations, Options};
+use jetbase_test_harness::{Database, DatabaseKind, TestError, scratch};
 
 /// The first file creates the table that records what was executed.
 pub(crate) fn first(kind: DatabaseKind) -> (String, String) {
@@ -36,6 +37,15 @@ pub(crate) fn effect(kind: DatabaseKind, version: usize, millis: u32) -> (String
 pub(crate) fn effects(kind: DatabaseKind, versions: usize, millis: u32) -> Vec<(String, String)> {
     let rest = (2..=versions).map(|version| effect(kind, version, millis));
     std::iter::once(first(kind)).chain(rest).collect()
+}
+
+/// The set of these files.
+pub(crate) fn load(files: &[(String, String)]) -> Result<Migrations, TestError> {
+    let folder = scratch::folder("set")?;
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text)?;
+    }
+    Ok(Migrations::load(Folder::read(folder.path()).files, Options::default()))
 }
 
 fn moment(kind: DatabaseKind) -> &'static str {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jetbase::{DatabaseUrl, Folder, Migrations, Options};
-use jetbase_test_harness::{Database, DatabaseKind, PythonProject, TestError, scratch};
+use jetbase::{DatabaseUrl, Migrations};
+use jetbase_test_harness::{Database, DatabaseKind, PythonProject, TestError};
 use sqlx::{Connection as _, MySqlConnection, Row as _};
 
 use crate::case::{CaseContext, CaseResult};
@@ -19,14 +19,6 @@ pub(crate) fn names_primary(address: &str) -> String {
     )
 }
 
-fn set(files: &[(String, String)]) -> Result<Migrations, TestError> {
-    let folder = scratch::folder("set")?;
-    for (name, text) in files {
-        std::fs::write(folder.path().join(name), text)?;
-    }
-    Ok(Migrations::load(Folder::read(folder.path()).files, Options::default()))
-}
-
 /// A secondary refuses a run, an unlock and a repair, and names the primary. A run that has nothing to
 /// do succeeds there.
 pub(crate) async fn secondary(_: CaseContext) -> CaseResult {
@@ -35,7 +27,7 @@ pub(crate) async fn secondary(_: CaseContext) -> CaseResult {
     let address = primary(&cluster, 0).await?.ok_or("the group has no primary")?;
     let mut all = files::effects(DatabaseKind::Mysql, 3, 1);
     all[1].1.push_str("-- rollback\nDELETE FROM effects WHERE version = 2;\n");
-    let (some, all) = (set(&all[..2])?, set(&all)?);
+    let (some, all) = (files::load(&all[..2])?, files::load(&all)?);
     let there = DatabaseUrl(&nodes[1].url);
     let mut errors = Vec::new();
     errors.push(refused(jetbase::run(&some, there).await.map(drop), &names_primary(&address))?);
@@ -138,7 +130,7 @@ pub(crate) async fn python(_: CaseContext) -> CaseResult {
         };
         let project = PythonProject::with(&texts(&[0, 1]))?;
         project.python(&nodes[0], &["upgrade"]).await?.succeeded()?;
-        jetbase::run(&set(&all[..4])?, DatabaseUrl(&nodes[1].url)).await?;
+        jetbase::run(&files::load(&all[..4])?, DatabaseUrl(&nodes[1].url)).await?;
         for (name, text) in &all[2..] {
             project.write(name, text)?;
         }

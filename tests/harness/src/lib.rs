@@ -12,6 +12,7 @@ mod private_server;
 /// Finds programs, runs them as a user, and stops them.
 pub mod process;
 mod python;
+mod readme;
 mod runtime;
 /// The temporary folder of a test process.
 pub mod scratch;
@@ -30,6 +31,7 @@ pub use mariadb::Mariadb;
 pub use postgres::Postgres;
 pub use private_server::{Engine, PrivateServer};
 pub use python::{PythonProject, ToolOutput, find_python_tool};
+pub use readme::Readme;
 pub use runtime::{block_on, block_on_new_thread};
 pub use server::DatabaseServer;
 pub use suite::Suite;

@@ -120,6 +120,23 @@ async fn stopped_by(
     Ok(result)
 }
 
+/// Awaits a run, and asks it to stop at once when the query returns 1.
+async fn stopped_while(
+    db: &Database,
+    run: Run<'_>,
+    query: &str,
+) -> Result<Result<Report, Error>, TestError> {
+    let handle = run.cancel_handle();
+    let stop = async {
+        let found = until(db, query, "1").await;
+        handle.cancel_now();
+        found
+    };
+    let (result, found) = tokio::join!(run.into_future(), stop);
+    found?;
+    Ok(result)
+}
+
 /// Whether the table and the rows of a file are there, each once.
 async fn effects(db: &Database) -> Result<[bool; 3], TestError> {
     let has_table = db.rows("SELECT * FROM e").await.is_ok();

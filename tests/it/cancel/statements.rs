@@ -3,7 +3,7 @@
 use jetbase::{DatabaseUrl, ErrorKind, Kept};
 use jetbase_test_harness::{DatabaseKind, Needs, Suite, TestContext, TestResult};
 
-use super::{effects, file, says_what_is_there, stopped, stopped_by, stopped_file, until};
+use super::{effects, file, says_what_is_there, stopped, stopped_by, stopped_file, stopped_while};
 use crate::apply::set;
 use crate::bad_input::lock_is_free;
 
@@ -54,16 +54,8 @@ async fn index(ctx: TestContext) -> TestResult {
     use jetbase::sqlx::{Connection, Executor, PgConnection};
     let mut other = PgConnection::connect(&db.url).await?;
     other.execute("BEGIN; INSERT INTO old VALUES (1)").await?;
-    let run = jetbase::run(&files, target);
-    let handle = run.cancel_handle();
-    let stop = async {
-        let waits = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
-        let waits = until(db, waits, "1").await;
-        handle.cancel_now();
-        waits
-    };
-    let (result, waits) = tokio::join!(run, stop);
-    waits?;
+    let waits = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
+    let result = stopped_while(db, jetbase::run(&files, target), waits).await?;
     let error = result.expect_err("it was stopped");
     let shown = format!("{error:#}");
     let stopped = stopped_file(&error);
@@ -90,17 +82,8 @@ async fn waits(ctx: TestContext) -> TestResult {
     use jetbase::sqlx::{Connection, Executor, PgConnection};
     let mut other = PgConnection::connect(&db.url).await?;
     other.execute("BEGIN; INSERT INTO old VALUES (1)").await?;
-    let run = jetbase::run(&files, target);
-    let handle = run.cancel_handle();
-    let stop = async {
-        let waits =
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'old'::regclass";
-        let waits = until(db, waits, "1").await;
-        handle.cancel_now();
-        waits
-    };
-    let (result, waits) = tokio::join!(run, stop);
-    waits?;
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'old'::regclass";
+    let result = stopped_while(db, jetbase::run(&files, target), waits).await?;
     let error = result.expect_err("it was stopped");
     assert_eq!(stopped_file(&error).kept, Kept::Nothing, "{error:#}");
     assert_eq!(stopped_file(&error).statement, Some((3, 4)), "{error:#}");
@@ -139,17 +122,9 @@ async fn ddl_waits(ctx: TestContext) -> TestResult {
     let mut other = MySqlConnection::connect(&db.url).await?;
     other.execute("START TRANSACTION").await?;
     other.execute("INSERT INTO old VALUES (1)").await?;
-    let run = jetbase::run(&files, target);
-    let handle = run.cancel_handle();
-    let stop = async {
-        let waits = "SELECT COUNT(*) FROM information_schema.processlist
+    let waits = "SELECT COUNT(*) FROM information_schema.processlist
                      WHERE state LIKE 'Waiting for table metadata lock%' AND db = DATABASE()";
-        let waits = until(db, waits, "1").await;
-        handle.cancel_now();
-        waits
-    };
-    let (result, waits) = tokio::join!(run, stop);
-    waits?;
+    let result = stopped_while(db, jetbase::run(&files, target), waits).await?;
     let error = result.expect_err("it was stopped");
     assert_eq!(stopped_file(&error).kept, Kept::Statements(2), "{error:#}");
     assert_eq!(effects(db).await?, [true, true, false]);
@@ -171,17 +146,9 @@ async fn ddl_copies(ctx: TestContext) -> TestResult {
     }
     let text = file("ALTER TABLE old ADD COLUMN a INTEGER, ALGORITHM = COPY");
     let files = set(&[("V1__e.sql", &text)]);
-    let run = jetbase::run(&files, target);
-    let handle = run.cancel_handle();
-    let stop = async {
-        let copies = "SELECT COUNT(*) FROM information_schema.processlist
+    let copies = "SELECT COUNT(*) FROM information_schema.processlist
                       WHERE state LIKE '%opy to tmp table%' AND db = DATABASE()";
-        let copies = until(db, copies, "1").await;
-        handle.cancel_now();
-        copies
-    };
-    let (result, copies) = tokio::join!(run, stop);
-    copies?;
+    let result = stopped_while(db, jetbase::run(&files, target), copies).await?;
     let has_column = db.rows("SELECT a FROM old LIMIT 1").await.is_ok();
     match result {
         Ok(_) => assert!(has_column && effects(db).await? == [true; 3]),
