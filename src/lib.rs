@@ -2,7 +2,7 @@
 #![doc = "[lock]: docs::lock\n[file-format]: docs::file_format\n[python]: docs::python\n[kubernetes]: docs::kubernetes\n[json]: docs::json"]
 #![doc = "[from-sqlx]: docs::adopt_sqlx\n[from-refinery]: docs::adopt_refinery\n[from-diesel]: docs::adopt_diesel"]
 #![doc = "[from-flyway]: docs::adopt_flyway\n[from-sea-orm]: docs::adopt_sea_orm\n[from-python]: docs::adopt_python"]
-#![doc = "[baseline]: docs::baseline"]
+#![doc = "[baseline]: docs::baseline\n[testing]: docs::testing"]
 #![doc = "[security]: docs::security\n[design]: docs::design"]
 #![doc = "[mit]: https://spdx.org/licenses/MIT.html\n[apache]: https://spdx.org/licenses/Apache-2.0.html\n"]
 #![doc = include_str!("../README.md")]
@@ -38,8 +38,19 @@ pub use jetbase_runtime::{
     run_url, status, unlock, validate,
 };
 
+#[cfg(feature = "testing")]
+#[doc = include_str!("docs/test_attribute.md")]
+pub use jetbase_macros::test;
+
 #[cfg(not(feature = "cli"))]
 mod cli_is_off;
+
+/// A migrated database for each test. See [`docs::testing`](crate::docs::testing).
+#[cfg(feature = "testing")]
+pub mod testing {
+    #[doc(inline)]
+    pub use jetbase_testing::{Fixture, TestDatabase, TestDriver, TestParameter, TestingError};
+}
 
 /// Pages about the lock, the file format, the Python tool, Kubernetes, the move from other tools, the JSON
 /// output, security and the design.
@@ -76,6 +87,9 @@ pub mod docs {
 
     #[doc = include_str!("docs/adopt_python.md")]
     pub mod adopt_python {}
+
+    #[doc = include_str!("docs/testing.md")]
+    pub mod testing {}
 
     #[doc = include_str!("docs/json.md")]
     ///
@@ -233,6 +247,8 @@ pub mod __private {
     pub use jetbase_core::{Options, Table};
     pub use jetbase_macros::__embed;
     pub use jetbase_runtime::compare_with_folder;
+    #[cfg(feature = "testing")]
+    pub use jetbase_testing::{TestCase, TestDatabases};
 
     #[cfg(not(feature = "cli"))]
     pub use crate::cli_is_off::CliIsOff;

@@ -127,7 +127,10 @@ fn is_address(host: &str, tail: &str) -> bool {
     let rest = match (host.starts_with('['), host.contains(']')) {
         (false, _) => None,
         (true, true) => return is_port(tail),
-        (true, false) => tail.split_once(']').map(|(_, rest)| rest),
+        // An address has no `@`, but a password before a bracket may be followed by one.
+        (true, false) => {
+            tail.split_once(']').filter(|(address, _)| !address.contains('@')).map(|(_, rest)| rest)
+        }
     };
     rest.is_some_and(|rest| match rest.strip_prefix(':') {
         Some(port) => is_port(port),

@@ -222,7 +222,7 @@ fn flag(option: &Ident, input: ParseStream<'_>) -> Result<bool> {
 }
 
 /// Returns the error of an unknown word: `what` is "option" or "value", and `of` names its option.
-fn unknown(word: &Ident, what: &str, of: &str, known: &[&str]) -> Error {
+pub(crate) fn unknown(word: &Ident, what: &str, of: &str, known: &[&str]) -> Error {
     let known_words = list(known);
     let text = match similar(&word.to_string(), known) {
         Some(close) => {

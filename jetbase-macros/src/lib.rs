@@ -1,4 +1,4 @@
-//! The macro behind `jetbase::embed!`.
+//! The macros `jetbase::embed!` and `#[jetbase::test]`.
 //!
 //! This crate is an implementation detail of the crate `jetbase`, which documents it and pins its
 //! version. Do not depend on this crate.
@@ -8,7 +8,9 @@
 //! module. `functions`, `versions` and `docs` each write a part of it. `diagnostics` turns findings
 //! into compile errors and warnings.
 //!
-//! The macro keeps no state. The result of a call depends only on its tokens, the environment and
+//! `test_options` reads the options of `#[jetbase::test]`, and `test_attribute` writes the test.
+//!
+//! The macros keep no state. The result of a call depends only on its tokens, the environment and
 //! the folder, because a compiler or an editor may expand a call twice, later, or never again.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
@@ -20,6 +22,8 @@ mod expand;
 mod functions;
 mod input;
 mod migrations_dir;
+mod test_attribute;
+mod test_options;
 mod tokens;
 mod versions;
 
@@ -31,4 +35,11 @@ use proc_macro::TokenStream;
 pub fn __embed(tokens: TokenStream) -> TokenStream {
     let input = input::EmbedInput::read(tokens.into());
     expand::expand(&input, &environment::BuildEnvironment::of_process()).into()
+}
+
+/// Runs a test with migrated databases of its own. Users call it as `#[jetbase::test]`.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn test(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    test_attribute::expand(attribute.into(), item.into()).into()
 }

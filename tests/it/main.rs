@@ -75,6 +75,8 @@ mod targets;
 /// What the program `jetbase` shows on a terminal.
 #[cfg(unix)]
 mod terminal;
+/// Databases for the tests of a program.
+mod testing;
 /// The program `jetbase`.
 mod tool;
 /// Passwords, full devices and invalid variables.
@@ -118,6 +120,7 @@ fn main() -> ExitCode {
     references::register(&mut suite);
     repair::register(&mut suite);
     baseline::register(&mut suite);
+    testing::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);
     mysql::register(&mut suite);

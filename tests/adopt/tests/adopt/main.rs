@@ -1,4 +1,5 @@
-//! `jetbase adopt` with the real tools: sqlx, refinery and Diesel.
+//! jetbase beside the real tools: `jetbase adopt` with sqlx, refinery and Diesel, and `#[jetbase::test]`
+//! with `#[sqlx::test]`.
 //!
 //! Flyway and SeaORM are not run here. Their tables are written as their documentation and their source
 //! describe them.
@@ -11,6 +12,8 @@
     reason = "tests"
 )]
 
+/// The attribute of tests, beside that of sqlx.
+mod attribute;
 /// The command line, and the pages of the documentation, which are followed step by step.
 mod guides;
 /// What the lock of sqlx means for an adoption, and old and new programs at the same time.
@@ -28,6 +31,7 @@ use jetbase_test_harness::Suite;
 
 fn main() -> ExitCode {
     let mut suite = Suite::new();
+    attribute::register(&mut suite);
     taken_over::register(&mut suite);
     refused::register(&mut suite);
     locks::register(&mut suite);

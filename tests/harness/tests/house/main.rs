@@ -18,7 +18,8 @@ use source::RustFile;
 const MAX_LINES: usize = 400;
 
 /// The crates whose modules must not import each other in circles.
-const CRATES: [&str; 4] = ["jetbase-core", "jetbase-macros", "jetbase-runtime", "jetbase-cli"];
+const CRATES: [&str; 5] =
+    ["jetbase-core", "jetbase-macros", "jetbase-runtime", "jetbase-cli", "jetbase-testing"];
 
 #[test]
 fn no_type_name_is_declared_twice() {

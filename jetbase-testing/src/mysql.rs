@@ -1,0 +1,294 @@
+//! MySQL and MariaDB: the objects and rows of a template database, created again.
+//!
+//! These servers cannot clone a database. So the statements that create the objects are written to a
+//! table of the template, which exists only if the template is complete.
+
+use jetbase_core::{Dialect, Migrations};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPoolOptions, MySqlRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, MySql, Row};
+
+use crate::driver::sealed::{Created, Driver};
+use crate::error::TestingError;
+use crate::mysql_copy;
+use crate::name::{KEPT_TEMPLATES, TEST_PREFIX, TemplateName, TestName};
+use crate::server::ServerAddress;
+
+/// The table of the statements in a template.
+pub(crate) const COPY_TABLE: &str = "jetbase_template_copy";
+
+/// The server of the tests.
+pub struct MySqlServer {
+    options: MySqlConnectOptions,
+    source: &'static str,
+}
+
+/// The session that keeps a database: it has the lock of its name.
+pub struct MySqlKeeper(pub(crate) MySqlConnection);
+
+impl MySqlServer {
+    fn of(address: &ServerAddress) -> Result<Self, TestingError> {
+        let options: MySqlConnectOptions = address.parse(Dialect::MySql)?;
+        Ok(MySqlServer { options: options.disable_statement_logging(), source: address.source })
+    }
+}
+
+impl Driver for MySql {
+    const DIALECT: Dialect = Dialect::MySql;
+    type Place = MySqlServer;
+    type Keeper = MySqlKeeper;
+
+    fn place() -> Result<MySqlServer, TestingError> {
+        MySqlServer::of(&ServerAddress::from_environment(Dialect::MySql)?)
+    }
+
+    fn place_at(text: &str) -> Result<MySqlServer, TestingError> {
+        MySqlServer::of(&ServerAddress::at(text))
+    }
+
+    async fn create(
+        server: &MySqlServer,
+        name: &TestName,
+        migrations: Option<&Migrations>,
+    ) -> Result<Created<Self>, TestingError> {
+        if let Some(schema) = migrations.and_then(|it| it.options().schema) {
+            return Err(TestingError::new(format!(
+                "the set has the option `schema = \"{schema}\"`, which is a database of this server: \
+                 all tests would share it. Test this set on a server of its own, \
+                 with `migrations::run`"
+            )));
+        }
+        let keeper = server.options.connect().await;
+        let keeper = keeper.map_err(|error| TestingError::connect(server.source, &error))?;
+        let mut keeper = MySqlKeeper(keeper);
+        keeper.rows(&format!("SELECT GET_LOCK('{}', 0)", name.as_str())).await?;
+        keeper.delete_left(name).await?;
+        match migrations {
+            Some(migrations) => keeper.copy_template(server, name, migrations).await?,
+            None => keeper.create(name.as_str()).await?,
+        }
+        Ok(Created { keeper, options: server.options.clone().database(name.as_str()) })
+    }
+
+    async fn delete(mut keeper: MySqlKeeper, name: &TestName) -> Result<(), TestingError> {
+        keeper.drop_database(name.as_str()).await?;
+        drop(keeper.0.close().await);
+        Ok(())
+    }
+}
+
+impl MySqlKeeper {
+    /// Deletes the databases of ended tests.
+    async fn delete_left(&mut self, name: &TestName) -> Result<(), TestingError> {
+        let left = self
+            .names(&format!(
+                "SELECT schema_name FROM information_schema.schemata
+                 WHERE LEFT(schema_name, {}) = '{TEST_PREFIX}' AND IS_FREE_LOCK(schema_name) = 1",
+                TEST_PREFIX.len()
+            ))
+            .await?;
+        for left in left.iter().filter(|left| name.replaces(left)) {
+            drop(self.drop_database(left).await);
+        }
+        Ok(())
+    }
+
+    async fn copy_template(
+        &mut self,
+        server: &MySqlServer,
+        name: &TestName,
+        migrations: &Migrations,
+    ) -> Result<(), TestingError> {
+        let template = TemplateName::of(migrations);
+        let statements = match self.read_copy(template.as_str()).await? {
+            Some(statements) => statements,
+            None => {
+                self.build(server, &template, migrations).await?;
+                self.read_copy(template.as_str()).await?.unwrap_or_default()
+            }
+        };
+        self.create(name.as_str()).await?;
+        let result = match statements.as_slice() {
+            [] => apply(server, name.as_str(), migrations).await,
+            statements => self.replay(name.as_str(), statements).await,
+        };
+        if result.is_err() {
+            drop(self.drop_database(name.as_str()).await);
+        }
+        result
+    }
+
+    /// Returns the statements of a template; `None` if it does not exist or is not complete. An empty
+    /// list means that statements cannot create everything that the migrations create.
+    async fn read_copy(&mut self, template: &str) -> Result<Option<Vec<String>>, TestingError> {
+        let sql = format!("SELECT statements FROM `{template}`.{COPY_TABLE} ORDER BY number");
+        match self.try_rows(&sql).await {
+            // No such database, no such table; or MySQL hides whether they exist.
+            Err(error) if [1049, 1146, 1142].contains(&number(&error)) => Ok(None),
+            Err(error) => Err(failed(&sql, &error)),
+            Ok(rows) => {
+                Ok(Some(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect()))
+            }
+        }
+    }
+
+    /// Executes the statements of a template in a database.
+    async fn replay(&mut self, database: &str, statements: &[String]) -> Result<(), TestingError> {
+        self.execute(&format!("USE `{database}`")).await?;
+        for statement in statements {
+            self.execute(statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Builds the template, unless another process has built it meanwhile.
+    async fn build(
+        &mut self,
+        server: &MySqlServer,
+        template: &TemplateName,
+        migrations: &Migrations,
+    ) -> Result<(), TestingError> {
+        let of = template.as_str();
+        let sql = format!("SELECT GET_LOCK('{of}', {})", BUILD_MINUTES * 60);
+        let got = self.rows(&sql).await?;
+        if got.first().and_then(|row| row.first()) != Some(&Some("1".to_owned())) {
+            return Err(TestingError::builder(BUILD_MINUTES));
+        }
+        let result = self.build_alone(server, template, migrations).await;
+        self.rows(&format!("SELECT RELEASE_LOCK('{of}')")).await?;
+        result
+    }
+
+    async fn build_alone(
+        &mut self,
+        server: &MySqlServer,
+        template: &TemplateName,
+        migrations: &Migrations,
+    ) -> Result<(), TestingError> {
+        let of = template.as_str();
+        if self.read_copy(of).await?.is_some() {
+            return Ok(());
+        }
+        self.drop_database(of).await?;
+        self.create(of).await?;
+        let applied = apply(server, of, migrations).await;
+        if applied.is_err() {
+            drop(self.drop_database(of).await);
+        }
+        applied?;
+        let statements = self.tried_copy(of).await?;
+        self.execute(&format!("USE `{of}`")).await?;
+        for (number, text) in statements.iter().enumerate() {
+            let text = mysql_copy::literal(text);
+            if number == 0 {
+                self.execute(&format!("CREATE TABLE {COPY_PART} {COPY_COLUMNS}")).await?;
+            }
+            self.execute(&format!("INSERT INTO {COPY_PART} VALUES ({number}, {text})")).await?;
+        }
+        self.execute(&if statements.is_empty() {
+            format!("CREATE TABLE {COPY_TABLE} {COPY_COLUMNS}")
+        } else {
+            format!("RENAME TABLE {COPY_PART} TO {COPY_TABLE}")
+        })
+        .await?;
+        // The table of the statements is as old as the template.
+        let old = self
+            .names(&format!(
+                "SELECT table_schema FROM information_schema.tables
+                 WHERE table_name = '{COPY_TABLE}' AND LEFT(table_schema, {}) = '{}'
+                 ORDER BY create_time DESC LIMIT 1000 OFFSET {KEPT_TEMPLATES}",
+                template.of_folder.len(),
+                template.of_folder
+            ))
+            .await?;
+        for old in old {
+            drop(self.drop_database(&old).await);
+        }
+        Ok(())
+    }
+
+    /// Returns the statements that create what the template contains. They are executed once: the list is
+    /// empty if their result differs from the template.
+    async fn tried_copy(&mut self, template: &str) -> Result<Vec<String>, TestingError> {
+        let Some(found) = mysql_copy::read(self, template).await? else { return Ok(Vec::new()) };
+        let trial = TestName::new(template);
+        self.rows(&format!("SELECT GET_LOCK('{}', 0)", trial.as_str())).await?;
+        self.create(trial.as_str()).await?;
+        let statements = found.statements(template);
+        let is_same = match self.replay(trial.as_str(), &statements).await {
+            Ok(()) => {
+                let copied = mysql_copy::read(self, trial.as_str()).await?;
+                copied.is_some_and(|copied| copied == found)
+            }
+            Err(_) => false,
+        };
+        self.drop_database(trial.as_str()).await?;
+        self.rows(&format!("SELECT RELEASE_LOCK('{}')", trial.as_str())).await?;
+        Ok(if is_same { statements } else { Vec::new() })
+    }
+
+    async fn create(&mut self, database: &str) -> Result<(), TestingError> {
+        self.execute(&format!("CREATE DATABASE `{database}`")).await
+    }
+
+    async fn drop_database(&mut self, database: &str) -> Result<(), TestingError> {
+        self.execute(&format!("DROP DATABASE IF EXISTS `{database}`")).await
+    }
+
+    pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), TestingError> {
+        let result = self.0.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
+        result.map(drop).map_err(|error| failed(sql, &error))
+    }
+
+    /// Returns rows as text.
+    pub(crate) async fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>, TestingError> {
+        self.try_rows(sql).await.map_err(|error| failed(sql, &error))
+    }
+
+    async fn try_rows(&mut self, sql: &str) -> Result<Vec<TextRow>, sqlx::Error> {
+        let rows: Vec<MySqlRow> = self.0.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
+        rows.iter()
+            .map(|row| (0..row.len()).map(|at| row.try_get_unchecked(at)).collect())
+            .collect()
+    }
+
+    async fn names(&mut self, sql: &str) -> Result<Vec<String>, TestingError> {
+        let rows = self.rows(sql).await?;
+        Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect())
+    }
+}
+
+/// A row as text; `None` is `NULL`.
+pub(crate) type TextRow = Vec<Option<String>>;
+
+/// The table of the statements, while it is written.
+pub(crate) const COPY_PART: &str = "jetbase_template_part";
+
+const COPY_COLUMNS: &str =
+    "(number INT PRIMARY KEY, statements LONGTEXT NOT NULL) CHARACTER SET utf8mb4";
+
+/// How long a test waits for another process that builds its template.
+const BUILD_MINUTES: u64 = 10;
+
+/// Applies the migrations to a database.
+async fn apply(
+    server: &MySqlServer,
+    database: &str,
+    migrations: &Migrations,
+) -> Result<(), TestingError> {
+    let options = server.options.clone().database(database);
+    let pool = MySqlPoolOptions::new().max_connections(2).connect_lazy_with(options);
+    let result = jetbase_runtime::run(migrations, &pool).await;
+    pool.close().await;
+    result.map(drop).map_err(|error| TestingError::migrations(&error))
+}
+
+fn number(error: &sqlx::Error) -> u16 {
+    error
+        .as_database_error()
+        .and_then(|it| it.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>())
+        .map_or(0, sqlx::mysql::MySqlDatabaseError::number)
+}
+
+fn failed(sql: &str, error: &sqlx::Error) -> TestingError {
+    TestingError::statement(Dialect::MySql, sql, error)
+}
