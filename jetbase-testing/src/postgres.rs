@@ -1,5 +1,7 @@
 //! PostgreSQL: a clone of a template database.
 
+use std::time::Duration;
+
 use jetbase_core::{Dialect, Migrations};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Postgres, Row};
@@ -58,6 +60,7 @@ impl Driver for Postgres {
     }
 
     async fn delete(mut keeper: PgKeeper, name: &TestName) -> Result<(), TestingError> {
+        keeper.wait_for_sessions(name).await?;
         keeper.force_delete(name).await?;
         drop(keeper.0.close().await);
         Ok(())
@@ -178,6 +181,22 @@ impl PgKeeper {
         }
     }
 
+    /// Waits until the closed connections of a test have ended. `DROP DATABASE` would look for them again
+    /// only after 100 ms.
+    async fn wait_for_sessions(&mut self, name: &TestName) -> Result<(), TestingError> {
+        let sql = format!(
+            "SELECT datname::text FROM pg_stat_activity WHERE datname = '{}'",
+            name.as_str()
+        );
+        for _ in 0..LOOKS {
+            if self.names(&sql).await?.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+
     async fn force_delete(&mut self, name: &TestName) -> Result<(), TestingError> {
         self.execute(&format!("DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)", name.as_str())).await
     }
@@ -197,6 +216,9 @@ impl PgKeeper {
         names.map_err(|error| failed(sql, &error))
     }
 }
+
+/// How often the end of a test looks for its own sessions, with a pause of a millisecond.
+const LOOKS: u32 = 50;
 
 /// How long a test waits for another process that builds its template.
 const BUILD_MINUTES: u64 = 10;
