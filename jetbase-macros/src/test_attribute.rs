@@ -9,14 +9,7 @@ use crate::test_options::{TestOptions, WrittenFixture};
 
 /// Expands a function with the attribute into one test, or into one for each of its databases.
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    match expand_function(attribute, item.clone()) {
-        Ok(tokens) => tokens,
-        Err(error) => {
-            // The function stays, so that an editor still understands it.
-            let errors = error.to_compile_error();
-            quote!(#errors #[allow(dead_code)] #item)
-        }
-    }
+    expand_function(attribute, item).unwrap_or_else(|error| error.to_compile_error())
 }
 
 fn expand_function(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
