@@ -5,6 +5,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::net::Ipv6Addr;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use super::database_address::{DIRECT_URL, URLS};
@@ -122,20 +123,21 @@ fn secret_in_authority(rest: &str) -> Option<Secret> {
     (!only_host && !password.is_empty()).then_some(secret)
 }
 
-/// Whether the texts before and after the first colon are an IPv6 address in brackets, with its port.
+/// Whether the texts before and after the first colon are an IPv6 address in brackets, with its port. What
+/// is not an address may be a password.
 fn is_address(host: &str, tail: &str) -> bool {
-    let rest = match (host.starts_with('['), host.contains(']')) {
-        (false, _) => None,
-        (true, true) => return is_port(tail),
-        // An address has no `@`, but a password before a bracket may be followed by one.
-        (true, false) => {
-            tail.split_once(']').filter(|(address, _)| !address.contains('@')).map(|(_, rest)| rest)
+    let Some(start) = host.strip_prefix('[') else { return false };
+    if host.contains(']') {
+        return is_port(tail);
+    }
+    let Some((end, rest)) = tail.split_once(']') else { return false };
+    let address = format!("{start}:{end}");
+    let address = address.split('%').next().unwrap_or_default();
+    address.parse::<Ipv6Addr>().is_ok()
+        && match rest.strip_prefix(':') {
+            Some(port) => is_port(port),
+            None => rest.is_empty() || rest.starts_with(['/', '?']),
         }
-    };
-    rest.is_some_and(|rest| match rest.strip_prefix(':') {
-        Some(port) => is_port(port),
-        None => rest.is_empty() || rest.starts_with(['/', '?']),
-    })
 }
 
 /// Whether the text is a port, after the colon of a host.
