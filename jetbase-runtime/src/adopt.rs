@@ -237,8 +237,8 @@ pub(crate) fn map_of(set: &Migrations) -> Result<Option<AdoptMap>, AdoptionError
     AdoptMap::parse(text).map(Some).map_err(AdoptionError::Map)
 }
 
-/// Adds a hint to the error of a statement whose object exists already, if another tool has migrated
-/// the database.
+/// Adds a hint to the error of a statement whose object exists already, if jetbase has not migrated this
+/// database before.
 pub(crate) async fn advise(
     error: Error,
     source: &mut dyn Connect,
@@ -260,15 +260,17 @@ pub(crate) async fn advise(
     };
     let tool = tool_of_table(&mut session).await;
     session.close().await;
-    match tool {
-        Some(tool) => error.hinting(format!(
+    error.hinting(match tool {
+        Some(tool) => format!(
             "the table {} shows that {tool} has migrated this database before: convert its folder and adopt its history \
              with `jetbase adopt {}`",
             tool.table(),
             tool.word()
-        )),
-        None => error,
-    }
+        ),
+        None => "if this schema was made without jetbase: `jetbase baseline --detect` shows which versions \
+                 are there already, and `jetbase baseline VERSION` marks them as applied"
+            .to_owned(),
+    })
 }
 
 /// The codes of "it exists already".

@@ -1,13 +1,15 @@
 //! The database state: where a command works, as which user, and what is applied there.
 
+mod bindings;
 mod message;
+mod packed;
 mod read;
 mod server;
 
 use jetbase_core::{Dialect, MigrationKind, Migrations, Record, Syntax, Version};
 
 use self::message::StateMessage;
-pub(crate) use self::read::{read_state, read_state_once};
+pub(crate) use self::read::{read_state, read_state_for_plan};
 use crate::connection::{Connection, ResultRow, ResultSet, RowHandling, UntrustedTable};
 use crate::dialect::{Bindings, Sql};
 use crate::error::{Error, NamespaceError, TableError};
@@ -37,6 +39,14 @@ pub(crate) struct NamespaceOptions {
     pub(crate) trusted: Vec<String>,
 }
 
+/// How much of the history the first message reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HistoryColumns {
+    All,
+    /// Those that a plan needs. The descriptions and times of the records are empty.
+    Plan,
+}
+
 /// What the first message to the database returns.
 #[derive(Clone, Debug)]
 pub(crate) struct DatabaseState {
@@ -54,6 +64,7 @@ async fn read_database_state(
     connection: &mut dyn Connection,
     dialect: Dialect,
     options: &NamespaceOptions,
+    columns: HistoryColumns,
     limit: Limit,
 ) -> Result<DatabaseState, Error> {
     if connection.is_in_transaction() {
@@ -61,15 +72,16 @@ async fn read_database_state(
     }
     options.check(dialect)?;
     if dialect == Dialect::Sqlite {
-        return read_sqlite_state(connection, options, limit).await;
+        return read_sqlite_state(connection, options, columns, limit).await;
     }
-    StateMessage::new(dialect, options, "").read(connection, options, limit).await
+    StateMessage::new(dialect, options, columns, "").read(connection, options, limit).await
 }
 
 /// The same on SQLite, where the wait for other connections is a setting of the connection.
 async fn read_sqlite_state(
     connection: &mut dyn Connection,
     options: &NamespaceOptions,
+    columns: HistoryColumns,
     limit: Limit,
 ) -> Result<DatabaseState, Error> {
     let settings = "PRAGMA busy_timeout;\nPRAGMA main.synchronous";
@@ -79,7 +91,7 @@ async fn read_sqlite_state(
     let restore = format!("PRAGMA busy_timeout = {}", value(0).unwrap_or("0"));
     connection.on_abandon(vec![restore.clone()]);
     let synchronous = value(1).unwrap_or("FULL");
-    let message = StateMessage::new(Dialect::Sqlite, options, synchronous);
+    let message = StateMessage::new(Dialect::Sqlite, options, columns, synchronous);
     let found = message.read(connection, options, limit).await;
     let _ = connection.send(&restore, RowHandling::Drop).await;
     connection.on_abandon(Vec::new());

@@ -49,6 +49,8 @@ mod mysql;
 mod mysql_server;
 /// The schema, the role and the settings of a run.
 mod namespace;
+/// The history as the first plan reads it.
+mod packed_history;
 /// The real Python tool on the same database.
 mod postgres_server;
 mod python;
@@ -120,6 +122,7 @@ fn main() -> ExitCode {
     references::register(&mut suite);
     repair::register(&mut suite);
     baseline::register(&mut suite);
+    packed_history::register(&mut suite);
     testing::register(&mut suite);
     cli::register(&mut suite);
     python::register(&mut suite);

@@ -38,6 +38,32 @@ impl Checksum {
         &self.0
     }
 
+    /// Returns whether a text, such as a value of the history table, is this checksum.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use jetbase_core::Checksum;
+    ///
+    /// let checksum = Checksum::of_text("SELECT 1");
+    /// assert!(checksum.matches(&checksum.to_string()));
+    /// assert!(!checksum.matches(&checksum.to_string().to_uppercase()));
+    /// ```
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        text.as_bytes() == self.digits()
+    }
+
+    /// The hexadecimal digits.
+    fn digits(&self) -> [u8; 64] {
+        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        digits
+    }
+
     /// Returns the first 8 digits, which are enough for a person to compare two checksums.
     #[must_use]
     pub fn short(&self) -> String {
@@ -47,7 +73,7 @@ impl Checksum {
 
 impl fmt::Display for Checksum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(super) fn new(set: &'a Migrations, history: &'a [Record]) -> Self {
-        let mut versions = HashMap::new();
+        let mut versions = HashMap::with_capacity(history.len());
         let mut repeatables = HashMap::new();
         for record in history {
             match &record.version {
@@ -206,8 +206,9 @@ impl<'a> View<'a> {
     pub(super) fn unknown(&self) -> Vec<&'a Record> {
         let versions: std::collections::HashSet<_> =
             self.set.iter().filter_map(|it| it.version_text()).collect();
+        let repeatables = self.set.iter().filter(|it| it.version_text().is_none());
         let names: std::collections::HashSet<_> =
-            self.set.iter().map(|it| (it.file(), it.kind())).collect();
+            repeatables.map(|it| (it.file(), it.kind())).collect();
         self.history
             .iter()
             .filter(|record| match &record.version {
@@ -220,10 +221,10 @@ impl<'a> View<'a> {
 
 /// How an applied version differs from ours: another file by name, or the same one edited.
 fn differs(migration: &Migration<'_>, version: &str, record: &Record) -> Option<Problem> {
-    let checksum = migration.checksum().to_string();
-    if record.checksum == checksum {
+    if migration.checksum().matches(&record.checksum) {
         return None;
     }
+    let checksum = migration.checksum().to_string();
     let version = Version::of_valid(version);
     let file = migration.file().to_owned();
     Some(if record.file == file {

@@ -35,8 +35,8 @@ impl View<'_> {
         });
         let replaced = self.set.iter().filter_map(|migration| {
             let record = *self.versions.get(migration.version_text()?)?;
-            let other = record.file != migration.file()
-                && record.checksum != migration.checksum().to_string();
+            let other =
+                record.file != migration.file() && !migration.checksum().matches(&record.checksum);
             other.then_some(record)
         });
         let rows: Vec<_> = unknown.chain(replaced).collect();
@@ -58,7 +58,7 @@ impl View<'_> {
                 !applied
                     && !is_respelled
                     && migration.kind() == before.kind
-                    && migration.checksum().to_string() == before.checksum.to_ascii_lowercase()
+                    && migration.checksum().matches(&before.checksum.to_ascii_lowercase())
                     && !found.iter().any(|it| it.now == migration.file())
             });
             if let Some(migration) = candidate {

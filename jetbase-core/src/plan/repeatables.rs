@@ -26,8 +26,7 @@ impl<'a> View<'a> {
         migrations.map(|(index, migration)| {
             let record = self.repeatables.get(&(migration.file(), migration.kind())).copied();
             let action = if record.is_some() { Action::Reapply } else { Action::Apply };
-            let checksum = migration.checksum().to_string();
-            let new = record.is_none_or(|it| it.checksum != checksum);
+            let new = record.is_none_or(|it| !migration.checksum().matches(&it.checksum));
             Repeatable { step: Step { index, action }, migration, record, new }
         })
     }

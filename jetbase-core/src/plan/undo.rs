@@ -99,7 +99,7 @@ impl<'a> View<'a> {
         }
         let changed = applied.iter().rposition(|record| {
             let mut ours = self.set.iter().filter(|it| it.version_text() == version_of(record));
-            ours.any(|migration| migration.checksum().to_string() != record.checksum)
+            ours.any(|migration| !migration.checksum().matches(&record.checksum))
         });
         applied.into_iter().take(changed.unwrap_or(0) + 1).collect()
     }

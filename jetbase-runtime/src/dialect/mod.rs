@@ -19,17 +19,30 @@ pub(crate) use self::old_tables::{old_sql, old_table_sql};
 /// a literal, an identifier, a number or an expression that [`Bindings`] adds.
 #[derive(Debug)]
 pub(crate) struct Sql {
-    /// The first message. One row has the facts: `used_schema`, `user_name`, `search_path`,
-    /// `in_transaction` (PostgreSQL, MariaDB), `history_schema` (in which the history was found), `syntax_settings`,
-    /// `server_version`, `database_name`, `transaction_timeout`, `autocommit`. Then comes the
-    /// history. Each of its rows has `row_count`, the number of all rows.
+    /// The first statements of the first message. One row has the facts: `used_schema`, `user_name`,
+    /// `search_path`, `in_transaction` (PostgreSQL, MariaDB), `history_schema` (in which the history was
+    /// found), `syntax_settings`, `server_version`, `database_name`, `transaction_timeout`, `autocommit`.
+    /// Then come the history and the lock row.
     pub(crate) read_state: &'static [&'static str],
     /// The index of the statement in the first message that returns the facts.
     pub(crate) state_facts: usize,
+    /// Goes before the history in the first message. It fails if other roles own one of the tables, without a
+    /// look at what these tables contain, or if one is missing. Then the message is sent again with
+    /// `guard_history` and `guard_holder`.
+    pub(crate) guard_state: &'static [&'static str],
+    /// Goes before the history. It fails if the table could run code of others.
+    pub(crate) guard_history: &'static [&'static str],
+    /// The same for the lock row.
+    pub(crate) guard_holder: &'static [&'static str],
+    /// The history in the first message. Each row has `row_count`, the number of all rows.
+    pub(crate) state_history: &'static str,
+    /// Stands for `state_history` when only a plan is made: one row with `row_count`,
+    /// and with each column that a plan needs as one text, a line a row. See `state::packed`.
+    pub(crate) packed_history: &'static str,
     /// The history alone. Each row has `row_count`, the number of all rows.
     pub(crate) history: &'static str,
     /// Follows the history in the same message: `is_locked`, `process_id`.
-    pub(crate) current_holder: &'static [&'static str],
+    pub(crate) current_holder: &'static str,
     /// An expression: whether both tables exist.
     pub(crate) tables_exist: &'static str,
     /// The error codes with which the first statement of `read_state` or `probe` fails inside a

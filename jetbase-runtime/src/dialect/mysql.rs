@@ -16,19 +16,27 @@ pub(super) static SQL: Sql = Sql {
   {state_schema} AS history_schema, @@GLOBAL.sql_mode AS syntax_settings,
   CONCAT(VERSION(), ' ', @@version_comment) AS server_version,
   CONCAT('' /*!80000 , 'MySQL' */ /*M!100500 , 'MariaDB' */) AS runs_comments_of, @@autocommit AS autocommit LIMIT 1",
-        "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0 FOR */
+    ],
+    state_facts: 1,
+    guard_state: &[],
+    guard_history: &[],
+    guard_holder: &[],
+    state_history: "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0 FOR */
 SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) */ counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT COUNT(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON TRUE ORDER BY order_executed LIMIT 18446744073709551615",
-    ],
-    state_facts: 1,
+    // A server without these settings, or whose messages are too short for the texts, cuts them.
+    packed_history: "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0, group_concat_max_len = 1073741824 FOR */
+SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) SET_VAR(group_concat_max_len = 1073741824) */
+  COUNT(*) AS row_count, GROUP_CONCAT(order_executed SEPARATOR '\n') AS order_executed,
+  GROUP_CONCAT(COALESCE(version, '\t') SEPARATOR '\n') AS version, GROUP_CONCAT(filename SEPARATOR '\n') AS filename,
+  GROUP_CONCAT(migration_type SEPARATOR '\n') AS migration_type, GROUP_CONCAT(checksum SEPARATOR '\n') AS checksum
+  FROM {migrations} LIMIT 1",
     history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted
   LEFT JOIN {migrations} ON true ORDER BY order_executed LIMIT 18446744073709551615",
-    current_holder: &[
-        "/*M!100100 SET STATEMENT lock_wait_timeout = 1, max_statement_time = 0 FOR */
+    current_holder: "/*M!100100 SET STATEMENT lock_wait_timeout = 1, max_statement_time = 0 FOR */
 SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(max_execution_time = 0) */ is_locked, process_id FROM {lock} WHERE id = 1 LIMIT 1",
-    ],
     in_transaction: &["1568"],
     no_table: &["1146", "1049"],
     tables_exist: "(SELECT COUNT(*) = 2 FROM information_schema.tables
@@ -226,7 +234,7 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
         "DELETE FROM {journal} WHERE filename = {file} AND direction = {direction} AND statement = {number}",
         "INSERT INTO {journal} (filename, direction, statement, digest, state, place, found, applied_at, recorded_at, process_id)
 VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
-  (SELECT max(applied_at) FROM {migrations} WHERE filename = {file}), CURRENT_TIMESTAMP(6), {me})",
+  {recorded}, CURRENT_TIMESTAMP(6), {me})",
     ],
     catalog: &[
         (ObjectKind::Table, "(SELECT COUNT(*) > 0 FROM information_schema.tables WHERE table_schema = {object_schema} AND table_name = {object_name} LIMIT 1)"),

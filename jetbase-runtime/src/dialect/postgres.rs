@@ -27,23 +27,25 @@ pub(super) static SQL: Sql = Sql {
   pg_catalog.set_config('search_path',
     pg_catalog.concat(pg_catalog.quote_ident(COALESCE(found.history_schema, 'pg_catalog')), ', pg_temp'), true)
   FROM (SELECT {state_found} AS history_schema OFFSET 0) AS found",
-        "LOCK TABLE jetbase_migrations IN ACCESS SHARE MODE",
-        CATALOG,
-        "{check}",
-        TABLES,
-        "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
-  FROM (SELECT pg_catalog.count(*) AS n FROM jetbase_migrations) AS counted
-  LEFT JOIN jetbase_migrations ON true ORDER BY order_executed",
     ],
     state_facts: 2,
-    history: HISTORY,
-    current_holder: &[
-        "LOCK TABLE jetbase_lock IN ACCESS SHARE MODE",
+    guard_state: &[
+        "LOCK TABLE jetbase_migrations, jetbase_lock IN ACCESS SHARE MODE",
         CATALOG,
-        "{check}",
+        CHECK_OWN_STATE,
         TABLES,
-        "SELECT is_locked, process_id FROM jetbase_lock",
     ],
+    guard_history: &["LOCK TABLE jetbase_migrations IN ACCESS SHARE MODE", CATALOG, CHECK, TABLES],
+    guard_holder: &["LOCK TABLE jetbase_lock IN ACCESS SHARE MODE", CATALOG, CHECK, TABLES],
+    state_history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
+  FROM (SELECT pg_catalog.count(*) AS n FROM jetbase_migrations) AS counted
+  LEFT JOIN jetbase_migrations ON true ORDER BY order_executed",
+    packed_history: "SELECT pg_catalog.count(*) AS row_count, pg_catalog.string_agg(order_executed::pg_catalog.text, E'\n') AS order_executed,
+  pg_catalog.string_agg(COALESCE(version, E'\t'), E'\n') AS version, pg_catalog.string_agg(filename, E'\n') AS filename,
+  pg_catalog.string_agg(migration_type, E'\n') AS migration_type, pg_catalog.string_agg(COALESCE(checksum, ''), E'\n') AS checksum
+  FROM jetbase_migrations",
+    history: HISTORY,
+    current_holder: "SELECT is_locked, process_id FROM jetbase_lock",
     in_transaction: &[],
     no_table: &["42P01", "3F000"],
     tables_exist: "(pg_catalog.to_regclass({lock_name}) IS NOT NULL AND pg_catalog.to_regclass({migrations_name}) IS NOT NULL)",
@@ -266,7 +268,7 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
         "DELETE FROM {journal} WHERE filename = {file} AND direction = {direction} AND statement = {number}",
         "INSERT INTO {journal} (filename, direction, statement, digest, state, place, found, applied_at, recorded_at, process_id)
 VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
-  (SELECT max(applied_at) FROM {migrations} WHERE filename = {file}), clock_timestamp() AT TIME ZONE {zone}, {me})",
+  {recorded}, clock_timestamp() AT TIME ZONE {zone}, {me})",
     ],
     catalog: &[
         (ObjectKind::Index, "COALESCE((SELECT CASE WHEN i.indisvalid THEN 1 ELSE 2 END FROM pg_catalog.pg_index AS i
@@ -298,6 +300,12 @@ const NO_TRANSACTION_TIMEOUT: &str =
 /// faster than `CHECK`.
 const CHECK_OWN: &str = "SELECT 1 / CASE WHEN EXISTS (SELECT 1 FROM pg_class AS c
   WHERE c.oid IN ({guarded}) AND c.relowner <> 10 AND pg_get_userbyid(c.relowner) <> current_user) THEN 0 ELSE 1 END";
+
+/// The same in the first message, for all tables of the schema that was found.
+const CHECK_OWN_STATE: &str = "SELECT 1 / CASE WHEN EXISTS (SELECT 1 FROM pg_class AS c
+  WHERE c.relname IN ('jetbase_migrations', 'jetbase_lock', 'jetbase_superseded', 'jetbase_journal')
+    AND c.relnamespace = to_regnamespace(quote_ident(current_setting('jetbase.schema')))
+    AND c.relowner <> 10 AND pg_get_userbyid(c.relowner) <> current_user) THEN 0 ELSE 1 END";
 
 /// Fails if one of jetbase's tables could run code of an owner who is not trusted.
 const CHECK: &str = "SELECT 1 / CASE WHEN EXISTS (SELECT 1 FROM {untrusted} AS tables WHERE fault IS NOT NULL) THEN 0 ELSE 1 END";

@@ -11,11 +11,18 @@ pub(super) static SQL: Sql = Sql {
         "SELECT 'main' AS used_schema, '' AS user_name,
   (SELECT 'main' FROM main.sqlite_master WHERE name = 'jetbase_migrations') AS history_schema,
   (SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = 'jetbase_journal') AS journal_size",
-        HISTORY,
     ],
     state_facts: 2,
+    guard_state: &[],
+    guard_history: &[],
+    guard_holder: &[],
+    state_history: HISTORY,
+    packed_history: "SELECT count(*) AS row_count, group_concat(order_executed, char(10)) AS order_executed,
+  group_concat(COALESCE(version, char(9)), char(10)) AS version, group_concat(filename, char(10)) AS filename,
+  group_concat(migration_type, char(10)) AS migration_type, group_concat(COALESCE(checksum, ''), char(10)) AS checksum
+  FROM {migrations}",
     history: HISTORY,
-    current_holder: &["SELECT is_locked, process_id FROM {lock} WHERE id = 1"],
+    current_holder: "SELECT is_locked, process_id FROM {lock} WHERE id = 1",
     // It refuses to set `synchronous`.
     in_transaction: &["1"],
     no_table: &["1"],
@@ -159,7 +166,7 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
         "DELETE FROM {journal} WHERE filename = {file} AND direction = {direction} AND statement = {number}",
         "INSERT INTO {journal} (filename, direction, statement, digest, state, place, found, applied_at, recorded_at, process_id)
 VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
-  (SELECT max(applied_at) FROM {migrations} WHERE filename = {file}), STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), {me})",
+  {recorded}, STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), {me})",
     ],
     catalog: &[],
 };

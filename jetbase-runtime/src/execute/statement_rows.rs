@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use jetbase_core::{CatalogObject, Detection, Dialect, ObjectKind};
+use jetbase_core::{Action, CatalogObject, Detection, Dialect, ObjectKind};
 
 use super::Job;
 use super::message::{Part, Purpose};
@@ -22,7 +22,16 @@ impl Job<'_> {
         let statement = self.statements.get(index);
         let digest = statement.map(|it| self.digest(it).to_string()).unwrap_or_default();
         let place = statement.map(|it| self.place(it).to_string()).unwrap_or_default();
+        // The history has no index for the name of a file, and no row of a file that is applied for the first
+        // time.
+        let recorded = match self.action {
+            Action::Apply => "NULL",
+            Action::Reapply | Action::RollBack => {
+                "(SELECT max(applied_at) FROM {migrations} WHERE filename = {file})"
+            }
+        };
         bindings
+            .nested("recorded", recorded)
             .literal("direction", Direction::of(self.action).as_str())
             .number("number", i64::try_from(index + 1).unwrap_or(i64::MAX))
             .literal("digest", &digest)

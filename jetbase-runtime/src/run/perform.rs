@@ -21,7 +21,7 @@ use crate::lock::{
 use crate::options::{DryRun, direct_or};
 use crate::report::Report;
 use crate::session::Session;
-use crate::state::{DatabaseState, read_state_once};
+use crate::state::{DatabaseState, read_state_for_plan};
 use crate::target::{Connect, ConnectionOwner};
 use crate::wait::{Limit, NOTICE_INTERVAL, Wait, jittered};
 
@@ -100,7 +100,7 @@ async fn try_once(
     limit: Limit,
     reached: &mut bool,
 ) -> Result<(), Error> {
-    let mut state = read_state_once(source, &request.options.namespace, limit).await?;
+    let mut state = read_state_for_plan(source, &request.options.namespace, limit).await?;
     adopt_first(request, listener, source, report, limit, &mut state).await?;
     let history = state.history.as_deref().unwrap_or_default();
     let superseded = async || read_superseded(source, &state, limit).await;
@@ -200,7 +200,7 @@ async fn adopt_first(
         state.history.get_or_insert_default().extend(records_of(set, &files));
     } else if !files.is_empty() {
         report.adopted = files;
-        *state = read_state_once(source, &options.namespace, limit).await?;
+        *state = read_state_for_plan(source, &options.namespace, limit).await?;
     }
     Ok(())
 }

@@ -2,9 +2,10 @@
 
 use jetbase_core::Dialect;
 
+use super::bindings::state_bindings;
 use super::{
-    DatabaseState, NamespaceOptions, guarded, namespace_of, records, server, untrusted,
-    untrusted_tables,
+    DatabaseState, HistoryColumns, NamespaceOptions, guarded, namespace_of, packed, records,
+    server, untrusted, untrusted_tables,
 };
 use crate::connection::{
     Cause, CauseKind, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure,
@@ -18,10 +19,10 @@ use crate::wait::Limit;
 /// How the first message checks the owners of jetbase's tables (PostgreSQL).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OwnerCheck {
-    /// It only asks whether the tables belong to this user or to the first superuser. The plan of the
+    /// It only asks whether all tables belong to this user or to the first superuser. The plan of the
     /// full check takes longer than everything else in the message.
     Own,
-    /// It looks at what the tables contain.
+    /// It looks at what each table contains before it reads the table.
     Full,
 }
 
@@ -32,9 +33,12 @@ pub(super) struct StateMessage {
     bindings: Bindings,
     trusted: Vec<String>,
     check: OwnerCheck,
+    columns: HistoryColumns,
     parts: Vec<String>,
-    /// The index of the statement that returns the facts, and of the one that returns the history.
+    /// The index of the statement that returns the facts, of the first one that guards the history, and of
+    /// the one that returns it.
     facts: usize,
+    first_guard: usize,
     history: usize,
     /// The index of the statement that returns the lock row. On MySQL, the journal follows it.
     lock: usize,
@@ -42,13 +46,19 @@ pub(super) struct StateMessage {
 
 impl StateMessage {
     /// `synchronous` is the setting of that name that a connection of SQLite has.
-    pub(super) fn new(dialect: Dialect, options: &NamespaceOptions, synchronous: &str) -> Self {
-        StateMessage::with_check(dialect, options, synchronous, OwnerCheck::Own)
+    pub(super) fn new(
+        dialect: Dialect,
+        options: &NamespaceOptions,
+        columns: HistoryColumns,
+        synchronous: &str,
+    ) -> Self {
+        StateMessage::with_check(dialect, options, columns, synchronous, OwnerCheck::Own)
     }
 
     fn with_check(
         dialect: Dialect,
         options: &NamespaceOptions,
+        columns: HistoryColumns,
         synchronous: &str,
         check: OwnerCheck,
     ) -> Self {
@@ -57,18 +67,14 @@ impl StateMessage {
         let bindings = state_bindings(Bindings::new(dialect, schema), dialect, schema);
         let bindings =
             bindings.literals("trusted", &options.trusted).expression("synchronous", synchronous);
-        let guarding = |tables: &[&str]| {
+        let guard = |statements: &[&str], tables: &[&str]| -> Vec<String> {
             let schema = "quote_ident(current_setting('jetbase.schema'))";
             let names =
                 tables.iter().map(|table| format!("to_regclass(concat({schema}, '.{table}'))"));
             let names = names.collect::<Vec<_>>().join(", ");
             let bindings = bindings.clone().expression("guarded", &names);
-            match check {
-                OwnerCheck::Own => bindings.nested("check", sql.check_own),
-                OwnerCheck::Full => {
-                    bindings.nested("untrusted", sql.untrusted).nested("check", sql.check)
-                }
-            }
+            let bindings = bindings.nested("untrusted", sql.untrusted);
+            statements.iter().map(|statement| bindings.render(statement)).collect()
         };
         let role = options
             .role
@@ -76,12 +82,23 @@ impl StateMessage {
             .map(|role| bindings.clone().identifier("name", role).render("SET LOCAL ROLE {name}"));
         let mut parts: Vec<_> = role.collect();
         let before = parts.len();
-        let migrations = guarding(&["jetbase_migrations", "jetbase_superseded", "jetbase_journal"]);
-        parts.extend(sql.read_state.iter().map(|part| migrations.render(part)));
-        let history = parts.len().saturating_sub(1);
-        let lock = guarding(&["jetbase_lock"]);
-        parts.extend(sql.current_holder.iter().map(|part| lock.render(part)));
-        let lock = parts.len().saturating_sub(1);
+        parts.extend(sql.read_state.iter().map(|part| bindings.render(part)));
+        let first_guard = parts.len();
+        let guarded = ["jetbase_migrations", "jetbase_superseded", "jetbase_journal"];
+        parts.extend(match check {
+            OwnerCheck::Own => guard(sql.guard_state, &[]),
+            OwnerCheck::Full => guard(sql.guard_history, &guarded),
+        });
+        let history = parts.len();
+        parts.push(bindings.render(match columns {
+            HistoryColumns::All => sql.state_history,
+            HistoryColumns::Plan => sql.packed_history,
+        }));
+        if check == OwnerCheck::Full {
+            parts.extend(guard(sql.guard_holder, &["jetbase_lock"]));
+        }
+        let lock = parts.len();
+        parts.push(bindings.render(sql.current_holder));
         // A message may end with a table that does not exist: MySQL writes no log entry about it.
         let journal = (dialect == Dialect::MySql).then(|| bindings.render(sql.journal));
         parts.extend(journal);
@@ -92,8 +109,10 @@ impl StateMessage {
             bindings,
             trusted,
             check,
+            columns,
             parts,
             facts: before + sql.state_facts,
+            first_guard,
             history,
             lock,
         }
@@ -111,15 +130,20 @@ impl StateMessage {
         };
         let row = |at: usize| sets.get(at).map(ResultSet::first_row);
         let facts = row(self.facts).unwrap_or_default();
-        let is_undecided =
-            |cause: &Cause| self.check == OwnerCheck::Own && self.is_untrusted(cause, sets.len());
-        if cause.as_ref().is_some_and(is_undecided) {
+        // A table of another role, or no lock table, or no right to read it.
+        let is_undecided = self.check == OwnerCheck::Own
+            && cause.is_some()
+            && (self.first_guard..self.history).contains(&sets.len())
+            && facts.opt("history_schema").is_some();
+        if is_undecided {
             if facts.is_true("in_transaction") {
                 return Err(NamespaceError::InTransaction.into());
             }
-            let full = StateMessage::with_check(self.dialect, options, "", OwnerCheck::Full);
+            let full =
+                StateMessage::with_check(self.dialect, options, self.columns, "", OwnerCheck::Full);
             return Box::pin(full.read(connection, options, limit)).await;
         }
+        let mut is_cut = false;
         let history = match (&cause, sets.get(self.history)) {
             (Some(cause), None) if self.lacks_history(cause, &facts) => None,
             (Some(cause), _) if self.is_untrusted(cause, sets.len()) => {
@@ -136,6 +160,13 @@ impl StateMessage {
                 return Err(self.explain(connection, options, cause, failed, limit).await);
             }
             // This user may not read who holds the lock, or there is no lock table.
+            (_, Some(set)) if self.columns == HistoryColumns::Plan => match packed::unpack(set) {
+                Some(records) => Some(records?),
+                None => {
+                    is_cut = true;
+                    None
+                }
+            },
             (_, Some(set)) => Some(records(set)?),
             (None, None) => Some(Vec::new()),
         };
@@ -145,6 +176,9 @@ impl StateMessage {
         let statement_timeout = sets.get(self.facts.saturating_sub(2)).and_then(ResultSet::value);
         self.restore_settings(connection, &facts, statement_timeout.unwrap_or_default()).await;
         let namespace = namespace_of(self.dialect, &facts, history.is_some(), options)?;
+        if is_cut {
+            return self.read_rows(connection, options, limit).await;
+        }
         let journal = match sets.get(self.lock + 1) {
             Some(set) => set.rows.iter().filter_map(JournalRow::of).collect(),
             None if facts.text("journal_size").parse().is_ok_and(|size: u64| size > 0) => {
@@ -153,6 +187,19 @@ impl StateMessage {
             None => Vec::new(),
         };
         Ok(DatabaseState { namespace, history, lock_owner, journal })
+    }
+
+    /// Reads the state again with all rows, because the history cannot be packed.
+    async fn read_rows(
+        &self,
+        connection: &mut dyn Connection,
+        options: &NamespaceOptions,
+        limit: Limit,
+    ) -> Result<DatabaseState, Error> {
+        let synchronous = self.bindings.render("{synchronous}");
+        let all = HistoryColumns::All;
+        let rows = StateMessage::with_check(self.dialect, options, all, &synchronous, self.check);
+        Box::pin(rows.read(connection, options, limit)).await
     }
 
     /// Reads the journal with a message of its own. Without the right to read it, it counts as
@@ -332,33 +379,3 @@ async fn send_query(
         pause_before_retry(again).await;
     }
 }
-
-/// Adds the bindings that only the `read_state` template has.
-fn state_bindings(bindings: Bindings, dialect: Dialect, schema: Option<&str>) -> Bindings {
-    let table = bindings.render("{migrations}");
-    let journal = bindings.render("{journal}");
-    let bindings = bindings.literal("state_journal", &journal);
-    let bindings = bindings.literal("state_table", &table).nested("state_found", FOUND);
-    match (schema, dialect) {
-        // NULL if there is no such schema.
-        (Some(schema), Dialect::Postgres) => bindings.literal("named_schema", schema).nested(
-            "state_schema",
-            "(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {named_schema}::pg_catalog.name)",
-        ),
-        (Some(schema), Dialect::MySql) => bindings.literal("named_schema", schema).nested(
-            "state_schema",
-            "(SELECT schema_name FROM information_schema.schemata WHERE schema_name = {named_schema})",
-        ),
-        (Some(schema), Dialect::Sqlite) => bindings.literal("state_schema", schema),
-        (None, Dialect::Postgres) => {
-            bindings.expression("state_schema", "pg_catalog.current_schema()")
-        }
-        (None, Dialect::MySql) => bindings.expression("state_schema", "DATABASE()"),
-        (None, Dialect::Sqlite) => bindings.expression("state_schema", "'main'"),
-    }
-}
-
-/// An expression for the schema in which PostgreSQL finds the history.
-const FOUND: &str = "(SELECT n.nspname FROM pg_catalog.pg_class AS c
-    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({state_table}))";

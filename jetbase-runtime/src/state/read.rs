@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{DatabaseState, NamespaceOptions, read_database_state};
+use super::{DatabaseState, HistoryColumns, NamespaceOptions, read_database_state};
 use crate::connection::End;
 use crate::error::Error;
 use crate::target::Connect;
@@ -16,7 +16,7 @@ pub(crate) async fn read_state(
 ) -> Result<DatabaseState, Error> {
     let limit = Limit::for_query();
     loop {
-        match read_state_once(source, options, limit).await {
+        match read_once(source, options, HistoryColumns::All, limit).await {
             Err(error) if error.is_contended() && !limit.time_left().is_zero() => {}
             found => return found,
         }
@@ -24,16 +24,25 @@ pub(crate) async fn read_state(
     }
 }
 
-/// Reads the database state once.
-pub(crate) async fn read_state_once(
+/// Reads once what a plan needs of the database state.
+pub(crate) async fn read_state_for_plan(
     source: &mut dyn Connect,
     options: &NamespaceOptions,
+    limit: Limit,
+) -> Result<DatabaseState, Error> {
+    read_once(source, options, HistoryColumns::Plan, limit).await
+}
+
+async fn read_once(
+    source: &mut dyn Connect,
+    options: &NamespaceOptions,
+    columns: HistoryColumns,
     limit: Limit,
 ) -> Result<DatabaseState, Error> {
     let dialect = source.dialect();
     let connection = source.connect_for_reading(limit.for_connecting()).await;
     let mut connection = connection.map_err(Error::during("connecting"))?;
-    let found = read_database_state(connection.as_mut(), dialect, options, limit).await;
+    let found = read_database_state(connection.as_mut(), dialect, options, columns, limit).await;
     connection.finish(End::Reuse).await;
     found
 }

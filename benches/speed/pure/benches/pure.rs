@@ -27,7 +27,7 @@ fn set() -> Migrations {
         let (path, text) = (format!("V{n}__table.sql"), text(n));
         let checksum = Script::read(&text).checksum();
         let name = Name::parse(&path).expect("the name is valid");
-        SourceFile { path, name, text, checksum, recorded: false }
+        SourceFile { path, name, text, checksum, recorded: false, change: None }
     };
     Migrations::load((1..=FILES).map(file).collect(), Options::NONE)
 }
@@ -51,7 +51,7 @@ fn files(c: &mut Criterion) {
     let mut group = c.benchmark_group("5000 files");
     group.throughput(Throughput::Bytes(texts.iter().map(|text| text.len() as u64).sum()));
     group.sample_size(20);
-    for dialect in [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite] {
+    for dialect in [Dialect::Postgres, Dialect::MySql, Dialect::Sqlite] {
         let syntax = Syntax::of(dialect);
         group.bench_function(format!("cut, {dialect:?}"), |bencher| {
             bencher.iter(|| {

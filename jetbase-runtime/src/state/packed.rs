@@ -1,0 +1,94 @@
+//! The history as a few long texts: one for each column that a plan needs, with a line for each row.
+//!
+//! A driver needs much longer for many rows than for one row with as many bytes.
+
+use jetbase_core::Record;
+
+use super::record;
+use crate::connection::ResultSet;
+use crate::error::TableError;
+
+/// The text of a version that is NULL.
+const NULL: &str = "\t";
+
+/// Reads the row of `packed_history`. `None` if the texts do not have a line for each row: a value contains
+/// the end of a line, or the server has cut a text. Then the rows themselves must be read.
+pub(super) fn unpack(set: &ResultSet) -> Option<Result<Vec<Record>, TableError>> {
+    let row = set.rows.first()?;
+    let count: usize = row.text("row_count").parse().ok()?;
+    let columns = ["order_executed", "version", "filename", "migration_type", "checksum"];
+    let texts = columns.map(|column| row.text(column));
+    let ends = |text: &&str| text.bytes().filter(|byte| *byte == b'\n').count();
+    if count == 0 {
+        return Some(Ok(Vec::new()));
+    }
+    if !texts.iter().all(|text| ends(text) + 1 == count) {
+        return None;
+    }
+    let [orders, versions, files, kinds, checksums] = texts.map(|text| text.split('\n'));
+    let rows = orders.zip(versions).zip(files).zip(kinds).zip(checksums);
+    let records = rows.map(|((((order, version), file), kind), checksum)| {
+        let version = (version != NULL).then_some(version);
+        record([Some(order), version, None, Some(file), Some(kind), None, Some(checksum)])
+    });
+    let mut records: Vec<Record> = match records.collect() {
+        Ok(records) => records,
+        Err(error) => return Some(Err(error)),
+    };
+    // The texts are in the order in which the server finds the rows.
+    records.sort_by_key(|record| record.order);
+    Some(Ok(records))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::ResultRow;
+
+    fn set(values: [&str; 6]) -> ResultSet {
+        let names =
+            ["row_count", "order_executed", "version", "filename", "migration_type", "checksum"];
+        let pairs: Vec<_> = names.into_iter().zip(values).collect();
+        ResultSet { rows: vec![ResultRow::of(&pairs)], affected: 0 }
+    }
+
+    #[test]
+    fn a_packed_history_is_sorted() {
+        let set = set([
+            "2",
+            "7\n3",
+            "\t\n1.0",
+            "RA__b.sql\nV1.0__a.sql",
+            "RUNS_ALWAYS\nVERSIONED",
+            "ff\n",
+        ]);
+        let records = unpack(&set).unwrap().unwrap();
+        let found: Vec<_> = records
+            .iter()
+            .map(|it| {
+                (it.order, it.version.as_ref().map(|it| it.as_str()), &*it.file, &*it.checksum)
+            })
+            .collect();
+        assert_eq!(found, [(3, Some("1.0"), "V1.0__a.sql", ""), (7, None, "RA__b.sql", "ff")]);
+    }
+
+    #[test]
+    fn a_packed_history_with_another_number_of_lines_is_not_used() {
+        let whole = ["2", "1\n2", "1\n2", "a\nb", "VERSIONED\nVERSIONED", "x\ny"];
+        assert!(unpack(&set(whole)).is_some());
+        for column in 1..whole.len() {
+            for wrong in ["1", "1\n2\n3"] {
+                let mut values = whole;
+                values[column] = wrong;
+                assert!(unpack(&set(values)).is_none(), "{column}: {wrong:?}");
+            }
+        }
+        assert!(unpack(&set(["0", "", "", "", "", ""])).unwrap().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_invalid_version_in_a_packed_history_is_an_error() {
+        let error = unpack(&set(["1", "1", "x", "a", "VERSIONED", "y"])).unwrap().unwrap_err();
+        assert!(matches!(error, TableError::InvalidVersion { .. }), "{error}");
+    }
+}
