@@ -45,7 +45,7 @@ pub use jetbase_macros::test;
 #[cfg(not(feature = "cli"))]
 mod cli_is_off;
 
-/// A migrated database for each test. See [`docs::testing`](crate::docs::testing).
+/// A migrated database for each test. See [`docs::testing`].
 #[cfg(feature = "testing")]
 pub mod testing {
     #[doc(inline)]
