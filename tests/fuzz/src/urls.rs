@@ -12,11 +12,9 @@ pub(crate) fn urls(data: &[u8]) {
     }
     let _ = hidden(&[&text], &text);
     // scheme, user, password, the rest: each without what begins the next one
-    let mut parts = text
-        .split('\0')
-        .map(|part| MARKS.iter().fold(part.to_owned(), |it, mark| it.replace(mark, "")));
-    let mut part = || parts.next().unwrap_or_default();
-    let scheme = match part() {
+    let mut parts = text.split('\0');
+    let mut part = |ends: &[char]| without_marks(parts.next().unwrap_or_default(), ends);
+    let scheme = match part(&[]) {
         scheme
             if scheme.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'+')
                 && !scheme.is_empty() =>
@@ -31,17 +29,28 @@ pub(crate) fn urls(data: &[u8]) {
     {
         return;
     }
-    let user = part().replace([':', '@', '/', '?', '#'], "");
-    let password = format!("{}{}{}", MARKS[0], part(), MARKS[1]);
-    let rest = part().replace('@', "");
-    let url = format!("{scheme}://{user}:{password}@h{rest}");
+    let user = part(&[':', '@', '/', '?', '#']);
+    let password = part(&[]);
+    let rest = part(&['@']);
+    let marked = |password: &str| format!("{}{password}{}", MARKS[0], MARKS[1]);
+    let url = format!("{scheme}://{user}:{}@h{rest}", marked(&password));
     never_shown(&[&url], &url);
     never_shown(&[&format!("--database-url={url}")], &url);
 
     // The value of a parameter ends at the next `&`.
-    let password = password.replace('&', "");
+    let password = marked(&without_marks(&password, &['&']));
     let url = format!("{scheme}://h/{user}?a=b&password={password}&c=d");
     never_shown(&[&url], &url);
+}
+
+/// Returns a text without these characters, and without the marks of a password, also those that appear
+/// when something else is removed.
+fn without_marks(text: &str, ends: &[char]) -> String {
+    let mut text = text.replace(ends, "");
+    while MARKS.iter().any(|mark| text.contains(mark)) {
+        text = MARKS.iter().fold(text, |it, mark| it.replace(mark, ""));
+    }
+    text
 }
 
 /// Checks each way in which a message can quote the URL.
