@@ -11,7 +11,7 @@ use sqlx::{Executor, Pool};
 
 use crate::database::TestDatabase;
 use crate::driver::TestDriver;
-use crate::driver::sealed::Driver;
+use crate::driver::sealed::TestBackend;
 use crate::error::TestingError;
 use crate::fixture::Fixture;
 
@@ -132,7 +132,7 @@ trait Delete {
 
 impl<DB: TestDriver> Delete for TestDatabase<DB> {
     fn label(&self) -> String {
-        format!("`{}` ({})", self.name(), <DB as Driver>::DIALECT)
+        format!("`{}` ({})", self.name(), <DB as TestBackend>::DIALECT)
     }
 
     fn delete_boxed(self: Box<Self>) -> BoxFuture<'static, Result<(), TestingError>> {

@@ -8,7 +8,7 @@ use sqlx::pool::PoolOptions;
 use sqlx::{ConnectOptions, Connection, Pool};
 
 use crate::driver::TestDriver;
-use crate::driver::sealed::{Created, Driver};
+use crate::driver::sealed::{CreatedDatabase, TestBackend};
 use crate::error::TestingError;
 use crate::fixture::Fixture;
 use crate::name::TestName;
@@ -85,7 +85,7 @@ impl<DB: TestDriver> TestDatabase<DB> {
         migrations: Option<&Migrations>,
     ) -> Result<Self, TestingError> {
         let name = TestName::new(test);
-        let Created { keeper, options } = DB::create(place, &name, migrations).await?;
+        let CreatedDatabase { keeper, options } = DB::create(place, &name, migrations).await?;
         let pool = PoolOptions::new().max_connections(MAX_CONNECTIONS).connect_lazy_with(options);
         Ok(TestDatabase { name, keeper, pool })
     }
@@ -123,7 +123,7 @@ impl<DB: TestDriver> TestDatabase<DB> {
     where
         for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
     {
-        fixture.execute(&self.pool, <DB as Driver>::DIALECT).await
+        fixture.execute(&self.pool, <DB as TestBackend>::DIALECT).await
     }
 
     /// Deletes the database, even if the test has left connections open.

@@ -1,6 +1,6 @@
 //! What a database of sqlx must be able to do for a test.
 
-use crate::driver::sealed::Driver;
+use crate::driver::sealed::TestBackend;
 
 /// A database that a test can use: `Postgres`, `MySql` or `Sqlite` of sqlx.
 ///
@@ -10,9 +10,9 @@ use crate::driver::sealed::Driver;
     label = "expected `Postgres`, `MySql` or `Sqlite` of sqlx 0.9",
     note = "is the matching feature of jetbase on? `postgres`, `mysql`, `sqlite`"
 )]
-pub trait TestDriver: Driver {}
+pub trait TestDriver: TestBackend {}
 
-impl<DB: Driver> TestDriver for DB {}
+impl<DB: TestBackend> TestDriver for DB {}
 
 pub(crate) mod sealed {
     use jetbase_core::{Dialect, Migrations};
@@ -22,7 +22,7 @@ pub(crate) mod sealed {
     use crate::name::TestName;
 
     /// Prevents other crates from implementing [`TestDriver`](super::TestDriver).
-    pub trait Driver: sqlx::Database {
+    pub trait TestBackend: sqlx::Database {
         const DIALECT: Dialect;
         /// Where the databases of tests are created: a server, or a folder.
         type Place: Send + Sync;
@@ -41,7 +41,7 @@ pub(crate) mod sealed {
             place: &Self::Place,
             name: &TestName,
             migrations: Option<&Migrations>,
-        ) -> impl Future<Output = Result<Created<Self>, TestingError>> + Send;
+        ) -> impl Future<Output = Result<CreatedDatabase<Self>, TestingError>> + Send;
 
         /// Deletes the database, even if somebody still uses it.
         fn delete(
@@ -51,7 +51,7 @@ pub(crate) mod sealed {
     }
 
     /// A database that was created for a test.
-    pub struct Created<DB: Driver> {
+    pub struct CreatedDatabase<DB: TestBackend> {
         pub(crate) keeper: DB::Keeper,
         pub(crate) options: <DB::Connection as Connection>::Options,
     }

@@ -5,8 +5,6 @@ use std::fmt;
 
 use jetbase_core::Dialect;
 
-use crate::server::variable;
-
 /// Why a test gets no database: no server, a missing right, a migration or a fixture that fails.
 ///
 /// [`Display`](fmt::Display) and [`Debug`](fmt::Debug) show the same text, because the result of a test
@@ -65,22 +63,6 @@ impl TestingError {
         TestingError::new(format!(
             "another process has been applying the migrations to the template for {minutes} minutes: \
              look for a test process that does not end"
-        ))
-    }
-
-    /// No URL, or one of another database.
-    pub(crate) fn no_url(dialect: Dialect, other: bool) -> Self {
-        let variable = variable(dialect);
-        let found =
-            if other { "DATABASE_URL names another database" } else { "no variable names one" };
-        let example = match dialect {
-            Dialect::Postgres => "postgres://postgres@localhost/postgres",
-            _ => "mysql://root@localhost/mysql",
-        };
-        TestingError::new(format!(
-            "a test with {dialect} needs a server, and {found}: set {variable}\n\
-             For example: {variable}={example}\n\
-             The test creates a database of its own on this server, and deletes it."
         ))
     }
 }

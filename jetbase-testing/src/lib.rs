@@ -23,6 +23,8 @@ mod fixture;
 mod mysql;
 #[cfg(feature = "mysql")]
 mod mysql_copy;
+#[cfg(feature = "mysql")]
+mod mysql_session;
 mod name;
 #[cfg(feature = "postgres")]
 mod postgres;

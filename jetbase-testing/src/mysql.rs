@@ -4,26 +4,21 @@
 //! table of the template, which exists only if the template is complete.
 
 use jetbase_core::{Dialect, Migrations};
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPoolOptions, MySqlRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, MySql, Row};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::{ConnectOptions, Connection, MySql};
 
-use crate::driver::sealed::{Created, Driver};
+use crate::driver::sealed::{CreatedDatabase, TestBackend};
 use crate::error::TestingError;
-use crate::mysql_copy;
+use crate::mysql_copy::{self, COPY_PART, COPY_TABLE};
+use crate::mysql_session::{MySqlKeeper, failed, number};
 use crate::name::{KEPT_TEMPLATES, TEST_PREFIX, TemplateName, TestName};
 use crate::server::ServerAddress;
-
-/// The table of the statements in a template.
-pub(crate) const COPY_TABLE: &str = "jetbase_template_copy";
 
 /// The server of the tests.
 pub struct MySqlServer {
     options: MySqlConnectOptions,
     source: &'static str,
 }
-
-/// The session that keeps a database: it has the lock of its name.
-pub struct MySqlKeeper(pub(crate) MySqlConnection);
 
 impl MySqlServer {
     fn of(address: &ServerAddress) -> Result<Self, TestingError> {
@@ -32,7 +27,7 @@ impl MySqlServer {
     }
 }
 
-impl Driver for MySql {
+impl TestBackend for MySql {
     const DIALECT: Dialect = Dialect::MySql;
     type Place = MySqlServer;
     type Keeper = MySqlKeeper;
@@ -49,7 +44,7 @@ impl Driver for MySql {
         server: &MySqlServer,
         name: &TestName,
         migrations: Option<&Migrations>,
-    ) -> Result<Created<Self>, TestingError> {
+    ) -> Result<CreatedDatabase<Self>, TestingError> {
         if let Some(schema) = migrations.and_then(|it| it.options().schema) {
             return Err(TestingError::new(format!(
                 "the set has the option `schema = \"{schema}\"`, which is a database of this server: \
@@ -66,7 +61,7 @@ impl Driver for MySql {
             Some(migrations) => keeper.copy_template(server, name, migrations).await?,
             None => keeper.create(name.as_str()).await?,
         }
-        Ok(Created { keeper, options: server.options.clone().database(name.as_str()) })
+        Ok(CreatedDatabase { keeper, options: server.options.clone().database(name.as_str()) })
     }
 
     async fn delete(mut keeper: MySqlKeeper, name: &TestName) -> Result<(), TestingError> {
@@ -225,43 +220,7 @@ impl MySqlKeeper {
         self.rows(&format!("SELECT RELEASE_LOCK('{}')", trial.as_str())).await?;
         Ok(if is_same { statements } else { Vec::new() })
     }
-
-    async fn create(&mut self, database: &str) -> Result<(), TestingError> {
-        self.execute(&format!("CREATE DATABASE `{database}`")).await
-    }
-
-    async fn drop_database(&mut self, database: &str) -> Result<(), TestingError> {
-        self.execute(&format!("DROP DATABASE IF EXISTS `{database}`")).await
-    }
-
-    pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), TestingError> {
-        let result = self.0.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
-        result.map(drop).map_err(|error| failed(sql, &error))
-    }
-
-    /// Returns rows as text.
-    pub(crate) async fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>, TestingError> {
-        self.try_rows(sql).await.map_err(|error| failed(sql, &error))
-    }
-
-    async fn try_rows(&mut self, sql: &str) -> Result<Vec<TextRow>, sqlx::Error> {
-        let rows: Vec<MySqlRow> = self.0.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
-        rows.iter()
-            .map(|row| (0..row.len()).map(|at| row.try_get_unchecked(at)).collect())
-            .collect()
-    }
-
-    async fn names(&mut self, sql: &str) -> Result<Vec<String>, TestingError> {
-        let rows = self.rows(sql).await?;
-        Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect())
-    }
 }
-
-/// A row as text; `None` is `NULL`.
-pub(crate) type TextRow = Vec<Option<String>>;
-
-/// The table of the statements, while it is written.
-pub(crate) const COPY_PART: &str = "jetbase_template_part";
 
 const COPY_COLUMNS: &str =
     "(number INT PRIMARY KEY, statements LONGTEXT NOT NULL) CHARACTER SET utf8mb4";
@@ -280,15 +239,4 @@ async fn apply(
     let result = jetbase_runtime::run(migrations, &pool).await;
     pool.close().await;
     result.map(drop).map_err(|error| TestingError::migrations(&error))
-}
-
-fn number(error: &sqlx::Error) -> u16 {
-    error
-        .as_database_error()
-        .and_then(|it| it.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>())
-        .map_or(0, sqlx::mysql::MySqlDatabaseError::number)
-}
-
-fn failed(sql: &str, error: &sqlx::Error) -> TestingError {
-    TestingError::statement(Dialect::MySql, sql, error)
 }

@@ -1,7 +1,13 @@
 //! The statements that create what a database of MySQL or MariaDB contains.
 
 use crate::error::TestingError;
-use crate::mysql::{COPY_PART, COPY_TABLE, MySqlKeeper, TextRow};
+use crate::mysql_session::{MySqlKeeper, TextRow};
+
+/// The table of the statements in a template.
+pub(crate) const COPY_TABLE: &str = "jetbase_template_copy";
+
+/// The table of the statements, while it is written.
+pub(crate) const COPY_PART: &str = "jetbase_template_part";
 
 /// What a database contains, as statements that create it in another database.
 #[derive(Debug, PartialEq, Eq)]

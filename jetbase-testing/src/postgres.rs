@@ -6,7 +6,7 @@ use jetbase_core::{Dialect, Migrations};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Postgres, Row};
 
-use crate::driver::sealed::{Created, Driver};
+use crate::driver::sealed::{CreatedDatabase, TestBackend};
 use crate::error::TestingError;
 use crate::name::{KEPT_TEMPLATES, TEST_PREFIX, TemplateName, TestName};
 use crate::server::ServerAddress;
@@ -27,7 +27,7 @@ impl PgServer {
     }
 }
 
-impl Driver for Postgres {
+impl TestBackend for Postgres {
     const DIALECT: Dialect = Dialect::Postgres;
     type Place = PgServer;
     type Keeper = PgKeeper;
@@ -44,7 +44,7 @@ impl Driver for Postgres {
         server: &PgServer,
         name: &TestName,
         migrations: Option<&Migrations>,
-    ) -> Result<Created<Self>, TestingError> {
+    ) -> Result<CreatedDatabase<Self>, TestingError> {
         let options = server.options.clone().application_name(name.as_str());
         let keeper = options.connect().await;
         let keeper = keeper.map_err(|error| TestingError::connect(server.source, &error))?;
@@ -56,7 +56,7 @@ impl Driver for Postgres {
         }
         // Nobody needs the database after a crash of the server.
         let options = server.options.clone().options([("synchronous_commit", "off")]);
-        Ok(Created { keeper, options: options.database(name.as_str()) })
+        Ok(CreatedDatabase { keeper, options: options.database(name.as_str()) })
     }
 
     async fn delete(mut keeper: PgKeeper, name: &TestName) -> Result<(), TestingError> {

@@ -41,7 +41,7 @@ impl ServerAddress {
         }
         match value("DATABASE_URL") {
             Some(url) if is_of(dialect, &url) => Ok(ServerAddress { url, source: "DATABASE_URL" }),
-            other => Err(TestingError::no_url(dialect, other.is_some())),
+            other => Err(no_server(dialect, other.is_some())),
         }
     }
 
@@ -67,6 +67,24 @@ impl ServerAddress {
             .parse()
             .map_err(|error| TestingError::new(format!("{source} is not valid: {}", cause(&error))))
     }
+}
+
+/// The error of a test for which no variable names a server, or only one of another database.
+fn no_server(dialect: Dialect, names_another: bool) -> TestingError {
+    let variable = variable(dialect);
+    let found = match names_another {
+        true => "DATABASE_URL names another database",
+        false => "no variable names one",
+    };
+    let example = match dialect {
+        Dialect::Postgres => "postgres://postgres@localhost/postgres",
+        Dialect::MySql | Dialect::Sqlite => "mysql://root@localhost/mysql",
+    };
+    TestingError::new(format!(
+        "a test with {dialect} needs a server, and {found}: set {variable}\n\
+         For example: {variable}={example}\n\
+         The test creates a database of its own on this server, and deletes it."
+    ))
 }
 
 fn is_of(dialect: Dialect, url: &str) -> bool {

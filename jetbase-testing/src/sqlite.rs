@@ -9,7 +9,7 @@ use jetbase_core::{Dialect, Migrations};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite};
 
-use crate::driver::sealed::{Created, Driver};
+use crate::driver::sealed::{CreatedDatabase, TestBackend};
 use crate::error::TestingError;
 use crate::name::{KEPT_TEMPLATES, TEST_PREFIX, TemplateName, TestName};
 
@@ -31,7 +31,7 @@ pub struct SqliteKeeper {
     lock: File,
 }
 
-impl Driver for Sqlite {
+impl TestBackend for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
     type Place = PathBuf;
     type Keeper = SqliteKeeper;
@@ -51,7 +51,7 @@ impl Driver for Sqlite {
         place: &PathBuf,
         name: &TestName,
         migrations: Option<&Migrations>,
-    ) -> Result<Created<Self>, TestingError> {
+    ) -> Result<CreatedDatabase<Self>, TestingError> {
         fs::create_dir_all(place).map_err(|error| TestingError::file("create", place, &error))?;
         delete_left(place, name);
         let template = match migrations {
@@ -66,7 +66,7 @@ impl Driver for Sqlite {
             drop(keeper.delete());
             return Err(TestingError::file("copy", &template, &error));
         }
-        Ok(Created { keeper, options: options(&file) })
+        Ok(CreatedDatabase { keeper, options: options(&file) })
     }
 
     async fn delete(keeper: SqliteKeeper, _: &TestName) -> Result<(), TestingError> {
