@@ -136,10 +136,7 @@ impl EmbedOptions {
         let word = input.call(Ident::parse_any)?;
         let name = word.to_string();
         if self.written.contains(&name) {
-            return Err(Error::new(
-                word.span(),
-                format!("the option `{name}` is written twice: remove one"),
-            ));
+            return Err(written_twice(&word));
         }
         match name.as_str() {
             "dialect" => self.dialect = Some(choice(&word, input, &DIALECTS)?),
@@ -219,6 +216,11 @@ fn flag(option: &Ident, input: ParseStream<'_>) -> Result<bool> {
         ));
     }
     Ok(true)
+}
+
+/// Returns the error of an option that is written twice.
+pub(crate) fn written_twice(option: &Ident) -> Error {
+    Error::new(option.span(), format!("the option `{option}` is written twice: remove one"))
 }
 
 /// Returns the error of an unknown word: `what` is "option" or "value", and `of` names its option.

@@ -1,5 +1,6 @@
 //! Expands `#[jetbase::test]`.
 
+use jetbase_core::Dialect;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -27,8 +28,8 @@ fn expand_function(attribute: TokenStream, item: TokenStream) -> Result<TokenStr
         (None, None) => Ok(test(&options, &function, name, None)),
         (Some(databases), Some(parameter)) => Ok(databases
             .iter()
-            .map(|database| {
-                let name = format_ident!("{name}_{database}");
+            .map(|&database| {
+                let name = format_ident!("{name}_{}", database.name());
                 test(&options, &function, &name, Some((parameter, database)))
             })
             .collect()),
@@ -102,7 +103,7 @@ fn test(
     options: &TestOptions,
     function: &ItemFn,
     name: &Ident,
-    database: Option<(&Ident, &Ident)>,
+    database: Option<(&Ident, Dialect)>,
 ) -> TokenStream {
     let facade = &options.facade;
     let attributes = &function.attrs;
@@ -165,13 +166,11 @@ fn test(
     }
 }
 
-/// The type of sqlx for the name of a database.
-fn driver(facade: &syn::Path, database: &Ident) -> TokenStream {
-    let ty = match database.to_string().as_str() {
-        "postgres" => "Postgres",
-        "mysql" => "MySql",
-        _ => "Sqlite",
-    };
-    let ty = Ident::new(ty, database.span());
-    quote!(#facade::sqlx::#ty)
+/// The type of sqlx for a database.
+fn driver(facade: &syn::Path, database: Dialect) -> TokenStream {
+    match database {
+        Dialect::Postgres => quote!(#facade::sqlx::Postgres),
+        Dialect::MySql => quote!(#facade::sqlx::MySql),
+        Dialect::Sqlite => quote!(#facade::sqlx::Sqlite),
+    }
 }

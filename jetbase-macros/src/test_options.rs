@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use jetbase_core::similar;
+use jetbase_core::{Dialect, similar};
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Error, LitBool, LitStr, Path as RustPath, Result, Token, parenthesized, parse_quote};
 
-use crate::input::unknown;
+use crate::input::{unknown, written_twice};
 
 /// The options of one test.
 pub(crate) struct TestOptions {
@@ -19,7 +19,7 @@ pub(crate) struct TestOptions {
     pub(crate) migrations: Option<RustPath>,
     pub(crate) fixtures: Vec<WrittenFixture>,
     /// The databases of a test that runs on several of them.
-    pub(crate) databases: Option<Vec<Ident>>,
+    pub(crate) databases: Option<Vec<Dialect>>,
 }
 
 /// A fixture: the path of its file, relative to the source file.
@@ -29,8 +29,6 @@ pub(crate) struct WrittenFixture {
 }
 
 const OPTIONS: [&str; 4] = ["migrations", "fixtures", "databases", "crate"];
-
-const DATABASES: [&str; 3] = ["postgres", "mysql", "sqlite"];
 
 /// The folder of fixtures that have only a name, relative to the source file.
 const FIXTURES: &str = "fixtures";
@@ -62,10 +60,7 @@ impl TestOptions {
         let name = word.to_string();
         // Several `fixtures(…)` are several folders.
         if name != "fixtures" && written.contains(&name) {
-            return Err(Error::new(
-                word.span(),
-                format!("the option `{name}` is written twice: remove one"),
-            ));
+            return Err(written_twice(&word));
         }
         match name.as_str() {
             "migrations" => self.migrations = migrations(&word, input)?,
@@ -103,20 +98,20 @@ fn migrations(option: &Ident, input: ParseStream<'_>) -> Result<Option<RustPath>
 }
 
 /// Reads `(postgres, sqlite)`.
-fn databases(option: &Ident, input: ParseStream<'_>) -> Result<Vec<Ident>> {
+fn databases(option: &Ident, input: ParseStream<'_>) -> Result<Vec<Dialect>> {
     let form = "write `databases(<database>, …)`; the databases are `postgres`, `mysql`, `sqlite`";
     let content = list(option, input, form)?;
     let words = Punctuated::<Ident, Token![,]>::parse_terminated.parse2(content)?;
-    let mut found: Vec<Ident> = Vec::new();
+    let mut found = Vec::new();
     for word in words {
-        if !DATABASES.contains(&word.to_string().as_str()) {
-            return Err(unknown(&word, "database", "", &DATABASES));
-        }
-        if found.contains(&word) {
+        let Some(database) = Dialect::ALL.into_iter().find(|it| word == it.name()) else {
+            return Err(unknown(&word, "database", "", &Dialect::ALL.map(Dialect::name)));
+        };
+        if found.contains(&database) {
             let text = format!("the database `{word}` is named twice: remove one");
             return Err(Error::new(word.span(), text));
         }
-        found.push(word);
+        found.push(database);
     }
     if found.is_empty() { Err(Error::new(option.span(), form)) } else { Ok(found) }
 }

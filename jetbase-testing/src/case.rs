@@ -61,6 +61,23 @@ impl TestCase {
     }
 }
 
+impl TestCase {
+    /// Loads the fixtures, and returns what the test wants of the database.
+    async fn prepare<P: TestParameter>(
+        &self,
+        database: &TestDatabase<P::Database>,
+    ) -> Result<P, TestingError>
+    where
+        for<'c> &'c mut <P::Database as sqlx::Database>::Connection:
+            Executor<'c, Database = P::Database>,
+    {
+        for fixture in self.fixtures {
+            database.load(fixture).await?;
+        }
+        P::of(database).await
+    }
+}
+
 fn failed(text: &str) -> ExitCode {
     print(text);
     ExitCode::FAILURE
@@ -94,16 +111,7 @@ impl TestDatabases {
         let place = P::Database::place()?;
         let database =
             TestDatabase::create_for(self.case.name, &place, self.case.migrations).await?;
-        let mut result = Ok(());
-        for fixture in self.case.fixtures {
-            if result.is_ok() {
-                result = database.load(fixture).await;
-            }
-        }
-        let parameter = match result {
-            Ok(()) => P::of(&database).await,
-            Err(error) => Err(error),
-        };
+        let parameter = self.case.prepare(&database).await;
         self.created.push(Box::new(database));
         parameter
     }

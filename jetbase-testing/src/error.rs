@@ -59,13 +59,16 @@ impl TestingError {
     }
 
     /// Another process builds the template and does not end.
-    pub(crate) fn builder(minutes: u64) -> Self {
+    pub(crate) fn builder() -> Self {
         TestingError::new(format!(
-            "another process has been applying the migrations to the template for {minutes} minutes: \
+            "another process has been applying the migrations to the template for {BUILD_MINUTES} minutes: \
              look for a test process that does not end"
         ))
     }
 }
+
+/// How long a test waits for another process that builds its template.
+pub(crate) const BUILD_MINUTES: u64 = 10;
 
 /// The message of the server, or the cause without the words of the driver.
 pub(crate) fn cause(error: &sqlx::Error) -> String {

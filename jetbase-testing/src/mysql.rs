@@ -8,9 +8,9 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::{ConnectOptions, Connection, MySql};
 
 use crate::driver::sealed::{CreatedDatabase, TestBackend};
-use crate::error::TestingError;
+use crate::error::{BUILD_MINUTES, TestingError};
 use crate::mysql_copy::{self, COPY_PART, COPY_TABLE};
-use crate::mysql_session::{MySqlKeeper, failed, number};
+use crate::mysql_session::{MySqlKeeper, failed, first_column, number};
 use crate::name::{KEPT_TEMPLATES, TEST_PREFIX, TemplateName, TestName};
 use crate::server::ServerAddress;
 
@@ -120,9 +120,7 @@ impl MySqlKeeper {
             // No such database, no such table; or MySQL hides whether they exist.
             Err(error) if [1049, 1146, 1142].contains(&number(&error)) => Ok(None),
             Err(error) => Err(failed(&sql, &error)),
-            Ok(rows) => {
-                Ok(Some(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect()))
-            }
+            Ok(rows) => Ok(Some(first_column(rows))),
         }
     }
 
@@ -146,7 +144,7 @@ impl MySqlKeeper {
         let sql = format!("SELECT GET_LOCK('{of}', {})", BUILD_MINUTES * 60);
         let got = self.rows(&sql).await?;
         if got.first().and_then(|row| row.first()) != Some(&Some("1".to_owned())) {
-            return Err(TestingError::builder(BUILD_MINUTES));
+            return Err(TestingError::builder());
         }
         let result = self.build_alone(server, template, migrations).await;
         self.rows(&format!("SELECT RELEASE_LOCK('{of}')")).await?;
@@ -224,9 +222,6 @@ impl MySqlKeeper {
 
 const COPY_COLUMNS: &str =
     "(number INT PRIMARY KEY, statements LONGTEXT NOT NULL) CHARACTER SET utf8mb4";
-
-/// How long a test waits for another process that builds its template.
-const BUILD_MINUTES: u64 = 10;
 
 /// Applies the migrations to a database.
 async fn apply(

@@ -1,7 +1,7 @@
 //! The statements that create what a database of MySQL or MariaDB contains.
 
 use crate::error::TestingError;
-use crate::mysql_session::{MySqlKeeper, TextRow};
+use crate::mysql_session::MySqlKeeper;
 
 /// The table of the statements in a template.
 pub(crate) const COPY_TABLE: &str = "jetbase_template_copy";
@@ -72,13 +72,9 @@ pub(crate) async fn read(
     keeper.execute(&format!("USE `{database}`; {SETTINGS}")).await?;
     let Some((mut tables, views)) = tables(keeper).await? else { return Ok(None) };
     let Some(mut others) = routines(keeper).await? else { return Ok(None) };
-    let kinds = [
-        ("VIEW", views, 1),
-        ("TRIGGER", names(keeper, TRIGGERS).await?, 2),
-        ("EVENT", names(keeper, EVENTS).await?, 3),
-    ];
-    for (kind, names, at) in kinds {
-        for name in names {
+    others.extend(views);
+    for (kind, list, at) in [("TRIGGER", TRIGGERS, 2), ("EVENT", EVENTS, 3)] {
+        for name in keeper.names(list).await? {
             let Some(text) = definition(keeper, kind, &name, at).await? else { return Ok(None) };
             others.push(text);
         }
@@ -93,13 +89,13 @@ pub(crate) async fn read(
         return Ok(None);
     }
     let defaults = keeper
-        .rows("SELECT CONCAT('CHARACTER SET ', @@character_set_database, ' COLLATE ', @@collation_database)")
+        .names("SELECT CONCAT('CHARACTER SET ', @@character_set_database, ' COLLATE ', @@collation_database)")
         .await?;
-    let defaults = first(defaults).unwrap_or_default();
+    let defaults = defaults.into_iter().next().unwrap_or_default();
     Ok(Some(DatabaseCopy { defaults, tables, others }))
 }
 
-/// The tables, and the names of the views in an order in which they can be created.
+/// The tables, and the statements that create the views, in an order in which they can be executed.
 async fn tables(
     keeper: &mut MySqlKeeper,
 ) -> Result<Option<(Vec<CopiedTable>, Vec<String>)>, TestingError> {
@@ -113,18 +109,21 @@ async fn tables(
         match kind.as_str() {
             _ if [COPY_TABLE, COPY_PART].contains(&name.as_str()) => {}
             "BASE TABLE" => tables.push(table(keeper, name).await?),
-            "VIEW" => views.push(name.clone()),
+            "VIEW" => match definition(keeper, "VIEW", name, 1).await? {
+                Some(text) => views.push((quoted(name), text)),
+                None => return Ok(None),
+            },
             _ => return Ok(None),
         }
     }
-    Ok(Some((tables, ordered(keeper, views).await?)))
+    Ok(Some((tables, ordered(views))))
 }
 
 async fn table(keeper: &mut MySqlKeeper, name: &str) -> Result<CopiedTable, TestingError> {
     let created = keeper.rows(&format!("SHOW CREATE TABLE {}", quoted(name))).await?;
     let create = created.into_iter().next().and_then(|row| row.into_iter().nth(1)?);
     let columns = keeper
-        .rows(&format!(
+        .names(&format!(
             "SELECT column_name FROM information_schema.columns
              WHERE table_schema = DATABASE() AND table_name = {}
                AND COALESCE(generation_expression, '') = ''
@@ -132,8 +131,7 @@ async fn table(keeper: &mut MySqlKeeper, name: &str) -> Result<CopiedTable, Test
             literal(name)
         ))
         .await?;
-    let columns = columns.into_iter().filter_map(|row| row.into_iter().next()?);
-    let columns = columns.map(|it| quoted(&it)).collect();
+    let columns = columns.iter().map(|it| quoted(it)).collect();
     let found = keeper.rows(&format!("SELECT 1 FROM {} LIMIT 1", quoted(name))).await?;
     Ok(CopiedTable {
         name: name.to_owned(),
@@ -143,32 +141,22 @@ async fn table(keeper: &mut MySqlKeeper, name: &str) -> Result<CopiedTable, Test
     })
 }
 
-/// Sorts views so that each comes after the views in its text.
-async fn ordered(
-    keeper: &mut MySqlKeeper,
-    views: Vec<String>,
-) -> Result<Vec<String>, TestingError> {
-    let mut left = Vec::new();
-    for name in views {
-        let text = definition(keeper, "VIEW", &name, 1).await?.unwrap_or_default();
-        left.push((name, text));
-    }
+/// Sorts the texts of views so that each comes after the views that it names.
+fn ordered(views: Vec<(String, String)>) -> Vec<String> {
+    let mut left = views;
     let mut sorted = Vec::new();
     while !left.is_empty() {
-        let names: Vec<String> = left.iter().map(|(name, _)| quoted(name)).collect();
+        let names: Vec<String> = left.iter().map(|(name, _)| name.clone()).collect();
         let waits = |(name, text): &(String, String)| {
-            names.iter().any(|other| *other != quoted(name) && text.contains(other.as_str()))
+            names.iter().any(|other| other != name && text.contains(other.as_str()))
         };
         let (later, now): (Vec<_>, Vec<_>) = left.into_iter().partition(waits);
-        if now.is_empty() {
-            // A column has the name of a view. The trial of the statements decides.
-            sorted.extend(later.into_iter().map(|(name, _)| name));
-            break;
-        }
-        sorted.extend(now.into_iter().map(|(name, _)| name));
-        left = later;
+        // If all of them wait, a column has the name of a view. The trial of the statements decides.
+        let (next, rest) = if now.is_empty() { (later, Vec::new()) } else { (now, later) };
+        sorted.extend(next.into_iter().map(|(_, text)| text));
+        left = rest;
     }
-    Ok(sorted)
+    sorted
 }
 
 /// The procedures and functions.
@@ -193,11 +181,6 @@ const TRIGGERS: &str =
     ORDER BY event_object_table, event_manipulation, action_timing, action_order";
 
 const EVENTS: &str = "SELECT event_name FROM information_schema.events WHERE event_schema = DATABASE() ORDER BY event_name";
-
-async fn names(keeper: &mut MySqlKeeper, sql: &str) -> Result<Vec<String>, TestingError> {
-    let rows = keeper.rows(sql).await?;
-    Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect())
-}
 
 /// Returns the statement that creates an object, after the settings that it had. The text is at an index
 /// of the row; before it come the settings, and behind it the character set and the collation. `None` if
@@ -231,10 +214,6 @@ async fn definition(
     // MySQL keeps the delimiter behind an event that was not the last statement of its message.
     let text = text.trim_end().trim_end_matches(';');
     Ok(Some(format!("SET SESSION {};\n{text}", settings.join(", "))))
-}
-
-fn first(rows: Vec<TextRow>) -> Option<String> {
-    rows.into_iter().next()?.into_iter().next()?
 }
 
 /// A name in backquotes.

@@ -35,10 +35,15 @@ impl MySqlKeeper {
             .collect()
     }
 
+    /// Returns the first column, without NULL.
     pub(crate) async fn names(&mut self, sql: &str) -> Result<Vec<String>, TestingError> {
-        let rows = self.rows(sql).await?;
-        Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect())
+        self.rows(sql).await.map(first_column)
     }
+}
+
+/// The values of the first column that are not NULL.
+pub(crate) fn first_column(rows: Vec<TextRow>) -> Vec<String> {
+    rows.into_iter().filter_map(|row| row.into_iter().next()?).collect()
 }
 
 /// A row as text; `None` is `NULL`.

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRo
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Postgres, Row};
 
 use crate::driver::sealed::{CreatedDatabase, TestBackend};
-use crate::error::TestingError;
+use crate::error::{BUILD_MINUTES, TestingError};
 use crate::name::{KEPT_TEMPLATES, TEST_PREFIX, TemplateName, TestName};
 use crate::server::ServerAddress;
 
@@ -116,7 +116,7 @@ impl PgKeeper {
         self.execute(&format!("SET lock_timeout = '{BUILD_MINUTES}min'")).await?;
         let sql = format!("SELECT pg_advisory_lock({number})");
         match self.try_execute(&sql).await {
-            Err(error) if is(&error, "55P03") => return Err(TestingError::builder(BUILD_MINUTES)),
+            Err(error) if is(&error, "55P03") => return Err(TestingError::builder()),
             result => result.map_err(|error| failed(&sql, &error))?,
         }
         let result = self.build_alone(server, template, migrations).await;
@@ -219,9 +219,6 @@ impl PgKeeper {
 
 /// How often the end of a test looks for its own sessions, with a pause of a millisecond.
 const LOOKS: u32 = 50;
-
-/// How long a test waits for another process that builds its template.
-const BUILD_MINUTES: u64 = 10;
 
 /// Applies the migrations to a new database. A run creates no schema, but here nobody else can.
 async fn apply(pool: &PgPool, migrations: &Migrations) -> Result<(), TestingError> {

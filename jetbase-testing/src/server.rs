@@ -6,12 +6,34 @@ use jetbase_core::Dialect;
 
 use crate::error::{TestingError, cause};
 
-/// The variable that names the server of a database. SQLite has no server.
-pub(crate) const fn variable(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Postgres => "JETBASE_TEST_POSTGRES_URL",
-        Dialect::MySql => "JETBASE_TEST_MYSQL_URL",
-        Dialect::Sqlite => "JETBASE_TEST_SQLITE_URL",
+/// What a test must know to find a server.
+struct ServerKind {
+    /// The variable that names the server.
+    variable: &'static str,
+    /// How its URLs begin.
+    schemes: [&'static str; 2],
+    example: &'static str,
+}
+
+impl ServerKind {
+    /// SQLite has no server, so nobody asks for its kind.
+    const fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Postgres => ServerKind {
+                variable: "JETBASE_TEST_POSTGRES_URL",
+                schemes: ["postgres://", "postgresql://"],
+                example: "postgres://postgres@localhost/postgres",
+            },
+            Dialect::MySql | Dialect::Sqlite => ServerKind {
+                variable: "JETBASE_TEST_MYSQL_URL",
+                schemes: ["mysql://", "mariadb://"],
+                example: "mysql://root@localhost/mysql",
+            },
+        }
+    }
+
+    fn has(&self, url: &str) -> bool {
+        self.schemes.iter().any(|scheme| url.trim().starts_with(scheme))
     }
 }
 
@@ -36,11 +58,12 @@ impl ServerAddress {
         dialect: Dialect,
         value: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, TestingError> {
-        if let Some(url) = value(variable(dialect)) {
-            return Ok(ServerAddress { url, source: variable(dialect) });
+        let kind = ServerKind::of(dialect);
+        if let Some(url) = value(kind.variable) {
+            return Ok(ServerAddress { url, source: kind.variable });
         }
         match value("DATABASE_URL") {
-            Some(url) if is_of(dialect, &url) => Ok(ServerAddress { url, source: "DATABASE_URL" }),
+            Some(url) if kind.has(&url) => Ok(ServerAddress { url, source: "DATABASE_URL" }),
             other => Err(no_server(dialect, other.is_some())),
         }
     }
@@ -55,9 +78,9 @@ impl ServerAddress {
     where
         O: FromStr<Err = sqlx::Error>,
     {
-        let source = self.source;
-        if !is_of(dialect, &self.url) {
-            let begins = schemes(dialect).join("` or `");
+        let (source, kind) = (self.source, ServerKind::of(dialect));
+        if !kind.has(&self.url) {
+            let begins = kind.schemes.join("` or `");
             let text =
                 format!("{source} is no URL of {dialect}: such a URL begins with `{begins}`");
             return Err(TestingError::new(text));
@@ -71,33 +94,16 @@ impl ServerAddress {
 
 /// The error of a test for which no variable names a server, or only one of another database.
 fn no_server(dialect: Dialect, names_another: bool) -> TestingError {
-    let variable = variable(dialect);
+    let ServerKind { variable, example, .. } = ServerKind::of(dialect);
     let found = match names_another {
         true => "DATABASE_URL names another database",
         false => "no variable names one",
-    };
-    let example = match dialect {
-        Dialect::Postgres => "postgres://postgres@localhost/postgres",
-        Dialect::MySql | Dialect::Sqlite => "mysql://root@localhost/mysql",
     };
     TestingError::new(format!(
         "a test with {dialect} needs a server, and {found}: set {variable}\n\
          For example: {variable}={example}\n\
          The test creates a database of its own on this server, and deletes it."
     ))
-}
-
-fn is_of(dialect: Dialect, url: &str) -> bool {
-    schemes(dialect).iter().any(|scheme| url.trim().starts_with(scheme))
-}
-
-/// How the URLs of a database begin.
-const fn schemes(dialect: Dialect) -> &'static [&'static str] {
-    match dialect {
-        Dialect::Postgres => &["postgres://", "postgresql://"],
-        Dialect::MySql => &["mysql://", "mariadb://"],
-        Dialect::Sqlite => &["sqlite:"],
-    }
 }
 
 #[cfg(test)]

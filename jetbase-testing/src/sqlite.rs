@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite};
 
 use crate::driver::sealed::{CreatedDatabase, TestBackend};
-use crate::error::TestingError;
+use crate::error::{BUILD_MINUTES, TestingError};
 use crate::name::{KEPT_TEMPLATES, TEST_PREFIX, TemplateName, TestName};
 
 /// The folder of the tests: one beside the test program, so that it is deleted together with it.
@@ -21,9 +21,6 @@ const DATABASE: &str = "database.sqlite";
 
 /// The file that the process of a test keeps locked.
 const LOCK: &str = "lock";
-
-/// How long a test waits for another process that builds its template.
-const BUILD_MINUTES: u64 = 10;
 
 /// The folder of a database, and the locked file in it.
 pub struct SqliteKeeper {
@@ -169,7 +166,7 @@ async fn lock(path: &Path) -> Result<File, TestingError> {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(error)) => return Err(failed(&error)),
             Err(TryLockError::WouldBlock) if started.elapsed().as_secs() >= BUILD_MINUTES * 60 => {
-                return Err(TestingError::builder(BUILD_MINUTES));
+                return Err(TestingError::builder());
             }
             Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(20)).await,
         }

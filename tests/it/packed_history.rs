@@ -22,24 +22,21 @@ const V1: (&str, &str) =
     ("V1__a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY);\n-- rollback\nDROP TABLE a;\n");
 const V2: (&str, &str) = ("V2__b.sql", "INSERT INTO a (id) VALUES (1);\n");
 
-fn insert(order: usize, version: &str, file: &str, kind: &str, checksum: &str) -> String {
-    let number = order.to_string();
-    let columns =
-        "order_executed, version, description, filename, migration_type, applied_at, checksum";
-    format!(
-        "INSERT INTO jetbase_migrations ({columns}) {{system}}
-         VALUES ({number}, {version}, '', '{file}', '{kind}', '2026-01-02 03:04:05', '{checksum}')"
-    )
-}
-
 /// Inserts a row with a number of its own.
-async fn add(db: &Database, row: &str) -> TestResult {
+async fn add(db: &Database, order: usize, version: &str, file: &str, kind: &str) -> TestResult {
     let system = match db.kind {
         DatabaseKind::Postgres => "OVERRIDING SYSTEM VALUE",
         _ => "",
     };
-    db.execute(&row.replace("{system}", system)).await
+    db.execute(&format!(
+        "INSERT INTO jetbase_migrations ({COLUMNS}) {system}
+         VALUES ({order}, {version}, '', '{file}', '{kind}', '2026-01-02 03:04:05', 'ab')"
+    ))
+    .await
 }
+
+const COLUMNS: &str =
+    "order_executed, version, description, filename, migration_type, applied_at, checksum";
 
 /// The files that the plan does not know, according to the error of a run.
 fn missing(error: &jetbase::Error) -> Vec<String> {
@@ -60,16 +57,16 @@ async fn odd(ctx: TestContext) -> TestResult {
     for (order, version, file) in
         [(7, "'0.5'", "V0.5__x\ny.sql"), (8, "'0.6'", "V0.6__\tz.sql"), (9, "'0.7'", "")]
     {
-        add(db, &insert(order, version, file, "VERSIONED", "ab")).await?;
+        add(db, order, version, file, "VERSIONED").await?;
         let error = jetbase::run(&set, target).await.expect_err("the file is unknown");
         assert_eq!(missing(&error), [file], "{error}");
         db.execute(&format!("DELETE FROM jetbase_migrations WHERE order_executed = {order}"))
             .await?;
     }
-    add(db, &insert(10, "NULL", "RA__x\ny.sql", "RUNS_ALWAYS", "ab")).await?;
+    add(db, 10, "NULL", "RA__x\ny.sql", "RUNS_ALWAYS").await?;
     let report = jetbase::run(&set, target).await?;
     assert!(report.applied.is_empty(), "{report}");
-    add(db, &insert(11, "'x\ny'", "V3__x.sql", "VERSIONED", "ab")).await?;
+    add(db, 11, "'x\ny'", "V3__x.sql", "VERSIONED").await?;
     let error = jetbase::run(&set, target).await.expect_err("the version is not valid");
     assert!(matches!(error.kind(), ErrorKind::Table(_)), "{error:#}");
     Ok(())
@@ -117,10 +114,8 @@ async fn cut(ctx: TestContext) -> TestResult {
                 format!("({number}, '0.{number}', '', 'V0.{number}__x.sql', 'VERSIONED', '2026-01-02', '{sum}')")
             })
             .collect();
-        let columns =
-            "order_executed, version, description, filename, migration_type, applied_at, checksum";
         let rows = rows.join(", ");
-        db.execute(&format!("INSERT INTO jetbase_migrations ({columns}) VALUES {rows}")).await?;
+        db.execute(&format!("INSERT INTO jetbase_migrations ({COLUMNS}) VALUES {rows}")).await?;
         (order, left) = (order + 100, left - 100);
     }
     let error = jetbase::run(&set, target).await.expect_err("600 files are unknown");
