@@ -2,10 +2,10 @@
 
 import statistics
 
-from cases import STORM, TITLES
+from cases import ONE_TRANSACTION, STORM, TITLES
 from counts import CASES, MEASURES, per_migration
 
-NO_PEER = ("jetbase", "floor")
+NO_PEER = ("jetbase", "floor", ONE_TRANSACTION)
 
 
 def quartiles(values):

@@ -103,13 +103,13 @@ pub(crate) enum ToolCommand {
 pub(crate) enum SetCommand {
     /// Apply the pending migrations
     #[command(
-        after_long_help = "JSON: adopted, applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
+        after_long_help = "JSON: adopted, applied, same_transaction, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
     Upgrade(UpgradeArgs),
 
     /// Roll back the latest applied version, or more
     #[command(
-        after_long_help = "JSON: adopted, applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
+        after_long_help = "JSON: adopted, applied, same_transaction, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
     Rollback(RollbackArgs),
 
@@ -119,13 +119,13 @@ pub(crate) enum SetCommand {
     /// version is refused. Without a list beside the folder, it redoes the versions from the lowest one
     /// whose file has changed, or else the highest one.
     #[command(
-        after_long_help = "JSON: adopted, applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
+        after_long_help = "JSON: adopted, applied, same_transaction, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
     Redo(RedoArgs),
 
     /// Run a repeatable file again, although it has not changed
     #[command(
-        after_long_help = "JSON: adopted, applied, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
+        after_long_help = "JSON: adopted, applied, same_transaction, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
     )]
     Reapply(ReapplyArgs),
 

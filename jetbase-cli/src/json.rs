@@ -35,6 +35,7 @@ pub(crate) enum CommandFields {
     Run {
         adopted: Vec<String>,
         applied: Vec<AppliedJson>,
+        same_transaction: Vec<String>,
         planned: Vec<PlannedJson>,
         skipped: Vec<SkippedJson>,
         warnings: Vec<String>,
@@ -204,6 +205,7 @@ impl From<&Report> for CommandFields {
         CommandFields::Run {
             adopted: report.adopted.clone(),
             applied: list(&report.applied),
+            same_transaction: report.same_transaction.clone(),
             planned: list(&report.planned),
             skipped: list(&report.skipped),
             warnings: report.warnings.clone(),

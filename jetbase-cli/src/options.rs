@@ -61,6 +61,10 @@ pub(crate) struct UpgradeArgs {
     /// Apply migrations that have no statements; they cannot be filled later
     #[arg(long)]
     pub(crate) allow_empty: bool,
+
+    /// Apply consecutive files in one transaction, where the database allows it: all of them, or none
+    #[arg(long)]
+    pub(crate) one_transaction: bool,
 }
 
 #[derive(Debug, Args)]

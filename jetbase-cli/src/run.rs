@@ -81,6 +81,9 @@ pub(crate) async fn upgrade(
         run = run.ahead(Ahead::Refuse);
     }
     run = run.empty(if args.allow_empty { Empty::Allow } else { Empty::Refuse });
+    if args.one_transaction {
+        run = run.one_transaction();
+    }
     for validation in args.skipped().into_iter().chain(context.skipped()?) {
         run = run.skip(validation);
     }

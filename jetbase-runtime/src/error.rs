@@ -247,6 +247,11 @@ impl fmt::Display for Error {
         } else {
             self.kind.write_without_source(f)?;
         }
+        let together = &self.report.same_transaction;
+        if !together.is_empty() {
+            let names = together.join(", ");
+            write!(f, "\nthe same holds for the files before it in its transaction: {names}")?;
+        }
         if !self.report.applied.is_empty() {
             let names: Vec<_> = self.report.applied.iter().map(|it| it.file.as_str()).collect();
             write!(f, "\ndone before this error, and kept: {}", names.join(", "))?;

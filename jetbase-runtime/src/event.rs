@@ -75,7 +75,7 @@ pub enum Event {
         action: Action,
     },
     /// A statement of a migration is sent in a message of its own. The statements of a file that is
-    /// sent as a whole have no such event.
+    /// sent as a whole have no such event, nor those that a run without a listener sends together.
     Executing {
         /// The name of the file.
         file: String,
@@ -180,6 +180,11 @@ impl Listener {
     pub(crate) fn new(listen: impl FnMut(&Event) + Send + 'static, cancel: &Cancel) -> Self {
         let listen: Listen = Box::new(listen);
         Listener { listen: Some(listen), cancel: cancel.clone(), ..Listener::default() }
+    }
+
+    /// Whether a function of the caller gets the events.
+    pub(crate) fn has_listener(&self) -> bool {
+        self.listen.is_some()
     }
 
     /// Returns the panic of the caller's function, if there was one.

@@ -4,6 +4,7 @@
 mod deliver;
 mod detach;
 mod explain;
+mod job_group;
 mod message;
 mod per_statement;
 mod pointer;
@@ -24,13 +25,10 @@ use jetbase_core::{
     session_use, table_locks,
 };
 
-use self::message::Purpose;
-use self::writer::Writer;
-use crate::connection::CauseKind;
+pub(crate) use self::job_group::{FailedFile, JobGroup, TransactionUse};
 use crate::error::{Error, ErrorKind, FileErrorKind};
 use crate::lock::Commits;
-use crate::session::{NextStep, Session};
-use crate::wait::jittered;
+use crate::session::Session;
 
 /// A migration that is ready to run: its file is read, split into statements, and checked.
 pub(crate) struct Job<'m> {
@@ -54,8 +52,8 @@ pub(crate) struct Job<'m> {
     /// How many statements from the first one are permanent, because an earlier run has executed
     /// them.
     done: usize,
-    /// Whether the journal has rows about the file.
-    has_entries: bool,
+    /// Whether the journal has rows about the file, also those that no longer count.
+    pub(crate) has_entries: bool,
     /// The `ROC__` files whose rows become stale when this version is committed.
     stale: Vec<String>,
     /// What somebody should check in the file, although the run executes it.
@@ -82,6 +80,12 @@ impl Default for Empty {
 
 /// What a job reports while it runs.
 pub(crate) enum JobProgress<'a> {
+    /// The file starts, perhaps again.
+    Started,
+    /// The statements of the file have succeeded, and it is recorded.
+    Ended,
+    /// The file is permanent, and with it all files of its transaction.
+    Committed,
     /// A statement, numbered from 0, is sent in a message of its own.
     Statement { index: usize, sql: &'a str },
     /// The file could not get a lock on a table, and is tried again.
@@ -240,9 +244,6 @@ const OVERHEAD: usize = 16 * 1024;
 /// The maximum length of what a message holds in front of a statement.
 const FENCES: usize = 4 * 1024;
 
-/// How often a file is tried that cannot get a lock on a table.
-const TRIES: u32 = 10;
-
 impl<'m> Job<'m> {
     /// Returns the number of statements.
     pub(crate) fn count(&self) -> usize {
@@ -335,60 +336,12 @@ impl<'m> Job<'m> {
     }
 
     /// Refuses a statement that is so large that the server would close the connection.
-    fn fits(&self, session: &Session<'_>) -> Result<(), Error> {
+    pub(crate) fn fits(&self, session: &Session<'_>) -> Result<(), Error> {
         let limit = session.largest_message;
         let too_large = |it: &JobStatement| it.range.len() + FENCES > limit;
         match self.statements.iter().enumerate().find(|(_, it)| too_large(it)) {
             None => Ok(()),
             Some((index, it)) => Err(self.too_large(index, &it.range, limit)),
-        }
-    }
-
-    /// Executes the file and records it. `label` shows the file to the server's operator.
-    pub(crate) async fn run(
-        &self,
-        session: &mut Session<'_>,
-        label: &str,
-        mut progress: impl FnMut(JobProgress<'_>),
-    ) -> Result<(), Error> {
-        self.fits(session)?;
-        let grouping = self.grouping_in(session);
-        let (mut attempt, mut done) = (1, self.done);
-        loop {
-            // A fresh session has another session lock.
-            let bindings = self.bindings(session, label, grouping);
-            let messages =
-                Writer { job: self, session, bindings: &bindings, done }.messages(grouping);
-            let sent = self.deliver(session, &messages, grouping, done, &mut progress).await;
-            let failure = match sent {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
-            if failure.purpose == Purpose::Reset && failure.cause.kind != CauseKind::Lost {
-                // The file is committed. Only its settings remain to be reset.
-                session.reset().await;
-                return Ok(());
-            }
-            if failure.cause.kind == CauseKind::Lost {
-                return Err(self.interrupted(session, failure, grouping));
-            }
-            // Undo what failed before the failure is reported.
-            let found = self.clean_up(session, &failure, grouping).await;
-            let may_retry = attempt < TRIES && !session.cancel.is_at_once();
-            let retry_from =
-                failure.retry_from.filter(|_| failure.cause.is_contended() && may_retry);
-            let Some(retry_from) = retry_from else {
-                let found = self.settle(session, &failure, found, label).await;
-                return Err(self.explain(session, failure, found));
-            };
-            if retry_from == 0 {
-                session.refresh(self.session_use.effect, NextStep::File).await?;
-            }
-            // The new attempt also sets the session again, because `clean_up` has reset it.
-            done = failure.done;
-            attempt += 1;
-            progress(JobProgress::Retrying { attempt, reason: &failure.cause.message });
-            tokio::time::sleep(jittered(Duration::from_millis(200))).await;
         }
     }
 }

@@ -17,6 +17,9 @@ pub struct Report {
     pub adopted: Vec<String>,
     /// The migrations that were executed and committed, in order.
     pub applied: Vec<Applied>,
+    /// The names of the files that were executed before the failed file in the same transaction
+    /// ([`Run::one_transaction`](crate::Run::one_transaction)): they were rolled back with it.
+    pub same_transaction: Vec<String>,
     /// The migrations that a dry run would execute.
     pub planned: Vec<Planned>,
     /// The migrations that were skipped although they may be expected to run.

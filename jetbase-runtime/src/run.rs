@@ -17,7 +17,7 @@ pub use self::redo::{Reapply, Redo, reapply, redo};
 use crate::cancel::Shutdown;
 use crate::error::Error;
 use crate::event::Listener;
-use crate::execute::Empty;
+use crate::execute::{Empty, TransactionUse};
 use crate::into_version::IntoVersion;
 use crate::journal::Resume;
 use crate::options::{LockOptions, lock_methods, policy_methods};
@@ -33,6 +33,7 @@ pub(crate) struct RunRequest {
     policy: Policy,
     published: Published,
     empty: Empty,
+    transactions: TransactionUse,
     options: LockOptions,
     /// Where the unfinished file goes on, if the caller has found it out.
     resume: Option<Resume>,
@@ -180,6 +181,7 @@ macro_rules! builder {
                     policy: Policy::default(),
                     published: Published::default(),
                     empty: Empty::default(),
+                    transactions: TransactionUse::default(),
                     options: LockOptions::of(set),
                     resume: None,
                 };
@@ -253,6 +255,26 @@ impl Run<'_> {
     /// Applies at most this many versions. Repeatables run as usual.
     pub fn count(mut self, count: usize) -> Self {
         self.request.goal = Goal::Upgrade(Until::Count(count));
+        self
+    }
+
+    /// Applies consecutive files in one transaction, so that all of them are applied, or none.
+    ///
+    /// It is faster, because each file costs less and the server writes to the disk once. The price:
+    /// - The transaction keeps every lock of its files until its end, so others may wait for as long as all files
+    ///   need.
+    /// - If a file fails, the files before it in its transaction are rolled back too
+    ///   ([`Report::same_transaction`](crate::Report::same_transaction)), and the next run executes them again.
+    /// - The history shows the files only at the end. A run that is asked to stop after the current file stops
+    ///   after the transaction.
+    ///
+    /// Each file is still fenced, checked and recorded. These files have a transaction of their own, or none, as
+    /// in every run: a file that cannot be rolled back (on MySQL and MariaDB, every file with DDL), a file that
+    /// an earlier run has begun, and a file that reads what earlier statements have left in the session
+    /// (`lastval()`, `last_insert_id()`). A file that sets variables, calls code or makes temporary objects is the
+    /// last one of its transaction, because the session is reset after it.
+    pub fn one_transaction(mut self) -> Self {
+        self.request.transactions = TransactionUse::PerRun;
         self
     }
 

@@ -75,6 +75,8 @@ pub(crate) struct Session<'c> {
     pub(crate) largest_message: usize,
     /// Whether rows that a file writes may fire triggers (MySQL).
     pub(crate) has_triggers: bool,
+    /// Whether somebody listens to the start of each statement.
+    pub(crate) reports_statements: bool,
     /// The request to stop the run.
     pub(crate) cancel: Cancel,
     /// The limit for each answer, until the run has the lock and while it releases it.
@@ -152,6 +154,7 @@ impl<'c> Session<'c> {
             .literal("path", &namespace.search_path)
             .literal("role", "none")
             .literal("session_role", "none")
+            .expression("and_session_lock", "")
             .literals("trusted", &namespace.trusted);
         let bindings = guarded(sql, bindings)
             // The seed is random and secret: a file that sets the seed does not decide the next
@@ -186,6 +189,7 @@ impl<'c> Session<'c> {
             ownership: Ownership::Shared,
             largest_message: usize::MAX,
             has_triggers: false,
+            reports_statements: false,
             cancel: Cancel::default(),
             limit: Some(limit),
             reconnect,

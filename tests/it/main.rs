@@ -49,6 +49,8 @@ mod mysql;
 mod mysql_server;
 /// The schema, the role and the settings of a run.
 mod namespace;
+/// Several files in one transaction.
+mod one_transaction;
 /// The history as the first plan reads it.
 mod packed_history;
 /// The real Python tool on the same database.
@@ -122,6 +124,7 @@ fn main() -> ExitCode {
     references::register(&mut suite);
     repair::register(&mut suite);
     baseline::register(&mut suite);
+    one_transaction::register(&mut suite);
     packed_history::register(&mut suite);
     testing::register(&mut suite);
     cli::register(&mut suite);

@@ -131,14 +131,16 @@ pub(crate) struct Sql {
     pub(crate) begin: &'static [&'static str],
     /// The settings that a file has in its transaction.
     pub(crate) file_settings: &'static [&'static str],
-    /// Fails unless this run has the row.
+    /// Fails unless this run has the row. `{and_session_lock}` also checks the session lock.
     pub(crate) fence: &'static str,
-    /// Fails unless this run has the row, and locks it until the end of the transaction.
+    /// The same, and locks the row until the end of the transaction.
     pub(crate) fence_locking: &'static str,
     /// Comes before the locking fence on a cluster: changes the row, so that the commit fails if another
     /// node has changed it too.
     pub(crate) fence_in_cluster: &'static [&'static str],
-    /// Fails unless this run has the session lock too.
+    /// An expression: whether this session has the session lock. It is empty if the server knows none.
+    pub(crate) has_session_lock: &'static str,
+    /// Fails unless this session has the session lock.
     pub(crate) fence_session_lock: &'static str,
     /// Fails if the file has ended the transaction itself.
     pub(crate) still_open: &'static [&'static str],
@@ -158,6 +160,8 @@ pub(crate) struct Sql {
     pub(crate) insert: &'static str,
     /// Executes everything that is deferred until the COMMIT.
     pub(crate) run_deferred: &'static [&'static str],
+    /// Ends `run_deferred`, if the transaction goes on with another file.
+    pub(crate) defer_again: &'static [&'static str],
     /// Fails unless the row exists as it was inserted.
     pub(crate) inserted: &'static str,
     /// Fails unless the row of a repeatable exists as it was changed.
@@ -221,7 +225,7 @@ pub(crate) struct Sql {
     pub(crate) guard_journal_reading: &'static [&'static str],
     pub(crate) guard_journal_writing: &'static [&'static str],
     /// Writes the row of a statement. `{state}` is a literal, `{found}` an expression.
-    pub(crate) journal_write: &'static [&'static str],
+    pub(crate) journal_write: &'static str,
     /// Expressions: 1 if an object of the catalog exists, 2 if it is an invalid index, else 0.
     pub(crate) catalog: &'static [(ObjectKind, &'static str)],
 }

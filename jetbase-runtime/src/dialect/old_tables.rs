@@ -76,11 +76,10 @@ static MYSQL: OldSql = OldSql {
   ORDER BY c.table_name LIMIT 1000",
     lock: &[
         "DO GET_LOCK({old_lock}, 0)",
-        "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT IS_USED_LOCK({old_lock}) <=> CONNECTION_ID() AS c) AS q
-  WHERE q.c <> 1) LIMIT 1",
+        "SELECT EXP(1000 * (1 - (IS_USED_LOCK({old_lock}) <=> CONNECTION_ID()))) LIMIT 1",
     ],
     unlock: "DO RELEASE_LOCK({old_lock})",
-    unchanged: "SELECT (SELECT 1 UNION ALL SELECT 2 FROM (SELECT COUNT(*) AS c FROM {old}) AS q WHERE q.c <> {old_rows}) LIMIT 1",
+    unchanged: "SELECT EXP(1000 * (COUNT(*) <> {old_rows})) FROM {old} LIMIT 1",
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 SELECT {version}, {description}, {file}, {kind}, {checksum}, GREATEST(COALESCE(t.applied, CURRENT_TIMESTAMP(6)),
     COALESCE(m.last + INTERVAL 1 MICROSECOND, t.applied, CURRENT_TIMESTAMP(6)))

@@ -187,14 +187,15 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
         "SELECT CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
     THEN set_config('transaction_timeout', '0', true) END, set_config('search_path', {path}, true)",
     ],
-    fence: "SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}",
+    fence: "SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}{and_session_lock}",
     fence_locking: "SELECT 1 / count(*) FROM
-  (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me} FOR UPDATE) AS fence",
+  (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me}{and_session_lock} FOR UPDATE) AS fence",
     fence_in_cluster: &[],
     // A run holds the session lock twice. So it can release it once to see that it has it, and no other
     // session can acquire it meanwhile. This is much faster than a query of `pg_locks`.
-    fence_session_lock: "SELECT 1 / (CASE WHEN pg_advisory_unlock(1784835700, {key})
-  THEN pg_try_advisory_lock(1784835700, {key}) ELSE FALSE END)::int",
+    has_session_lock: "CASE WHEN pg_advisory_unlock(1784835700, {key})
+  THEN pg_try_advisory_lock(1784835700, {key}) ELSE FALSE END",
+    fence_session_lock: "SELECT 1 / ({has_session_lock})::int",
     // Checks that the transaction which locked the row at its start is still open. Then the row is the
     // one that the first fence has found.
     still_open: &["SELECT 1 / count(*) FROM {lock} WHERE id = 1 AND xmax = pg_current_xact_id()::xid"],
@@ -225,6 +226,7 @@ WHERE filename = {file} AND migration_type = {kind}",
         "SET CONSTRAINTS ALL IMMEDIATE",
         CATALOG,
     ],
+    defer_again: &["SET CONSTRAINTS ALL DEFERRED"],
     inserted: "SELECT 1 / sign(count(*)) FROM {migrations} WHERE {same_version} AND migration_type = {kind}
   AND filename = {file} AND checksum = {checksum}",
     updated: "SELECT 1 / sign(count(*)) FROM {migrations} WHERE filename = {file} AND migration_type = {kind}
@@ -264,12 +266,12 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
   FROM {journal} AS j ORDER BY j.filename, j.direction, j.statement",
     guard_journal_reading: &["LOCK TABLE {journal} IN ACCESS SHARE MODE", CHECK],
     guard_journal_writing: &["LOCK TABLE {journal} IN ROW EXCLUSIVE MODE", CHECK],
-    journal_write: &[
-        "DELETE FROM {journal} WHERE filename = {file} AND direction = {direction} AND statement = {number}",
-        "INSERT INTO {journal} (filename, direction, statement, digest, state, place, found, applied_at, recorded_at, process_id)
+    journal_write: "INSERT INTO {journal} (filename, direction, statement, digest, state, place, found, applied_at, recorded_at, process_id)
 VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
-  {recorded}, clock_timestamp() AT TIME ZONE {zone}, {me})",
-    ],
+  {recorded}, clock_timestamp() AT TIME ZONE {zone}, {me})
+ON CONFLICT (filename, direction, statement) DO UPDATE SET digest = excluded.digest, state = excluded.state,
+  place = excluded.place, found = excluded.found, leftover_schema = NULL, leftover_name = NULL,
+  applied_at = excluded.applied_at, recorded_at = excluded.recorded_at, process_id = excluded.process_id",
     catalog: &[
         (ObjectKind::Index, "COALESCE((SELECT CASE WHEN i.indisvalid THEN 1 ELSE 2 END FROM pg_catalog.pg_index AS i
   JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid

@@ -92,12 +92,14 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     encoding: &[],
     begin: &["BEGIN IMMEDIATE", "SAVEPOINT jetbase_file"],
     file_settings: &[],
-    // `json` of an invalid text is the way to raise an error from plain SQL.
-    fence: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
-  WHEN 1 THEN 1 ELSE json('lock lost') END",
-    fence_locking: "SELECT CASE (SELECT count(*) FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
-  WHEN 1 THEN 1 ELSE json('lock lost') END",
+    // `json` of an invalid text is the way to raise an error from plain SQL. A query without a row is faster:
+    // each row wakes the task that waits for the results.
+    fence: "SELECT 1 WHERE CASE WHEN EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
+  THEN 0 ELSE json('lock lost') END",
+    fence_locking: "SELECT 1 WHERE CASE WHEN EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = {me})
+  THEN 0 ELSE json('lock lost') END",
     fence_in_cluster: &[],
+    has_session_lock: "",
     fence_session_lock: "SELECT 1",
     // A transaction that has ended no longer has the savepoint.
     still_open: &["RELEASE jetbase_file"],
@@ -105,26 +107,27 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     restore_settings: &["PRAGMA query_only = OFF", "PRAGMA ignore_check_constraints = OFF"],
     children: "(SELECT DISTINCT m.name FROM main.sqlite_master AS m, pragma_foreign_key_list(m.name) AS f
   WHERE m.type = 'table' AND (lower(m.name) NOT IN ({unchanged}) OR lower(f.\"table\") NOT IN ({unchanged})))",
-    foreign_keys: "SELECT CASE WHEN (SELECT count(*) FROM {children} AS c, pragma_foreign_key_check(c.name)) > {orphans}
-  THEN json('foreign keys') ELSE 1 END",
+    foreign_keys: "SELECT 1 WHERE CASE WHEN (SELECT count(*) FROM {children} AS c, pragma_foreign_key_check(c.name)) > {orphans}
+  THEN json('foreign keys') ELSE 0 END",
     restore_number: &[],
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
   COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}
     WHERE order_executed IN ({latest}, (SELECT MAX(order_executed) FROM {migrations}))), '')))",
     run_deferred: &[],
-    inserted: "SELECT CASE (SELECT count(*) FROM {migrations} WHERE order_executed = last_insert_rowid()
+    defer_again: &[],
+    inserted: "SELECT 1 WHERE CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE order_executed = last_insert_rowid()
     AND version IS {version} AND migration_type = {kind} AND filename = {file} AND checksum = {checksum})
-  WHEN 1 THEN 1 ELSE json('not recorded') END",
-    updated: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE filename = {file} AND migration_type = {kind}
+  THEN 0 ELSE json('not recorded') END",
+    updated: "SELECT 1 WHERE CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE filename = {file} AND migration_type = {kind}
     AND checksum = {checksum} AND applied_at = (SELECT max(applied_at) FROM {migrations}))
-  THEN 1 ELSE json('not recorded') END",
-    repaired: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE version = {version} AND migration_type = {kind}
-    AND checksum = {checksum}) THEN 1 ELSE json('not recorded') END",
-    deleted: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE version = {version} AND migration_type = {kind})
-  THEN json('not recorded') ELSE 1 END",
-    repeatable_deleted: "SELECT CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE filename = {file} AND migration_type = {kind})
-  THEN json('not recorded') ELSE 1 END",
+  THEN 0 ELSE json('not recorded') END",
+    repaired: "SELECT 1 WHERE CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE version = {version} AND migration_type = {kind}
+    AND checksum = {checksum}) THEN 0 ELSE json('not recorded') END",
+    deleted: "SELECT 1 WHERE CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE version = {version} AND migration_type = {kind})
+  THEN json('not recorded') ELSE 0 END",
+    repeatable_deleted: "SELECT 1 WHERE CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE filename = {file} AND migration_type = {kind})
+  THEN json('not recorded') ELSE 0 END",
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
   COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}), ''))
 WHERE filename = {file} AND migration_type = {kind}",
@@ -162,12 +165,9 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
   FROM {journal} AS j ORDER BY j.filename, j.direction, j.statement",
     guard_journal_reading: &[],
     guard_journal_writing: &[],
-    journal_write: &[
-        "DELETE FROM {journal} WHERE filename = {file} AND direction = {direction} AND statement = {number}",
-        "INSERT INTO {journal} (filename, direction, statement, digest, state, place, found, applied_at, recorded_at, process_id)
+    journal_write: "INSERT OR REPLACE INTO {journal} (filename, direction, statement, digest, state, place, found, applied_at, recorded_at, process_id)
 VALUES ({file}, {direction}, {number}, {digest}, {state}, {place}, {found},
   {recorded}, STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'), {me})",
-    ],
     catalog: &[],
 };
 

@@ -50,8 +50,10 @@ impl Job<'_> {
             if can_stop && session.cancel.is_at_once() {
                 return Err(not_sent(&delivered, batch));
             }
-            // A batch of SQLite ends with a statement of the file. On MySQL, a batch may have several.
-            if messages.len() > 1 && (count == 1 || session.dialect == Dialect::Sqlite) {
+            // A batch of SQLite ends with the statement of the file that is reported. On MySQL, a batch may have
+            // several.
+            let is_reported = session.reports_statements && session.dialect == Dialect::Sqlite;
+            if messages.len() > 1 && (count == 1 || is_reported) {
                 batch.iter().for_each(|message| message.report(progress));
             }
             let parts: Vec<_> = batch.iter().flat_map(|message| &message.parts).collect();
@@ -92,8 +94,10 @@ impl Job<'_> {
             length += message.parts.iter().map(|part| part.sql.len() + 2).sum::<usize>();
             let joins = message.parts.iter().all(|part| self.joins(session.dialect, part));
             let fits = length <= longest && joins && !has_ended;
-            // On SQLite, each statement of the file is reported when it starts, and can be cancelled.
-            has_ended = session.dialect == Dialect::Sqlite && message.statements() > 0;
+            // On SQLite, each statement of the file is reported when it starts.
+            has_ended = session.reports_statements
+                && session.dialect == Dialect::Sqlite
+                && message.statements() > 0;
             fits
         };
         messages.iter().take_while(fits).count().max(1)

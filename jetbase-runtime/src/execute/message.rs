@@ -133,7 +133,7 @@ impl Job<'_> {
             Duration::from_secs(5)
         });
         let statement_timeout = self.statement_timeout.unwrap_or_default();
-        let bindings = session.bindings.clone();
+        let bindings = session.fence_bindings();
         let bindings = match session.dialect {
             // The unit is seconds. A year means no limit.
             Dialect::MySql => {

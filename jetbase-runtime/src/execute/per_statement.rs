@@ -118,7 +118,7 @@ impl Writer<'_, '_, '_> {
             }
             match commit {
                 Commit::WithGroup => {
-                    let mut parts = self.fences(sql.fence);
+                    let mut parts = vec![self.fence(sql.fence)];
                     if open.is_none() {
                         parts.extend(self.parts(Purpose::Setup, sql.begin));
                     }
@@ -135,8 +135,11 @@ impl Writer<'_, '_, '_> {
                     let mut parts = Vec::new();
                     match locks {
                         TableLocks::Released => {
-                            parts.extend(self.fences_outside_transaction());
-                            parts.extend(self.intent(index));
+                            let intent = self.intent(index);
+                            parts.extend(match intent.is_empty() {
+                                true => self.fences_outside_transaction(),
+                                false => intent,
+                            });
                         }
                         // LOCK TABLES hides every other table, so only the session lock can be checked.
                         TableLocks::Acquired => parts.extend(self.session_fence()),
@@ -206,7 +209,7 @@ impl Writer<'_, '_, '_> {
         parts.extend(self.committing_fences());
         parts.extend(self.rows_of(statements));
         // The file may have set `completion_type`.
-        parts.push(self.part(Purpose::Journal, "COMMIT AND NO CHAIN NO RELEASE"));
+        parts.push(self.rendered(Purpose::Journal, "COMMIT AND NO CHAIN NO RELEASE"));
         FileMessage { done, ..FileMessage::of(parts) }
     }
 
@@ -217,14 +220,14 @@ impl Writer<'_, '_, '_> {
         match self.session.dialect {
             // With a locking fence before the statement, the Python tool would hang instead of fail.
             Dialect::MySql => {
-                parts.extend(self.fences(sql.fence));
+                parts.push(self.fence(sql.fence));
                 parts.extend(self.parts(Purpose::Setup, sql.begin));
                 parts.push(self.statement(index, statement));
                 parts.extend(self.committing_fences());
             }
             Dialect::Sqlite => {
                 parts.extend(self.parts(Purpose::Setup, sql.begin));
-                parts.extend(self.fences(sql.fence_locking));
+                parts.push(self.fence(sql.fence_locking));
                 parts.push(self.statement(index, statement));
             }
             // With a locking fence before the statement, an unlock would wait for it.
@@ -235,16 +238,15 @@ impl Writer<'_, '_, '_> {
                 parts.extend(self.parts(Purpose::Setup, settings));
                 parts.extend(self.guard());
                 parts.extend(self.journal_guard());
-                parts.extend(self.fences(sql.fence));
+                parts.push(self.fence(sql.fence));
                 parts.extend(self.parts(Purpose::Setup, &[RESTORE_SAVED_SETTINGS]));
                 parts.push(self.statement(index, statement));
                 parts.extend(self.parts(Purpose::Setup, settings));
-                parts.extend(self.fences(sql.fence_locking));
+                parts.push(self.fence(sql.fence_locking));
             }
         }
-        parts.extend(self.earlier_done(index));
         parts.extend(self.rows_of(index..index + 1));
-        parts.push(self.part(Purpose::CommitStatement(index), "COMMIT"));
+        parts.push(self.rendered(Purpose::CommitStatement(index), "COMMIT"));
         FileMessage { done: Some(index + 1), ..FileMessage::of(parts) }
     }
 
@@ -258,8 +260,8 @@ impl Writer<'_, '_, '_> {
         let message = |parts| FileMessage { done, done_at_once, ..FileMessage::of(parts) };
         match self.session.dialect {
             Dialect::MySql => {
-                let mut parts = self.fences_outside_transaction();
-                parts.extend(intent);
+                let mut parts =
+                    if intent.is_empty() { self.fences_outside_transaction() } else { intent };
                 parts.push(statement);
                 // A setting could keep the row from being written. The next statement marks it.
                 if !is_setting {
@@ -281,10 +283,11 @@ impl Writer<'_, '_, '_> {
                     }
                     None => messages.push(message(vec![statement])),
                 }
-                if self.session.dialect == Dialect::Sqlite && index + 1 < self.job.statements.len()
-                {
+                let done = self.done(index);
+                let is_last = index + 1 == self.job.statements.len();
+                if self.session.dialect == Dialect::Sqlite && !is_last && !done.is_empty() {
                     let retry_from = Some(start + messages.len());
-                    messages.push(FileMessage::of(self.done(index)).retried_from(retry_from));
+                    messages.push(FileMessage::of(done).retried_from(retry_from));
                 }
                 messages
             }
@@ -307,7 +310,7 @@ impl Writer<'_, '_, '_> {
         let sql = self.session.sql;
         let mut parts = self.parts(Purpose::Setup, sql.fence_settings);
         parts.extend(self.parts(Purpose::Guard, self.session.guard(sql.guard_reading)));
-        parts.extend(self.fences(sql.fence));
+        parts.push(self.fence(sql.fence));
         parts
     }
 

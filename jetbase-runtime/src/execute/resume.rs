@@ -32,7 +32,6 @@ impl Job<'_> {
         entries: &[JournalRow],
         wish: Option<Resume>,
     ) -> Result<(), Error> {
-        self.has_entries = true;
         self.done = match wish {
             Some(wish) => self.set_done(session, wish).await?,
             None => self.find_done(session, entries).await?,
@@ -153,7 +152,7 @@ impl Job<'_> {
         }
         for index in statements {
             let bindings = self.journal_bindings(bindings.clone(), index, "done", "NULL");
-            changes.extend(session.sql.journal_write.iter().map(|part| bindings.render(part)));
+            changes.push(bindings.render(session.sql.journal_write));
         }
         session.write_journal(&changes).await
     }
@@ -275,7 +274,7 @@ impl Job<'_> {
         let mut changes: Vec<String> = Vec::new();
         for index in self.done..failure.done {
             let bindings = self.journal_bindings(bindings.clone(), index, "done", "NULL");
-            changes.extend(session.sql.journal_write.iter().map(|part| bindings.render(part)));
+            changes.push(bindings.render(session.sql.journal_write));
         }
         let last = failure.done.checked_sub(1);
         let of_run = self.journal_bindings(bindings.clone(), last.unwrap_or(0), "", "NULL");

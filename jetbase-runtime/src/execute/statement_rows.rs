@@ -99,13 +99,15 @@ impl Writer<'_, '_, '_> {
             (_, Some(found)) => found,
             (_, None) => "NULL".to_owned(),
         };
-        parts.extend(self.parts(Purpose::Setup, settings));
+        if dialect == Dialect::Postgres {
+            parts.extend(self.parts(Purpose::Setup, settings));
+        }
         parts.extend(self.guard());
         parts.extend(self.journal_guard());
         parts.extend(self.committing_fences());
         parts.extend(self.earlier_done(index));
-        parts.extend(self.row(index, "intent", &found));
-        parts.push(self.part(Purpose::Journal, "COMMIT"));
+        parts.push(self.row(index, "intent", &found));
+        parts.push(self.rendered(Purpose::Journal, "COMMIT"));
         parts
     }
 
@@ -120,19 +122,24 @@ impl Writer<'_, '_, '_> {
 
     /// Marks the statements before this one as done, and removes rows of an earlier text of the file.
     pub(super) fn earlier_done(&self, index: usize) -> Vec<Part> {
-        if !self.is_recorded() {
+        let template = if index == 0 { JOURNAL_FORGET } else { JOURNAL_DONE };
+        if !self.is_recorded() || (index == 0 && !self.job.has_entries) {
             return Vec::new();
         }
-        let template = if index == 0 { JOURNAL_FORGET } else { JOURNAL_DONE };
         let bindings =
             self.job.journal_bindings(self.bindings.clone(), index.saturating_sub(1), "", "NULL");
         let sql = bindings.render(template);
         vec![Part { sql, purpose: Purpose::Journal, results: 1 }]
     }
 
-    /// Marks a statement as done.
+    /// Marks a statement as done at once, if the catalog does not show that. Otherwise the transaction of
+    /// the next row does it, or the one of the history row.
     pub(super) fn done(&self, index: usize) -> Vec<Part> {
-        if !self.is_recorded() {
+        let statement = self.job.statements.get(index);
+        let (sql, dialect) = (self.session.sql, self.session.dialect);
+        let is_shown = statement.is_some_and(|it| it.detection == Detection::Repeat)
+            || self.job.catalog_expression(sql, dialect, index).is_some();
+        if !self.is_recorded() || is_shown {
             return Vec::new();
         }
         let bindings = self.job.journal_bindings(self.bindings.clone(), index, "", "NULL");
@@ -142,26 +149,20 @@ impl Writer<'_, '_, '_> {
         begin.chain(&[JOURNAL_DONE, "COMMIT"]).map(|sql| part(sql)).collect()
     }
 
-    /// Returns the rows of statements that are done.
+    /// Marks the earlier statements as done, and returns the rows of statements that are done.
     pub(super) fn rows_of(&self, statements: Range<usize>) -> Vec<Part> {
         if !self.is_recorded() {
             return Vec::new();
         }
-        let first = statements.start;
-        let mut parts = if first == 0 { self.earlier_done(0) } else { Vec::new() };
-        parts.extend(statements.flat_map(|index| self.row(index, "done", "NULL")));
+        let mut parts = self.earlier_done(statements.start);
+        parts.extend(statements.map(|index| self.row(index, "done", "NULL")));
         parts
     }
 
-    fn row(&self, index: usize, state: &str, found: &str) -> Vec<Part> {
+    fn row(&self, index: usize, state: &str, found: &str) -> Part {
         let bindings = self.job.journal_bindings(self.bindings.clone(), index, state, found);
-        let templates = self.session.sql.journal_write.iter();
-        let part = |template: &&str| Part {
-            sql: bindings.render(template),
-            purpose: Purpose::Journal,
-            results: 1,
-        };
-        templates.map(part).collect()
+        let sql = bindings.render(self.session.sql.journal_write);
+        Part { sql, purpose: Purpose::Journal, results: 1 }
     }
 
     /// Removes the rows of the file, because the history records it.

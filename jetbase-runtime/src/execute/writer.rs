@@ -2,6 +2,7 @@
 
 use jetbase_core::{Action, Dialect, SessionEffect, Transaction};
 
+use super::job_group::TransactionPart;
 use super::message::{FileMessage, Part, Purpose};
 use super::{Grouping, Job, JobStatement};
 use crate::dialect::Bindings;
@@ -14,6 +15,7 @@ pub(super) struct Writer<'w, 'j, 'c> {
     pub(super) bindings: &'w Bindings,
     /// How many statements from the first one are permanent. They are not sent again.
     pub(super) done: usize,
+    pub(super) part: TransactionPart,
 }
 
 impl Writer<'_, '_, '_> {
@@ -32,12 +34,12 @@ impl Writer<'_, '_, '_> {
         }
     }
 
-    pub(super) fn part(&self, purpose: Purpose, template: &str) -> Part {
+    pub(super) fn rendered(&self, purpose: Purpose, template: &str) -> Part {
         Part { sql: self.bindings.render(template), purpose, results: 1 }
     }
 
     pub(super) fn parts(&self, purpose: Purpose, templates: &[&str]) -> Vec<Part> {
-        templates.iter().map(|template| self.part(purpose, template)).collect()
+        templates.iter().map(|template| self.rendered(purpose, template)).collect()
     }
 
     pub(super) fn statement(&self, index: usize, statement: &JobStatement) -> Part {
@@ -58,24 +60,20 @@ impl Writer<'_, '_, '_> {
         })
     }
 
-    pub(super) fn fences(&self, fence: &str) -> Vec<Part> {
-        let mut parts = vec![self.part(Purpose::Fence, fence)];
-        parts.extend(self.session_fence());
-        parts
+    pub(super) fn fence(&self, fence: &str) -> Part {
+        self.rendered(Purpose::Fence, fence)
     }
 
     /// Returns the fences before the commit of a transaction.
     pub(super) fn committing_fences(&self) -> Vec<Part> {
-        let mut parts = self.parts(Purpose::Fence, &self.session.committing_fences());
-        parts.extend(self.session_fence());
-        parts
+        self.parts(Purpose::Fence, &self.session.committing_fences())
     }
 
     /// Returns the fence on the session lock, if the session holds one that the server knows.
     pub(super) fn session_fence(&self) -> Option<Part> {
         self.session
             .has_server_lock()
-            .then(|| self.part(Purpose::Fence, self.session.sql.fence_session_lock))
+            .then(|| self.rendered(Purpose::Fence, self.session.sql.fence_session_lock))
     }
 
     pub(super) fn guard(&self) -> Vec<Part> {
@@ -92,12 +90,12 @@ impl Writer<'_, '_, '_> {
             // plain fence inside the transaction would fix the snapshot that the file reads before
             // the file starts.
             Dialect::MySql => {
-                let mut parts = self.fences(sql.fence);
+                let mut parts = vec![self.fence(sql.fence)];
                 parts.append(&mut open);
                 parts
             }
             Dialect::Postgres | Dialect::Sqlite => {
-                open.extend(self.fences(sql.fence_locking));
+                open.push(self.fence(sql.fence_locking));
                 open
             }
         }
@@ -107,18 +105,24 @@ impl Writer<'_, '_, '_> {
     fn transaction(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let mut parts = self.parts(Purpose::Setup, sql.session_settings);
-        parts.extend(self.opening());
+        parts.extend(match self.part.begins {
+            true => self.opening(),
+            // What comes after BEGIN.
+            false => self.parts(Purpose::Setup, sql.begin.get(1..).unwrap_or_default()),
+        });
         parts.extend(self.parts(Purpose::Setup, sql.file_settings));
         parts.extend(self.replayed());
         let statements = self.job.statements.iter().enumerate().skip(self.done);
         parts.extend(statements.map(|(index, it)| self.statement(index, it)));
         parts.extend(self.restored_settings());
         parts.extend(self.parts(Purpose::StillOpen, sql.still_open));
-        parts.extend(match self.session.dialect {
-            // The transaction that has locked the row is still open, so the row is still locked.
-            Dialect::Postgres => self.session_fence().into_iter().collect(),
-            Dialect::MySql | Dialect::Sqlite => self.committing_fences(),
-        });
+        if self.part.commits {
+            parts.extend(match self.session.dialect {
+                // The transaction that has locked the row is still open, so the row is still locked.
+                Dialect::Postgres => self.session_fence().into_iter().collect(),
+                Dialect::MySql | Dialect::Sqlite => self.committing_fences(),
+            });
+        }
         parts.extend(self.closing());
         parts
     }
@@ -142,7 +146,7 @@ impl Writer<'_, '_, '_> {
         let sql = self.session.sql;
         let mut parts = Vec::new();
         if self.session.checks_references() {
-            parts.push(self.part(Purpose::ForeignKeys, sql.foreign_keys));
+            parts.push(self.rendered(Purpose::ForeignKeys, sql.foreign_keys));
         }
         if self.session.has_superseded && self.job.replaces() {
             parts.extend(
@@ -164,17 +168,22 @@ impl Writer<'_, '_, '_> {
             parts.extend(self.parts(Purpose::Record, sql.restore_number));
         }
         if !self.job.stale.is_empty() {
-            parts.push(self.part(Purpose::Record, sql.mark_stale));
+            parts.push(self.rendered(Purpose::Record, sql.mark_stale));
         }
-        parts.push(self.part(Purpose::Record, record));
+        parts.push(self.rendered(Purpose::Record, record));
         parts.extend(self.parts(Purpose::Commit, sql.run_deferred));
-        parts.push(self.part(Purpose::Recorded, recorded));
-        parts.push(self.part(Purpose::Commit, "COMMIT"));
+        parts.push(self.rendered(Purpose::Recorded, recorded));
+        if self.part.commits {
+            parts.push(self.rendered(Purpose::Commit, "COMMIT"));
+        } else {
+            parts.extend(self.parts(Purpose::Setup, sql.defer_again));
+        }
         // Outside a transaction, the file's settings apply to the whole session.
         let off = self.job.transaction == Transaction::Off;
         let effect = if off { SessionEffect::Object } else { self.job.session_use.effect };
         let reset = self.session.reset_statements(effect);
-        parts.extend(reset.map(|sql| Part { sql, purpose: Purpose::Reset, results: 1 }));
+        let purpose = if self.part.commits { Purpose::Reset } else { Purpose::Setup };
+        parts.extend(reset.map(|sql| Part { sql, purpose, results: 1 }));
         parts
     }
 

@@ -10,7 +10,7 @@ use super::{Published, RunRequest, builder};
 use crate::cancel::Shutdown;
 use crate::error::Error;
 use crate::event::Listener;
-use crate::execute::Empty;
+use crate::execute::{Empty, TransactionUse};
 use crate::into_version::IntoVersion;
 use crate::options::{LockOptions, lock_methods};
 use crate::report::Report;

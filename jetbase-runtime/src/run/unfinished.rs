@@ -64,6 +64,9 @@ pub(super) async fn resume_files(
     listener: &mut Listener,
 ) -> Result<(), Error> {
     let mut entries = session.read_journal().await?;
+    for job in jobs.iter_mut() {
+        job.has_entries = entries.iter().any(|it| job.concerns(&it.file, it.direction));
+    }
     entries.retain(|entry| !entry.is_stale);
     refuse_unfinished(request, &entries, jobs, listener)?;
     if jobs.iter().any(|job| job.needs_journal(session.dialect)) {

@@ -1,16 +1,15 @@
 //! The work under the lock: plan again, refuse what this session cannot do, execute.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jetbase_core::{Dialect, SessionEffect};
-use tracing::Instrument;
 
 use super::RunRequest;
 use super::plan::{commits_of, plan_run, replaces};
 use super::unfinished::resume_files;
 use crate::error::{Error, ErrorKind, FileErrorKind};
 use crate::event::{Event, Listener};
-use crate::execute::{Job, JobProgress, prepare};
+use crate::execute::{FailedFile, Job, JobGroup, JobProgress, prepare};
 use crate::lock::Commits;
 use crate::report::{Applied, Report};
 use crate::session::{Liveness, NextStep, Session};
@@ -30,6 +29,7 @@ pub(super) async fn work<'m>(
     report.skipped.clone_from(&planned.skipped);
     let set = &request.set;
     let mut jobs = prepare(set, &planned, session.namespace.syntax, request.empty, prepared)?;
+    session.reports_statements = listener.has_listener();
     session.has_triggers |= jobs.iter().any(|job| job.mentions_trigger);
     refuse(session, &jobs)?;
     if session.owner == ConnectionOwner::Caller && session.dialect == Dialect::Postgres {
@@ -42,60 +42,78 @@ pub(super) async fn work<'m>(
         session.create_superseded().await?;
     }
     resume_files(request, session, &mut jobs, listener).await?;
-    for (index, job) in jobs.iter().enumerate() {
+    for group in JobGroup::split(&jobs, session, request.transactions) {
         if request.options.cancel.is_requested() {
             break;
         }
-        job.warnings.iter().for_each(|finding| listener.warn(finding.to_string()));
-        let span = tracing::info_span!(target: "jetbase", "jetbase.migration", file = job.migration.file());
-        if job.session_use.reads {
+        let [first, ..] = group.jobs else { continue };
+        for job in group.jobs {
+            job.fits(session)?;
+            job.warnings.iter().for_each(|finding| listener.warn(finding.to_string()));
+        }
+        if first.session_use.reads {
             session.refresh_for_reader().await?;
         }
-        session.prepare_reference_check(job.file_text(), job.is_permanent()).await;
-        execute(session, listener, report, job, (index + 1, jobs.len())).instrument(span).await?;
-        if job.needs_journal(session.dialect) {
+        session.prepare_reference_check(&group.text(), first.is_permanent()).await;
+        execute(session, listener, report, &group).await?;
+        if first.needs_journal(session.dialect) {
             session.shrink_journal().await;
         }
-        let next = if index + 1 < jobs.len() { NextStep::File } else { NextStep::Release };
-        session.refresh(job.session_use.effect, next).await?;
+        let is_last = group.start + group.jobs.len() == jobs.len();
+        let next = if is_last { NextStep::Release } else { NextStep::File };
+        session.refresh(group.session_effect(), next).await?;
     }
     Ok(())
 }
 
+/// Executes the files of a group, and adds them to the report when they are committed.
 async fn execute(
     session: &mut Session<'_>,
     listener: &mut Listener,
     report: &mut Report,
-    job: &Job<'_>,
-    (number, of): (usize, usize),
+    group: &JobGroup<'_, '_>,
 ) -> Result<(), Error> {
-    let file = job.migration.file().to_owned();
-    let action = job.action;
-    listener.emit(&Event::Started { file: file.clone(), number, of, action });
-    let started = Instant::now();
-    let label = format!("jetbase {file} {number}/{of}");
-    job.run(session, &label, |progress| {
-        let file = file.clone();
-        listener.emit(&match progress {
+    let mut started: Vec<Option<Instant>> = vec![None; group.jobs.len()];
+    let mut elapsed = vec![Duration::ZERO; group.jobs.len()];
+    let executed = group.run(session, |index, progress| {
+        let Some(job) = group.jobs.get(index) else { return };
+        let (Some(started), Some(elapsed)) = (started.get_mut(index), elapsed.get_mut(index))
+        else {
+            return;
+        };
+        let (file, action) = (|| job.migration.file().to_owned(), job.action);
+        let event = match progress {
+            JobProgress::Started if started.is_some() => return,
+            JobProgress::Started => {
+                *started = Some(Instant::now());
+                let (number, of) = (group.number(index), group.of);
+                Event::Started { file: file(), number, of, action }
+            }
+            JobProgress::Ended => {
+                *elapsed = started.map_or(Duration::ZERO, |started| started.elapsed());
+                return;
+            }
+            JobProgress::Committed => {
+                let (version, kind, elapsed) =
+                    (job.migration.version(), job.migration.kind(), *elapsed);
+                report.applied.push(Applied { file: file(), version, kind, action, elapsed });
+                Event::Finished { file: file(), elapsed, action }
+            }
             JobProgress::Retrying { attempt, reason } => {
-                Event::Retrying { file, attempt, reason: reason.to_owned() }
+                Event::Retrying { file: file(), attempt, reason: reason.to_owned() }
             }
             JobProgress::Statement { index, sql } => {
                 let (statement, of) = (index + 1, job.count());
-                Event::Executing { file, statement, of, sql: sql.to_owned() }
+                Event::Executing { file: file(), statement, of, sql: sql.to_owned() }
             }
-        });
-    })
-    .await?;
-    let elapsed = started.elapsed();
-    report.applied.push(Applied {
-        file: file.clone(),
-        version: job.migration.version(),
-        kind: job.migration.kind(),
-        action,
-        elapsed,
+        };
+        listener.emit(&event);
     });
-    listener.emit(&Event::Finished { file, elapsed, action });
+    if let Err(FailedFile { index, error }) = executed.await {
+        let before = group.jobs.iter().take(index);
+        report.same_transaction = before.map(|job| job.migration.file().to_owned()).collect();
+        return Err(error);
+    }
     Ok(())
 }
 

@@ -44,16 +44,13 @@ impl Session<'_> {
     /// Sends statements as one transaction, which commits only if this run still has the lock.
     pub(crate) async fn send_own(&mut self, statements: OwnStatements) -> Result<(), OwnFailure> {
         let OwnStatements { doing, label, conditions, changes } = statements;
-        let bindings = self.bindings.clone();
-        let bindings = bindings.literal("statement_timeout", "0").literal("lock_timeout", "5000");
+        let bindings =
+            self.fence_bindings().literal("statement_timeout", "0").literal("lock_timeout", "5000");
         let bindings = bindings.literal("label", label).literal("tx", "fix");
         let sql = self.sql;
         let mut templates: Vec<&str> = self.guard(sql.guard_writing).to_vec();
         let guarded = templates.len();
         templates.extend(self.committing_fences());
-        if self.has_server_lock() {
-            templates.push(sql.fence_session_lock);
-        }
         let opened = sql.begin.len();
         let mut parts: Vec<String> =
             sql.begin.iter().chain(&templates).map(|part| bindings.render(part)).collect();

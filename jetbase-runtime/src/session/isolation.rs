@@ -204,7 +204,7 @@ impl Session<'_> {
         if self.liveness != Liveness::GetLock {
             return Ok(());
         }
-        let query = self.bindings.render(self.sql.fence_session_lock);
+        let query = self.fence_bindings().render(self.sql.fence_session_lock);
         let sent = send_within(old, &query, RowHandling::Drop, Some(ANSWER_WITHIN)).await;
         sent.map(drop).map_err(Error::during("moving the session lock to a fresh session"))
     }

@@ -4,6 +4,7 @@ use jetbase_core::Dialect;
 
 use super::Session;
 use crate::connection::CauseKind;
+use crate::dialect::Bindings;
 
 /// How the liveness of an owner can be checked. The number is part of its process id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +35,13 @@ impl Session<'_> {
     /// Whether the session holds, or may hold, a session lock that the server knows.
     pub(crate) fn has_server_lock(&self) -> bool {
         self.liveness.has_session_lock() && self.dialect != Dialect::Sqlite
+    }
+
+    /// Returns the bindings for templates whose fence also checks the session lock.
+    pub(crate) fn fence_bindings(&self) -> Bindings {
+        let bindings = self.bindings.clone().nested("has_session_lock", self.sql.has_session_lock);
+        let and = if self.has_server_lock() { " AND {has_session_lock}" } else { "" };
+        bindings.nested("and_session_lock", and)
     }
 
     /// Releases the session lock, if the server knows one.

@@ -1,4 +1,5 @@
-//! The contender jetbase, with a pool, as a service uses it.
+//! The contender jetbase, with a pool, as a service uses it. With the argument `one-transaction`, a run applies
+//! consecutive files in one transaction.
 
 use jetbase::sqlx::{MySqlPool, PgPool, SqlitePool};
 use speed_contender::{Backend, Contender, Failure, MigrationSet};
@@ -29,17 +30,19 @@ enum Pool {
 struct Jetbase {
     runtime: Runtime,
     pool: Pool,
+    one_transaction: bool,
 }
 
 macro_rules! run {
-    ($dialect:ident, $set:expr, $pool:expr) => {
-        match $set {
-            MigrationSet::One => $dialect::one::run($pool).await,
-            MigrationSet::Hundred => $dialect::hundred::run($pool).await,
-            MigrationSet::Thousand => $dialect::thousand::run($pool).await,
-            MigrationSet::History => $dialect::history::run($pool).await,
-        }
-    };
+    ($dialect:ident, $set:expr, $pool:expr, $one_transaction:expr) => {{
+        let run = match $set {
+            MigrationSet::One => $dialect::one::run($pool),
+            MigrationSet::Hundred => $dialect::hundred::run($pool),
+            MigrationSet::Thousand => $dialect::thousand::run($pool),
+            MigrationSet::History => $dialect::history::run($pool),
+        };
+        if $one_transaction { run.one_transaction().await } else { run.await }
+    }};
 }
 
 impl Contender for Jetbase {
@@ -52,16 +55,17 @@ impl Contender for Jetbase {
                 Backend::Sqlite => Pool::Sqlite(SqlitePool::connect(url).await?),
             })
         })?;
-        Ok(Jetbase { runtime, pool })
+        let one_transaction = std::env::args().nth(1).is_some_and(|it| it == "one-transaction");
+        Ok(Jetbase { runtime, pool, one_transaction })
     }
 
     fn migrate(&mut self, set: MigrationSet) -> Result<(), Failure> {
-        let pool = &self.pool;
+        let (pool, together) = (&self.pool, self.one_transaction);
         self.runtime.block_on(async {
             match pool {
-                Pool::Mysql(pool) => run!(mysql, set, pool),
-                Pool::Postgres(pool) => run!(postgres, set, pool),
-                Pool::Sqlite(pool) => run!(sqlite, set, pool),
+                Pool::Mysql(pool) => run!(mysql, set, pool, together),
+                Pool::Postgres(pool) => run!(postgres, set, pool, together),
+                Pool::Sqlite(pool) => run!(sqlite, set, pool, together),
             }
         })?;
         Ok(())
