@@ -103,10 +103,16 @@ async fn read_only_session(ctx: TestContext) -> TestResult {
     for _ in 0..2 {
         let settings = "SET SESSION TRANSACTION READ ONLY";
         sqlx::raw_sql(settings).execute(&mut connection).await?;
-        jetbase::status(&one(), &mut connection).await?;
-        let insert = sqlx::raw_sql("INSERT INTO mine VALUES (1)").execute(&mut connection).await;
-        let error = insert.expect_err("the session is read-only").to_string();
-        assert!(error.contains("READ ONLY"), "{error}");
+        for plans_a_run in [false, true] {
+            match plans_a_run {
+                false => drop(jetbase::status(&one(), &mut connection).await?),
+                true => drop(jetbase::run(&one(), &mut connection).dry_run().await?),
+            }
+            let insert = sqlx::raw_sql("INSERT INTO mine VALUES (1)");
+            let error =
+                insert.execute(&mut connection).await.expect_err("the session is read-only");
+            assert!(error.to_string().contains("READ ONLY"), "{error}");
+        }
         // The second round finds tables.
         jetbase::run_url(&one(), &ctx.db.url).await?;
     }

@@ -26,6 +26,9 @@ pub(crate) struct Sql {
     pub(crate) read_state: &'static [&'static str],
     /// The index of the statement in the first message that returns the facts.
     pub(crate) state_facts: usize,
+    /// Reads a table, so that a setting of `read_state` ends that holds for one transaction (MySQL). It is sent
+    /// if the history does not exist.
+    pub(crate) end_setting: &'static str,
     /// Goes before the history in the first message. It fails if other roles own one of the tables, without a
     /// look at what these tables contain, or if one is missing. Then the message is sent again with
     /// `guard_history` and `guard_holder`.
@@ -217,6 +220,8 @@ pub(crate) struct Sql {
     pub(crate) guard_codes: &'static [&'static str],
     /// Creates the journal.
     pub(crate) create_journal: &'static str,
+    /// Ends the first message: a row if the journal has one (MySQL). Elsewhere, the facts have its size.
+    pub(crate) journal_has_rows: &'static [&'static str],
     /// The journal: `filename`, `direction`, `statement`, `digest`, `state`, `place`, `found`,
     /// `leftover_schema`, `leftover_name`, `process_id`, `stale` (the history row of the file has
     /// changed since).

@@ -7,17 +7,18 @@ use super::Sql;
 pub(super) static SQL: Sql = Sql {
     // MariaDB has a variable for an open transaction. MySQL refuses the first statement inside one,
     // with error 1568, and changes nothing; else the setting holds for one transaction: that of the
-    // next query that reads a table. `LIMIT` overrides `sql_select_limit`, which a server or a role
+    // next query that reads a table, which is the history. `LIMIT` overrides `sql_select_limit`, which a server or a role
     // can set.
     read_state: &[
         "/*!50720 SET TRANSACTION READ WRITE */ /*M!100000 DO 0 */",
         "SELECT {state_schema} AS used_schema, CURRENT_USER() AS user_name,
-  0 /*M!100000 + @@in_transaction */ /*!50720 * (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = DATABASE()) */ AS in_transaction,
+  0 /*M!100000 + @@in_transaction */ AS in_transaction,
   {state_schema} AS history_schema, @@GLOBAL.sql_mode AS syntax_settings,
   CONCAT(VERSION(), ' ', @@version_comment) AS server_version,
   CONCAT('' /*!80000 , 'MySQL' */ /*M!100500 , 'MariaDB' */) AS runs_comments_of, @@autocommit AS autocommit LIMIT 1",
     ],
     state_facts: 1,
+    end_setting: "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = DATABASE() LIMIT 1",
     guard_state: &[],
     guard_history: &[],
     guard_holder: &[],
@@ -226,6 +227,7 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
     process_id VARCHAR(36) NOT NULL,
     PRIMARY KEY (filename, direction, statement)
 ) ENGINE = InnoDB CHARACTER SET utf8mb4",
+    journal_has_rows: &["SELECT 1 FROM {journal} LIMIT 1"],
     journal: "SELECT j.filename, j.direction, j.statement, j.digest, j.state, j.place, j.found, j.leftover_schema, j.leftover_name, j.process_id,
   CASE WHEN NOT (j.applied_at <=> (SELECT max(m.applied_at) FROM {migrations} AS m WHERE m.filename = j.filename)) THEN 1 ELSE 0 END AS stale
   FROM {journal} AS j ORDER BY j.filename, j.direction, j.statement LIMIT 18446744073709551615",

@@ -29,6 +29,7 @@ pub(super) static SQL: Sql = Sql {
   FROM (SELECT {state_found} AS history_schema OFFSET 0) AS found",
     ],
     state_facts: 2,
+    end_setting: "",
     guard_state: &[
         "LOCK TABLE jetbase_migrations, jetbase_lock IN ACCESS SHARE MODE",
         CATALOG,
@@ -261,6 +262,7 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
     fence_codes: &["22012"],
     guard_codes: &["22012", "42809"],
     create_journal: CREATE_JOURNAL,
+    journal_has_rows: &[],
     journal: "SELECT j.filename, j.direction, j.statement, j.digest, j.state, j.place, j.found, j.leftover_schema, j.leftover_name, j.process_id,
   CASE WHEN j.applied_at IS DISTINCT FROM (SELECT max(m.applied_at) FROM {migrations} AS m WHERE m.filename = j.filename) THEN 1 ELSE 0 END AS stale
   FROM {journal} AS j ORDER BY j.filename, j.direction, j.statement",

@@ -13,6 +13,7 @@ pub(super) static SQL: Sql = Sql {
   (SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = 'jetbase_journal') AS journal_size",
     ],
     state_facts: 2,
+    end_setting: "",
     guard_state: &[],
     guard_history: &[],
     guard_holder: &[],
@@ -160,6 +161,7 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
     fence_codes: &["1"],
     guard_codes: &[],
     create_journal: CREATE_JOURNAL,
+    journal_has_rows: &[],
     journal: "SELECT j.filename, j.direction, j.statement, j.digest, j.state, j.place, j.found, j.leftover_schema, j.leftover_name, j.process_id,
   CASE WHEN j.applied_at IS NOT (SELECT max(m.applied_at) FROM {migrations} AS m WHERE m.filename = j.filename) THEN 1 ELSE 0 END AS stale
   FROM {journal} AS j ORDER BY j.filename, j.direction, j.statement",

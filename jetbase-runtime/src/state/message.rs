@@ -40,7 +40,7 @@ pub(super) struct StateMessage {
     facts: usize,
     first_guard: usize,
     history: usize,
-    /// The index of the statement that returns the lock row. On MySQL, the journal follows it.
+    /// The index of the statement that returns the lock row. On MySQL, a look into the journal follows it.
     lock: usize,
 }
 
@@ -100,8 +100,7 @@ impl StateMessage {
         let lock = parts.len();
         parts.push(bindings.render(sql.current_holder));
         // A message may end with a table that does not exist: MySQL writes no log entry about it.
-        let journal = (dialect == Dialect::MySql).then(|| bindings.render(sql.journal));
-        parts.extend(journal);
+        parts.extend(sql.journal_has_rows.iter().map(|part| bindings.render(part)));
         let trusted = options.trusted.clone();
         StateMessage {
             dialect,
@@ -130,6 +129,10 @@ impl StateMessage {
         };
         let row = |at: usize| sets.get(at).map(ResultSet::first_row);
         let facts = row(self.facts).unwrap_or_default();
+        if sets.len() == self.history && facts.text("runs_comments_of") == "MySQL" {
+            // The first message has read no table.
+            let _ = send_query(connection, self.sql.end_setting, limit).await;
+        }
         // A table of another role, or no lock table, or no right to read it.
         let is_undecided = self.check == OwnerCheck::Own
             && cause.is_some()
@@ -180,11 +183,12 @@ impl StateMessage {
             return self.read_rows(connection, options, limit).await;
         }
         let journal = match sets.get(self.lock + 1) {
-            Some(set) => set.rows.iter().filter_map(JournalRow::of).collect(),
-            None if facts.text("journal_size").parse().is_ok_and(|size: u64| size > 0) => {
-                self.read_journal(connection, options, &namespace.schema, limit).await?
-            }
-            None => Vec::new(),
+            Some(set) => !set.rows.is_empty(),
+            None => facts.text("journal_size").parse().is_ok_and(|size: u64| size > 0),
+        };
+        let journal = match journal {
+            true => self.read_journal(connection, options, &namespace.schema, limit).await?,
+            false => Vec::new(),
         };
         Ok(DatabaseState { namespace, history, lock_owner, journal })
     }
