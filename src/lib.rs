@@ -5,6 +5,7 @@
 #![doc = "[baseline]: docs::baseline\n[testing]: docs::testing"]
 #![doc = "[security]: docs::security\n[design]: docs::design"]
 #![doc = "[mit]: https://spdx.org/licenses/MIT.html\n[apache]: https://spdx.org/licenses/Apache-2.0.html\n"]
+#![doc = include_str!("docs/plots.md")]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "the build script of the README is a whole file")]

@@ -1,6 +1,7 @@
 """Bars as SVG: one panel for each database, one bar for each contender, with the quartiles."""
 
 from html import escape
+from urllib.parse import quote
 
 from report import quartiles, shown
 
@@ -41,3 +42,8 @@ def bars(title, note, panels, names):
                 f'<text x="{max(left + length, ends[1]) + 6:.1f}" y="{top + 12}">{shown(middle)} ms</text>'
             )
     return "\n".join([*out, "</svg>"]) + "\n"
+
+
+def embedded(files):
+    """The plots as link definitions with their whole text. The documentation of the crate has no files beside it."""
+    return "".join(f"[plot-{file.stem}]: data:image/svg+xml,{quote(file.read_text())}\n" for file in files)

@@ -18,7 +18,8 @@ pub struct Report {
     /// The migrations that were executed and committed, in order.
     pub applied: Vec<Applied>,
     /// The names of the files that were executed before the failed file in the same transaction
-    /// ([`Run::one_transaction`](crate::Run::one_transaction)): they were rolled back with it.
+    /// ([`Run::one_transaction`](crate::Run::one_transaction)). What the error says about the failed file holds
+    /// for them too: usually, they were rolled back with it.
     pub same_transaction: Vec<String>,
     /// The migrations that a dry run would execute.
     pub planned: Vec<Planned>,

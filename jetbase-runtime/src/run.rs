@@ -272,7 +272,8 @@ impl Run<'_> {
     /// in every run: a file that cannot be rolled back (on MySQL and MariaDB, every file with DDL), a file that
     /// an earlier run has begun, and a file that reads what earlier statements have left in the session
     /// (`lastval()`, `last_insert_id()`). A file that sets variables, calls code or makes temporary objects is the
-    /// last one of its transaction, because the session is reset after it.
+    /// last one of its transaction, because the session is reset after it. On a `&mut` connection to a server, a
+    /// file that changes rows is the last one too.
     pub fn one_transaction(mut self) -> Self {
         self.request.transactions = TransactionUse::PerRun;
         self

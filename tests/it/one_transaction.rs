@@ -23,6 +23,7 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("rows_without_parents_are_found_after_each_file", sqlite, nothing, orphans);
     suite.each("a_transaction_of_several_files_is_tried_again", servers, nothing, retried);
     suite.each("a_run_stops_after_the_transaction", all, nothing, stopped);
+    suite.each("a_cancelled_run_undoes_the_whole_transaction", all, nothing, cancelled);
     suite.each("a_lost_connection_undoes_the_whole_transaction", servers, nothing, lost);
     suite.each(
         "a_lost_lock_undoes_the_whole_transaction",
@@ -282,6 +283,29 @@ async fn stopped(ctx: TestContext) -> TestResult {
         .await?;
     assert_eq!(report.applied.len(), 3, "{report}");
     assert_eq!(history(db).await?.len(), 3);
+    Ok(())
+}
+
+async fn cancelled(ctx: TestContext) -> TestResult {
+    let db = &ctx.db;
+    create_table(db).await?;
+    let set = set(&[V1, V2, V3]);
+    let run = jetbase::run(&set, DatabaseUrl(&db.url)).one_transaction();
+    let handle = run.cancel_handle();
+    let error = run
+        .on_event(move |event| {
+            if matches!(event, Event::Started { file, .. } if file == "V3__c.sql") {
+                handle.cancel_now();
+            }
+        })
+        .await
+        .expect_err("the run was asked to stop");
+    assert!(matches!(error.kind(), jetbase::ErrorKind::Stopped(_)), "{error:#}");
+    let expected = "the run was asked to stop before statement 1 of 1";
+    assert!(error.to_string().contains(expected), "{error}");
+    assert_eq!(error.report().same_transaction, ["V1__a.sql", "V2__b.sql"]);
+    assert_eq!((count(db).await?.as_deref(), history(db).await?), (Some("0"), vec![]));
+    assert_eq!(jetbase::run(&set, DatabaseUrl(&db.url)).one_transaction().await?.applied.len(), 3);
     Ok(())
 }
 

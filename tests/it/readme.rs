@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use jetbase::{DatabaseUrl, run_url};
 use jetbase_test_harness::{
@@ -13,6 +14,7 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("the_first_migration_of_the_readme_runs", DatabaseKind::ALL, nothing, first);
     suite.each("the_error_in_the_readme_is_a_real_one", sqlite, nothing, error);
     suite.once("the_readme_lists_every_command", nothing, commands);
+    suite.once("the_documentation_has_the_plots_of_the_readme", nothing, plots);
 }
 
 /// The compiler checks `build.rs` and `main.rs` of the README, because they are also documentation.
@@ -59,4 +61,34 @@ async fn commands() -> TestResult {
     let in_readme: BTreeSet<_> = quoted.filter_map(|it| it.split_whitespace().next()).collect();
     assert_eq!(in_readme, listed);
     Ok(())
+}
+
+/// The documentation of the crate has no files beside it, so it has the plots as texts.
+async fn plots() -> TestResult {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let embedded = std::fs::read_to_string(root.join("src/docs/plots.md"))?;
+    let readme = Readme::read()?.text;
+    for name in ["hundred", "nothing-pending"] {
+        let plot = std::fs::read_to_string(root.join(format!("benches/results/{name}.svg")))?;
+        assert!(plot.contains(" cores, ") && plot.contains(", 20"), "the machine and the date");
+        let definition = embedded
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("[plot-{name}]: data:image/svg+xml,")));
+        assert_eq!(decoded(definition.ok_or("no definition")?), plot, "{name}");
+        assert!(readme.contains(&format!("][plot-{name}]")), "{name}");
+        assert!(readme.contains(&format!("[plot-{name}]: benches/results/{name}.svg")), "{name}");
+    }
+    Ok(())
+}
+
+/// Replaces `%20` and the like.
+fn decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at(2);
+        bytes.push(u8::from_str_radix(digits, 16).unwrap());
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8(bytes).unwrap()
 }

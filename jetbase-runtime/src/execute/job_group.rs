@@ -11,6 +11,7 @@ use super::{Grouping, Job, JobProgress};
 use crate::connection::CauseKind;
 use crate::error::Error;
 use crate::session::{NextStep, Session};
+use crate::target::ConnectionOwner;
 use crate::wait::jittered;
 
 /// How often a file is tried that cannot get a lock on a table.
@@ -177,9 +178,15 @@ impl Job<'_> {
 
     /// Whether the session must be reset after the file, and that needs the end of the transaction.
     fn needs_reset(&self, session: &Session<'_>) -> bool {
+        // What rows leave, by themselves or by a trigger, ends with a statement on PostgreSQL, and is nothing on
+        // SQLite.
+        let of_rows = match session.dialect {
+            Dialect::Postgres => session.owner == ConnectionOwner::Caller,
+            Dialect::MySql => session.owner == ConnectionOwner::Caller || session.has_triggers,
+            Dialect::Sqlite => false,
+        };
         let effect = self.session_use.effect;
-        let by_trigger = session.dialect == Dialect::MySql && session.has_triggers;
-        effect > SessionEffect::Rows || (effect == SessionEffect::Rows && by_trigger)
+        effect > SessionEffect::Rows || (effect == SessionEffect::Rows && of_rows)
     }
 
     /// Undoes what failed, and decides whether to try again.

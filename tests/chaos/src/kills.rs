@@ -45,12 +45,14 @@ fn text(kind: DatabaseKind) -> String {
         }
     };
     let row = |number| {
-        // SQLite has no server that the test could stop in a statement, so its statements are slow.
+        // SQLite has no server that the test could stop in a statement, and MySQL gets several statements in
+        // one packet. So their statements are slow.
         let slow = match kind {
             DatabaseKind::Sqlite => {
                 " WHERE 0 < (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT max(i) FROM n)"
             }
-            _ => "",
+            DatabaseKind::Mysql => " FROM (SELECT SLEEP(0.01)) AS pause",
+            DatabaseKind::Postgres => "",
         };
         format!("INSERT /*s{number}*/ INTO effects SELECT {number}{slow};\n")
     };
@@ -136,7 +138,8 @@ fn shown(sum: &KillTotals) -> String {
     )
 }
 
-/// Runs the file and kills the victim at a statement: before the server gets it, or a moment after.
+/// Runs the file and kills the victim at a statement: before the server gets it, or a moment after. If the server gets
+/// the whole file in one packet, the moments are spread over the file.
 async fn kill_at(
     server: &DatabaseServer,
     db: &Database,
@@ -150,9 +153,11 @@ async fn kill_at(
     let url = format!("url={}", trigger.relayed(db)?.url);
     let worker = group.start(&[&url], StartMode::AtOnce)?;
     trigger.wait(Duration::from_secs(60)).await?;
-    if fastrand::bool() {
+    let in_one_packet = db.kind == DatabaseKind::Mysql;
+    if in_one_packet || fastrand::bool() {
         trigger.forward();
-        tokio::time::sleep(Duration::from_micros(fastrand::u64(0..8_000))).await;
+        let longest = if in_one_packet { 120_000 } else { 8_000 };
+        tokio::time::sleep(Duration::from_micros(fastrand::u64(0..longest))).await;
     }
     match victim {
         KillTarget::Process => drop(group.kill(worker).await?),
