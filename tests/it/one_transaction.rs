@@ -17,6 +17,7 @@ pub(crate) fn register(suite: &mut Suite) {
     let (postgres, sqlite) = (&[DatabaseKind::Postgres], &[DatabaseKind::Sqlite]);
     let servers = &[DatabaseKind::Postgres, DatabaseKind::Mysql];
     suite.each("one_transaction_applies_all_files_or_none", all, nothing, all_or_none);
+    suite.each("repeatable_files_share_the_transaction", all, nothing, repeatables);
     suite.each("a_file_that_cannot_be_rolled_back_stands_alone", all, nothing, alone);
     suite.each("the_files_of_a_transaction_have_their_own_sessions", postgres, nothing, sessions);
     suite.each("deferred_constraints_are_checked_after_each_file", postgres, nothing, deferred);
@@ -117,6 +118,33 @@ async fn all_or_none(ctx: TestContext) -> TestResult {
     // Without the option, each file has its own transaction.
     jetbase::run(&set(&[V1, V2, V3, ("V5__e.sql", "DELETE FROM t;\n")]), target).await?;
     assert_eq!(history(db).await?.len(), 4);
+    Ok(())
+}
+
+/// A version marks the `ROC__` files as stale, which then run in the same transaction.
+async fn repeatables(ctx: TestContext) -> TestResult {
+    let db = &ctx.db;
+    let target = DatabaseUrl(&db.url);
+    create_table(db).await?;
+    let again = ("RA__more.sql", "UPDATE t SET id = id + 10;\n");
+    let (old, new) = ("DELETE FROM t WHERE id = 99;\n", "DELETE FROM t WHERE id = 98;\n");
+    let first = set(&[V1, again, ("ROC__rows.sql", old)]);
+    assert_eq!(jetbase::run(&first, target).one_transaction().await?.applied.len(), 3);
+    let second = set(&[V1, V2, again, ("ROC__rows.sql", new)]);
+    let applied = jetbase::run(&second, target)
+        .repeat(jetbase::Repeat::Always)
+        .one_transaction()
+        .await?
+        .applied;
+    assert_eq!(applied.len(), 3, "{applied:?}");
+    assert!(jetbase::run(&second, target).one_transaction().await?.is_up_to_date());
+    let ids = db.rows("SELECT CAST(id AS CHAR(2)) FROM t ORDER BY id").await?;
+    let ids: Vec<_> = ids.into_iter().flatten().flatten().collect();
+    assert_eq!(ids, ["12", "21"]);
+    if db.kind == DatabaseKind::Postgres {
+        let writers = "SELECT count(DISTINCT xmin::text)::text FROM jetbase_migrations WHERE filename <> 'V1__a.sql'";
+        assert_eq!(db.value(writers).await?.as_deref(), Some("1"));
+    }
     Ok(())
 }
 
