@@ -397,7 +397,10 @@ async fn no_lock(ctx: TestContext) -> TestResult {
         .await
         .expect_err("the lock is lost");
     assert!(matches!(error.kind(), jetbase::ErrorKind::LockLost { .. }), "{error:#}");
-    assert_eq!(error.report().same_transaction, ["V1__a.sql", "V2__b.sql"]);
+    // MariaDB 11.6 and newer refuse the row that has changed since the snapshot. The run tries again, and then its
+    // first file finds the lock lost.
+    let before = &error.report().same_transaction;
+    assert!(before.is_empty() || *before == ["V1__a.sql", "V2__b.sql"], "{error}");
     assert_eq!((count(db).await?.as_deref(), history(db).await?), (Some("0"), vec![]));
     Ok(())
 }
