@@ -1,15 +1,15 @@
 //! A run that applies consecutive files in one transaction.
 
+mod interrupted;
+
 use std::sync::{Arc, Mutex};
 
-use jetbase::{DatabaseUrl, Event, Outcome};
+use jetbase::{DatabaseUrl, Event};
 use jetbase_test_harness::{
     Database, DatabaseKind, Needs, PythonProject, Suite, TestContext, TestResult,
-    block_on_new_thread,
 };
 
 use crate::apply::set;
-use crate::run_in_progress::query_in_listener;
 use crate::tool::tool;
 
 pub(crate) fn register(suite: &mut Suite) {
@@ -23,14 +23,24 @@ pub(crate) fn register(suite: &mut Suite) {
     suite.each("deferred_constraints_are_checked_after_each_file", postgres, nothing, deferred);
     suite.each("rows_without_parents_are_found_after_each_file", sqlite, nothing, orphans);
     suite.each("a_transaction_of_several_files_is_tried_again", servers, nothing, retried);
-    suite.each("a_run_stops_after_the_transaction", all, nothing, stopped);
-    suite.each("a_cancelled_run_undoes_the_whole_transaction", all, nothing, cancelled);
-    suite.each("a_lost_connection_undoes_the_whole_transaction", servers, nothing, lost);
+    suite.each("a_run_stops_after_the_transaction", all, nothing, interrupted::stopped);
+    suite.each(
+        "a_cancelled_run_undoes_the_whole_transaction",
+        all,
+        nothing,
+        interrupted::cancelled,
+    );
+    suite.each(
+        "a_lost_connection_undoes_the_whole_transaction",
+        servers,
+        nothing,
+        interrupted::lost,
+    );
     suite.each(
         "a_lost_lock_undoes_the_whole_transaction",
         &[DatabaseKind::Mysql],
         nothing,
-        no_lock,
+        interrupted::no_lock,
     );
     suite.each("the_tool_applies_files_in_one_transaction", all, nothing, with_tool);
 }
@@ -289,119 +299,6 @@ async fn retried(ctx: TestContext) -> TestResult {
     let ids = db.rows("SELECT CAST(id AS CHAR(1)) FROM t ORDER BY id").await?;
     let ids: Vec<_> = ids.into_iter().flatten().flatten().collect();
     assert_eq!(ids, ["1", "3", "8"]);
-    Ok(())
-}
-
-async fn stopped(ctx: TestContext) -> TestResult {
-    let db = &ctx.db;
-    create_table(db).await?;
-    let last = match db.kind {
-        DatabaseKind::Mysql => "CREATE TABLE u (id INTEGER);\n",
-        _ => "-- jetbase: transaction=off\nCREATE TABLE u (id INTEGER);\n",
-    };
-    let set = set(&[V1, V2, V3, ("V4__d.sql", last)]);
-    let run = jetbase::run(&set, DatabaseUrl(&db.url)).one_transaction();
-    let handle = run.cancel_handle();
-    let report = run
-        .on_event(move |event| {
-            if matches!(event, Event::Started { .. }) {
-                handle.stop_after_file();
-            }
-        })
-        .await?;
-    assert_eq!(report.applied.len(), 3, "{report}");
-    assert_eq!(history(db).await?.len(), 3);
-    Ok(())
-}
-
-async fn cancelled(ctx: TestContext) -> TestResult {
-    let db = &ctx.db;
-    create_table(db).await?;
-    let set = set(&[V1, V2, V3]);
-    let run = jetbase::run(&set, DatabaseUrl(&db.url)).one_transaction();
-    let handle = run.cancel_handle();
-    let error = run
-        .on_event(move |event| {
-            if matches!(event, Event::Started { file, .. } if file == "V3__c.sql") {
-                handle.cancel_now();
-            }
-        })
-        .await
-        .expect_err("the run was asked to stop");
-    assert!(matches!(error.kind(), jetbase::ErrorKind::Stopped(_)), "{error:#}");
-    let expected = "the run was asked to stop before statement 1 of 1";
-    assert!(error.to_string().contains(expected), "{error}");
-    assert_eq!(error.report().same_transaction, ["V1__a.sql", "V2__b.sql"]);
-    assert_eq!((count(db).await?.as_deref(), history(db).await?), (Some("0"), vec![]));
-    assert_eq!(jetbase::run(&set, DatabaseUrl(&db.url)).one_transaction().await?.applied.len(), 3);
-    Ok(())
-}
-
-async fn lost(ctx: TestContext) -> TestResult {
-    let db = &ctx.db;
-    create_table(db).await?;
-    let killed = Arc::new(Database::at(db.kind, &db.url)?);
-    let error = jetbase::run(&set(&[V1, V2, V3]), DatabaseUrl(&db.url))
-        .one_transaction()
-        .on_event(move |event| {
-            if matches!(event, Event::Started { file, .. } if file == "V3__c.sql") {
-                kill_holder(&killed);
-            }
-        })
-        .await
-        .expect_err("the connection is lost");
-    let jetbase::ErrorKind::Interrupted { outcome, .. } = error.kind() else { panic!("{error:#}") };
-    assert_eq!(*outcome, Outcome::RolledBack, "{error}");
-    assert_eq!(error.report().same_transaction, ["V1__a.sql", "V2__b.sql"]);
-    assert_eq!((count(db).await?.as_deref(), history(db).await?), (Some("0"), vec![]));
-    let report = jetbase::run(&set(&[V1, V2, V3]), DatabaseUrl(&db.url)).one_transaction().await?;
-    assert_eq!(report.applied.len(), 3);
-    Ok(())
-}
-
-/// Ends the session that holds the lock.
-fn kill_holder(db: &Arc<Database>) {
-    match db.kind {
-        DatabaseKind::Postgres => {
-            let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                       WHERE state = 'idle in transaction' AND datname = current_database()";
-            query_in_listener(db, end);
-        }
-        _ => {
-            let find = "SELECT CAST(ID AS CHAR(20)) FROM information_schema.PROCESSLIST \
-                        WHERE DB = DATABASE() AND ID <> CONNECTION_ID() AND COMMAND = 'Sleep'";
-            let kill = async {
-                for id in db.rows(find).await?.into_iter().flatten().flatten() {
-                    db.execute(&format!("KILL {}", id.trim())).await?;
-                }
-                Ok::<_, jetbase_test_harness::TestError>(())
-            };
-            block_on_new_thread(kill).expect("the sessions are ended");
-        }
-    }
-}
-
-/// Another process takes the lock away while the transaction is open.
-async fn no_lock(ctx: TestContext) -> TestResult {
-    let db = &ctx.db;
-    create_table(db).await?;
-    let other = Database::at(db.kind, &db.url)?;
-    let error = jetbase::run(&set(&[V1, V2, V3]), DatabaseUrl(&db.url))
-        .one_transaction()
-        .on_event(move |event| {
-            if matches!(event, Event::Started { file, .. } if file == "V3__c.sql") {
-                let release = "UPDATE jetbase_lock SET is_locked = FALSE, process_id = NULL";
-                block_on_new_thread(other.execute(release)).expect("the lock is released");
-            }
-        })
-        .await
-        .expect_err("the lock is lost");
-    assert!(matches!(error.kind(), jetbase::ErrorKind::LockLost { .. }), "{error:#}");
-    // MariaDB 11.6 and newer refuse the row that has changed since the snapshot. The run tries again, and then its
-    // first file finds the lock lost.
-    let before = &error.report().same_transaction;
-    assert!(before.is_empty() || *before == ["V1__a.sql", "V2__b.sql"], "{error}");
-    assert_eq!((count(db).await?.as_deref(), history(db).await?), (Some("0"), vec![]));
     Ok(())
 }
 
