@@ -3,9 +3,10 @@
 from html import escape
 from urllib.parse import quote
 
+from cases import ONE_TRANSACTION
 from report import quartiles, shown
 
-COLOURS = {"jetbase": "#c2410c", "jetbase-one-tx": "#ea8a4f", "floor": "#9ca3af"}
+COLOURS = {"jetbase": "#c2410c", ONE_TRANSACTION: "#ea8a4f", "floor": "#9ca3af"}
 OTHER = "#3b6ea5"
 LABEL, PANEL, BAR, GAP, ROW = 110, 250, 16, 24, 22
 

@@ -26,6 +26,8 @@ pub(crate) struct Tool {
 }
 
 const ABOUT: &str = "Applies SQL migrations exactly once, under the jetbase lock";
+/// The fields of a run, below the help of its command.
+const RUN_FIELDS: &str = "JSON: adopted, applied, same_transaction, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms";
 const OPTIONS: &str = "Common options";
 
 /// The text below the help of every command line.
@@ -102,15 +104,11 @@ pub(crate) enum ToolCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SetCommand {
     /// Apply the pending migrations
-    #[command(
-        after_long_help = "JSON: adopted, applied, same_transaction, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
-    )]
+    #[command(after_long_help = RUN_FIELDS)]
     Upgrade(UpgradeArgs),
 
     /// Roll back the latest applied version, or more
-    #[command(
-        after_long_help = "JSON: adopted, applied, same_transaction, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
-    )]
+    #[command(after_long_help = RUN_FIELDS)]
     Rollback(RollbackArgs),
 
     /// Roll back the versions that are not recorded in the list, and apply them again
@@ -118,15 +116,11 @@ pub(crate) enum SetCommand {
     /// It is for the database of a developer who has changed a file after it was applied. A recorded
     /// version is refused. Without a list beside the folder, it redoes the versions from the lowest one
     /// whose file has changed, or else the highest one.
-    #[command(
-        after_long_help = "JSON: adopted, applied, same_transaction, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
-    )]
+    #[command(after_long_help = RUN_FIELDS)]
     Redo(RedoArgs),
 
     /// Run a repeatable file again, although it has not changed
-    #[command(
-        after_long_help = "JSON: adopted, applied, same_transaction, planned (--dry-run), skipped, warnings, waited_ms, recovered, elapsed_ms"
-    )]
+    #[command(after_long_help = RUN_FIELDS)]
     Reapply(ReapplyArgs),
 
     /// Show all migrations with their state, and who is migrating now

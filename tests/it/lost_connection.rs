@@ -16,7 +16,7 @@ pub(crate) fn register(suite: &mut Suite) {
 }
 
 /// Ends every other connection to the database.
-fn end_other_connections(db: &Database) {
+pub(crate) fn end_other_connections(db: &Database) {
     if db.kind == DatabaseKind::Postgres {
         let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";

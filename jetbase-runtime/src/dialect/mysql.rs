@@ -7,8 +7,8 @@ use super::Sql;
 pub(super) static SQL: Sql = Sql {
     // MariaDB has a variable for an open transaction. MySQL refuses the first statement inside one,
     // with error 1568, and changes nothing; else the setting holds for one transaction: that of the
-    // next query that reads a table, which is the history. `LIMIT` overrides `sql_select_limit`, which a server or a role
-    // can set.
+    // next query that reads a table, which is the history. `LIMIT` overrides `sql_select_limit`, which
+    // a server or a role can set.
     read_state: &[
         "/*!50720 SET TRANSACTION READ WRITE */ /*M!100000 DO 0 */",
         "SELECT {state_schema} AS used_schema, CURRENT_USER() AS user_name,
@@ -141,7 +141,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     fence_in_cluster: &["UPDATE {lock} SET locked_at = locked_at + INTERVAL 1 MICROSECOND
   WHERE id = 1 AND is_locked AND process_id = {me}"],
     has_session_lock: "IS_USED_LOCK({key}) <=> CONNECTION_ID()",
-    fence_session_lock: "SELECT EXP(1000 * (1 - (IS_USED_LOCK({key}) <=> CONNECTION_ID()))) LIMIT 1",
+    fence_session_lock: "SELECT EXP(1000 * (1 - ({has_session_lock}))) LIMIT 1",
     // A transaction that has ended no longer has the savepoint.
     still_open: &["RELEASE SAVEPOINT jetbase_file"],
     transaction_probe: "RELEASE SAVEPOINT jetbase_file",

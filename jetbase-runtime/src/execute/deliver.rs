@@ -52,8 +52,7 @@ impl Job<'_> {
             }
             // A batch of SQLite ends with the statement of the file that is reported. On MySQL, a batch may have
             // several.
-            let is_reported = session.reports_statements && session.dialect == Dialect::Sqlite;
-            if messages.len() > 1 && (count == 1 || is_reported) {
+            if messages.len() > 1 && (count == 1 || reports_each(session)) {
                 batch.iter().for_each(|message| message.report(progress));
             }
             let parts: Vec<_> = batch.iter().flat_map(|message| &message.parts).collect();
@@ -95,9 +94,7 @@ impl Job<'_> {
             let joins = message.parts.iter().all(|part| self.joins(session.dialect, part));
             let fits = length <= longest && joins && !has_ended;
             // On SQLite, each statement of the file is reported when it starts.
-            has_ended = session.reports_statements
-                && session.dialect == Dialect::Sqlite
-                && message.statements() > 0;
+            has_ended = reports_each(session) && message.statements() > 0;
             fits
         };
         messages.iter().take_while(fits).count().max(1)
@@ -121,6 +118,11 @@ impl Job<'_> {
                 && statement.table_locks.is_none()
                 && self.starts_with(statement, WORDS))
     }
+}
+
+/// Whether a batch ends with each statement of the file, because somebody listens to its start.
+fn reports_each(session: &Session<'_>) -> bool {
+    session.reports_statements && session.dialect == Dialect::Sqlite
 }
 
 /// The run was asked to stop before a batch.

@@ -84,8 +84,8 @@ impl<'j, 'm> JobGroup<'j, 'm> {
     }
 
     /// The texts of the files.
-    pub(crate) fn text(&self) -> String {
-        self.jobs.iter().map(Job::file_text).collect::<Vec<_>>().join("\n")
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        self.jobs.iter().map(Job::file_text).collect()
     }
 
     /// Returns the number of a file in the plan, from 1.

@@ -135,11 +135,7 @@ impl Writer<'_, '_, '_> {
                     let mut parts = Vec::new();
                     match locks {
                         TableLocks::Released => {
-                            let intent = self.intent(index);
-                            parts.extend(match intent.is_empty() {
-                                true => self.fences_outside_transaction(),
-                                false => intent,
-                            });
+                            parts.extend(self.intent(index));
                         }
                         // LOCK TABLES hides every other table, so only the session lock can be checked.
                         TableLocks::Acquired => parts.extend(self.session_fence()),
@@ -256,12 +252,10 @@ impl Writer<'_, '_, '_> {
         let is_setting = statement.is_setting;
         let statement = self.statement(index, statement);
         let (done, done_at_once) = (Some(index + 1), Some(index + 1));
-        let intent = self.intent(index);
         let message = |parts| FileMessage { done, done_at_once, ..FileMessage::of(parts) };
         match self.session.dialect {
             Dialect::MySql => {
-                let mut parts =
-                    if intent.is_empty() { self.fences_outside_transaction() } else { intent };
+                let mut parts = self.intent(index);
                 parts.push(statement);
                 // A setting could keep the row from being written. The next statement marks it.
                 if !is_setting {
@@ -271,9 +265,7 @@ impl Writer<'_, '_, '_> {
             }
             // A message with this statement must contain no other.
             Dialect::Postgres | Dialect::Sqlite => {
-                let before =
-                    if intent.is_empty() { self.fences_outside_transaction() } else { intent };
-                let before = FileMessage::of(before).retried_from(Some(start));
+                let before = FileMessage::of(self.intent(index)).retried_from(Some(start));
                 let mut messages = vec![before];
                 match self.validity(index) {
                     // With an invalid index, the statement counts as failed.
@@ -306,7 +298,7 @@ impl Writer<'_, '_, '_> {
     }
 
     /// Returns a fence for use outside a transaction, with the settings that it needs.
-    fn fences_outside_transaction(&self) -> Vec<Part> {
+    pub(super) fn fences_outside_transaction(&self) -> Vec<Part> {
         let sql = self.session.sql;
         let mut parts = self.parts(Purpose::Setup, sql.fence_settings);
         parts.extend(self.parts(Purpose::Guard, self.session.guard(sql.guard_reading)));

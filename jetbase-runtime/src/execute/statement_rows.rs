@@ -78,10 +78,10 @@ impl Job<'_> {
 }
 
 impl Writer<'_, '_, '_> {
-    /// Returns a transaction that announces a statement. It is empty for a file without a journal.
+    /// Returns a transaction that announces a statement. For a file without a journal, it is only a fence.
     pub(super) fn intent(&self, index: usize) -> Vec<Part> {
         if !self.is_recorded() {
-            return Vec::new();
+            return self.fences_outside_transaction();
         }
         let (sql, dialect) = (self.session.sql, self.session.dialect);
         let found = self.job.catalog_expression(sql, dialect, index);

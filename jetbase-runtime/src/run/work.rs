@@ -54,7 +54,7 @@ pub(super) async fn work<'m>(
         if first.session_use.reads {
             session.refresh_for_reader().await?;
         }
-        session.prepare_reference_check(&group.text(), first.is_permanent()).await;
+        session.prepare_reference_check(&group.texts(), first.is_permanent()).await;
         execute(session, listener, report, &group).await?;
         if first.needs_journal(session.dialect) {
             session.shrink_journal().await;

@@ -28,12 +28,12 @@ const ORPHAN_ROWS: &str = "SELECT f.\"table\" AS child, f.rowid AS number, f.par
 const ORPHANS: &str = "SELECT count(*) FROM {children} AS c, pragma_foreign_key_check(c.name)";
 
 impl Session<'_> {
-    /// Finds out which tables a file can change, and counts their rows whose parents are already
+    /// Finds out which tables the files of a transaction can change, and counts their rows whose parents are already
     /// missing. Only new ones are refused.
     ///
     /// If all statements of the file are permanent, an earlier run may have refused it because of such
     /// rows. It is not known which of them were there before, so all of them are refused.
-    pub(crate) async fn prepare_reference_check(&mut self, file: &str, is_permanent: bool) {
+    pub(crate) async fn prepare_reference_check(&mut self, files: &[&str], is_permanent: bool) {
         if !self.foreign_keys {
             return;
         }
@@ -44,7 +44,7 @@ impl Session<'_> {
                 sets.first().is_some_and(|set| set.first_row().is_true("has_references"))
             }));
         }
-        let file = file.to_ascii_lowercase();
+        let file = files.join("\n").to_ascii_lowercase();
         if file.contains("references") || file.contains("writable_schema") {
             self.has_references = Some(true);
         }

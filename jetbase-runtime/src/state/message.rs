@@ -182,11 +182,11 @@ impl StateMessage {
         if is_cut {
             return self.read_rows(connection, options, limit).await;
         }
-        let journal = match sets.get(self.lock + 1) {
+        let has_journal_rows = match sets.get(self.lock + 1) {
             Some(set) => !set.rows.is_empty(),
             None => facts.text("journal_size").parse().is_ok_and(|size: u64| size > 0),
         };
-        let journal = match journal {
+        let journal = match has_journal_rows {
             true => self.read_journal(connection, options, &namespace.schema, limit).await?,
             false => Vec::new(),
         };

@@ -48,7 +48,8 @@ pub(crate) fn register(suite: &mut Suite) {
 }
 
 /// The first column of all rows.
-async fn column(db: &Database, sql: &str) -> Result<Vec<String>, TestError> {
+/// Returns the first column.
+pub(crate) async fn column(db: &Database, sql: &str) -> Result<Vec<String>, TestError> {
     let rows = db.rows(sql).await?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
 }

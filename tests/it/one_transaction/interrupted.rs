@@ -1,13 +1,11 @@
 //! What interrupts a transaction of several files: requests to stop, a lost connection, a lost lock.
 
-use std::sync::Arc;
-
 use jetbase::{DatabaseUrl, Event, Outcome};
 use jetbase_test_harness::{Database, DatabaseKind, TestContext, TestResult, block_on_new_thread};
 
 use super::{V1, V2, V3, count, create_table, history};
 use crate::apply::set;
-use crate::run_in_progress::query_in_listener;
+use crate::lost_connection::end_other_connections;
 
 pub(super) async fn stopped(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
@@ -57,12 +55,12 @@ pub(super) async fn cancelled(ctx: TestContext) -> TestResult {
 pub(super) async fn lost(ctx: TestContext) -> TestResult {
     let db = &ctx.db;
     create_table(db).await?;
-    let killed = Arc::new(Database::at(db.kind, &db.url)?);
+    let killed = Database::at(db.kind, &db.url)?;
     let error = jetbase::run(&set(&[V1, V2, V3]), DatabaseUrl(&db.url))
         .one_transaction()
         .on_event(move |event| {
             if matches!(event, Event::Started { file, .. } if file == "V3__c.sql") {
-                kill_holder(&killed);
+                end_other_connections(&killed);
             }
         })
         .await
@@ -74,28 +72,6 @@ pub(super) async fn lost(ctx: TestContext) -> TestResult {
     let report = jetbase::run(&set(&[V1, V2, V3]), DatabaseUrl(&db.url)).one_transaction().await?;
     assert_eq!(report.applied.len(), 3);
     Ok(())
-}
-
-/// Ends the session that holds the lock.
-fn kill_holder(db: &Arc<Database>) {
-    match db.kind {
-        DatabaseKind::Postgres => {
-            let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                       WHERE state = 'idle in transaction' AND datname = current_database()";
-            query_in_listener(db, end);
-        }
-        _ => {
-            let find = "SELECT CAST(ID AS CHAR(20)) FROM information_schema.PROCESSLIST \
-                        WHERE DB = DATABASE() AND ID <> CONNECTION_ID() AND COMMAND = 'Sleep'";
-            let kill = async {
-                for id in db.rows(find).await?.into_iter().flatten().flatten() {
-                    db.execute(&format!("KILL {}", id.trim())).await?;
-                }
-                Ok::<_, jetbase_test_harness::TestError>(())
-            };
-            block_on_new_thread(kill).expect("the sessions are ended");
-        }
-    }
 }
 
 /// Another process takes the lock away while the transaction is open.

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use jetbase::{DatabaseUrl, Event};
 use jetbase_test_harness::{
-    Database, DatabaseKind, Needs, PythonProject, Suite, TestContext, TestResult,
+    Database, DatabaseKind, Needs, PythonProject, Suite, TestContext, TestError, TestResult,
 };
 
 use crate::apply::set;
+use crate::isolation::column;
 use crate::tool::tool;
 
 pub(crate) fn register(suite: &mut Suite) {
@@ -56,22 +57,21 @@ async fn create_table(db: &Database) -> TestResult {
 }
 
 /// The applied files, according to the history.
-async fn history(db: &Database) -> Result<Vec<String>, jetbase_test_harness::TestError> {
-    let rows = db.rows("SELECT filename FROM jetbase_migrations ORDER BY order_executed").await?;
-    Ok(rows.into_iter().flatten().flatten().collect())
+async fn history(db: &Database) -> Result<Vec<String>, TestError> {
+    column(db, "SELECT filename FROM jetbase_migrations ORDER BY order_executed").await
 }
 
-async fn count(db: &Database) -> Result<Option<String>, jetbase_test_harness::TestError> {
+async fn count(db: &Database) -> Result<Option<String>, TestError> {
     db.value("SELECT CAST(count(*) AS CHAR(5)) FROM t")
         .await
         .map(|it| it.map(|it| it.trim().to_owned()))
 }
 
 /// How many transactions have written the history (PostgreSQL).
-async fn transactions(db: &Database) -> Result<Vec<String>, jetbase_test_harness::TestError> {
+async fn transactions(db: &Database) -> Result<Vec<String>, TestError> {
     let sql = "SELECT string_agg(version, ' ' ORDER BY order_executed) FROM jetbase_migrations \
                GROUP BY xmin::text ORDER BY min(order_executed)";
-    Ok(db.rows(sql).await?.into_iter().flatten().flatten().collect())
+    column(db, sql).await
 }
 
 async fn all_or_none(ctx: TestContext) -> TestResult {
@@ -148,8 +148,7 @@ async fn repeatables(ctx: TestContext) -> TestResult {
         .applied;
     assert_eq!(applied.len(), 3, "{applied:?}");
     assert!(jetbase::run(&second, target).one_transaction().await?.is_up_to_date());
-    let ids = db.rows("SELECT CAST(id AS CHAR(2)) FROM t ORDER BY id").await?;
-    let ids: Vec<_> = ids.into_iter().flatten().flatten().collect();
+    let ids = column(db, "SELECT CAST(id AS CHAR(2)) FROM t ORDER BY id").await?;
     assert_eq!(ids, ["12", "21"]);
     if db.kind == DatabaseKind::Postgres {
         let writers = "SELECT count(DISTINCT xmin::text)::text FROM jetbase_migrations WHERE filename <> 'V1__a.sql'";
@@ -296,8 +295,7 @@ async fn retried(ctx: TestContext) -> TestResult {
     let seen = tries.lock().unwrap().clone();
     let expected = [("V1__a.sql", 0), ("V2__b.sql", 0), ("V2__b.sql", 2), ("V3__c.sql", 0)];
     assert_eq!(seen, expected.map(|(file, attempt)| (file.to_owned(), attempt)));
-    let ids = db.rows("SELECT CAST(id AS CHAR(1)) FROM t ORDER BY id").await?;
-    let ids: Vec<_> = ids.into_iter().flatten().flatten().collect();
+    let ids = column(db, "SELECT CAST(id AS CHAR(1)) FROM t ORDER BY id").await?;
     assert_eq!(ids, ["1", "3", "8"]);
     Ok(())
 }
