@@ -130,12 +130,10 @@ impl PgKeeper {
         template: &TemplateName,
         migrations: &Migrations,
     ) -> Result<(), TestingError> {
-        let of = template.as_str();
-        let sql = format!("SELECT datname::text FROM pg_database WHERE datname = '{of}'");
-        if !self.names(&sql).await?.is_empty() {
+        if self.has(template).await? {
             return Ok(());
         }
-        let built = TestName::new(of);
+        let built = TestName::new(template.as_str());
         self.delete_left(&built).await?;
         self.execute(&format!("CREATE DATABASE \"{}\"", built.as_str())).await?;
         let result = self.finish(server, &built, template, migrations).await;
@@ -175,10 +173,19 @@ impl PgKeeper {
         self.execute(&format!("ALTER DATABASE \"{built}\" WITH ALLOW_CONNECTIONS false")).await?;
         let sql = format!("ALTER DATABASE \"{built}\" RENAME TO \"{}\"", template.as_str());
         match self.try_execute(&sql).await {
-            // A test whose URL names another database has another lock.
-            Err(error) if is(&error, "42P04") => self.force_delete(name).await,
-            result => result.map_err(|error| failed(&sql, &error)),
+            Ok(()) => Ok(()),
+            // A lock counts in one database, so a test whose URL names another one can have built the
+            // template meanwhile. The code of the error depends on the moment.
+            Err(_) if self.has(template).await? => self.force_delete(name).await,
+            Err(error) => Err(failed(&sql, &error)),
         }
+    }
+
+    /// Returns whether the template exists. It has its name only when it is complete.
+    async fn has(&mut self, template: &TemplateName) -> Result<bool, TestingError> {
+        let of = template.as_str();
+        let sql = format!("SELECT datname::text FROM pg_database WHERE datname = '{of}'");
+        Ok(!self.names(&sql).await?.is_empty())
     }
 
     /// Waits until the closed connections of a test have ended. `DROP DATABASE` would look for them again

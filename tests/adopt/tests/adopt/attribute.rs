@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jetbase_test_harness::{
@@ -15,6 +15,7 @@ pub(super) fn register(suite: &mut Suite) {
     let nothing = Needs::NOTHING;
     suite.once("the_attribute_runs_tests_on_each_database", nothing, runs);
     suite.once("processes_share_the_templates_of_tests", nothing, processes);
+    suite.once("programs_with_databases_of_their_own_build_one_template", nothing, builders);
     suite.once("a_failed_test_keeps_its_database_until_it_runs_again", nothing, failures);
     suite.once("a_killed_test_leaves_nothing_for_its_next_run", nothing, kills);
 }
@@ -47,6 +48,18 @@ fn program() -> Result<&'static Path, TestError> {
     built.as_deref().map_err(|error| error.clone().into())
 }
 
+/// A run of the tests whose names contain a text.
+fn command(arguments: &[&str]) -> Result<Command, TestError> {
+    let mut command = Command::new(program()?);
+    command
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("RUST_BACKTRACE", "0")
+        .env_remove("JETBASE_TEST_POSTGRES_URL")
+        .stdin(Stdio::null());
+    Ok(command)
+}
+
 /// A database on each server, which the tests are told.
 struct Servers {
     postgres: Database,
@@ -72,17 +85,11 @@ impl Servers {
         self.mysql.remove().await;
     }
 
-    /// A run of the tests whose names contain a text.
     fn command(&self, arguments: &[&str]) -> Result<Command, TestError> {
-        let mut command = Command::new(program()?);
+        let mut command = command(arguments)?;
         command
-            .args(arguments)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("RUST_BACKTRACE", "0")
             .env("DATABASE_URL", &self.postgres.url)
-            .env("JETBASE_TEST_MYSQL_URL", &self.mysql.url)
-            .env_remove("JETBASE_TEST_POSTGRES_URL")
-            .stdin(Stdio::null());
+            .env("JETBASE_TEST_MYSQL_URL", &self.mysql.url);
         Ok(command)
     }
 
@@ -150,6 +157,37 @@ async fn processes() -> TestResult {
         assert!(output.status.success(), "{text}");
     }
     servers.remove().await;
+    Ok(())
+}
+
+/// On PostgreSQL, the lock of a builder counts only in the database that the URL of the tests names.
+async fn builders() -> TestResult {
+    let server = DatabaseServer::start(DatabaseKind::Postgres).await;
+    let server = Arc::new(server.map_err(|error| format!("{error:?}"))?);
+    let mut databases = Vec::new();
+    for _ in 0..6 {
+        databases.push(Database::on(&server).await?);
+    }
+    for _ in 0..8 {
+        let mut running = Vec::new();
+        for database in &databases {
+            let mut command = command(&["a_pool_has_the_migrations"])?;
+            command.env("DATABASE_URL", &database.url);
+            running.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+        }
+        for process in running {
+            let output = process.wait_with_output()?;
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{text}");
+        }
+        let sql = "SELECT datname FROM pg_database WHERE starts_with(datname, 'jetbase_')";
+        let left = databases[0].rows(sql).await?.concat();
+        let [Some(template)] = left.as_slice() else {
+            panic!("there is not one template: {left:?}")
+        };
+        databases[0].execute(&format!("DROP DATABASE \"{template}\"")).await?;
+    }
+    server.stop();
     Ok(())
 }
 
