@@ -200,33 +200,40 @@ macro_rules! connection {
                 rows: RowHandling,
             ) -> BoxFuture<'a, Result<Vec<ResultSet>, SendFailure>> {
                 Box::pin(async move {
-                    let mut sets = Vec::new();
-                    let mut open = ResultSet::default();
-                    let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-                    let Some(connection) = self.connection() else {
-                        return Err(SendFailure::closed());
-                    };
-                    let mut stream = query.fetch_many(connection);
-                    while let Some(item) = stream.next().await {
-                        match item {
-                            Ok(Either::Left(done)) => {
-                                open.affected = done.rows_affected();
-                                sets.push(std::mem::take(&mut open));
-                            }
-                            Ok(Either::Right(row)) if rows == RowHandling::Keep => {
-                                let columns = open.rows.last().map(|row| row.columns.clone());
-                                open.rows.push(read_row(&row, columns));
-                            }
-                            Ok(Either::Right(_)) => {}
-                            Err(error) => {
-                                return Err(SendFailure {
-                                    completed: sets,
-                                    cause: Cause::of(error),
-                                });
+                    let sent = async {
+                        let mut sets = Vec::new();
+                        let mut open = ResultSet::default();
+                        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+                        let Some(connection) = self.connection() else {
+                            return Err(SendFailure::closed());
+                        };
+                        let mut stream = query.fetch_many(connection);
+                        while let Some(item) = stream.next().await {
+                            match item {
+                                Ok(Either::Left(done)) => {
+                                    open.affected = done.rows_affected();
+                                    sets.push(std::mem::take(&mut open));
+                                }
+                                Ok(Either::Right(row)) if rows == RowHandling::Keep => {
+                                    let columns = open.rows.last().map(|row| row.columns.clone());
+                                    open.rows.push(read_row(&row, columns));
+                                }
+                                Ok(Either::Right(_)) => {}
+                                Err(error) => {
+                                    return Err(SendFailure {
+                                        completed: sets,
+                                        cause: Cause::of(error),
+                                    });
+                                }
                             }
                         }
+                        Ok(sets)
+                    };
+                    let sent = sent.await;
+                    if sent.as_ref().is_err_and(|failure| failure.cause.kind == CauseKind::Lost) {
+                        self.note_loss();
                     }
-                    Ok(sets)
+                    sent
                 })
             }
 
@@ -254,6 +261,7 @@ macro_rules! connection {
                 Self: 'a,
             {
                 Box::pin(async move {
+                    let is_lost = self.is_lost();
                     let closed = match self.release() {
                         Some(ConnectionHandle::Owned(connection)) => {
                             tokio::time::timeout(
@@ -265,12 +273,11 @@ macro_rules! connection {
                         Some(ConnectionHandle::Pooled(connection)) if end == End::Close => {
                             tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await
                         }
-                        Some(ConnectionHandle::Kept(slot, connection)) => {
+                        Some(ConnectionHandle::Kept(slot, connection)) if !is_lost => {
                             *slot = Some(connection);
                             Ok(Ok(()))
                         }
-                        Some(ConnectionHandle::Pooled(_) | ConnectionHandle::Borrowed(_))
-                        | None => Ok(Ok(())),
+                        Some(_) | None => Ok(Ok(())),
                     };
                     // A connection that cannot be closed in time is dropped.
                     drop(closed);

@@ -103,24 +103,17 @@ pub(crate) enum Ownership {
     Shared,
 }
 
-/// Returns a random value that marks a session as used by this run only, and not passed on by a
-/// pooler.
-pub(crate) fn nonce() -> String {
-    format!("{:016x}", fastrand::u64(..))
-}
-
 impl<'c> Session<'c> {
     /// Opens the run's own connection, and checks that it is in the namespace of the state.
     pub(crate) async fn open(
         source: &'c mut dyn Connect,
         state: &DatabaseState,
-        nonce: &str,
         limit: Limit,
     ) -> Result<Session<'c>, Error> {
         let dialect = source.dialect();
-        let opened = source.connect_for_run(nonce.to_owned(), limit.for_connecting()).await;
+        let opened = source.connect_for_run(limit.for_connecting()).await;
         let dedicated = opened.map_err(Error::during("connecting"))?;
-        Session::with_connection(dedicated, dialect, state, nonce, limit).await
+        Session::with_connection(dedicated, dialect, state, limit).await
     }
 
     /// Opens a session that can read jetbase's tables, but cannot run migrations.
@@ -132,9 +125,9 @@ impl<'c> Session<'c> {
         let dialect = source.dialect();
         let opened = source.connect_for_reading(limit.for_connecting()).await;
         let connection = opened.map_err(Error::during("connecting"))?;
-        let dedicated =
-            DedicatedConnection { connection, owner: ConnectionOwner::Pool, reconnect: None };
-        Session::with_connection(dedicated, dialect, state, "", limit).await
+        let (owner, nonce) = (ConnectionOwner::Pool, String::new());
+        let dedicated = DedicatedConnection { connection, owner, nonce, reconnect: None };
+        Session::with_connection(dedicated, dialect, state, limit).await
     }
 
     /// Creates a session from a connection that is already open.
@@ -142,15 +135,14 @@ impl<'c> Session<'c> {
         dedicated: DedicatedConnection<'c>,
         dialect: Dialect,
         state: &DatabaseState,
-        nonce: &str,
         limit: Limit,
     ) -> Result<Session<'c>, Error> {
-        let DedicatedConnection { connection, owner, reconnect } = dedicated;
+        let DedicatedConnection { connection, owner, nonce, reconnect } = dedicated;
         let namespace = state.namespace.clone();
         let sql = sql(dialect);
         let bindings = Bindings::new(dialect, Some(&namespace.schema))
             .literal("schema_name", &namespace.schema)
-            .literal("nonce", nonce)
+            .literal("nonce", &nonce)
             .literal("path", &namespace.search_path)
             .literal("role", "none")
             .literal("session_role", "none")
@@ -162,6 +154,7 @@ impl<'c> Session<'c> {
             .expression("seed", &fastrand::f64().to_string())
             .literal("user", &namespace.user)
             .number("latest", 0)
+            .nested("owned", sql.owned)
             .nested("owners_trusted", sql.owners_trusted)
             .nested("tables_exist", sql.tables_exist);
         let mut session = Session {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 use jetbase_core::Dialect;
 
-use self::connect::{SessionOptions, acquire, connect, no_idle_connection, reconnect};
+use self::connect::{SessionOptions, acquire, connect, no_idle_connection, nonce, reconnect};
 use crate::connection::{Abandon, Cause, Connection, ConnectionHandle, Guard};
 use crate::error::{SettingError, UrlError};
 
@@ -104,6 +104,9 @@ impl<'t> sealed::Sealed<'t> for AnyTarget<'t> {
 pub(crate) struct DedicatedConnection<'c> {
     pub(crate) connection: Box<dyn Connection + 'c>,
     pub(crate) owner: ConnectionOwner,
+    /// The value that marks the session as used by this run only. It is empty if the run did not open the
+    /// connection.
+    pub(crate) nonce: String,
     /// Opens one more connection of the same kind. `None` if the run did not open this one.
     pub(crate) reconnect: Option<Reconnect>,
 }
@@ -134,11 +137,9 @@ pub(crate) trait Connect: Send {
         limit: Duration,
     ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>>;
 
-    /// Returns a connection for a whole run. It waits while the server is starting or full. Where
-    /// possible, `nonce` becomes a setting of the session.
+    /// Returns a connection for a whole run. It waits while the server is starting or full.
     fn connect_for_run(
         &mut self,
-        nonce: String,
         limit: Duration,
     ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>>;
 }
@@ -148,8 +149,29 @@ enum Provider<'t, DB: Driver> {
     Pool(sqlx::Pool<DB>),
     /// The caller's connection.
     Borrowed(&'t mut DB::Connection),
-    /// The options of a URL, and the connection that reading the database state has already opened.
-    Url(ConnectOptionsOf<DB>, Option<Box<DB::Connection>>),
+    Url(UrlProvider<DB>),
+}
+
+/// A URL, and the connection that reading the database state has already opened.
+struct UrlProvider<DB: Driver> {
+    options: ConnectOptionsOf<DB>,
+    kept: Option<Box<DB::Connection>>,
+    /// The nonce of the last connection.
+    nonce: String,
+}
+
+impl<DB: Driver> UrlProvider<DB>
+where
+    ConnectOptionsOf<DB>: SessionOptions,
+{
+    /// Returns the kept connection, or opens one.
+    async fn connection(&mut self, limit: Duration) -> Result<Box<DB::Connection>, Cause> {
+        if let Some(kept) = self.kept.take() {
+            return Ok(kept);
+        }
+        self.nonce = nonce();
+        connect::<DB>(&self.options, &self.nonce, limit, &no_idle_connection).await
+    }
 }
 
 type ConnectOptionsOf<DB> = <<DB as sqlx::Database>::Connection as sqlx::Connection>::Options;
@@ -182,12 +204,9 @@ where
                     None => acquire(pool, limit).await?,
                 }),
                 Provider::Borrowed(connection) => ConnectionHandle::Borrowed(&mut **connection),
-                Provider::Url(options, slot) => {
-                    let connection = match slot.take() {
-                        Some(connection) => connection,
-                        None => connect::<DB>(options, "", limit, &no_idle_connection).await?,
-                    };
-                    ConnectionHandle::Kept(slot, connection)
+                Provider::Url(url) => {
+                    let connection = url.connection(limit).await?;
+                    ConnectionHandle::Kept(&mut url.kept, connection)
                 }
             };
             Ok(Box::new(Guard::<DB>::new(handle)) as Box<dyn Connection + '_>)
@@ -196,17 +215,17 @@ where
 
     fn connect_for_run(
         &mut self,
-        nonce: String,
         limit: Duration,
     ) -> BoxFuture<'_, Result<DedicatedConnection<'_>, Cause>> {
         Box::pin(async move {
-            let (handle, owner, options) = match self {
+            let unmarked = String::new();
+            let (handle, owner, options, nonce) = match self {
                 Provider::Pool(pool) if DB::POOL_OWNER == ConnectionOwner::Pool => {
                     let connection = acquire(pool, limit).await?;
-                    (ConnectionHandle::Pooled(connection), ConnectionOwner::Pool, None)
+                    (ConnectionHandle::Pooled(connection), ConnectionOwner::Pool, None, unmarked)
                 }
                 Provider::Pool(pool) => {
-                    let options = (*pool.connect_options()).clone();
+                    let (options, nonce) = ((*pool.connect_options()).clone(), nonce());
                     // If the server has no free connection, the idle one of this pool is closed to
                     // make room.
                     let close_idle = || -> BoxFuture<'static, ()> {
@@ -218,25 +237,22 @@ where
                         })
                     };
                     let connection = connect::<DB>(&options, &nonce, limit, &close_idle).await?;
-                    (ConnectionHandle::Owned(connection), ConnectionOwner::Run, Some(options))
+                    let handle = ConnectionHandle::Owned(connection);
+                    (handle, ConnectionOwner::Run, Some(options), nonce)
                 }
                 Provider::Borrowed(connection) => {
-                    (ConnectionHandle::Borrowed(&mut **connection), ConnectionOwner::Caller, None)
+                    let handle = ConnectionHandle::Borrowed(&mut **connection);
+                    (handle, ConnectionOwner::Caller, None, unmarked)
                 }
-                Provider::Url(options, slot) => {
-                    // The session lock is only usable on a connection that has this run's nonce.
-                    let kept = slot.take().filter(|_| DB::POOL_OWNER == ConnectionOwner::Pool);
-                    let connection = match kept {
-                        Some(connection) => connection,
-                        None => connect::<DB>(options, &nonce, limit, &no_idle_connection).await?,
-                    };
-                    let options = Some(options.clone());
-                    (ConnectionHandle::Owned(connection), ConnectionOwner::Run, options)
+                Provider::Url(url) => {
+                    let handle = ConnectionHandle::Owned(url.connection(limit).await?);
+                    let (options, nonce) = (url.options.clone(), url.nonce.clone());
+                    (handle, ConnectionOwner::Run, Some(options), nonce)
                 }
             };
             let reconnect = options.map(|options| reconnect::<DB>(options, &nonce));
             let connection = Box::new(Guard::<DB>::new(handle));
-            Ok(DedicatedConnection { connection, owner, reconnect })
+            Ok(DedicatedConnection { connection, owner, nonce, reconnect })
         })
     }
 }
@@ -337,7 +353,11 @@ where
     Provider<'static, DB>: Connect,
 {
     match url.parse::<ConnectOptionsOf<DB>>() {
-        Ok(options) => Ok(Box::new(Provider::<DB>::Url(options, None))),
+        Ok(options) => Ok(Box::new(Provider::Url(UrlProvider::<DB> {
+            options,
+            kept: None,
+            nonce: String::new(),
+        }))),
         Err(error) => Err(UrlError::Unreadable { reason: Cause::of(error).message }),
     }
 }

@@ -18,6 +18,12 @@ pub(crate) fn register(suite: &mut Suite) {
         nothing_pending,
     );
     suite.each(
+        "a_run_over_a_url_needs_one_connection",
+        DatabaseKind::SERVERS,
+        Needs::NOTHING,
+        one_connection,
+    );
+    suite.each(
         "a_run_needs_one_round_trip_per_migration",
         &[DatabaseKind::Postgres],
         Needs::NOTHING,
@@ -25,10 +31,11 @@ pub(crate) fn register(suite: &mut Suite) {
     );
 }
 
-/// A proxy that counts how often the server responds: one count is one round trip.
+/// A proxy that counts how often the server responds: one count is one round trip. It also counts connections.
 pub(crate) struct RoundTripCounter {
     pub(crate) url: String,
     trips: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl RoundTripCounter {
@@ -44,13 +51,16 @@ impl RoundTripCounter {
         let url = format!("{before}127.0.0.1:{}/{path}", listener.local_addr()?.port());
         let trips = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&trips);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let accepted = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                accepted.fetch_add(1, Ordering::SeqCst);
                 let Ok(server) = TcpStream::connect(&server).await else { return };
                 tokio::spawn(copy_and_count(client, server, Arc::clone(&count)));
             }
         });
-        Ok(RoundTripCounter { url, trips })
+        Ok(RoundTripCounter { url, trips, connections })
     }
 
     /// Returns the count and sets it to 0.
@@ -103,6 +113,19 @@ async fn nothing_pending(ctx: TestContext) -> TestResult {
         assert!(jetbase::run(&set, &mut connection).await?.is_up_to_date());
     }
     assert_eq!(proxy.reset(), 1);
+    Ok(())
+}
+
+async fn one_connection(ctx: TestContext) -> TestResult {
+    let set = set(&[
+        ("V1__a.sql", "CREATE TABLE a (id INTEGER);\n"),
+        ("V2__row.sql", "INSERT INTO a (id) VALUES (1);\n"),
+    ]);
+    let proxy = RoundTripCounter::start(&ctx.db.url).await?;
+    assert_eq!(jetbase::run_url(&set, &proxy.url).await?.applied.len(), 2);
+    assert_eq!(proxy.connections.swap(0, Ordering::SeqCst), 1);
+    assert!(jetbase::run_url(&set, &proxy.url).await?.is_up_to_date());
+    assert_eq!(proxy.connections.swap(0, Ordering::SeqCst), 1);
     Ok(())
 }
 

@@ -27,15 +27,25 @@ pub(crate) enum ConnectionHandle<'t, DB: Database> {
 pub(crate) struct Guard<'t, DB: Abandon> {
     handle: Option<ConnectionHandle<'t, DB>>,
     undo: Vec<String>,
+    is_lost: bool,
 }
 
 impl<'t, DB: Abandon> Guard<'t, DB> {
     pub(crate) fn new(handle: ConnectionHandle<'t, DB>) -> Self {
-        Guard { handle: Some(handle), undo: Vec::new() }
+        Guard { handle: Some(handle), undo: Vec::new(), is_lost: false }
     }
 
     pub(super) fn undo_with(&mut self, statements: Vec<String>) {
         self.undo = statements;
+    }
+
+    /// Notes that the server has ended the connection, or is gone.
+    pub(super) fn note_loss(&mut self) {
+        self.is_lost = true;
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     /// Returns the connection. The guard does nothing afterwards.

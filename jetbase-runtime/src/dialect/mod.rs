@@ -54,15 +54,16 @@ pub(crate) struct Sql {
     /// The error codes of "no such table".
     pub(crate) no_table: &'static [&'static str],
     /// One row with `has_tables`. PostgreSQL: also `user_name`, `has_nonce`, `lock_key` (of the
-    /// session lock), `zone`, `server_version`, `role_name`, `version_number`, `database_name`,
-    /// `is_subscribed` (a subscription writes to the tables), `has_publications`, `owners_trusted`. MySQL:
+    /// session lock), `zone`, `has_role_settings`, `server_version`, `role_name`, `database_name`,
+    /// `is_subscribed` (a subscription writes to the tables), `has_publications`, `owned`. MySQL:
     /// `user_name`, `largest_message`, `not_transactional` (the tables without transactions),
     /// `has_triggers`. SQLite: `file`. Then comes the server's identity.
     pub(crate) probe: &'static str,
     /// The index of the statement in `probe` that returns the facts.
     pub(crate) probe_facts: usize,
-    /// The publications that contain the history or the lock: `pubname`.
-    pub(crate) publications: &'static str,
+    /// Sent if the facts of `probe` leave something open (PostgreSQL). One row: `zone`, `owners_trusted`. Then the
+    /// publications that contain the history or the lock: `pubname`.
+    pub(crate) probe_details: &'static str,
     /// Creates both tables, the row and jetbase's index, even if others create them too.
     pub(crate) create: &'static [&'static str],
     /// Prevents a version from being recorded twice. It is created together with the table, or not
@@ -118,7 +119,10 @@ pub(crate) struct Sql {
     pub(crate) check: &'static str,
     /// The tables of `{guarded}` that could run code of others: `relname`, `owner`, `fault`.
     pub(crate) untrusted: &'static str,
-    /// Whether only trusted roles own the tables of `{guarded}` and their schema.
+    /// An expression: whether this user owns the tables of `{guarded}` and their schema, or somebody who is always
+    /// trusted. If not, `owners_trusted` decides.
+    pub(crate) owned: &'static str,
+    /// An expression: whether only trusted roles own the tables of `{guarded}` and their schema.
     pub(crate) owners_trusted: &'static str,
     /// The settings of the session while the run waits for the lock, or releases it.
     pub(crate) waiting_settings: &'static [&'static str],

@@ -57,7 +57,7 @@ SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'wsrep_on', 'in_transactio
   'group_replication_group_name', 'group_replication_consistency');
 SHOW STATUS LIKE 'wsrep_gcomm_uuid'",
     probe_facts: 1,
-    publications: "",
+    probe_details: "",
     create: &[
         "CREATE TABLE IF NOT EXISTS {migrations} (
     order_executed INT AUTO_INCREMENT PRIMARY KEY,
@@ -110,6 +110,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     check_own: "",
     check: "",
     untrusted: "",
+    owned: "",
     owners_trusted: "",
     waiting_settings: &[
         "SET SESSION autocommit = 1, completion_type = 0, sql_safe_updates = 0, sql_big_selects = 1,

@@ -34,7 +34,7 @@ pub(super) static SQL: Sql = Sql {
 PRAGMA foreign_keys;
 PRAGMA busy_timeout",
     probe_facts: 0,
-    publications: "",
+    probe_details: "",
     create: &[
         "BEGIN IMMEDIATE",
         "CREATE TABLE IF NOT EXISTS {migrations} (
@@ -85,6 +85,7 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     check_own: "",
     check: "",
     untrusted: "",
+    owned: "",
     owners_trusted: "",
     waiting_settings: &["PRAGMA busy_timeout = 1000"],
     session_settings: &["PRAGMA foreign_keys = OFF"],

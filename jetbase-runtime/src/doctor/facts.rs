@@ -13,7 +13,7 @@ use crate::journal::Unfinished;
 use crate::options::direct_or;
 use crate::query::{LockStatus, read_lock};
 use crate::run::Published;
-use crate::session::{Liveness, Session, Topology, nonce};
+use crate::session::{Liveness, Session, Topology};
 use crate::state::{DatabaseState, Namespace, NamespaceOptions, guarded, read_state};
 use crate::target::{Connect, ConnectionOwner};
 use crate::wait::{Limit, Wait};
@@ -200,7 +200,7 @@ async fn read_session(
     state: &DatabaseState,
     limit: Limit,
 ) -> Result<SessionFacts, Error> {
-    let mut session = Session::open(source, state, &nonce(), limit).await?;
+    let mut session = Session::open(source, state, limit).await?;
     session.wait_within(limit).await;
     let lock = if session.has_tables { Some(read_lock(&mut session).await) } else { None };
     let facts = SessionFacts {

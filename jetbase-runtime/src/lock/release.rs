@@ -11,7 +11,7 @@ use super::protocol::Observation;
 use crate::connection::Cause;
 use crate::error::Error;
 use crate::journal::JournalRow;
-use crate::session::{Liveness, Session, nonce};
+use crate::session::{Liveness, Session};
 use crate::state::{NamespaceOptions, read_state};
 use crate::target::Connect;
 use crate::wait::{Limit, Wait};
@@ -84,9 +84,8 @@ pub(super) async fn release_over_new_session(
     lost: &LostLock,
 ) -> Result<NewSessionRelease, Error> {
     let state = read_state(source, options).await?;
-    let nonce = nonce();
     let limit = Limit::start(Wait::UpTo(RELEASE_WITHIN));
-    let mut session = Session::open(source, &state, &nonce, limit).await?;
+    let mut session = Session::open(source, &state, limit).await?;
     session.wait_within(limit).await;
     let released = release_lost(&mut session, lost).await;
     let history = match released {

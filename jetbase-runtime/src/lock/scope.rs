@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::journal::JournalRow;
 use crate::options::LockOptions;
-use crate::session::{Session, nonce};
+use crate::session::Session;
 use crate::state::{DatabaseState, NamespaceOptions};
 use crate::target::Connect;
 use crate::wait::Limit;
@@ -77,8 +77,7 @@ pub(crate) async fn with_lock_unless<T>(
     done_by_others: impl DoneByOthers<T>,
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
 ) -> Result<T, WorkError> {
-    let nonce = nonce();
-    let mut session = Session::open(source, request.state, &nonce, request.limit).await?;
+    let mut session = Session::open(source, request.state, request.limit).await?;
     session.allow_interrupts(&request.options.cancel).await;
     let mut unreleased = None;
     let result = match check(&session) {

@@ -234,7 +234,7 @@ async fn force_unlock(
 ) -> Result<Unlocked, Error> {
     let found = read_state(source, namespace).await?;
     let limit = Limit::for_query();
-    let mut session = Session::open(source, &found, "", limit).await?;
+    let mut session = Session::open(source, &found, limit).await?;
     session.wait_within(limit).await;
     let result = match release_row_by_force(&mut session, force).await {
         Ok(unlocked) => Ok(unlocked),

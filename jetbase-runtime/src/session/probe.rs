@@ -21,7 +21,14 @@ impl Ownership {
 impl Session<'_> {
     /// Reads where the session is, and how its liveness can be checked.
     pub(super) async fn probe(&mut self) -> Result<(), Error> {
-        let (sets, refused) = match self.query(self.sql.probe).await {
+        let probe = match (self.dialect, self.owner) {
+            (Dialect::Postgres, ConnectionOwner::Run) => {
+                self.bind_lease();
+                format!("{};\n{}", self.sql.probe, self.sql.lease)
+            }
+            _ => self.sql.probe.to_owned(),
+        };
+        let (sets, refused) = match self.query(&probe).await {
             Ok(sets) => (sets, None),
             // The server's identity comes last, and may be refused. Then the liveness cannot be
             // checked.
@@ -70,21 +77,23 @@ impl Session<'_> {
                 if direct && real {
                     self.liveness = Liveness::Advisory;
                 }
-                // Before version 14, the server has no timeout for idle sessions.
-                let version: u32 = facts.text("version_number").parse().unwrap_or_default();
-                if self.liveness == Liveness::Advisory && version >= 140_000 {
-                    self.set_lease().await;
+                if self.liveness == Liveness::Advisory && first_of(2).is_some() {
+                    // A `RESET ALL` follows each file, and ends the lease too.
+                    self.restore.push(self.bindings.render(self.sql.lease));
                 }
                 self.server = identity.unwrap_or_default();
                 if facts.is_true("is_subscribed") {
                     self.topology = Topology::Cluster;
                 }
-                if facts.is_true("has_publications") {
-                    self.read_publications().await?;
+                self.ownership = Ownership::of(facts.is_true("owned"));
+                if self.ownership == Ownership::Shared
+                    || facts.is_true("has_role_settings")
+                    || facts.is_true("has_publications")
+                {
+                    self.probe_details().await?;
                 }
                 self.become_user(facts.text("user_name")).await?;
                 self.save_settings().await?;
-                self.ownership = Ownership::of(facts.is_true("owners_trusted"));
             }
             Dialect::MySql => {
                 let schema = self.namespace.schema.clone();
@@ -152,11 +161,15 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Reads which publications contain jetbase's tables.
-    async fn read_publications(&mut self) -> Result<(), Error> {
-        let sets = self.query(self.sql.publications).await;
-        let sets = sets.map_err(Error::during("reading the publications"))?;
-        let rows = sets.iter().flat_map(|set| &set.rows);
+    /// Reads what most databases do not need: the time zone that the database or the role has set, whether other
+    /// owners of the tables are trusted, and which publications contain the tables.
+    async fn probe_details(&mut self) -> Result<(), Error> {
+        let sets = self.query(self.sql.probe_details).await;
+        let sets = sets.map_err(Error::during("reading the session's state"))?;
+        let facts = sets.first().map(ResultSet::first_row).unwrap_or_default();
+        self.bind(|it| it.literal("zone", facts.text("zone")));
+        self.ownership = Ownership::of(facts.is_true("owners_trusted"));
+        let rows = sets.iter().skip(1).flat_map(|set| &set.rows);
         self.published = rows.map(|row| row.text("pubname").to_owned()).collect();
         Ok(())
     }
@@ -164,16 +177,16 @@ impl Session<'_> {
     /// Sets the lease: the server ends the session when it is idle for too long, as far as the
     /// server can.
     async fn set_lease(&mut self) {
-        let lease = environment::lease().unwrap_or_default().as_secs().max(1);
-        self.bind(|it| it.number("lease", i64::try_from(lease).unwrap_or(i64::MAX)));
+        self.bind_lease();
         let lease = self.bindings.render(self.sql.lease);
         if self.raw(&lease).await.is_ok() {
-            match self.dialect {
-                // A `RESET ALL` follows each file, and ends the lease too.
-                Dialect::Postgres => self.restore.push(lease),
-                Dialect::MySql | Dialect::Sqlite => self.setup.push(lease),
-            }
+            self.setup.push(lease);
         }
+    }
+
+    fn bind_lease(&mut self) {
+        let lease = environment::lease().unwrap_or_default().as_secs().max(1);
+        self.bind(|it| it.number("lease", i64::try_from(lease).unwrap_or(i64::MAX)));
     }
 
     /// Reads the tables again after they are created: the key of the session lock, and the owners.
@@ -181,12 +194,15 @@ impl Session<'_> {
         if self.dialect != Dialect::Postgres {
             return Ok(());
         }
-        let query = "SELECT to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key, {owners_trusted} AS owners_trusted";
+        let query = "SELECT to_regclass({lock_name})::oid::bigint & 2147483647 AS lock_key, {owned} AS owned";
         let sets = self.query(query).await.map_err(Error::during("reading the new tables"))?;
         let row = sets.first().map(ResultSet::first_row).unwrap_or_default();
         self.bind(|it| it.number("key", row.text("lock_key").parse().unwrap_or(0)));
-        self.ownership = Ownership::of(row.is_true("owners_trusted"));
-        Ok(())
+        self.ownership = Ownership::of(row.is_true("owned"));
+        match self.ownership {
+            Ownership::Trusted => Ok(()),
+            Ownership::Shared => self.probe_details().await,
+        }
     }
 
     /// Becomes the user that the state was read as: the pool's own `after_connect` may have set it.

@@ -41,6 +41,12 @@ async fn connection_fault<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> Option<C
     }
 }
 
+/// Returns a random value that marks a session as used by one run only, and not passed on by a
+/// pooler.
+pub(super) fn nonce() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
 /// The minimum time for one attempt, even if the limit is already reached.
 const MIN_TIME: Duration = Duration::from_secs(1);
 
