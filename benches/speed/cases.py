@@ -38,6 +38,9 @@ APPLIES = {
     "thousand-1ms": ("thousand", DELAY),
 }
 ONE_TRANSACTION = "jetbase-one-tx"
+CHECKED = "floor-checked"
+# What these contenders show, they show in these cases.
+ONLY_IN = {ONE_TRANSACTION: tuple(APPLIES), CHECKED: (*NOTHING, *APPLIES)}
 # A file of SQLite is not far away, and its processes share one machine.
 NOT_ON_SQLITE = ("hundred-1ms", "thousand-1ms", "lone", "storm")
 # The long cases are not in every round: in one of so many.
@@ -143,7 +146,7 @@ class Measurement:
             turn, left_out = divmod(number, EVERY.get(case, 1))
             if left_out:
                 continue
-            takers = [it for it in self.contenders if it.name != ONE_TRANSACTION or case in APPLIES]
+            takers = [it for it in self.contenders if case in ONLY_IN.get(it.name, TITLES)]
             if case.startswith("process-") and self.python:
                 takers = [*takers, self.python]
             first = turn % len(takers)

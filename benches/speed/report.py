@@ -2,10 +2,10 @@
 
 import statistics
 
-from cases import ONE_TRANSACTION, STORM, TITLES
+from cases import CHECKED, ONE_TRANSACTION, STORM, TITLES
 from counts import CASES, MEASURES, per_migration
 
-NO_PEER = ("jetbase", "floor", ONE_TRANSACTION)
+NO_PEER = ("jetbase", "floor", CHECKED, ONE_TRANSACTION)
 
 
 def quartiles(values):
@@ -43,7 +43,7 @@ def best_peer(samples):
 
 def times(measured, names):
     """One row for each database and case. Milliseconds."""
-    head = ["database", "case", *names, "jetbase ÷ floor", "jetbase ÷ best peer", "rounds"]
+    head = ["database", "case", *names, "jetbase ÷ floor", f"jetbase ÷ {CHECKED}", "jetbase ÷ best peer", "rounds"]
     lines = [row(head), row(["---"] * len(head))]
     for database, measurement in measured:
         for case, samples in ((case, measurement.samples.get(case)) for case in TITLES):
@@ -62,7 +62,8 @@ def times(measured, names):
             own, peer = samples.get("jetbase"), best_peer(samples)
             against = ratio(own, samples.get(peer)) if peer else ""
             rounds = max(map(len, samples.values()), default=0)
-            cells += [ratio(own, samples.get("floor")), f"{against} {peer}" if against else "", str(rounds)]
+            floors = [ratio(own, samples.get(name)) for name in ("floor", CHECKED)]
+            cells += [*floors, f"{against} {peer}" if against else "", str(rounds)]
             lines.append(row([database, TITLES[case], *cells]))
     return "\n".join(lines) + "\n"
 

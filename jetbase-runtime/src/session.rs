@@ -153,7 +153,7 @@ impl<'c> Session<'c> {
             // file's random numbers.
             .expression("seed", &fastrand::f64().to_string())
             .literal("user", &namespace.user)
-            .number("latest", 0)
+            .nested("latest_time", sql.last_time)
             .nested("owned", sql.owned)
             .nested("owners_trusted", sql.owners_trusted)
             .nested("tables_exist", sql.tables_exist);
@@ -319,7 +319,13 @@ impl<'c> Session<'c> {
         let sets = sets.map_err(Error::during("reading the migration history"))?;
         let records = sets.first().map_or(Ok(Vec::new()), records)?;
         let latest = records.iter().max_by(|a, b| a.applied_at.cmp(&b.applied_at));
-        self.bind(|it| it.number("latest", latest.map_or(0, |record| record.order)));
+        let last = records.iter().map(|record| record.order).max();
+        let latest_time = match latest {
+            Some(latest) if Some(latest.order) != last => self.sql.latest_time,
+            _ => self.sql.last_time,
+        };
+        let latest = latest.map_or(0, |record| record.order);
+        self.bind(|it| it.number("latest", latest).nested("latest_time", latest_time));
         Ok(records)
     }
 

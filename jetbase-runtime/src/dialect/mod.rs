@@ -162,9 +162,13 @@ pub(crate) struct Sql {
     pub(crate) foreign_keys: &'static str,
     /// Goes before `insert` if the session may have a next number, which its next row would get.
     pub(crate) restore_number: &'static [&'static str],
-    /// Records an upgrade. The time is later than that of the row `{latest}`, which was the latest one when
-    /// the run began, and than that of the last row. So it reads two rows, however long the history is.
+    /// Records an upgrade. The time is later than `{latest_time}`, which is one of the next two expressions.
     pub(crate) insert: &'static str,
+    /// The time of the last row of the history. It was also the latest one when the run began, nearly always.
+    pub(crate) last_time: &'static str,
+    /// The later one of the times of the last row, and of the row `{latest}`, which was the latest one when the run
+    /// began. So it reads two rows, however long the history is.
+    pub(crate) latest_time: &'static str,
     /// Executes everything that is deferred until the COMMIT.
     pub(crate) run_deferred: &'static [&'static str],
     /// Ends `run_deferred`, if the transaction goes on with another file.
@@ -199,8 +203,11 @@ pub(crate) struct Sql {
     pub(crate) reset: &'static [&'static str],
     /// Ends what else a file can leave in a session that the run owns.
     pub(crate) discard: &'static [&'static str],
-    /// Lets the server end the session if it is idle for `{lease}` seconds.
+    /// Lets the server end the session if it is idle for `{lease}` seconds. PostgreSQL: it follows the probe, and
+    /// its value is NULL if the server does not do that.
     pub(crate) lease: &'static str,
+    /// Sets that again after a file.
+    pub(crate) restore_lease: &'static [&'static str],
     /// One row: `session_id`, `user_name`, `client`, `program`, `activity` of who holds the lock.
     pub(crate) holder: &'static str,
     /// Lets the session read what every node of a MySQL group has committed before: `{consistency}`.

@@ -159,11 +159,13 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
         "SET SESSION insert_id = 0 /*!50720 + (SELECT COALESCE(MAX(order_executed), 0) + 1 FROM {migrations}) */",
     ],
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
-VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(CURRENT_TIMESTAMP(6),
-  COALESCE((SELECT m FROM (SELECT MAX(t) + INTERVAL 1 MICROSECOND AS m FROM (
+VALUES ({version}, {description}, {file}, {kind}, {checksum},
+  GREATEST(CURRENT_TIMESTAMP(6), COALESCE({latest_time} + INTERVAL 1 MICROSECOND, CURRENT_TIMESTAMP(6))))",
+    // The server refuses to read the table that it writes to, except as a derived table.
+    last_time: "(SELECT t FROM (SELECT applied_at AS t FROM {migrations} ORDER BY order_executed DESC LIMIT 1) AS x LIMIT 1)",
+    latest_time: "(SELECT m FROM (SELECT MAX(t) AS m FROM (
     SELECT applied_at AS t FROM {migrations} WHERE order_executed = {latest}
-    UNION ALL (SELECT applied_at FROM {migrations} ORDER BY order_executed DESC LIMIT 1)) AS y) AS x),
-  CURRENT_TIMESTAMP(6))))",
+    UNION ALL (SELECT applied_at FROM {migrations} ORDER BY order_executed DESC LIMIT 1)) AS y) AS x LIMIT 1)",
     run_deferred: &[],
     defer_again: &[],
     inserted: "SELECT EXP(1000 * (COUNT(*) <> 1)) FROM {migrations}
@@ -200,6 +202,7 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
     reset: &[],
     discard: &[],
     lease: "SET SESSION wait_timeout = {lease}",
+    restore_lease: &[],
     holder: "SELECT ID AS session_id, USER AS user_name, HOST AS client, COMMAND AS activity FROM information_schema.PROCESSLIST
   WHERE ID = COALESCE(IS_USED_LOCK({key}), IS_USED_LOCK({other_key})) LIMIT 1",
     read_across_nodes: "SET SESSION group_replication_consistency = {consistency}",

@@ -213,9 +213,11 @@ SELECT EXISTS (SELECT 1 FROM u) AS has_row, s.ok AS has_session_lock FROM s",
     foreign_keys: "",
     restore_number: &[],
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
-VALUES ({version}, {description}, {file}, {kind}, {checksum}, GREATEST(clock_timestamp() AT TIME ZONE {zone},
-  (SELECT applied_at + interval '1 microsecond' FROM {migrations} WHERE order_executed = {latest}),
-  (SELECT applied_at + interval '1 microsecond' FROM {migrations} ORDER BY order_executed DESC LIMIT 1)))",
+VALUES ({version}, {description}, {file}, {kind}, {checksum},
+  GREATEST(clock_timestamp() AT TIME ZONE {zone}, {latest_time} + interval '1 microsecond'))",
+    last_time: "(SELECT applied_at FROM {migrations} ORDER BY order_executed DESC LIMIT 1)",
+    latest_time: "GREATEST((SELECT applied_at FROM {migrations} WHERE order_executed = {latest}),
+    (SELECT applied_at FROM {migrations} ORDER BY order_executed DESC LIMIT 1))",
     update: "UPDATE {migrations} SET checksum = {checksum}, applied_at = GREATEST(clock_timestamp() AT TIME ZONE {zone},
   (SELECT max(applied_at) + interval '1 microsecond' FROM {migrations}))
 WHERE filename = {file} AND migration_type = {kind}",
@@ -248,13 +250,17 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
     delete_repeatable: "DELETE FROM {migrations} WHERE filename = {file} AND migration_type = {kind}",
     reset: &["RESET SESSION AUTHORIZATION", "RESET ALL", "SET role = {session_role}"],
     // What DISCARD ALL does, except for the advisory locks: one of them is the run's session lock.
-    discard: &["SELECT pg_catalog.setseed({seed})", "CLOSE ALL", "DEALLOCATE ALL", "UNLISTEN *", "DISCARD PLANS", "DISCARD TEMP", "DISCARD SEQUENCES"],
+    discard: &["SET seed = {seed}", "CLOSE ALL", "DEALLOCATE ALL", "UNLISTEN *", "DISCARD PLANS", "DISCARD TEMP", "DISCARD SEQUENCES"],
     // Before version 14, the server has no timeout for idle sessions. A session of a pooler, which has no nonce,
     // is left alone.
     lease: "SELECT CASE WHEN pg_catalog.current_setting('jetbase.session', true) OPERATOR(pg_catalog.=) {nonce}
     AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 140000
   THEN pg_catalog.concat(pg_catalog.set_config('idle_in_transaction_session_timeout', '{lease}s', false),
     pg_catalog.set_config('idle_session_timeout', '{lease}s', false)) END",
+    restore_lease: &[
+        "SET idle_in_transaction_session_timeout = '{lease}s'",
+        "SET idle_session_timeout = '{lease}s'",
+    ],
     holder: "SELECT a.pid AS session_id, a.usename AS user_name, a.client_addr AS client, a.application_name AS program, a.state AS activity
   FROM pg_catalog.pg_locks p JOIN pg_catalog.pg_stat_activity a USING (pid)
   WHERE p.locktype = 'advisory' AND p.granted AND p.classid = 1784835700 AND p.objid = {key} AND p.objsubid = 2

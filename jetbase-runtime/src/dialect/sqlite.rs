@@ -114,8 +114,10 @@ SELECT EXISTS (SELECT 1 FROM {lock} WHERE id = 1 AND is_locked AND process_id = 
     restore_number: &[],
     insert: "INSERT INTO {migrations} (version, description, filename, migration_type, checksum, applied_at)
 VALUES ({version}, {description}, {file}, {kind}, {checksum}, max(STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW'),
-  COALESCE((SELECT STRFTIME('%Y-%m-%d %H:%M:%f', MAX(applied_at), '+0.001 seconds') FROM {migrations}
-    WHERE order_executed IN ({latest}, (SELECT MAX(order_executed) FROM {migrations}))), '')))",
+  COALESCE(STRFTIME('%Y-%m-%d %H:%M:%f', {latest_time}, '+0.001 seconds'), '')))",
+    last_time: "(SELECT applied_at FROM {migrations} ORDER BY order_executed DESC LIMIT 1)",
+    latest_time: "(SELECT MAX(applied_at) FROM {migrations}
+    WHERE order_executed IN ({latest}, (SELECT MAX(order_executed) FROM {migrations})))",
     run_deferred: &[],
     defer_again: &[],
     inserted: "SELECT 1 WHERE CASE WHEN EXISTS (SELECT 1 FROM {migrations} WHERE order_executed = last_insert_rowid()
@@ -147,6 +149,7 @@ SELECT filename, lower(checksum) FROM {migrations} WHERE filename = {file} AND m
     reset: &[],
     discard: &[],
     lease: "",
+    restore_lease: &[],
     holder: "SELECT NULL AS session_id",
     read_across_nodes: "",
     group_state: "",

@@ -79,7 +79,8 @@ impl Session<'_> {
                 }
                 if self.liveness == Liveness::Advisory && first_of(2).is_some() {
                     // A `RESET ALL` follows each file, and ends the lease too.
-                    self.restore.push(self.bindings.render(self.sql.lease));
+                    let again = self.sql.restore_lease.iter();
+                    self.restore.extend(again.map(|part| self.bindings.render(part)));
                 }
                 self.server = identity.unwrap_or_default();
                 if facts.is_true("is_subscribed") {

@@ -1,6 +1,11 @@
 //! The floor: the least that a library over sqlx can do. Its history is one table. If nothing is
 //! pending, it sends one `SELECT`, which reads as many rows as jetbase has to compare. Each file is one
 //! message with its row of the history. There is no lock, and nothing is verified.
+//!
+//! With the argument `checked`, it sends the checks that jetbase sends, and nothing else: see `checks.rs`. So it shows
+//! which part of the difference is the price of the guarantees.
+
+mod checks;
 
 use speed_contender::files::files;
 use speed_contender::{Backend, Contender, Failure, MigrationSet};
@@ -22,7 +27,9 @@ enum FloorConnection {
 
 struct Floor {
     runtime: Runtime,
+    backend: Backend,
     connection: FloorConnection,
+    is_checked: bool,
 }
 
 impl FloorConnection {
@@ -36,8 +43,8 @@ impl FloorConnection {
     }
 
     /// The versions that are applied.
-    async fn history(&mut self) -> Result<Vec<(String, String)>, sqlx::Error> {
-        let sql = sqlx::raw_sql(READ);
+    async fn history(&mut self, before: &str) -> Result<Vec<(String, String)>, sqlx::Error> {
+        let sql = sqlx::raw_sql(AssertSqlSafe(format!("{before}{READ}")));
         macro_rules! pairs {
             ($rows:expr) => {
                 $rows
@@ -52,17 +59,14 @@ impl FloorConnection {
             FloorConnection::Sqlite(connection) => pairs!(sql.fetch_all(connection).await?),
         }
     }
+}
 
-    /// One file and its row. On MySQL, DDL commits by itself, so a transaction would only add work.
-    fn message(&self, name: &str, version: &str, sql: &str) -> String {
-        let row = format!(
-            "INSERT INTO floor_history (version, name, checksum) VALUES ('{version}', '{name}', '{CHECKSUM}')"
-        );
-        match self {
-            FloorConnection::Mysql(_) => format!("{sql}\n{row}"),
-            FloorConnection::Postgres(_) => format!("BEGIN;\n{sql}\n{row};\nCOMMIT"),
-            FloorConnection::Sqlite(_) => format!("BEGIN IMMEDIATE;\n{sql}\n{row};\nCOMMIT"),
-        }
+/// One file and its row. On MySQL, DDL commits by itself, so a transaction would only add work.
+fn message(backend: Backend, sql: &str, row: &str) -> String {
+    match backend {
+        Backend::Mysql => format!("{sql}\n{row}"),
+        Backend::Postgres => format!("BEGIN;\n{sql}\n{row};\nCOMMIT"),
+        Backend::Sqlite => format!("BEGIN IMMEDIATE;\n{sql}\n{row};\nCOMMIT"),
     }
 }
 
@@ -76,13 +80,15 @@ impl Contender for Floor {
                 Backend::Sqlite => FloorConnection::Sqlite(SqliteConnection::connect(url).await?),
             })
         })?;
-        Ok(Floor { runtime, connection })
+        let is_checked = std::env::args().nth(1).is_some_and(|it| it == "checked");
+        Ok(Floor { runtime, backend, connection, is_checked })
     }
 
     fn migrate(&mut self, set: MigrationSet) -> Result<(), Failure> {
-        let connection = &mut self.connection;
+        let Floor { backend, ref mut connection, is_checked, .. } = *self;
+        let before = if is_checked { checks::before_history(backend) } else { "" };
         self.runtime.block_on(async {
-            let applied = match connection.history().await {
+            let applied = match connection.history(before).await {
                 Ok(applied) => applied,
                 Err(sqlx::Error::Database(_)) => {
                     connection.execute(CREATE.to_owned()).await?;
@@ -91,10 +97,24 @@ impl Contender for Floor {
                 Err(error) => return Err(error),
             };
             // The files are in order, and the floor never leaves one out.
-            for (name, sql) in files(set).iter().skip(applied.len()) {
+            let pending = files(set).get(applied.len()..).unwrap_or_default();
+            if is_checked && !pending.is_empty() {
+                connection.execute(checks::acquire(backend).to_owned()).await?;
+            }
+            for (name, sql) in pending {
                 let version = name.trim_start_matches('V').split("__").next().unwrap_or_default();
-                let message = connection.message(name, version, sql);
-                connection.execute(message).await?;
+                let row = format!(
+                    "INSERT INTO floor_history (version, name, checksum) VALUES ('{version}', '{name}', '{CHECKSUM}')"
+                );
+                connection
+                    .execute(match is_checked {
+                        true => checks::message(backend, name, version, sql, &row),
+                        false => message(backend, sql, &row),
+                    })
+                    .await?;
+            }
+            if is_checked && !pending.is_empty() {
+                connection.execute(checks::release(backend).to_owned()).await?;
             }
             Ok(())
         })?;
