@@ -28,14 +28,14 @@ impl Session<'_> {
             }
             _ => self.sql.probe.to_owned(),
         };
-        let (sets, refused) = match self.query(&probe).await {
-            Ok(sets) => (sets, None),
-            // The server's identity comes last, and may be refused. Then the liveness cannot be
-            // checked.
+        let sets = match self.query(&probe).await {
+            Ok(sets) => sets,
+            // What follows the facts may be refused: the server's identity, without which the liveness cannot
+            // be checked, and the lease.
             Err(SendFailure { completed, cause })
                 if completed.len() > self.sql.probe_facts && cause.kind == CauseKind::Database =>
             {
-                (completed, Some(cause))
+                completed
             }
             Err(SendFailure { cause, .. })
                 if self.sql.in_transaction.contains(&cause.code.as_str()) =>
@@ -72,7 +72,7 @@ impl Session<'_> {
                 self.pooled = self.owner == ConnectionOwner::Run && !facts.is_true("has_nonce");
                 let direct = self.owner == ConnectionOwner::Run
                     && facts.is_true("has_nonce")
-                    && refused.is_none();
+                    && identity.is_some();
                 let real = facts.text("server_version").starts_with("PostgreSQL");
                 if direct && real {
                     self.liveness = Liveness::Advisory;
