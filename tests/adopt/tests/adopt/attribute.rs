@@ -60,6 +60,20 @@ fn command(arguments: &[&str]) -> Result<Command, TestError> {
     Ok(command)
 }
 
+/// Starts runs at once, and checks that each of them succeeds.
+fn all_succeed(commands: impl Iterator<Item = Result<Command, TestError>>) -> TestResult {
+    let mut running = Vec::new();
+    for command in commands {
+        running.push(command?.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    }
+    for process in running {
+        let output = process.wait_with_output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+    }
+    Ok(())
+}
+
 /// A database on each server, which the tests are told.
 struct Servers {
     postgres: Database,
@@ -85,6 +99,7 @@ impl Servers {
         self.mysql.remove().await;
     }
 
+    /// The same, on these servers.
     fn command(&self, arguments: &[&str]) -> Result<Command, TestError> {
         let mut command = command(arguments)?;
         command
@@ -146,16 +161,8 @@ async fn runs() -> TestResult {
 
 async fn processes() -> TestResult {
     let servers = Servers::find().await?;
-    let mut running = Vec::new();
-    for _ in 0..6 {
-        let mut command = servers.command(&["every_database", "--test-threads=2"])?;
-        running.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
-    }
-    for process in running {
-        let output = process.wait_with_output()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{text}");
-    }
+    let command = || servers.command(&["every_database", "--test-threads=2"]);
+    all_succeed((0..6).map(|_| command()))?;
     servers.remove().await;
     Ok(())
 }
@@ -169,17 +176,11 @@ async fn builders() -> TestResult {
         databases.push(Database::on(&server).await?);
     }
     for _ in 0..8 {
-        let mut running = Vec::new();
-        for database in &databases {
+        all_succeed(databases.iter().map(|database| {
             let mut command = command(&["a_pool_has_the_migrations"])?;
             command.env("DATABASE_URL", &database.url);
-            running.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
-        }
-        for process in running {
-            let output = process.wait_with_output()?;
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(output.status.success(), "{text}");
-        }
+            Ok(command)
+        }))?;
         let sql = "SELECT datname FROM pg_database WHERE starts_with(datname, 'jetbase_')";
         let left = databases[0].rows(sql).await?.concat();
         let [Some(template)] = left.as_slice() else {
