@@ -24,6 +24,8 @@ struct Inner {
     has_handle: AtomicBool,
     /// Whether the statement that SQLite executes must end.
     interrupts: AtomicBool,
+    /// Whether the work goes on when the caller's future is dropped.
+    outlives_future: AtomicBool,
     wake: Notify,
 }
 
@@ -35,6 +37,17 @@ impl Cancel {
 
     pub(crate) fn is_requested(&self) -> bool {
         self.0.requested.load(Ordering::Acquire)
+    }
+
+    /// From here on, the work does not end with the caller's future: a drop only asks it to stop.
+    pub(crate) async fn outlive_future(&self) {
+        self.0.outlives_future.store(true, Ordering::Release);
+        // The work goes on in a task of its own.
+        tokio::task::yield_now().await;
+    }
+
+    pub(crate) fn outlives_future(&self) -> bool {
+        self.0.outlives_future.load(Ordering::Acquire)
     }
 
     /// Returns a handle for the caller of the run.

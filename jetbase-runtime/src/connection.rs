@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use sqlx::{AssertSqlSafe, Column, Either};
 
 pub(crate) use self::cause::{Cause, CauseKind, UntrustedTable};
-pub(crate) use self::guard::{Abandon, ConnectionHandle, Guard};
+pub(crate) use self::guard::{Abandon, ConnectionHandle, ConnectionUse, Guard, OpenedConnection};
 use crate::cancel::Cancel;
 
 /// The result of one statement: its rows as text, or the number of rows it changed.
@@ -262,22 +262,25 @@ macro_rules! connection {
             {
                 Box::pin(async move {
                     let is_lost = self.is_lost();
-                    let closed = match self.release() {
-                        Some(ConnectionHandle::Owned(connection)) => {
-                            tokio::time::timeout(
-                                CLOSE_TIMEOUT,
-                                sqlx::Connection::close(*connection),
-                            )
-                            .await
+                    let opened = match self.release() {
+                        Some(ConnectionHandle::Kept(slot, opened)) if !is_lost => {
+                            *slot = Some(opened);
+                            return;
                         }
-                        Some(ConnectionHandle::Pooled(connection)) if end == End::Close => {
+                        Some(ConnectionHandle::Opened(opened)) => opened,
+                        Some(ConnectionHandle::Kept(..) | ConnectionHandle::Borrowed(_)) | None => {
+                            return;
+                        }
+                    };
+                    let closed = match opened {
+                        OpenedConnection::Own(connection) => {
+                            let close = sqlx::Connection::close(*connection);
+                            tokio::time::timeout(CLOSE_TIMEOUT, close).await
+                        }
+                        OpenedConnection::Pooled(connection) if end == End::Close => {
                             tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await
                         }
-                        Some(ConnectionHandle::Kept(slot, connection)) if !is_lost => {
-                            *slot = Some(connection);
-                            Ok(Ok(()))
-                        }
-                        Some(_) | None => Ok(Ok(())),
+                        OpenedConnection::Pooled(_) => return,
                     };
                     // A connection that cannot be closed in time is dropped.
                     drop(closed);

@@ -1,6 +1,7 @@
 //! The database state: where a command works, as which user, and what is applied there.
 
 mod bindings;
+mod explain;
 mod message;
 mod packed;
 mod read;
@@ -8,7 +9,7 @@ mod server;
 
 use jetbase_core::{Dialect, MigrationKind, Migrations, Record, Syntax, Version};
 
-use self::message::StateMessage;
+use self::message::{SqliteSettings, StateMessage};
 pub(crate) use self::read::{read_state, read_state_for_plan};
 use crate::connection::{Connection, ResultRow, ResultSet, RowHandling, UntrustedTable};
 use crate::dialect::{Bindings, Sql};
@@ -74,7 +75,9 @@ async fn read_database_state(
     if dialect == Dialect::Sqlite {
         return read_sqlite_state(connection, options, columns, limit).await;
     }
-    StateMessage::new(dialect, options, columns, "").read(connection, options, limit).await
+    StateMessage::new(dialect, options, columns, SqliteSettings::default())
+        .read(connection, options, limit)
+        .await
 }
 
 /// The same on SQLite, where the wait for other connections is a setting of the connection.
@@ -87,13 +90,14 @@ async fn read_sqlite_state(
     let settings = "PRAGMA busy_timeout;\nPRAGMA main.synchronous";
     let settings = connection.send(settings, RowHandling::Keep).await;
     let settings = settings.map_err(Error::during("reading the migration history"))?;
-    let value = |at: usize| settings.get(at).and_then(ResultSet::value);
-    let restore = format!("PRAGMA busy_timeout = {}", value(0).unwrap_or("0"));
-    connection.on_abandon(vec![restore.clone()]);
-    let synchronous = value(1).unwrap_or("FULL");
-    let message = StateMessage::new(Dialect::Sqlite, options, columns, synchronous);
+    let value = |at: usize, default: &str| {
+        settings.get(at).and_then(ResultSet::value).unwrap_or(default).to_owned()
+    };
+    let settings = SqliteSettings { busy_timeout: value(0, "0"), synchronous: value(1, "FULL") };
+    let restore = format!("PRAGMA busy_timeout = {}", settings.busy_timeout);
+    connection.on_abandon(vec![restore]);
+    let message = StateMessage::new(Dialect::Sqlite, options, columns, settings);
     let found = message.read(connection, options, limit).await;
-    let _ = connection.send(&restore, RowHandling::Drop).await;
     connection.on_abandon(Vec::new());
     found
 }
@@ -166,9 +170,6 @@ fn namespace_of(
     options: &NamespaceOptions,
 ) -> Result<Namespace, Error> {
     server::check_server(dialect, facts)?;
-    if facts.is_true("in_transaction") {
-        return Err(NamespaceError::InTransaction.into());
-    }
     let search_path = facts.text("search_path").to_owned();
     let Some(schema) = facts.opt("used_schema").map(str::to_owned) else {
         return Err(match (&options.schema, dialect) {

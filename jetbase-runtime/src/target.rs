@@ -10,7 +10,9 @@ use futures_core::future::BoxFuture;
 use jetbase_core::Dialect;
 
 use self::connect::{SessionOptions, acquire, connect, no_idle_connection, nonce, reconnect};
-use crate::connection::{Abandon, Cause, Connection, ConnectionHandle, Guard};
+use crate::connection::{
+    Abandon, Cause, Connection, ConnectionHandle, ConnectionUse, Guard, OpenedConnection,
+};
 use crate::error::{SettingError, UrlError};
 
 /// A database that jetbase can migrate: a reference to a pool, or a mutable reference to a
@@ -146,16 +148,22 @@ pub(crate) trait Connect: Send {
 
 /// How a target provides connections to a database.
 enum Provider<'t, DB: Driver> {
-    Pool(sqlx::Pool<DB>),
+    Pool(PoolProvider<DB>),
     /// The caller's connection.
     Borrowed(&'t mut DB::Connection),
     Url(UrlProvider<DB>),
 }
 
+/// A pool, and the connection that has read the database state, if the run uses connections of the pool.
+struct PoolProvider<DB: Driver> {
+    pool: sqlx::Pool<DB>,
+    kept: Option<OpenedConnection<DB>>,
+}
+
 /// A URL, and the connection that reading the database state has already opened.
 struct UrlProvider<DB: Driver> {
     options: ConnectOptionsOf<DB>,
-    kept: Option<Box<DB::Connection>>,
+    kept: Option<OpenedConnection<DB>>,
     /// The nonce of the last connection.
     nonce: String,
 }
@@ -165,12 +173,28 @@ where
     ConnectOptionsOf<DB>: SessionOptions,
 {
     /// Returns the kept connection, or opens one.
-    async fn connection(&mut self, limit: Duration) -> Result<Box<DB::Connection>, Cause> {
+    async fn connection(&mut self, limit: Duration) -> Result<OpenedConnection<DB>, Cause> {
         if let Some(kept) = self.kept.take() {
             return Ok(kept);
         }
         self.nonce = nonce();
-        connect::<DB>(&self.options, &self.nonce, limit, &no_idle_connection).await
+        let opened = connect::<DB>(&self.options, &self.nonce, limit, &no_idle_connection).await;
+        opened.map(OpenedConnection::Own)
+    }
+}
+
+impl<DB: Driver> PoolProvider<DB> {
+    /// Returns the kept connection, or one of the pool.
+    async fn connection(&mut self, limit: Duration) -> Result<OpenedConnection<DB>, Cause> {
+        if let Some(kept) = self.kept.take() {
+            return Ok(kept);
+        }
+        // An idle connection needs no ping: the first message shows whether it works.
+        let pooled = match self.pool.try_acquire() {
+            Some(connection) => connection,
+            None => acquire(&self.pool, limit).await?,
+        };
+        Ok(OpenedConnection::Pooled(pooled))
     }
 }
 
@@ -198,18 +222,20 @@ where
     ) -> BoxFuture<'_, Result<Box<dyn Connection + '_>, Cause>> {
         Box::pin(async move {
             let handle = match self {
-                // An idle connection needs no ping: the read itself shows whether it works.
-                Provider::Pool(pool) => ConnectionHandle::Pooled(match pool.try_acquire() {
-                    Some(connection) => connection,
-                    None => acquire(pool, limit).await?,
-                }),
+                Provider::Pool(pool) => {
+                    let connection = pool.connection(limit).await?;
+                    match DB::POOL_OWNER {
+                        ConnectionOwner::Pool => ConnectionHandle::Kept(&mut pool.kept, connection),
+                        _ => ConnectionHandle::Opened(connection),
+                    }
+                }
                 Provider::Borrowed(connection) => ConnectionHandle::Borrowed(&mut **connection),
                 Provider::Url(url) => {
                     let connection = url.connection(limit).await?;
                     ConnectionHandle::Kept(&mut url.kept, connection)
                 }
             };
-            Ok(Box::new(Guard::<DB>::new(handle)) as Box<dyn Connection + '_>)
+            Ok(Box::new(Guard::<DB>::new(handle, ConnectionUse::Read)) as Box<dyn Connection + '_>)
         })
     }
 
@@ -221,10 +247,10 @@ where
             let unmarked = String::new();
             let (handle, owner, options, nonce) = match self {
                 Provider::Pool(pool) if DB::POOL_OWNER == ConnectionOwner::Pool => {
-                    let connection = acquire(pool, limit).await?;
-                    (ConnectionHandle::Pooled(connection), ConnectionOwner::Pool, None, unmarked)
+                    let handle = ConnectionHandle::Opened(pool.connection(limit).await?);
+                    (handle, ConnectionOwner::Pool, None, unmarked)
                 }
-                Provider::Pool(pool) => {
+                Provider::Pool(PoolProvider { pool, .. }) => {
                     let (options, nonce) = ((*pool.connect_options()).clone(), nonce());
                     // If the server has no free connection, the idle one of this pool is closed to
                     // make room.
@@ -237,7 +263,7 @@ where
                         })
                     };
                     let connection = connect::<DB>(&options, &nonce, limit, &close_idle).await?;
-                    let handle = ConnectionHandle::Owned(connection);
+                    let handle = ConnectionHandle::Opened(OpenedConnection::Own(connection));
                     (handle, ConnectionOwner::Run, Some(options), nonce)
                 }
                 Provider::Borrowed(connection) => {
@@ -245,13 +271,13 @@ where
                     (handle, ConnectionOwner::Caller, None, unmarked)
                 }
                 Provider::Url(url) => {
-                    let handle = ConnectionHandle::Owned(url.connection(limit).await?);
+                    let handle = ConnectionHandle::Opened(url.connection(limit).await?);
                     let (options, nonce) = (url.options.clone(), url.nonce.clone());
                     (handle, ConnectionOwner::Run, Some(options), nonce)
                 }
             };
             let reconnect = options.map(|options| reconnect::<DB>(options, &nonce));
-            let connection = Box::new(Guard::<DB>::new(handle));
+            let connection = Box::new(Guard::<DB>::new(handle, ConnectionUse::Run));
             Ok(DedicatedConnection { connection, owner, nonce, reconnect })
         })
     }
@@ -268,7 +294,8 @@ macro_rules! target {
 
             impl<'t> sealed::Sealed<'t> for &'t sqlx::Pool<$DB> {
                 fn source(self) -> Source<'t> {
-                    Source(ConnectionSource::Shared(Box::new(Provider::Pool(self.clone()))))
+                    let provider = PoolProvider { pool: self.clone(), kept: None };
+                    Source(ConnectionSource::Shared(Box::new(Provider::Pool(provider))))
                 }
             }
 

@@ -1,5 +1,8 @@
 //! The task in which a command does its work.
 
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+
 use futures_core::future::BoxFuture;
 use tracing::{Instrument, Span};
 
@@ -7,8 +10,11 @@ use crate::cancel::{Cancel, CancelOnDrop, Shutdown};
 use crate::error::{Error, ErrorKind, SettingError};
 use crate::target::{Connect, ConnectionSource, Source};
 
-/// Does the work of a command, in a task of its own where that is possible. When the future of such
-/// a task is dropped, or when the caller's signal completes, the task is asked to stop.
+/// Does the work of a command. When the caller's signal completes, the work is asked to stop.
+///
+/// The work begins in the task of the caller: most runs have nothing to do, and another task takes time. With
+/// [`Cancel::outlive_future`] it asks for a task of its own, where that is possible. When the caller's future is
+/// dropped, the work ends before that moment, and is asked to stop after it.
 pub(crate) fn in_task<'t, T: Send + 'static>(
     source: Source<'t>,
     cancel: Cancel,
@@ -18,10 +24,20 @@ pub(crate) fn in_task<'t, T: Send + 'static>(
 ) -> BoxFuture<'t, Result<T, Error>> {
     let work: BoxFuture<'t, _> = match source.0 {
         ConnectionSource::Shared(mut source) => {
-            let guard = CancelOnDrop(cancel.clone());
+            let cancel = cancel.clone();
             Box::pin(async move {
                 let work = async move { work(source.as_mut()).await };
-                let result = tokio::spawn(work.instrument(span)).await;
+                let mut work = Box::pin(work.instrument(span));
+                let ended = poll_fn(|context| match work.as_mut().poll(context) {
+                    Poll::Ready(result) => Poll::Ready(Some(result)),
+                    Poll::Pending if cancel.outlives_future() => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                });
+                if let Some(result) = ended.await {
+                    return result;
+                }
+                let guard = CancelOnDrop(cancel);
+                let result = tokio::spawn(work).await;
                 drop(guard);
                 result.unwrap_or_else(|failure| match failure.try_into_panic() {
                     Ok(panic) => std::panic::resume_unwind(panic),

@@ -34,12 +34,18 @@ impl Version {
     ///
     /// Returns an error unless the text is ASCII digits, joined by single dots or underscores.
     pub fn parse(text: &str) -> Result<Self, VersionError> {
-        let version = text.replace('_', ".");
-        let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if version.split('.').all(number) {
-            Ok(Version(Cow::Owned(version)))
-        } else {
-            Err(VersionError { text: text.to_owned() })
+        let mut follows_digit = false;
+        for byte in text.bytes() {
+            let is_digit = byte.is_ascii_digit();
+            if !is_digit && !(follows_digit && matches!(byte, b'.' | b'_')) {
+                follows_digit = false;
+                break;
+            }
+            follows_digit = is_digit;
+        }
+        match follows_digit {
+            true => Ok(Version(Cow::Owned(text.replace('_', ".")))),
+            false => Err(VersionError { text: text.to_owned() }),
         }
     }
 

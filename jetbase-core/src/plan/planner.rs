@@ -1,5 +1,6 @@
 //! What a run would do: one pure function of the set, the history and the goal.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::file::{MigrationKind, Version, compare};
@@ -63,31 +64,64 @@ pub fn validate(
     if problems.is_empty() { Ok(plan.skipped) } else { Err(PlanError { problems }) }
 }
 
-/// The set and the history, indexed for comparison.
+/// The set and the history side by side.
 pub(super) struct View<'a> {
     pub(super) set: &'a Migrations,
     pub(super) history: &'a [Record],
-    /// The newest row of each version, as written.
-    pub(super) versions: HashMap<&'a str, &'a Record>,
-    /// The newest row of each repeatable.
-    pub(super) repeatables: HashMap<(&'a str, MigrationKind), &'a Record>,
+    /// The newest row of each migration, in the order of the set.
+    rows: Vec<Option<&'a Record>>,
+    /// The migrations, by their index in the set, that have no row, or a row with another checksum.
+    different: Vec<usize>,
+    /// The rows that belong to no migration of the set, in the order of the history.
+    pub(super) unknown: Vec<&'a Record>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(set: &'a Migrations, history: &'a [Record]) -> Self {
-        let mut versions = HashMap::with_capacity(history.len());
-        let mut repeatables = HashMap::new();
+        let mut view = View {
+            set,
+            history,
+            rows: vec![None; set.len()],
+            different: Vec::new(),
+            unknown: Vec::new(),
+        };
+        let index = SetIndex::new(set);
+        let mut next = 0;
         for record in history {
-            match &record.version {
-                Some(version) => versions.insert(version.as_str(), record),
-                None => repeatables.insert((record.file.as_str(), record.kind), record),
-            };
+            match index.find(record, next) {
+                Some(found) => {
+                    if let Some(row) = view.rows.get_mut(found) {
+                        *row = Some(record);
+                    }
+                    next = found + 1;
+                }
+                None => view.unknown.push(record),
+            }
         }
-        View { set, history, versions, repeatables }
+        let is_different = |(migration, row): (Migration<'_>, &Option<&Record>)| {
+            row.is_none_or(|row| !migration.checksum().matches(&row.checksum))
+        };
+        let different = set.iter().zip(&view.rows).map(is_different).enumerate();
+        view.different = different.filter_map(|(index, it)| it.then_some(index)).collect();
+        view
+    }
+
+    /// The newest row of a migration.
+    pub(super) fn row(&self, index: usize) -> Option<&'a Record> {
+        self.rows.get(index).copied().flatten()
+    }
+
+    /// The migrations that have no row, or a row with another checksum, with their index and that row.
+    pub(super) fn different(
+        &self,
+    ) -> impl Iterator<Item = (usize, Migration<'a>, Option<&'a Record>)> {
+        let different = self.different.iter();
+        different.filter_map(|&index| Some((index, self.set.get(index)?, self.row(index))))
     }
 
     pub(super) fn latest_applied(&self) -> Option<&'a Version> {
-        self.versions.values().filter_map(|record| record.version.as_ref()).max()
+        let known = self.rows.iter().rev().flatten().find_map(|row| row.version.as_ref());
+        self.unknown.iter().filter_map(|row| row.version.as_ref()).chain(known).max()
     }
 
     pub(super) fn is_ahead(&self, version: &Version) -> bool {
@@ -105,10 +139,10 @@ impl<'a> View<'a> {
             return (plan, problems);
         }
         let latest = self.latest_applied();
-        let pending = self.set.iter().enumerate().filter_map(|(index, migration)| {
+        let pending = self.different().filter_map(|(index, migration, row)| {
             let version = migration.version_text()?;
             let above = latest.is_none_or(|latest| compare(version, latest.as_str()).is_gt());
-            (above && !self.versions.contains_key(version)).then_some((index, version))
+            (above && row.is_none()).then_some((index, version))
         });
         let wanted: Vec<_> = match until {
             Until::End => pending.collect(),
@@ -133,7 +167,7 @@ impl<'a> View<'a> {
             true => self.renamed(policy),
             false => Vec::new(),
         };
-        for migration in self.set.iter() {
+        for (_, migration, row) in self.different() {
             let Some(version) = migration.version_text() else { continue };
             if renamed.iter().any(|it| {
                 it.now == migration.file()
@@ -141,16 +175,13 @@ impl<'a> View<'a> {
             }) {
                 continue;
             }
-            match self.versions.get(version) {
-                Some(record) => match differs(&migration, version, record) {
-                    Some(problem) if policy.validates(Validation::Checksums) => {
-                        problems.push(problem)
-                    }
-                    Some(_) => skip(migration.file(), SkipReason::Changed),
-                    None => {}
-                },
+            match row {
+                Some(row) if policy.validates(Validation::Checksums) => {
+                    problems.push(difference(&migration, version, row));
+                }
+                Some(_) => skip(migration.file(), SkipReason::Changed),
                 None => {
-                    let mut recorded = self.versions.values().filter_map(|it| it.version.as_ref());
+                    let mut recorded = self.unknown.iter().filter_map(|it| it.version.as_ref());
                     let same = recorded.find(|it| compare(it.as_str(), version).is_eq());
                     let low = latest.filter(|latest| compare(version, latest.as_str()).is_lt());
                     match (same, low) {
@@ -176,7 +207,7 @@ impl<'a> View<'a> {
             problems.iter().any(same)
         };
         let mut missing = Vec::new();
-        for record in self.unknown() {
+        for &record in &self.unknown {
             let file = record.file.clone();
             match &record.version {
                 _ if renamed.iter().any(|it| it.before == record) => {}
@@ -201,33 +232,62 @@ impl<'a> View<'a> {
         problems.append(&mut missing);
         (plan, problems)
     }
+}
 
-    /// The rows that belong to no migration of the set, in the order of the history.
-    pub(super) fn unknown(&self) -> Vec<&'a Record> {
-        let versions: std::collections::HashSet<_> =
-            self.set.iter().filter_map(|it| it.version_text()).collect();
-        let repeatables = self.set.iter().filter(|it| it.version_text().is_none());
-        let names: std::collections::HashSet<_> =
-            repeatables.map(|it| (it.file(), it.kind())).collect();
-        self.history
-            .iter()
-            .filter(|record| match &record.version {
-                Some(version) => !versions.contains(version.as_str()),
-                None => !names.contains(&(record.file.as_str(), record.kind)),
-            })
-            .collect()
+/// Finds the migration of a row.
+struct SetIndex<'a> {
+    set: &'a Migrations,
+    /// How many migrations have a version. They are the first ones, in the order of their versions.
+    versions: usize,
+    repeatables: HashMap<(&'a str, MigrationKind), usize>,
+}
+
+impl<'a> SetIndex<'a> {
+    fn new(set: &'a Migrations) -> Self {
+        SetIndex {
+            set,
+            versions: set.repeatables().next().map_or(set.len(), |(first, _)| first),
+            repeatables: set
+                .repeatables()
+                .map(|(index, it)| ((it.file(), it.kind()), index))
+                .collect(),
+        }
+    }
+
+    /// Returns the index of a row's migration. `next` is the index after that of the row before: most
+    /// rows are in the order of the set.
+    fn find(&self, record: &Record, next: usize) -> Option<usize> {
+        let Some(version) = record.version.as_ref().map(Version::as_str) else {
+            return self.repeatables.get(&(record.file.as_str(), record.kind)).copied();
+        };
+        if self.version(next) == Some(version) {
+            return Some(next);
+        }
+        let (mut low, mut high) = (0, self.versions);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            let found = self.version(middle)?;
+            match compare(found, version) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                // Another spelling is not the version of this migration.
+                Ordering::Equal => return (found == version).then_some(middle),
+            }
+        }
+        None
+    }
+
+    fn version(&self, index: usize) -> Option<&'a str> {
+        self.set.get(index)?.version_text()
     }
 }
 
 /// How an applied version differs from ours: another file by name, or the same one edited.
-fn differs(migration: &Migration<'_>, version: &str, record: &Record) -> Option<Problem> {
-    if migration.checksum().matches(&record.checksum) {
-        return None;
-    }
+fn difference(migration: &Migration<'_>, version: &str, record: &Record) -> Problem {
     let checksum = migration.checksum().to_string();
     let version = Version::of_valid(version);
     let file = migration.file().to_owned();
-    Some(if record.file == file {
+    if record.file == file {
         let change = migration.change_since(&record.checksum);
         Problem::Changed {
             version,
@@ -238,5 +298,5 @@ fn differs(migration: &Migration<'_>, version: &str, record: &Record) -> Option<
         }
     } else {
         Problem::OtherSet { version, file, recorded: record.file.clone() }
-    })
+    }
 }

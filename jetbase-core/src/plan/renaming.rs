@@ -29,15 +29,12 @@ impl View<'_> {
     /// Their rows belong to no file, or to another file with another text. The checksum of a file with the new
     /// name is that of the row, and the history does not have it. A file without statements has no text to compare.
     pub(super) fn renamed(&self, policy: &Policy) -> Vec<Renaming<'_>> {
-        let unknown = self.unknown().into_iter().filter(|record| match &record.version {
+        let unknown = self.unknown.iter().copied().filter(|record| match &record.version {
             Some(_) => true,
             None => policy.ahead == Ahead::Refuse,
         });
-        let replaced = self.set.iter().filter_map(|migration| {
-            let record = *self.versions.get(migration.version_text()?)?;
-            let other =
-                record.file != migration.file() && !migration.checksum().matches(&record.checksum);
-            other.then_some(record)
+        let replaced = self.different().filter_map(|(_, migration, row)| {
+            row.filter(|row| migration.version_text().is_some() && row.file != migration.file())
         });
         let rows: Vec<_> = unknown.chain(replaced).collect();
         if rows.is_empty() {
@@ -46,22 +43,18 @@ impl View<'_> {
         let empty = Checksum::of_text("").to_string();
         let mut found: Vec<Renaming<'_>> = Vec::new();
         for before in rows.into_iter().filter(|record| record.checksum != empty) {
-            let candidate = self.set.iter().find(|migration| {
-                let applied = match migration.version_text() {
-                    Some(version) => self.versions.contains_key(version),
-                    None => self.repeatables.contains_key(&(migration.file(), migration.kind())),
-                };
+            let mut new = self.different().filter(|(_, _, row)| row.is_none());
+            let candidate = new.find(|(_, migration, _)| {
                 // Another spelling of the version is another problem.
-                let is_respelled = migration.version().is_some_and(|version| {
-                    self.versions.values().any(|it| it.version.as_ref() == Some(&version))
+                let is_respelled = migration.version().is_some_and(|it| {
+                    self.unknown.iter().any(|row| row.version == Some(it.clone()))
                 });
-                !applied
-                    && !is_respelled
+                !is_respelled
                     && migration.kind() == before.kind
                     && migration.checksum().matches(&before.checksum.to_ascii_lowercase())
                     && !found.iter().any(|it| it.now == migration.file())
             });
-            if let Some(migration) = candidate {
+            if let Some((_, migration, _)) = candidate {
                 found.push(Renaming { before, now: migration.file() });
             }
         }

@@ -22,9 +22,8 @@ struct Repeatable<'a> {
 
 impl<'a> View<'a> {
     fn all_repeatables(&self) -> impl Iterator<Item = Repeatable<'a>> {
-        let migrations = self.set.iter().enumerate().filter(|(_, it)| it.kind().is_repeatable());
-        migrations.map(|(index, migration)| {
-            let record = self.repeatables.get(&(migration.file(), migration.kind())).copied();
+        self.set.repeatables().map(|(index, migration)| {
+            let record = self.row(index);
             let action = if record.is_some() { Action::Reapply } else { Action::Apply };
             let new = record.is_none_or(|it| !migration.checksum().matches(&it.checksum));
             Repeatable { step: Step { index, action }, migration, record, new }

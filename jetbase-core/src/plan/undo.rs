@@ -1,6 +1,8 @@
 //! Plans that roll back.
 
-use crate::file::Section;
+use std::collections::BTreeMap;
+
+use crate::file::{Section, Version};
 use crate::plan::plan_error::Problem;
 use crate::plan::planner::View;
 use crate::plan::policy::{Policy, Until};
@@ -25,7 +27,7 @@ impl<'a> View<'a> {
             Until::Count(count) => *count,
             Until::Version(limit) => {
                 // Nothing is below version 0, so it means everything, although no file has it.
-                if !self.versions.contains_key(limit.as_str()) && !limit.is_zero() {
+                if !self.is_applied(limit) && !limit.is_zero() {
                     problems.push(Problem::NotApplied { version: limit.clone() });
                 }
                 applied.iter().take_while(|it| it.version.as_ref() > Some(limit)).count()
@@ -110,14 +112,21 @@ impl<'a> View<'a> {
         recorded.find(|it| it.version_text() == version_of(record)).map(|it| it.file())
     }
 
-    /// The rows of the applied versions, the highest one first.
+    /// Whether the history has a version, as it is written.
+    fn is_applied(&self, version: &Version) -> bool {
+        self.history.iter().any(|row| version_of(row) == Some(version.as_str()))
+    }
+
+    /// The newest row of each applied version, the highest one first.
     fn applied(&self) -> Vec<&'a Record> {
-        let mut applied: Vec<&Record> = self.versions.values().copied().collect();
+        let versions = self.history.iter().filter_map(|row| Some((version_of(row)?, row)));
+        let newest: BTreeMap<&str, &Record> = versions.collect();
+        let mut applied: Vec<_> = newest.into_values().collect();
         applied.sort_by(|a, b| b.version.cmp(&a.version));
         applied
     }
 }
 
 fn version_of(record: &Record) -> Option<&str> {
-    record.version.as_ref().map(crate::file::Version::as_str)
+    record.version.as_ref().map(Version::as_str)
 }

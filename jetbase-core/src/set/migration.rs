@@ -148,6 +148,12 @@ impl Migrations {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
+    /// Returns the repeatable migrations with their index. They follow those that have a version.
+    pub(crate) fn repeatables(&self) -> impl Iterator<Item = (usize, Migration<'_>)> {
+        let count = self.iter().rev().take_while(|it| it.version_text().is_none()).count();
+        (self.len() - count..self.len()).filter_map(|index| Some((index, self.get(index)?)))
+    }
+
     /// Returns the highest version of the set.
     #[must_use]
     pub fn latest(&self) -> Option<Version> {

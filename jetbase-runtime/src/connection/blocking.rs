@@ -17,11 +17,12 @@ use crate::cancel::Cancel;
 const OPERATIONS: i32 = 1000;
 
 impl Abandon for sqlx::Sqlite {
-    fn undo(connection: &mut sqlx::SqliteConnection, statements: &[String]) {
+    fn undo(connection: &mut sqlx::SqliteConnection, statements: &[String]) -> bool {
         for statement in statements {
             let query = sqlx::raw_sql(AssertSqlSafe(statement.clone()));
             let _ = wait_for(query.execute(&mut *connection));
         }
+        true
     }
 
     fn interrupt_with(

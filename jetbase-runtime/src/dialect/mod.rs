@@ -21,11 +21,18 @@ pub(crate) use self::old_tables::{old_sql, old_table_sql};
 pub(crate) struct Sql {
     /// The first statements of the first message. One row has the facts: `used_schema`, `user_name`,
     /// `search_path`, `in_transaction` (PostgreSQL, MariaDB), `history_schema` (in which the history was
-    /// found), `syntax_settings`, `server_version`, `database_name`, `transaction_timeout`, `autocommit`.
+    /// found), `syntax_settings`, `server_version`, `database_name`, `autocommit`.
     /// Then come the history and the lock row.
     pub(crate) read_state: &'static [&'static str],
     /// The index of the statement in the first message that returns the facts.
     pub(crate) state_facts: usize,
+    /// One row with the facts, what a plan needs of the history, and the lock (MySQL). It stands for the three
+    /// statements. If it fails, they are sent one after the other.
+    pub(crate) quick_state: &'static str,
+    /// Goes before what a connection of somebody else reads: one try waits a second at most (SQLite).
+    pub(crate) short_wait: &'static [&'static str],
+    /// Goes after it, and restores the setting of that connection.
+    pub(crate) restore_wait: &'static [&'static str],
     /// Reads a table, so that a setting of `read_state` ends that holds for one transaction (MySQL). It is sent
     /// if the history does not exist.
     pub(crate) end_setting: &'static str,

@@ -8,16 +8,28 @@ pub(super) static SQL: Sql = Sql {
     // MariaDB has a variable for an open transaction. MySQL refuses the first statement inside one,
     // with error 1568, and changes nothing; else the setting holds for one transaction: that of the
     // next query that reads a table, which is the history. `LIMIT` overrides `sql_select_limit`, which
-    // a server or a role can set.
+    // a server or a role can set. In a `SET STATEMENT`, both variables of MariaDB have other values.
     read_state: &[
-        "/*!50720 SET TRANSACTION READ WRITE */ /*M!100000 DO 0 */",
+        "/*!50720 SET TRANSACTION READ WRITE */
+/*M!100000 SELECT @@in_transaction AS in_transaction, @@autocommit AS autocommit LIMIT 1 */",
         "SELECT {state_schema} AS used_schema, CURRENT_USER() AS user_name,
-  0 /*M!100000 + @@in_transaction */ AS in_transaction,
   {state_schema} AS history_schema, @@GLOBAL.sql_mode AS syntax_settings,
   CONCAT(VERSION(), ' ', @@version_comment) AS server_version,
-  CONCAT('' /*!80000 , 'MySQL' */ /*M!100500 , 'MariaDB' */) AS runs_comments_of, @@autocommit AS autocommit LIMIT 1",
+  CONCAT('' /*!80000 , 'MySQL' */ /*M!100500 , 'MariaDB' */) AS runs_comments_of /*!80000 , @@autocommit AS autocommit */ LIMIT 1",
     ],
     state_facts: 1,
+    quick_state: "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0, group_concat_max_len = 1073741824 FOR */
+SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) SET_VAR(group_concat_max_len = 1073741824) */
+  {state_schema} AS used_schema, CURRENT_USER() AS user_name,
+  @@GLOBAL.sql_mode AS syntax_settings, CONCAT(VERSION(), ' ', @@version_comment) AS server_version,
+  CONCAT('' /*!80000 , 'MySQL' */ /*M!100500 , 'MariaDB' */) AS runs_comments_of /*!80000 , @@autocommit AS autocommit */,
+  COUNT(*) AS row_count, GROUP_CONCAT(order_executed SEPARATOR '\n') AS order_executed,
+  GROUP_CONCAT(COALESCE(version, '\t') SEPARATOR '\n') AS version, GROUP_CONCAT(filename SEPARATOR '\n') AS filename,
+  GROUP_CONCAT(migration_type SEPARATOR '\n') AS migration_type, GROUP_CONCAT(checksum SEPARATOR '\n') AS checksum,
+  1 AS is_locked, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked LIMIT 1) AS process_id
+  FROM {migrations} LIMIT 1",
+    short_wait: &[],
+    restore_wait: &[],
     end_setting: "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = DATABASE() LIMIT 1",
     guard_state: &[],
     guard_history: &[],

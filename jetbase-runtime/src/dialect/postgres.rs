@@ -12,26 +12,28 @@ pub(super) static SQL: Sql = Sql {
     // use no operator and no unqualified function. Afterwards the path is that schema alone while a
     // table is named, and `pg_catalog` otherwise.
     read_state: &[
-        "SHOW statement_timeout",
-        "SET LOCAL statement_timeout = 0",
-        // The columns are evaluated in their order. `OFFSET 0` lets the schema be looked up once.
-        "SELECT {state_schema} AS used_schema, current_user AS user_name,
-  pg_catalog.current_setting('search_path') AS search_path,
-  pg_catalog.current_setting('row_security') AS row_security, pg_catalog.current_setting('lock_timeout') AS lock_timeout,
-  pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp() AS in_transaction,
-  found.history_schema, COALESCE(pg_catalog.pg_relation_size(pg_catalog.to_regclass({state_journal})), 0) AS journal_size, pg_catalog.current_setting('standard_conforming_strings') AS syntax_settings,
+        // The columns are evaluated in their order. `OFFSET 0` lets the schema be looked up once, before the
+        // settings change. They do not change in a transaction of the caller.
+        "SELECT {state_schema} AS used_schema, current_user AS user_name, found.search_path, found.in_transaction,
+  found.history_schema, COALESCE(pg_catalog.pg_relation_size(pg_catalog.to_regclass({state_journal})), 0) AS journal_size,
+  pg_catalog.current_setting('standard_conforming_strings') AS syntax_settings,
   pg_catalog.version() AS server_version, pg_catalog.current_setting('server_version_num') AS version_number,
   pg_catalog.current_database() AS database_name,
-  pg_catalog.current_setting('transaction_timeout', true) AS transaction_timeout,
-  CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
-    THEN pg_catalog.set_config('transaction_timeout', '0', true) END,
-  pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('lock_timeout', '1s', true),
-  pg_catalog.set_config('jetbase.schema', COALESCE(found.history_schema, 'pg_catalog'), true),
-  pg_catalog.set_config('search_path',
-    pg_catalog.concat(pg_catalog.quote_ident(COALESCE(found.history_schema, 'pg_catalog')), ', pg_temp'), true)
-  FROM (SELECT {state_found} AS history_schema OFFSET 0) AS found",
+  CASE WHEN NOT found.in_transaction THEN pg_catalog.concat(
+    pg_catalog.set_config('statement_timeout', '0', true), pg_catalog.set_config('row_security', 'off', true),
+    pg_catalog.set_config('lock_timeout', '1s', true),
+    CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
+      THEN pg_catalog.set_config('transaction_timeout', '0', true) END,
+    pg_catalog.set_config('jetbase.schema', COALESCE(found.history_schema, 'pg_catalog'), true),
+    pg_catalog.set_config('search_path',
+      pg_catalog.concat(pg_catalog.quote_ident(COALESCE(found.history_schema, 'pg_catalog')), ', pg_temp'), true)) END
+  FROM (SELECT {state_found} AS history_schema, pg_catalog.current_setting('search_path') AS search_path,
+    pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp() AS in_transaction OFFSET 0) AS found",
     ],
-    state_facts: 2,
+    state_facts: 0,
+    quick_state: "",
+    short_wait: &[],
+    restore_wait: &[],
     end_setting: "",
     guard_state: &[
         "LOCK TABLE jetbase_migrations, jetbase_lock IN ACCESS SHARE MODE",

@@ -6,13 +6,14 @@ pub(super) static SQL: Sql = Sql {
     read_state: &[
         // Inside a transaction this fails; elsewhere it changes nothing.
         "PRAGMA main.synchronous = {synchronous}",
-        // One try waits a second at most.
-        "PRAGMA busy_timeout = 1000",
         "SELECT 'main' AS used_schema, '' AS user_name,
   (SELECT 'main' FROM main.sqlite_master WHERE name = 'jetbase_migrations') AS history_schema,
   (SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = 'jetbase_journal') AS journal_size",
     ],
-    state_facts: 2,
+    state_facts: 1,
+    quick_state: "",
+    short_wait: &["PRAGMA busy_timeout = 1000"],
+    restore_wait: &["PRAGMA busy_timeout = {busy_timeout}"],
     end_setting: "",
     guard_state: &[],
     guard_history: &[],

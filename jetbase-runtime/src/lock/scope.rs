@@ -77,6 +77,7 @@ pub(crate) async fn with_lock_unless<T>(
     done_by_others: impl DoneByOthers<T>,
     work: impl AsyncFnOnce(&mut Session<'_>, &HeldLock, &mut Listener) -> Result<T, Error>,
 ) -> Result<T, WorkError> {
+    request.options.cancel.outlive_future().await;
     let mut session = Session::open(source, request.state, request.limit).await?;
     session.allow_interrupts(&request.options.cancel).await;
     let mut unreleased = None;

@@ -34,5 +34,5 @@ pub(super) fn state_bindings(
 }
 
 /// An expression for the schema in which PostgreSQL finds the history.
-const FOUND: &str = "(pg_catalog.parse_ident(
-    (pg_catalog.pg_identify_object(1259, pg_catalog.to_regclass({state_table}), 0)).schema))[1]";
+const FOUND: &str = "(pg_catalog.pg_identify_object_as_address(
+    1259, pg_catalog.to_regclass({state_table}), 0)).object_names[1]";

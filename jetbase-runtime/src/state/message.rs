@@ -5,39 +5,49 @@ use jetbase_core::Dialect;
 use super::bindings::state_bindings;
 use super::{
     DatabaseState, HistoryColumns, NamespaceOptions, guarded, namespace_of, packed, records,
-    server, untrusted, untrusted_tables,
+    untrusted, untrusted_tables,
 };
 use crate::connection::{
     Cause, CauseKind, Connection, MAX_READ_RETRIES, ResultRow, ResultSet, RowHandling, SendFailure,
     UntrustedTable, pause_before_retry, send_within,
 };
 use crate::dialect::{Bindings, Sql, sql};
-use crate::error::{Error, NamespaceError, ServerError, TableError};
+use crate::error::{Error, NamespaceError};
 use crate::journal::JournalRow;
 use crate::wait::Limit;
 
-/// How the first message checks the owners of jetbase's tables (PostgreSQL).
+/// How the first message asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OwnerCheck {
-    /// It only asks whether all tables belong to this user or to the first superuser. The plan of the
-    /// full check takes longer than everything else in the message.
-    Own,
-    /// It looks at what each table contains before it reads the table.
-    Full,
+enum Form {
+    /// What is enough for nearly every database. If it fails, the complete form decides.
+    ///
+    /// PostgreSQL: it only asks whether all tables belong to this user or to the first superuser. The plan of
+    /// the full check takes longer than everything else in the message. MySQL: one statement reads all tables.
+    Quick,
+    /// It looks at what each table contains before it reads the table, and reads one table after the other.
+    Complete,
+}
+
+/// The settings of a connection of SQLite, as its owner has set them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SqliteSettings {
+    pub(super) synchronous: String,
+    pub(super) busy_timeout: String,
 }
 
 /// The first message to a database.
 pub(super) struct StateMessage {
-    dialect: Dialect,
-    sql: &'static Sql,
+    pub(super) dialect: Dialect,
+    pub(super) sql: &'static Sql,
     bindings: Bindings,
     trusted: Vec<String>,
-    check: OwnerCheck,
+    form: Form,
+    settings: SqliteSettings,
     columns: HistoryColumns,
     parts: Vec<String>,
     /// The index of the statement that returns the facts, of the first one that guards the history, and of
     /// the one that returns it.
-    facts: usize,
+    pub(super) facts: usize,
     first_guard: usize,
     history: usize,
     /// The index of the statement that returns the lock row. On MySQL, a look into the journal follows it.
@@ -45,28 +55,28 @@ pub(super) struct StateMessage {
 }
 
 impl StateMessage {
-    /// `synchronous` is the setting of that name that a connection of SQLite has.
     pub(super) fn new(
         dialect: Dialect,
         options: &NamespaceOptions,
         columns: HistoryColumns,
-        synchronous: &str,
+        settings: SqliteSettings,
     ) -> Self {
-        StateMessage::with_check(dialect, options, columns, synchronous, OwnerCheck::Own)
+        StateMessage::with_form(dialect, options, columns, settings, Form::Quick)
     }
 
-    fn with_check(
+    fn with_form(
         dialect: Dialect,
         options: &NamespaceOptions,
         columns: HistoryColumns,
-        synchronous: &str,
-        check: OwnerCheck,
+        settings: SqliteSettings,
+        form: Form,
     ) -> Self {
         let sql = sql(dialect);
         let schema = options.schema.as_deref();
-        let bindings = state_bindings(Bindings::new(dialect, schema), dialect, schema);
-        let bindings =
-            bindings.literals("trusted", &options.trusted).expression("synchronous", synchronous);
+        let bindings = state_bindings(Bindings::new(dialect, schema), dialect, schema)
+            .literals("trusted", &options.trusted)
+            .expression("synchronous", &settings.synchronous)
+            .expression("busy_timeout", &settings.busy_timeout);
         let guard = |statements: &[&str], tables: &[&str]| -> Vec<String> {
             let schema = "quote_ident(current_setting('jetbase.schema'))";
             let names =
@@ -76,41 +86,51 @@ impl StateMessage {
             let bindings = bindings.nested("untrusted", sql.untrusted);
             statements.iter().map(|statement| bindings.render(statement)).collect()
         };
-        let role = options
-            .role
-            .iter()
-            .map(|role| bindings.clone().identifier("name", role).render("SET LOCAL ROLE {name}"));
-        let mut parts: Vec<_> = role.collect();
-        let before = parts.len();
+        let role = options.role.iter();
+        let role = role.map(|role| bindings.clone().literal("name", role).render(SET_ROLE));
+        let wait = sql.short_wait.iter().map(|part| bindings.render(part));
+        let mut parts: Vec<_> = wait.chain(role).collect();
+        let facts = parts.len() + sql.state_facts;
         parts.extend(sql.read_state.iter().map(|part| bindings.render(part)));
-        let first_guard = parts.len();
-        let guarded = ["jetbase_migrations", "jetbase_superseded", "jetbase_journal"];
-        parts.extend(match check {
-            OwnerCheck::Own => guard(sql.guard_state, &[]),
-            OwnerCheck::Full => guard(sql.guard_history, &guarded),
-        });
-        let history = parts.len();
-        parts.push(bindings.render(match columns {
-            HistoryColumns::All => sql.state_history,
-            HistoryColumns::Plan => sql.packed_history,
-        }));
-        if check == OwnerCheck::Full {
-            parts.extend(guard(sql.guard_holder, &["jetbase_lock"]));
+        let is_one = form == Form::Quick && columns == HistoryColumns::Plan;
+        let is_one = is_one && !sql.quick_state.is_empty();
+        let (first_guard, history, lock);
+        if is_one {
+            parts.truncate(facts);
+            parts.push(bindings.render(sql.quick_state));
+            (first_guard, history, lock) = (facts, facts, facts);
+        } else {
+            first_guard = parts.len();
+            let guarded = ["jetbase_migrations", "jetbase_superseded", "jetbase_journal"];
+            parts.extend(match form {
+                Form::Quick => guard(sql.guard_state, &[]),
+                Form::Complete => guard(sql.guard_history, &guarded),
+            });
+            history = parts.len();
+            parts.push(bindings.render(match columns {
+                HistoryColumns::All => sql.state_history,
+                HistoryColumns::Plan => sql.packed_history,
+            }));
+            if form == Form::Complete {
+                parts.extend(guard(sql.guard_holder, &["jetbase_lock"]));
+            }
+            lock = parts.len();
+            parts.push(bindings.render(sql.current_holder));
         }
-        let lock = parts.len();
-        parts.push(bindings.render(sql.current_holder));
         // A message may end with a table that does not exist: MySQL writes no log entry about it.
         parts.extend(sql.journal_has_rows.iter().map(|part| bindings.render(part)));
+        parts.extend(sql.restore_wait.iter().map(|part| bindings.render(part)));
         let trusted = options.trusted.clone();
         StateMessage {
             dialect,
             sql,
             bindings,
             trusted,
-            check,
+            form,
+            settings,
             columns,
             parts,
-            facts: before + sql.state_facts,
+            facts,
             first_guard,
             history,
             lock,
@@ -127,24 +147,27 @@ impl StateMessage {
             Ok(sets) => (sets, None),
             Err(SendFailure { completed, cause }) => (completed, Some(cause)),
         };
+        if cause.is_some() && !self.sql.restore_wait.is_empty() {
+            let restore = self.bindings.render(&self.sql.restore_wait.join(";\n"));
+            let _ = connection.send(&restore, RowHandling::Drop).await;
+        }
         let row = |at: usize| sets.get(at).map(ResultSet::first_row);
         let facts = row(self.facts).unwrap_or_default();
         if sets.len() == self.history && facts.text("runs_comments_of") == "MySQL" {
             // The first message has read no table.
             let _ = send_query(connection, self.sql.end_setting, limit).await;
         }
-        // A table of another role, or no lock table, or no right to read it.
-        let is_undecided = self.check == OwnerCheck::Own
-            && cause.is_some()
-            && (self.first_guard..self.history).contains(&sets.len())
-            && facts.opt("history_schema").is_some();
-        if is_undecided {
-            if facts.is_true("in_transaction") {
-                return Err(NamespaceError::InTransaction.into());
-            }
-            let full =
-                StateMessage::with_check(self.dialect, options, self.columns, "", OwnerCheck::Full);
-            return Box::pin(full.read(connection, options, limit)).await;
+        // The facts can be in two statements.
+        let rows = || sets.iter().take(self.facts + 1).filter_map(|set| set.rows.first());
+        if rows().any(|row| row.is_true("in_transaction")) {
+            return Err(NamespaceError::InTransaction.into());
+        }
+        if cause.as_ref().is_some_and(|cause| self.is_undecided(cause, sets.len(), &facts)) {
+            let columns = self.columns;
+            let settings = self.settings.clone();
+            let complete =
+                StateMessage::with_form(self.dialect, options, columns, settings, Form::Complete);
+            return Box::pin(complete.read(connection, options, limit)).await;
         }
         let mut is_cut = false;
         let history = match (&cause, sets.get(self.history)) {
@@ -176,15 +199,17 @@ impl StateMessage {
         let lock = row(self.lock);
         let lock_owner = lock.filter(|row| row.is_true("is_locked"));
         let lock_owner = lock_owner.and_then(|row| row.opt("process_id").map(str::to_owned));
-        let statement_timeout = sets.get(self.facts.saturating_sub(2)).and_then(ResultSet::value);
-        self.restore_settings(connection, &facts, statement_timeout.unwrap_or_default()).await;
+        if rows().any(|row| row.opt("autocommit") == Some("0")) {
+            // Without `autocommit`, a query opens a transaction.
+            let _ = connection.send("ROLLBACK", RowHandling::Drop).await;
+        }
         let namespace = namespace_of(self.dialect, &facts, history.is_some(), options)?;
         if is_cut {
             return self.read_rows(connection, options, limit).await;
         }
-        let has_journal_rows = match sets.get(self.lock + 1) {
-            Some(set) => !set.rows.is_empty(),
-            None => facts.text("journal_size").parse().is_ok_and(|size: u64| size > 0),
+        let has_journal_rows = match self.sql.journal_has_rows {
+            [] => facts.text("journal_size").parse().is_ok_and(|size: u64| size > 0),
+            _ => sets.get(self.lock + 1).is_some_and(|set| !set.rows.is_empty()),
         };
         let journal = match has_journal_rows {
             true => self.read_journal(connection, options, &namespace.schema, limit).await?,
@@ -200,9 +225,8 @@ impl StateMessage {
         options: &NamespaceOptions,
         limit: Limit,
     ) -> Result<DatabaseState, Error> {
-        let synchronous = self.bindings.render("{synchronous}");
-        let all = HistoryColumns::All;
-        let rows = StateMessage::with_check(self.dialect, options, all, &synchronous, self.check);
+        let (all, settings) = (HistoryColumns::All, self.settings.clone());
+        let rows = StateMessage::with_form(self.dialect, options, all, settings, self.form);
         Box::pin(rows.read(connection, options, limit)).await
     }
 
@@ -223,7 +247,11 @@ impl StateMessage {
             .map(|role| bindings.clone().identifier("name", role).render("SET LOCAL ROLE {name}"));
         let guard = self.sql.guard_journal_reading;
         let parts = self.sql.read_settings.iter().chain(guard).chain([&self.sql.journal]);
-        let parts: Vec<_> = role.chain(parts.map(|part| bindings.render(part))).collect();
+        let parts = role.chain(parts.map(|part| bindings.render(part)));
+        let wait = |part: &&str| self.bindings.render(part);
+        let before = self.sql.short_wait.iter().map(wait);
+        let parts: Vec<_> =
+            before.chain(parts).chain(self.sql.restore_wait.iter().map(wait)).collect();
         match send_query(connection, &parts.join(";\n"), limit).await {
             Ok(sets) => {
                 let rows = sets.iter().flat_map(|set| &set.rows);
@@ -235,6 +263,25 @@ impl StateMessage {
                 Err(Error::database("checking the owners of jetbase's tables", &cause))
             }
             Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether the quick form failed, but the complete one may succeed. `failed` is the index of the statement
+    /// that failed.
+    fn is_undecided(&self, cause: &Cause, failed: usize, facts: &ResultRow) -> bool {
+        let is_quick = self.form == Form::Quick;
+        match self.dialect {
+            // A table of another role, or no lock table, or no right to read it.
+            Dialect::Postgres => {
+                let is_guard = (self.first_guard..self.history).contains(&failed);
+                is_quick && is_guard && facts.opt("history_schema").is_some()
+            }
+            // No table, or no right to read one of them.
+            Dialect::MySql => {
+                let is_one = self.facts == self.history && failed == self.history;
+                is_quick && is_one && cause.kind == CauseKind::Database && !cause.is_contended()
+            }
+            Dialect::Sqlite => false,
         }
     }
 
@@ -269,107 +316,15 @@ impl StateMessage {
         let sets = send_query(connection, &query, limit).await.ok()?;
         untrusted(sets.last()?)
     }
-
-    /// Restores the settings that the message has changed in a caller's transaction.
-    async fn restore_settings(
-        &self,
-        connection: &mut dyn Connection,
-        facts: &ResultRow,
-        statement_timeout: &str,
-    ) {
-        let sql = match self.dialect {
-            Dialect::Postgres if facts.is_true("in_transaction") => {
-                let known = ["row_security", "lock_timeout", "transaction_timeout", "search_path"];
-                let known = known.into_iter().filter_map(|name| Some((name, facts.opt(name)?)));
-                let set = known.chain([("statement_timeout", statement_timeout)]);
-                let set = set.map(|(name, value)| {
-                    let bindings =
-                        self.bindings.clone().literal("name", name).literal("value", value);
-                    bindings.render("SELECT pg_catalog.set_config({name}, {value}, true)")
-                });
-                set.collect::<Vec<_>>().join(";\n")
-            }
-            // Without `autocommit`, a query opens a transaction.
-            Dialect::MySql
-                if facts.text("autocommit") == "0" && !facts.is_true("in_transaction") =>
-            {
-                "ROLLBACK".to_owned()
-            }
-            _ => return,
-        };
-        // An aborted transaction has no settings to restore.
-        let _ = connection.send(&sql, RowHandling::Drop).await;
-    }
-
-    /// Returns the reason if the message failed because of the server that it was sent to.
-    async fn refuse_server(
-        &self,
-        connection: &mut dyn Connection,
-        facts: &ResultRow,
-        cause: &Cause,
-        limit: Limit,
-    ) -> Option<ServerError> {
-        if cause.kind != CauseKind::Database {
-            return None;
-        }
-        let (dialect, code) = (self.dialect, cause.code.clone());
-        let version = match facts.opt("server_version") {
-            Some(version) => version.to_owned(),
-            None => {
-                let sets = send_query(connection, server::version_query(dialect), limit).await;
-                sets.ok()?.first()?.value()?.to_owned()
-            }
-        };
-        if let Err(error) = server::check_version(dialect, &version) {
-            return Some(error);
-        }
-        let name = server::name(dialect, &version);
-        let is_syntax_error = matches!(code.as_str(), "1064" | "42601");
-        if facts.opt("server_version").is_none() && is_syntax_error {
-            let two = send_query(connection, "SELECT 1;\nSELECT 2", limit).await;
-            let refused = two.is_err_and(|failure| failure.cause.kind == CauseKind::Database);
-            if refused {
-                return Some(ServerError::OneStatement { server: name, code });
-            }
-        }
-        let supported = server::supported(dialect).to_owned();
-        let unknown = ServerError::Unknown { server: name, code, supported };
-        (!server::is_known(dialect, &version)).then_some(unknown)
-    }
-
-    /// Explains a failure that is not one of the expected ones. `failed` is the index of the
-    /// statement that failed.
-    async fn explain(
-        &self,
-        connection: &mut dyn Connection,
-        options: &NamespaceOptions,
-        cause: &Cause,
-        failed: usize,
-        limit: Limit,
-    ) -> Error {
-        let is_first = failed == 0;
-        match (self.dialect, cause.code.as_str()) {
-            _ if cause.is_row_security => TableError::RowsFiltered.into(),
-            // With a role, the first statement sets it.
-            (Dialect::Postgres, "42501") if is_first && options.role.is_some() => {
-                let sets =
-                    send_query(connection, "SELECT current_user", limit).await.unwrap_or_default();
-                let user = sets.iter().find_map(ResultSet::value).unwrap_or_default().to_owned();
-                let role = options.role.clone().unwrap_or_default();
-                let error = NamespaceError::RoleDenied { user, role, code: cause.code.clone() };
-                Error::from(error).caused_by(cause)
-            }
-            (Dialect::MySql, "1046") => NamespaceError::NoDatabase.into(),
-            (_, code) if is_first && self.sql.in_transaction.contains(&code) => {
-                NamespaceError::InTransaction.into()
-            }
-            _ => Error::database("reading the migration history", cause),
-        }
-    }
 }
 
+/// Sets the role for a transaction, unless it is the caller's.
+const SET_ROLE: &str =
+    "SELECT CASE WHEN pg_catalog.now() OPERATOR(pg_catalog.=) pg_catalog.statement_timestamp()
+  THEN pg_catalog.set_config('role', {name}, true) END";
+
 /// Sends a query, and retries it after a transient failure.
-async fn send_query(
+pub(super) async fn send_query(
     connection: &mut dyn Connection,
     sql: &str,
     limit: Limit,

@@ -2,7 +2,10 @@
 //!
 //! A driver needs much longer for many rows than for one row with as many bytes.
 
+use std::iter::once;
+
 use jetbase_core::Record;
+use memchr::memchr_iter;
 
 use super::record;
 use crate::connection::ResultSet;
@@ -18,14 +21,14 @@ pub(super) fn unpack(set: &ResultSet) -> Option<Result<Vec<Record>, TableError>>
     let count: usize = row.text("row_count").parse().ok()?;
     let columns = ["order_executed", "version", "filename", "migration_type", "checksum"];
     let texts = columns.map(|column| row.text(column));
-    let ends = |text: &&str| text.bytes().filter(|byte| *byte == b'\n').count();
+    let ends = |text: &&str| memchr_iter(b'\n', text.as_bytes()).count();
     if count == 0 {
         return Some(Ok(Vec::new()));
     }
     if !texts.iter().all(|text| ends(text) + 1 == count) {
         return None;
     }
-    let [orders, versions, files, kinds, checksums] = texts.map(|text| text.split('\n'));
+    let [orders, versions, files, kinds, checksums] = texts.map(lines);
     let rows = orders.zip(versions).zip(files).zip(kinds).zip(checksums);
     let records = rows.map(|((((order, version), file), kind), checksum)| {
         let version = (version != NULL).then_some(version);
@@ -38,6 +41,16 @@ pub(super) fn unpack(set: &ResultSet) -> Option<Result<Vec<Record>, TableError>>
     // The texts are in the order in which the server finds the rows.
     records.sort_by_key(|record| record.order);
     Some(Ok(records))
+}
+
+/// The lines of a text. It is faster than `str::split` for short lines.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut start = 0;
+    memchr_iter(b'\n', text.as_bytes()).chain(once(text.len())).map(move |end| {
+        let line = text.get(start..end).unwrap_or_default();
+        start = end + 1;
+        line
+    })
 }
 
 #[cfg(test)]

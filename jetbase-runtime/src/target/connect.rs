@@ -7,7 +7,9 @@ use futures_core::future::BoxFuture;
 use sqlx::ConnectOptions;
 
 use super::Reconnect;
-use crate::connection::{Abandon, Cause, Connection, ConnectionHandle, Guard};
+use crate::connection::{
+    Abandon, Cause, Connection, ConnectionHandle, ConnectionUse, Guard, OpenedConnection,
+};
 use crate::wait::jittered;
 
 /// Acquires a connection from a pool within the limit.
@@ -15,10 +17,17 @@ pub(super) async fn acquire<DB: sqlx::Database>(
     pool: &sqlx::Pool<DB>,
     limit: Duration,
 ) -> Result<sqlx::pool::PoolConnection<DB>, Cause> {
-    let cause = match tokio::time::timeout(limit.max(MIN_TIME), pool.acquire()).await {
-        Ok(Err(error @ sqlx::Error::PoolTimedOut)) => Cause::of(error),
-        Ok(result) => return result.map_err(Cause::of),
-        Err(_) => Cause::unavailable(format!(
+    let acquired = {
+        let pool = pool.clone();
+        // If its future is dropped while it tests a connection, a pool closes that connection, and a memory
+        // database ends with it. A task goes on, and returns the connection.
+        tokio::spawn(tokio::time::timeout(limit.max(MIN_TIME), async move { pool.acquire().await }))
+    };
+    let cause = match acquired.await {
+        Ok(Ok(Err(error @ sqlx::Error::PoolTimedOut))) => Cause::of(error),
+        Ok(Ok(result)) => return result.map_err(Cause::of),
+        Err(_) => Cause::unavailable("the runtime is shutting down".to_owned()),
+        Ok(Err(_)) => Cause::unavailable(format!(
             "the pool had no free connection within {:.1?}: all are in use, or the server does not answer",
             limit.max(MIN_TIME)
         )),
@@ -100,8 +109,10 @@ where
         let (options, nonce) = (options.clone(), nonce.clone());
         Box::pin(async move {
             let connection = connect::<DB>(&options, &nonce, limit, &no_idle_connection).await?;
-            Ok(Box::new(Guard::<DB>::new(ConnectionHandle::Owned(connection)))
-                as Box<dyn Connection>)
+            Ok(Box::new(Guard::<DB>::new(
+                ConnectionHandle::Opened(OpenedConnection::Own(connection)),
+                ConnectionUse::Run,
+            )) as Box<dyn Connection>)
         })
     })
 }

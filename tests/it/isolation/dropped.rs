@@ -10,6 +10,7 @@ pub(crate) fn register(suite: &mut Suite) {
     let (nothing, sqlite) = (Needs::NOTHING, &[DatabaseKind::Sqlite][..]);
     suite.each("a_dropped_run_does_not_change_the_callers_connection", sqlite, nothing, dropped);
     suite.each("a_dropped_run_does_not_change_a_pool", sqlite, nothing, dropped_with_pool);
+    suite.each("a_dropped_command_keeps_a_memory_database", sqlite, nothing, dropped_in_memory);
 }
 
 async fn dropped(ctx: TestContext) -> TestResult {
@@ -51,5 +52,38 @@ async fn dropped_with_pool(ctx: TestContext) -> TestResult {
         is_complete(&db).await?;
         polls += 1;
     }
+    Ok(())
+}
+
+/// A memory database ends with the only connection of its pool.
+async fn dropped_in_memory(ctx: TestContext) -> TestResult {
+    let all = files(ctx.kind);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await?;
+    sqlx::raw_sql("CREATE TABLE kept (id INTEGER); PRAGMA busy_timeout = 4321")
+        .execute(&pool)
+        .await?;
+    let check = async |what: &str, polls: usize| -> TestResult {
+        let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM kept").fetch_one(&pool).await?;
+        let timeout: i64 = sqlx::query_scalar("PRAGMA busy_timeout").fetch_one(&pool).await?;
+        assert_eq!((kept, timeout), (0, 4321), "{what} dropped after {polls} polls");
+        Ok(())
+    };
+    let (mut polls, mut finished) = (1, false);
+    while !finished {
+        assert!(polls < 2000, "status never ends");
+        finished = drop_after(polls, jetbase::status(&all, &pool).into_future()).await;
+        check("status", polls).await?;
+        polls += 1;
+    }
+    (polls, finished) = (1, false);
+    while !finished {
+        assert!(polls < 2000, "the run never ends");
+        finished = drop_after(polls, jetbase::run(&all, &pool).into_future()).await;
+        check("the run", polls).await?;
+        polls += 1;
+    }
+    jetbase::run(&all, &pool).wait(SOON).await?;
+    let last = jetbase::run(&all, &pool).await?;
+    assert!(last.is_up_to_date());
     Ok(())
 }
