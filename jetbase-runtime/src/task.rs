@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 
 use futures_core::future::BoxFuture;
+use jetbase_core::Dialect;
 use tracing::{Instrument, Span};
 
 use crate::cancel::{Cancel, CancelOnDrop, Shutdown};
@@ -12,9 +13,10 @@ use crate::target::{Connect, ConnectionSource, Source};
 
 /// Does the work of a command. When the caller's signal completes, the work is asked to stop.
 ///
-/// The work begins in the task of the caller: most runs have nothing to do, and another task takes time. With
-/// [`Cancel::outlive_future`] it asks for a task of its own, where that is possible. When the caller's future is
-/// dropped, the work ends before that moment, and is asked to stop after it.
+/// With SQLite, the work begins in the task of the caller: most runs have nothing to do, and the driver has a
+/// thread of its own, so that another task would only be woken once more. With [`Cancel::outlive_future`] it asks
+/// for a task of its own. When the caller's future is dropped, the work ends before that moment, and is asked to
+/// stop after it. With a server, the work begins in its own task, which reads a long answer faster.
 pub(crate) fn in_task<'t, T: Send + 'static>(
     source: Source<'t>,
     cancel: Cancel,
@@ -25,13 +27,15 @@ pub(crate) fn in_task<'t, T: Send + 'static>(
     let work: BoxFuture<'t, _> = match source.0 {
         ConnectionSource::Shared(mut source) => {
             let cancel = cancel.clone();
+            let begins_here = source.dialect() == Dialect::Sqlite;
             Box::pin(async move {
                 let work = async move { work(source.as_mut()).await };
                 let mut work = Box::pin(work.instrument(span));
-                let ended = poll_fn(|context| match work.as_mut().poll(context) {
-                    Poll::Ready(result) => Poll::Ready(Some(result)),
-                    Poll::Pending if cancel.outlives_future() => Poll::Ready(None),
-                    Poll::Pending => Poll::Pending,
+                let ended = poll_fn(|context| {
+                    if !begins_here || cancel.outlives_future() {
+                        return Poll::Ready(None);
+                    }
+                    work.as_mut().poll(context).map(Some)
                 });
                 if let Some(result) = ended.await {
                     return result;

@@ -46,8 +46,8 @@ pub(crate) struct Sql {
     pub(crate) guard_holder: &'static [&'static str],
     /// The history in the first message. Each row has `row_count`, the number of all rows.
     pub(crate) state_history: &'static str,
-    /// Stands for `state_history` when only a plan is made: one row with `row_count`,
-    /// and with each column that a plan needs as one text, a line a row. See `state::packed`.
+    /// Stands for `state_history` when only a plan is made: one row with `row_count`, and with one text
+    /// `history`, or one text for each column that a plan needs. See `state::packed`.
     pub(crate) packed_history: &'static str,
     /// The history alone. Each row has `row_count`, the number of all rows.
     pub(crate) history: &'static str,

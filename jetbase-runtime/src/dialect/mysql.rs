@@ -23,9 +23,8 @@ SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(m
   {state_schema} AS used_schema, CURRENT_USER() AS user_name,
   @@GLOBAL.sql_mode AS syntax_settings, CONCAT(VERSION(), ' ', @@version_comment) AS server_version,
   CONCAT('' /*!80000 , 'MySQL' */ /*M!100500 , 'MariaDB' */) AS runs_comments_of /*!80000 , @@autocommit AS autocommit */,
-  COUNT(*) AS row_count, GROUP_CONCAT(order_executed SEPARATOR '\n') AS order_executed,
-  GROUP_CONCAT(COALESCE(version, '\t') SEPARATOR '\n') AS version, GROUP_CONCAT(filename SEPARATOR '\n') AS filename,
-  GROUP_CONCAT(migration_type SEPARATOR '\n') AS migration_type, GROUP_CONCAT(checksum SEPARATOR '\n') AS checksum,
+  COUNT(*) AS row_count, GROUP_CONCAT(order_executed, '\n', COALESCE(version, '\t'), '\n', filename, '\n', migration_type, '\n', checksum
+    SEPARATOR '\n') AS history,
   1 AS is_locked, (SELECT process_id FROM {lock} WHERE id = 1 AND is_locked LIMIT 1) AS process_id
   FROM {migrations} LIMIT 1",
     short_wait: &[],
@@ -41,9 +40,8 @@ SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(m
     // A server without these settings, or whose messages are too short for the texts, cuts them.
     packed_history: "/*M!100100 SET STATEMENT lock_wait_timeout = 1, sql_big_selects = 1, max_statement_time = 0, group_concat_max_len = 1073741824 FOR */
 SELECT /*+ SET_VAR(lock_wait_timeout = 1) SET_VAR(sql_big_selects = 1) SET_VAR(max_execution_time = 0) SET_VAR(group_concat_max_len = 1073741824) */
-  COUNT(*) AS row_count, GROUP_CONCAT(order_executed SEPARATOR '\n') AS order_executed,
-  GROUP_CONCAT(COALESCE(version, '\t') SEPARATOR '\n') AS version, GROUP_CONCAT(filename SEPARATOR '\n') AS filename,
-  GROUP_CONCAT(migration_type SEPARATOR '\n') AS migration_type, GROUP_CONCAT(checksum SEPARATOR '\n') AS checksum
+  COUNT(*) AS row_count, GROUP_CONCAT(order_executed, '\n', COALESCE(version, '\t'), '\n', filename, '\n', migration_type, '\n', checksum
+    SEPARATOR '\n') AS history
   FROM {migrations} LIMIT 1",
     history: "SELECT counted.n AS row_count, order_executed, version, description, filename, migration_type, applied_at, checksum
   FROM (SELECT count(*) AS n FROM {migrations}) AS counted

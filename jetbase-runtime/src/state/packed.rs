@@ -1,8 +1,9 @@
-//! The history as a few long texts: one for each column that a plan needs, with a line for each row.
+//! The history as a few long texts, for a plan. Each value that a plan needs is a line.
 //!
-//! A driver needs much longer for many rows than for one row with as many bytes.
+//! A driver needs much longer for many rows than for one row with as many bytes. On PostgreSQL and SQLite, each
+//! column is a text. On MySQL, one text with the values of one row after the other is faster.
 
-use std::iter::once;
+use std::iter::{from_fn, once};
 
 use jetbase_core::Record;
 use memchr::memchr_iter;
@@ -14,23 +15,32 @@ use crate::error::TableError;
 /// The text of a version that is NULL.
 const NULL: &str = "\t";
 
-/// Reads the row of `packed_history`. `None` if the texts do not have a line for each row: a value contains
+const COLUMNS: [&str; 5] = ["order_executed", "version", "filename", "migration_type", "checksum"];
+
+/// Reads the row of `packed_history`. `None` if the texts do not have a line for each value: a value contains
 /// the end of a line, or the server has cut a text. Then the rows themselves must be read.
 pub(super) fn unpack(set: &ResultSet) -> Option<Result<Vec<Record>, TableError>> {
     let row = set.rows.first()?;
     let count: usize = row.text("row_count").parse().ok()?;
-    let columns = ["order_executed", "version", "filename", "migration_type", "checksum"];
-    let texts = columns.map(|column| row.text(column));
-    let ends = |text: &&str| memchr_iter(b'\n', text.as_bytes()).count();
     if count == 0 {
         return Some(Ok(Vec::new()));
     }
-    if !texts.iter().all(|text| ends(text) + 1 == count) {
+    let texts = match row.opt("history") {
+        Some(history) => vec![history],
+        None => COLUMNS.map(|column| row.text(column)).to_vec(),
+    };
+    let wanted = count * COLUMNS.len() / texts.len();
+    let ends = |text: &&str| memchr_iter(b'\n', text.as_bytes()).count();
+    if !texts.iter().all(|text| ends(text) + 1 == wanted) {
         return None;
     }
-    let [orders, versions, files, kinds, checksums] = texts.map(lines);
-    let rows = orders.zip(versions).zip(files).zip(kinds).zip(checksums);
-    let records = rows.map(|((((order, version), file), kind), checksum)| {
+    let mut texts: Vec<_> = texts.into_iter().map(lines).collect();
+    let rows = from_fn(|| match texts.as_mut_slice() {
+        [all] => Some([all.next()?, all.next()?, all.next()?, all.next()?, all.next()?]),
+        [a, b, c, d, e] => Some([a.next()?, b.next()?, c.next()?, d.next()?, e.next()?]),
+        _ => None,
+    });
+    let records = rows.map(|[order, version, file, kind, checksum]| {
         let version = (version != NULL).then_some(version);
         record([Some(order), version, None, Some(file), Some(kind), None, Some(checksum)])
     });
@@ -97,6 +107,21 @@ mod tests {
             }
         }
         assert!(unpack(&set(["0", "", "", "", "", ""])).unwrap().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_history_in_one_text_has_the_same_rows() {
+        let one = |count: &str, text: &str| {
+            let row = ResultRow::of(&[("row_count", count), ("history", text)]);
+            ResultSet { rows: vec![row], affected: 0 }
+        };
+        let columns = set(["2", "1\n2", "1\n\t", "a\nb", "VERSIONED\nRUNS_ALWAYS", "x\ny"]);
+        let text = "2\n\t\nb\nRUNS_ALWAYS\ny\n1\n1\na\nVERSIONED\nx";
+        assert_eq!(unpack(&one("2", text)).unwrap().unwrap(), unpack(&columns).unwrap().unwrap());
+        for wrong in ["", "1\n1\na\nVERSIONED\nx", &format!("{text}\n")] {
+            assert!(unpack(&one("2", wrong)).is_none(), "{wrong:?}");
+        }
+        assert!(unpack(&one("0", "")).unwrap().unwrap().is_empty());
     }
 
     #[test]
