@@ -136,7 +136,7 @@ pub fn rollback<'t>(set: &Migrations, target: impl Target<'t> + 't) -> Rollback<
 /// `jetbase.migration` with the field `file`. Every [`Event`](crate::Event) is also a `tracing` event. The target
 /// of all of them is `jetbase`.
 ///
-/// On a pool or a URL, the run works in a task of its own. When the future is dropped, that task
+/// On a pool or a URL, the run applies files in a task of its own. When the future is dropped, that task
 /// finishes the current file and releases the lock. On a `&mut` connection, the run stops where the
 /// future is dropped. The lock may then stay held until it is unlocked by hand.
 ///

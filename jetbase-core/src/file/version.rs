@@ -36,16 +36,17 @@ impl Version {
     pub fn parse(text: &str) -> Result<Self, VersionError> {
         let mut follows_digit = false;
         for byte in text.bytes() {
-            let is_digit = byte.is_ascii_digit();
-            if !is_digit && !(follows_digit && matches!(byte, b'.' | b'_')) {
-                follows_digit = false;
+            let is_separator = follows_digit && matches!(byte, b'.' | b'_');
+            follows_digit = byte.is_ascii_digit();
+            if !follows_digit && !is_separator {
                 break;
             }
-            follows_digit = is_digit;
         }
-        match follows_digit {
-            true => Ok(Version(Cow::Owned(text.replace('_', ".")))),
-            false => Err(VersionError { text: text.to_owned() }),
+        // A version ends with a digit.
+        if follows_digit {
+            Ok(Version(Cow::Owned(text.replace('_', "."))))
+        } else {
+            Err(VersionError { text: text.to_owned() })
         }
     }
 

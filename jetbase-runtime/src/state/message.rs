@@ -143,14 +143,10 @@ impl StateMessage {
         options: &NamespaceOptions,
         limit: Limit,
     ) -> Result<DatabaseState, Error> {
-        let (sets, cause) = match send_query(connection, &self.parts.join(";\n"), limit).await {
+        let (sets, cause) = match self.send(connection, &self.parts, limit).await {
             Ok(sets) => (sets, None),
             Err(SendFailure { completed, cause }) => (completed, Some(cause)),
         };
-        if cause.is_some() && !self.sql.restore_wait.is_empty() {
-            let restore = self.bindings.render(&self.sql.restore_wait.join(";\n"));
-            let _ = connection.send(&restore, RowHandling::Drop).await;
-        }
         let row = |at: usize| sets.get(at).map(ResultSet::first_row);
         let facts = row(self.facts).unwrap_or_default();
         if sets.len() == self.history && facts.text("runs_comments_of") == "MySQL" {
@@ -218,6 +214,21 @@ impl StateMessage {
         Ok(DatabaseState { namespace, history, lock_owner, journal })
     }
 
+    /// Sends statements that end with `restore_wait`.
+    async fn send(
+        &self,
+        connection: &mut dyn Connection,
+        parts: &[String],
+        limit: Limit,
+    ) -> Result<Vec<ResultSet>, SendFailure> {
+        let sent = send_query(connection, &parts.join(";\n"), limit).await;
+        if sent.is_err() && !self.sql.restore_wait.is_empty() {
+            let restore = self.bindings.render(&self.sql.restore_wait.join(";\n"));
+            let _ = connection.send(&restore, RowHandling::Drop).await;
+        }
+        sent
+    }
+
     /// Reads the state again with all rows, because the history cannot be packed.
     async fn read_rows(
         &self,
@@ -248,11 +259,11 @@ impl StateMessage {
         let guard = self.sql.guard_journal_reading;
         let parts = self.sql.read_settings.iter().chain(guard).chain([&self.sql.journal]);
         let parts = role.chain(parts.map(|part| bindings.render(part)));
-        let wait = |part: &&str| self.bindings.render(part);
-        let before = self.sql.short_wait.iter().map(wait);
-        let parts: Vec<_> =
-            before.chain(parts).chain(self.sql.restore_wait.iter().map(wait)).collect();
-        match send_query(connection, &parts.join(";\n"), limit).await {
+        let render = |part: &&str| self.bindings.render(part);
+        let before = self.sql.short_wait.iter().map(render);
+        let after = self.sql.restore_wait.iter().map(render);
+        let parts: Vec<_> = before.chain(parts).chain(after).collect();
+        match self.send(connection, &parts, limit).await {
             Ok(sets) => {
                 let rows = sets.iter().flat_map(|set| &set.rows);
                 Ok(rows.filter_map(JournalRow::of).collect())

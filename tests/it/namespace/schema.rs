@@ -23,6 +23,12 @@ pub(super) fn register(suite: &mut Suite) {
         nothing,
         transactions,
     );
+    suite.each(
+        "a_refused_transaction_keeps_its_role_and_settings",
+        postgres,
+        nothing,
+        kept_settings,
+    );
     suite.each("a_run_works_in_a_named_schema", DatabaseKind::SERVERS, nothing, named_schema);
     suite.each("an_error_names_a_missing_schema", DatabaseKind::ALL, nothing, missing_schema);
     suite.each("a_run_refuses_a_second_set_in_a_schema", postgres, nothing, second_set);
@@ -85,6 +91,24 @@ async fn transactions(ctx: TestContext) -> TestResult {
         DatabaseKind::Mysql => transactions!(&set_of_two, ctx.kind, MySqlConnection, &ctx.db.url),
         DatabaseKind::Sqlite => transactions!(&set_of_two, ctx.kind, SqliteConnection, &ctx.db.url),
     }
+    Ok(())
+}
+
+async fn kept_settings(ctx: TestContext) -> TestResult {
+    let own = set(&[A]);
+    jetbase::run(&own, DatabaseUrl(&ctx.db.url)).await?;
+    let mut connection = PgConnection::connect(&ctx.db.url).await?;
+    let own_settings = "BEGIN; SET LOCAL lock_timeout = '7s'; SET LOCAL statement_timeout = '8s'; SET LOCAL search_path = public";
+    sqlx::raw_sql(own_settings).execute(&mut connection).await?;
+    let settings = "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) || ' ' || current_user || ' '
+  || coalesce(current_setting('jetbase.schema', true), '') FROM pg_settings
+  WHERE name IN ('lock_timeout', 'statement_timeout', 'transaction_timeout', 'search_path', 'row_security')";
+    let before: String = sqlx::query_scalar(settings).fetch_one(&mut connection).await?;
+    assert!(before.contains("lock_timeout=7000"), "{before}");
+    let refusal = jetbase::run(&own, &mut connection).role("pg_monitor").await;
+    assert_eq!(namespace_refusal(refusal)?, INSIDE);
+    let after: String = sqlx::query_scalar(settings).fetch_one(&mut connection).await?;
+    assert_eq!(after, before);
     Ok(())
 }
 
