@@ -1,5 +1,7 @@
 //! How a plan finds the rows of the history that belong to the files of a set.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use jetbase_core::{
     Folder, Goal, MigrationKind, Migrations, Options, Policy, Record, Until, Version, plan,
 };
