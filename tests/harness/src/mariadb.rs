@@ -103,7 +103,7 @@ impl Engine for Mariadb {
 
     fn prepare_command(&self, folder: &Path) -> Command {
         let mut command = process::command(self.install.as_ref().unwrap_or(&self.server));
-        command.arg("--no-defaults").arg(with_path("--datadir=", &folder.join("data")));
+        command.arg("--no-defaults").args(folders(folder));
         if self.install.is_some() {
             command.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
             command.args(["--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0"]);
@@ -121,7 +121,7 @@ impl Engine for Mariadb {
     fn server_command(&self, folder: &Path, port: u16) -> Command {
         let mut command = process::command_that_ends_with_parent(&self.server, "KILL");
         command.arg("--no-defaults");
-        command.arg(with_path("--datadir=", &folder.join("data")));
+        command.args(folders(folder));
         // Relative names are in the data folder and short enough for a socket.
         command.args(["--socket=server.sock", "--pid-file=server.pid", "--bind-address=127.0.0.1"]);
         command.arg(format!("--port={port}"));
@@ -153,6 +153,12 @@ fn is_mariadb(server: &Path) -> Result<bool, Unavailable> {
         Unavailable::Broken(format!("cannot run `{} --version`: {error:#}", server.display()))
     })?;
     Ok(String::from_utf8_lossy(&version.stdout).contains("MariaDB"))
+}
+
+/// The folders of a server. When a server starts, it deletes the temporary tables in its folder for them, also
+/// those of another server.
+fn folders(folder: &Path) -> [std::ffi::OsString; 2] {
+    [with_path("--datadir=", &folder.join("data")), with_path("--tmpdir=", folder)]
 }
 
 /// An option with a path as its value.
