@@ -30,7 +30,8 @@ use std::process::ExitCode;
 use jetbase_test_harness::Suite;
 
 fn main() -> ExitCode {
-    let mut suite = Suite::new();
+    // Some tests compile programs with every tool.
+    let mut suite = Suite::new().with_limit(std::time::Duration::from_secs(600));
     attribute::register(&mut suite);
     taken_over::register(&mut suite);
     refused::register(&mut suite);
